@@ -1,22 +1,19 @@
-import type { PlateIndex } from "./model/plate-index.ts";
+import type { PlateIndex } from './model/plate-index.ts';
 
 /** How sure a handler is that a folder is its kind of plate. */
-export type Confidence = "no" | "maybe" | "certain";
+export type Confidence = 'no' | 'maybe' | 'certain';
 
 export interface Detection {
-	readonly confidence: Confidence;
-	/** For people: what was seen (`9987.HTD and TimePoint_1/`), or what was missed. */
-	readonly reason: string;
-	/** Absolute path of the plate's root, where it lies below the folder asked about. */
-	readonly root?: string;
+  readonly confidence: Confidence;
+  /** For people: what was seen (`9987.HTD and TimePoint_1/`), or what was missed. */
+  readonly reason: string;
+  /** Absolute path of the plate's root, where it lies below the folder asked about. */
+  readonly root?: string;
 }
 
 export interface IndexOptions {
-	/** Called now and then with what is done so far. */
-	readonly onProgress?: (progress: {
-		readonly files: number;
-		readonly directories: number;
-	}) => void;
+  /** Called now and then with what is done so far. */
+  readonly onProgress?: (progress: { readonly files: number; readonly directories: number }) => void;
 }
 
 /**
@@ -25,22 +22,18 @@ export interface IndexOptions {
  * disagreement as a warning of the index.
  */
 export interface FormatHandler {
-	/** Stable lower-case id, equal to the file's name. */
-	readonly id: string;
-	/** Name for people: `ImageXpress / MetaXpress`. */
-	readonly title: string;
-	/**
-	 * Looks at the folder, and a few levels below it, without reading pixels.
-	 * @throws UnreadableSourceError when the folder can't be read.
-	 */
-	detect(folder: string, signal: AbortSignal): Promise<Detection>;
-	/**
-	 * Indexes the plate whose root `detect` returned.
-	 * @throws UnreadableSourceError, BadMetadataError, CancelledError
-	 */
-	index(
-		root: string,
-		options: IndexOptions,
-		signal: AbortSignal,
-	): Promise<PlateIndex>;
+  /** Stable lower-case id, equal to the file's name. */
+  readonly id: string;
+  /** Name for people: `ImageXpress / MetaXpress`. */
+  readonly title: string;
+  /**
+   * Looks at the folder, and a few levels below it, without reading pixels.
+   * @throws UnreadableSourceError when the folder can't be read.
+   */
+  detect(folder: string, signal: AbortSignal): Promise<Detection>;
+  /**
+   * Indexes the plate whose root `detect` returned.
+   * @throws UnreadableSourceError, BadMetadataError, CancelledError
+   */
+  index(root: string, options: IndexOptions, signal: AbortSignal): Promise<PlateIndex>;
 }

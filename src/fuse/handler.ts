@@ -7,80 +7,80 @@
  * session asks the `errnoOf` it was given), or returns {@link DEFERRED}: then somebody else will write the
  * reply to the device with the request's `unique`, from any thread.
  */
-export const DEFERRED: unique symbol = Symbol("deferred");
+export const DEFERRED: unique symbol = Symbol('deferred');
 export type Deferred = typeof DEFERRED;
 
 /** Who asks, and the request's number, kept as two halves because resent requests set bit 63. */
 export interface RequestContext {
-	uniqueLow: number;
-	uniqueHigh: number;
-	/** The kernel sent this request before, to a daemon that died without answering. */
-	resent: boolean;
-	uid: number;
-	gid: number;
-	pid: number;
+  uniqueLow: number;
+  uniqueHigh: number;
+  /** The kernel sent this request before, to a daemon that died without answering. */
+  resent: boolean;
+  uid: number;
+  gid: number;
+  pid: number;
 }
 
 export interface NodeAttributes {
-	ino: number;
-	sizeBytes: number;
-	/** 512-byte blocks in use. */
-	blocks: number;
-	atimeNs: bigint;
-	mtimeNs: bigint;
-	ctimeNs: bigint;
-	/** File type and permission bits, as in st_mode. */
-	mode: number;
-	nlink: number;
-	uid: number;
-	gid: number;
-	rdev: number;
-	blockSizeBytes: number;
+  ino: number;
+  sizeBytes: number;
+  /** 512-byte blocks in use. */
+  blocks: number;
+  atimeNs: bigint;
+  mtimeNs: bigint;
+  ctimeNs: bigint;
+  /** File type and permission bits, as in st_mode. */
+  mode: number;
+  nlink: number;
+  uid: number;
+  gid: number;
+  rdev: number;
+  blockSizeBytes: number;
 }
 
 export interface Entry {
-	/** 0: no such name, remember that for `entryTimeoutMs`. */
-	node: number;
-	entryTimeoutMs: number;
-	attrTimeoutMs: number;
-	/** Present unless `node` is 0. */
-	attributes?: NodeAttributes;
+  /** 0: no such name, remember that for `entryTimeoutMs`. */
+  node: number;
+  entryTimeoutMs: number;
+  attrTimeoutMs: number;
+  /** Present unless `node` is 0. */
+  attributes?: NodeAttributes;
 }
 
 export interface AttributesReply {
-	attrTimeoutMs: number;
-	attributes: NodeAttributes;
+  attrTimeoutMs: number;
+  attributes: NodeAttributes;
 }
 
 /** SETATTR: only what is set changes. Times `'now'` mean the daemon's clock. */
 export interface AttributeChange {
-	mode?: number;
-	uid?: number;
-	gid?: number;
-	sizeBytes?: number;
-	atimeNs?: bigint | "now";
-	mtimeNs?: bigint | "now";
-	ctimeNs?: bigint;
-	/** The change came through an open file, not through a path. */
-	throughHandle: boolean;
+  mode?: number;
+  uid?: number;
+  gid?: number;
+  sizeBytes?: number;
+  atimeNs?: bigint | 'now';
+  mtimeNs?: bigint | 'now';
+  ctimeNs?: bigint;
+  /** The change came through an open file, not through a path. */
+  throughHandle: boolean;
 }
 
 export interface OpenReply {
-	handle: bigint;
-	/** FOPEN_* bits. */
-	openFlags: number;
-	/** With FOPEN_PASSTHROUGH: the number the kernel gave for the backing file. */
-	backingId?: number;
+  handle: bigint;
+  /** FOPEN_* bits. */
+  openFlags: number;
+  /** With FOPEN_PASSTHROUGH: the number the kernel gave for the backing file. */
+  backingId?: number;
 }
 
 export interface StatFs {
-	blocks: number;
-	freeBlocks: number;
-	availableBlocks: number;
-	files: number;
-	freeFiles: number;
-	blockSizeBytes: number;
-	maxNameBytes: number;
+  blocks: number;
+  freeBlocks: number;
+  availableBlocks: number;
+  files: number;
+  freeFiles: number;
+  blockSizeBytes: number;
+  maxNameBytes: number;
 }
 
 /**
@@ -88,160 +88,96 @@ export interface StatFs {
  * after this entry. Returns false when the entry did not fit; the entry is then asked for again.
  */
 export interface DirectorySink {
-	/** READDIRPLUS: entries may carry attributes; the kernel then counts a lookup on them. */
-	readonly plus: boolean;
-	/** `type` is st_mode's file-type bits. With `plus`, `entry` may be left out: the kernel looks it up later. */
-	add(
-		name: string,
-		node: number,
-		type: number,
-		next: number,
-		entry?: Entry,
-	): boolean;
+  /** READDIRPLUS: entries may carry attributes; the kernel then counts a lookup on them. */
+  readonly plus: boolean;
+  /** `type` is st_mode's file-type bits. With `plus`, `entry` may be left out: the kernel looks it up later. */
+  add(name: string, node: number, type: number, next: number, entry?: Entry): boolean;
 }
 
 export interface FuseHandler {
-	lookup(
-		context: RequestContext,
-		parent: number,
-		name: string,
-	): Entry | Deferred;
-	forget(node: number, lookups: number): void;
-	getattr(context: RequestContext, node: number): AttributesReply | Deferred;
-	setattr(
-		context: RequestContext,
-		node: number,
-		change: AttributeChange,
-	): AttributesReply | Deferred;
-	access(context: RequestContext, node: number, mask: number): void;
-	readlink(context: RequestContext, node: number): string;
-	symlink(
-		context: RequestContext,
-		parent: number,
-		name: string,
-		target: string,
-	): Entry;
-	mknod(
-		context: RequestContext,
-		parent: number,
-		name: string,
-		mode: number,
-		rdev: number,
-	): Entry;
-	mkdir(
-		context: RequestContext,
-		parent: number,
-		name: string,
-		mode: number,
-	): Entry;
-	unlink(context: RequestContext, parent: number, name: string): void;
-	rmdir(context: RequestContext, parent: number, name: string): void;
-	/** `flags`: RENAME_NOREPLACE 1, RENAME_EXCHANGE 2. */
-	rename(
-		context: RequestContext,
-		parent: number,
-		name: string,
-		newParent: number,
-		newName: string,
-		flags: number,
-	): void;
-	link(
-		context: RequestContext,
-		node: number,
-		newParent: number,
-		newName: string,
-	): Entry;
-	open(
-		context: RequestContext,
-		node: number,
-		flags: number,
-	): OpenReply | Deferred;
-	create(
-		context: RequestContext,
-		parent: number,
-		name: string,
-		mode: number,
-		flags: number,
-	): { entry: Entry; open: OpenReply };
-	/** The bytes, fewer only at the end of the file. The view is sent before the next call. */
-	read(
-		context: RequestContext,
-		node: number,
-		handle: bigint,
-		offsetBytes: number,
-		sizeBytes: number,
-	): Uint8Array | Deferred;
-	/** `data` is valid only during the call. Returns the bytes taken, or throws. */
-	write(
-		context: RequestContext,
-		node: number,
-		handle: bigint,
-		offsetBytes: number,
-		data: Uint8Array,
-	): number | Deferred;
-	flush(
-		context: RequestContext,
-		node: number,
-		handle: bigint,
-	): undefined | Deferred;
-	fsync(
-		context: RequestContext,
-		node: number,
-		handle: bigint,
-		dataOnly: boolean,
-	): undefined | Deferred;
-	/** `flags` are the open's flags. */
-	release(
-		context: RequestContext,
-		node: number,
-		handle: bigint,
-		flags: number,
-	): void;
-	opendir(context: RequestContext, node: number): OpenReply;
-	readdir(
-		context: RequestContext,
-		node: number,
-		handle: bigint,
-		cookie: number,
-		sink: DirectorySink,
-	): undefined | Deferred;
-	releasedir(context: RequestContext, node: number, handle: bigint): void;
-	fsyncdir(context: RequestContext, node: number): undefined | Deferred;
-	statfs(context: RequestContext): StatFs;
-	/** @throws a 'no-attribute' refusal when it isn't set. */
-	getxattr(context: RequestContext, node: number, name: string): Uint8Array;
-	listxattr(context: RequestContext, node: number): readonly string[];
-	/** `flags`: XATTR_CREATE 1, XATTR_REPLACE 2. */
-	setxattr(
-		context: RequestContext,
-		node: number,
-		name: string,
-		value: Uint8Array,
-		flags: number,
-	): void;
-	removexattr(context: RequestContext, node: number, name: string): void;
-	/** SEEK_DATA 3 or SEEK_HOLE 4; returns the offset, throws a system error with errno ENXIO past the end. */
-	lseek(
-		context: RequestContext,
-		node: number,
-		offsetBytes: number,
-		whence: number,
-	): number;
-	fallocate(
-		context: RequestContext,
-		node: number,
-		mode: number,
-		offsetBytes: number,
-		sizeBytes: number,
-	): undefined | Deferred;
-	copyFileRange(
-		context: RequestContext,
-		from: { node: number; offsetBytes: number },
-		to: { node: number; offsetBytes: number },
-		sizeBytes: number,
-	): number | Deferred;
-	/** The client gave up on an earlier request. */
-	interrupt(uniqueLow: number, uniqueHigh: number): void;
-	/** Between requests, and after a kick: handle messages from other threads. */
-	idle(): void;
+  lookup(context: RequestContext, parent: number, name: string): Entry | Deferred;
+  forget(node: number, lookups: number): void;
+  getattr(context: RequestContext, node: number): AttributesReply | Deferred;
+  setattr(context: RequestContext, node: number, change: AttributeChange): AttributesReply | Deferred;
+  access(context: RequestContext, node: number, mask: number): void;
+  readlink(context: RequestContext, node: number): string;
+  symlink(context: RequestContext, parent: number, name: string, target: string): Entry;
+  mknod(context: RequestContext, parent: number, name: string, mode: number, rdev: number): Entry;
+  mkdir(context: RequestContext, parent: number, name: string, mode: number): Entry;
+  unlink(context: RequestContext, parent: number, name: string): void;
+  rmdir(context: RequestContext, parent: number, name: string): void;
+  /** `flags`: RENAME_NOREPLACE 1, RENAME_EXCHANGE 2. */
+  rename(
+    context: RequestContext,
+    parent: number,
+    name: string,
+    newParent: number,
+    newName: string,
+    flags: number,
+  ): void;
+  link(context: RequestContext, node: number, newParent: number, newName: string): Entry;
+  open(context: RequestContext, node: number, flags: number): OpenReply | Deferred;
+  create(
+    context: RequestContext,
+    parent: number,
+    name: string,
+    mode: number,
+    flags: number,
+  ): { entry: Entry; open: OpenReply };
+  /** The bytes, fewer only at the end of the file. The view is sent before the next call. */
+  read(
+    context: RequestContext,
+    node: number,
+    handle: bigint,
+    offsetBytes: number,
+    sizeBytes: number,
+  ): Uint8Array | Deferred;
+  /** `data` is valid only during the call. Returns the bytes taken, or throws. */
+  write(
+    context: RequestContext,
+    node: number,
+    handle: bigint,
+    offsetBytes: number,
+    data: Uint8Array,
+  ): number | Deferred;
+  flush(context: RequestContext, node: number, handle: bigint): undefined | Deferred;
+  fsync(context: RequestContext, node: number, handle: bigint, dataOnly: boolean): undefined | Deferred;
+  /** `flags` are the open's flags. */
+  release(context: RequestContext, node: number, handle: bigint, flags: number): void;
+  opendir(context: RequestContext, node: number): OpenReply;
+  readdir(
+    context: RequestContext,
+    node: number,
+    handle: bigint,
+    cookie: number,
+    sink: DirectorySink,
+  ): undefined | Deferred;
+  releasedir(context: RequestContext, node: number, handle: bigint): void;
+  fsyncdir(context: RequestContext, node: number): undefined | Deferred;
+  statfs(context: RequestContext): StatFs;
+  /** @throws a 'no-attribute' refusal when it isn't set. */
+  getxattr(context: RequestContext, node: number, name: string): Uint8Array;
+  listxattr(context: RequestContext, node: number): readonly string[];
+  /** `flags`: XATTR_CREATE 1, XATTR_REPLACE 2. */
+  setxattr(context: RequestContext, node: number, name: string, value: Uint8Array, flags: number): void;
+  removexattr(context: RequestContext, node: number, name: string): void;
+  /** SEEK_DATA 3 or SEEK_HOLE 4; returns the offset, throws a system error with errno ENXIO past the end. */
+  lseek(context: RequestContext, node: number, offsetBytes: number, whence: number): number;
+  fallocate(
+    context: RequestContext,
+    node: number,
+    mode: number,
+    offsetBytes: number,
+    sizeBytes: number,
+  ): undefined | Deferred;
+  copyFileRange(
+    context: RequestContext,
+    from: { node: number; offsetBytes: number },
+    to: { node: number; offsetBytes: number },
+    sizeBytes: number,
+  ): number | Deferred;
+  /** The client gave up on an earlier request. */
+  interrupt(uniqueLow: number, uniqueHigh: number): void;
+  /** Between requests, and after a kick: handle messages from other threads. */
+  idle(): void;
 }

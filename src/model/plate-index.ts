@@ -1,4 +1,4 @@
-import type { ExclusionReason, PlateFacts, PlateWarning } from "./plate.ts";
+import type { ExclusionReason, PlateFacts, PlateWarning } from './plate.ts';
 
 /**
  * A plate's files and planes as columns in shared memory, so that every thread reads the one copy and a
@@ -10,62 +10,62 @@ import type { ExclusionReason, PlateFacts, PlateWarning } from "./plate.ts";
  * Planes are in natural order of their names: row, column, site, channel, z, t.
  */
 export interface PlateIndex {
-	/** Version of this layout; a cached index with another one is thrown away. */
-	readonly layoutVersion: number;
-	/** Absolute path of the plate's root. */
-	readonly rootPath: string;
-	readonly facts: PlateFacts;
-	readonly warnings: readonly PlateWarning[];
-	readonly directories: {
-		readonly count: number;
-		readonly names: NameTable;
-		readonly parents: Uint32Array;
-		/** `count + 1` entries. */
-		readonly firstFile: Uint32Array;
-		/** For cache validation: mtime of the directory when it was read, ns split in ms float + rest is not kept. */
-		readonly mtimeMs: Float64Array;
-	};
-	readonly files: {
-		readonly count: number;
-		readonly names: NameTable;
-		readonly directories: Uint32Array;
-		/** Plane number + 1, or 0 for a file that is no plane. */
-		readonly planes: Uint32Array;
-		/** Index into `EXCLUSIONS`, meaningful where `planes` is 0. */
-		readonly exclusions: Uint8Array;
-		/** Size in bytes, or -1 until somebody has looked. Written by whichever thread stats first. */
-		readonly sizeBytes: Float64Array;
-		/** mtime in ms, meaningful where `sizeBytes` is not -1. */
-		readonly mtimeMs: Float64Array;
-	};
-	readonly planes: {
-		readonly count: number;
-		readonly files: Uint32Array;
-		readonly rows: Uint8Array;
-		readonly columns: Uint8Array;
-		readonly sites: Uint32Array;
-		readonly channels: Uint16Array;
-		readonly zs: Uint32Array;
-		readonly ts: Uint32Array;
-		/** Index into `extensions`. */
-		readonly extensions: Uint8Array;
-	};
-	/** Extensions of the planes as they are spelt, with the dot: `['.TIF', '.tif']`. */
-	readonly extensions: readonly string[];
+  /** Version of this layout; a cached index with another one is thrown away. */
+  readonly layoutVersion: number;
+  /** Absolute path of the plate's root. */
+  readonly rootPath: string;
+  readonly facts: PlateFacts;
+  readonly warnings: readonly PlateWarning[];
+  readonly directories: {
+    readonly count: number;
+    readonly names: NameTable;
+    readonly parents: Uint32Array;
+    /** `count + 1` entries. */
+    readonly firstFile: Uint32Array;
+    /** For cache validation: mtime of the directory when it was read, ns split in ms float + rest is not kept. */
+    readonly mtimeMs: Float64Array;
+  };
+  readonly files: {
+    readonly count: number;
+    readonly names: NameTable;
+    readonly directories: Uint32Array;
+    /** Plane number + 1, or 0 for a file that is no plane. */
+    readonly planes: Uint32Array;
+    /** Index into `EXCLUSIONS`, meaningful where `planes` is 0. */
+    readonly exclusions: Uint8Array;
+    /** Size in bytes, or -1 until somebody has looked. Written by whichever thread stats first. */
+    readonly sizeBytes: Float64Array;
+    /** mtime in ms, meaningful where `sizeBytes` is not -1. */
+    readonly mtimeMs: Float64Array;
+  };
+  readonly planes: {
+    readonly count: number;
+    readonly files: Uint32Array;
+    readonly rows: Uint8Array;
+    readonly columns: Uint8Array;
+    readonly sites: Uint32Array;
+    readonly channels: Uint16Array;
+    readonly zs: Uint32Array;
+    readonly ts: Uint32Array;
+    /** Index into `extensions`. */
+    readonly extensions: Uint8Array;
+  };
+  /** Extensions of the planes as they are spelt, with the dot: `['.TIF', '.tif']`. */
+  readonly extensions: readonly string[];
 }
 
 export interface NameTable {
-	readonly bytes: Uint8Array;
-	readonly starts: Uint32Array;
+  readonly bytes: Uint8Array;
+  readonly starts: Uint32Array;
 }
 
 /** Order of the codes in `files.exclusions`. */
 export const EXCLUSIONS: readonly ExclusionReason[] = [
-	"other",
-	"thumbnail",
-	"metadata",
-	"junk",
-	"correction",
-	"database",
-	"collision",
+  'other',
+  'thumbnail',
+  'metadata',
+  'junk',
+  'correction',
+  'database',
+  'collision',
 ];

@@ -1,47 +1,47 @@
 /** Facts about one channel. A fact the metadata lacks is absent, never guessed. */
 export interface ChannelFacts {
-	/** Channel number as in names (`w1` → 1). */
-	readonly number: number;
-	readonly name?: string;
-	/** Emission wavelength in nm. */
-	readonly emissionNm?: number;
+  /** Channel number as in names (`w1` → 1). */
+  readonly number: number;
+  readonly name?: string;
+  /** Emission wavelength in nm. */
+  readonly emissionNm?: number;
 }
 
 /** Facts about a plate. A fact the metadata lacks is absent, never guessed. */
 export interface PlateFacts {
-	readonly name: string;
-	/** The format handler's id, `imagexpress`. */
-	readonly format: string;
-	/** One line for people: the shape that was found, `MetaXpress export with HTD`. */
-	readonly formatDetail: string;
-	readonly pixelSizeUm?: { readonly x: number; readonly y: number };
-	readonly zSpacingUm?: number;
-	readonly timeIntervalS?: number;
-	readonly channels: readonly ChannelFacts[];
-	/** Fields per well as laid out by the instrument. */
-	readonly grid?: { readonly rows: number; readonly columns: number };
-	readonly plateRows?: number;
-	readonly plateColumns?: number;
-	/** Values a metadata file declares that names alone don't show, for `inspect`. */
-	readonly declared?: Readonly<Record<string, string | number | boolean>>;
+  readonly name: string;
+  /** The format handler's id, `imagexpress`. */
+  readonly format: string;
+  /** One line for people: the shape that was found, `MetaXpress export with HTD`. */
+  readonly formatDetail: string;
+  readonly pixelSizeUm?: { readonly x: number; readonly y: number };
+  readonly zSpacingUm?: number;
+  readonly timeIntervalS?: number;
+  readonly channels: readonly ChannelFacts[];
+  /** Fields per well as laid out by the instrument. */
+  readonly grid?: { readonly rows: number; readonly columns: number };
+  readonly plateRows?: number;
+  readonly plateColumns?: number;
+  /** Values a metadata file declares that names alone don't show, for `inspect`. */
+  readonly declared?: Readonly<Record<string, string | number | boolean>>;
 }
 
 /** Something a user should know about the plate. `files` are plate-relative paths. */
 export interface PlateWarning {
-	/** A stable word to search for: `name-collision`, `missing-plane`, `contradiction` … */
-	readonly kind: string;
-	readonly message: string;
-	readonly files: readonly string[];
-	/** Which rule decided, where one did. */
-	readonly rule?: string;
+  /** A stable word to search for: `name-collision`, `missing-plane`, `contradiction` … */
+  readonly kind: string;
+  readonly message: string;
+  readonly files: readonly string[];
+  /** Which rule decided, where one did. */
+  readonly rule?: string;
 }
 
 /** A file of the plate that is no plane. */
 export type ExclusionReason =
-	| "thumbnail"
-	| "metadata"
-	| "junk"
-	| "correction"
-	| "database"
-	| "collision"
-	| "other";
+  | 'thumbnail'
+  | 'metadata'
+  | 'junk'
+  | 'correction'
+  | 'database'
+  | 'collision'
+  | 'other';

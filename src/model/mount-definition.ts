@@ -1,0 +1,46 @@
+/** One step of a hook rule: which operation, and its parameters as the definition gives them. */
+export interface HookStep {
+  /** Hook id: `gaussian`. */
+  readonly hook: string;
+  readonly params: Readonly<Record<string, unknown>>;
+  /** Name the outputs refer to; the hook's id unless the definition says otherwise. Unique in the rule. */
+  readonly name: string;
+}
+
+/** What to do when a written file is closed. */
+export interface HookRule {
+  readonly name: string;
+  /** Glob over paths below the mount's root: `inbox/*.tif`. */
+  readonly on: string;
+  readonly steps: readonly HookStep[];
+  /**
+   * Step name → path template below the mount's root. Placeholders: `{dir} {stem} {ext} {name}` of the input,
+   * and, where its name is canonical, `{well} {site} {channel} {z} {t}`. An array becomes a TIFF, a table a CSV.
+   */
+  readonly outputs: Readonly<Record<string, string>>;
+}
+
+/** What `platefs mount` was asked for, from the command line or from a file in mounts/. Paths are absolute. */
+export interface MountDefinition {
+  readonly source: string;
+  readonly mountpoint?: string;
+  /** Where results land; `<plate>_platefs` beside the plate unless set. */
+  readonly output?: string;
+  /** Where journal and spilled bytes live; the XDG state folder unless set. */
+  readonly state?: string;
+  /** Bytes of memory that written files may hold; chosen from the machine unless set. */
+  readonly budgetBytes?: number;
+  readonly hooks: readonly HookRule[];
+  readonly options: MountOptions;
+}
+
+export interface MountOptions {
+  /** Let other users in (needs root, or user_allow_other in /etc/fuse.conf). */
+  readonly allowOther: boolean;
+  /** Never use kernel passthrough, even where privileged. */
+  readonly noPassthrough: boolean;
+  /** Refuse every change. */
+  readonly readOnly: boolean;
+  /** Number of reader threads; chosen from the machine unless set. */
+  readonly readers?: number;
+}

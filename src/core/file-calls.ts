@@ -18,4 +18,6 @@ export interface FileCalls {
   fallocate(fd: number, mode: number, offsetBytes: number, sizeBytes: number): void;
   /** lseek(2) with SEEK_DATA (3) or SEEK_HOLE (4). @throws a system error with errno (ENXIO past the end). */
   seek(fd: number, offsetBytes: number, whence: number): number;
+  /** futimens(2). */
+  setTimes(fd: number, atimeNs: bigint, mtimeNs: bigint): void;
 }

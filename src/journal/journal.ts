@@ -21,7 +21,7 @@ const FRAME_BYTES = 12;
 const MAX_RECORD_BYTES = 64 * 1024 * 1024;
 
 /** Records are plain JSON objects; what they mean is the writer's business. */
-export type JournalRecord = Readonly<Record<string, unknown>>;
+export type JournalRecord = object;
 
 function frame(record: JournalRecord): Buffer {
   const payload = Buffer.from(JSON.stringify(record));

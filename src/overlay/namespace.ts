@@ -217,6 +217,14 @@ export class Namespace {
         }
         return NOTHING;
       }
+      case 'touched': {
+        const inode = this.inodes.get(record.inode);
+        if (inode) {
+          inode.changedNs = BigInt(record.changedNs);
+          this.#directoryChangedMs.delete(record.inode);
+        }
+        return NOTHING;
+      }
       case 'xattr': {
         const inode = this.inodes.get(record.inode);
         if (inode && record.value !== null) {
@@ -344,7 +352,8 @@ export class Namespace {
       }
     }
     for (const [inode, at] of this.#directoryChangedMs) {
-      if (inode >= FIRST_OVERLAY_INODE && this.inodes.has(inode)) yield { op: 'attributes', inode, at };
+      const changedNs = String(BigInt(Math.trunc(at)) * 1_000_000n);
+      if (this.inodes.has(inode)) yield { op: 'touched', inode, changedNs };
     }
   }
 

@@ -154,6 +154,11 @@ export class Overlay {
     this.#commit({ op: 'attributes', inode, ...change, at: Date.now() });
   }
 
+  /** Sets when a directory or symlink was changed. */
+  setDirectoryTime(inode: OverlayInode, changedNs: bigint): void {
+    this.#commit({ op: 'touched', inode: inode.number, changedNs: String(changedNs) });
+  }
+
   setXattr(inode: number, name: string, value: Uint8Array | null): void {
     this.#commit({
       op: 'xattr',

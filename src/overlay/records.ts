@@ -42,6 +42,7 @@ export type OverlayRecord =
       readonly gid?: number;
       readonly at: number;
     }
+  | { readonly op: 'touched'; readonly inode: number; readonly changedNs: string }
   | { readonly op: 'xattr'; readonly inode: number; readonly name: string; readonly value: string | null }
   | { readonly op: 'split'; readonly inode: number; readonly splitAt: number }
   | { readonly op: 'opened'; readonly inode: number; readonly version: number }

@@ -32,10 +32,10 @@ export interface Tree {
   /** Path below the mount's root, without a leading slash. */
   pathOf(node: number): string;
   resolve(path: string): number | undefined;
-  /** How many entries a directory has. */
+  /** How many positions a directory has. */
   entryCount(directory: number): number;
-  /** The i-th entry of a directory; positions are permanent. */
-  entryAt(directory: number, position: number): { readonly name: string; readonly node: number };
+  /** The entry at a position, or undefined where there is none; positions are permanent. */
+  entryAt(directory: number, position: number): { readonly name: string; readonly node: number } | undefined;
   names(directory: number): Iterable<string>;
   content(node: number): TreeContent;
   /** `user.platefs.*` facts, without the prefix. */

@@ -49,9 +49,9 @@ export class Listing {
     if (cookie < OVERLAY_COOKIE && directory < FIRST_OVERLAY_INODE) {
       const count = this.#tree.entryCount(directory);
       for (let position = Math.max(0, cookie - FIRST_TREE_COOKIE + 1); position < count; position++) {
-        const { name, node } = this.#tree.entryAt(directory, position);
-        if (this.#overlay.names.covers(directory, name)) continue;
-        if (!this.#add(sink, name, node, FIRST_TREE_COOKIE + position)) return;
+        const entry = this.#tree.entryAt(directory, position);
+        if (!entry || this.#overlay.names.covers(directory, entry.name)) continue;
+        if (!this.#add(sink, entry.name, entry.node, FIRST_TREE_COOKIE + position)) return;
       }
     }
     this.#listOverlay(directory, Math.max(cookie, OVERLAY_COOKIE), sink);

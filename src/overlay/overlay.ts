@@ -223,6 +223,18 @@ export class Overlay {
     this.store.freeMemory(inode);
   }
 
+  /** Notes that all of a file lies in its spill file, where start-up put it. */
+  adoptSpilled(inode: OverlayInode): void {
+    this.#commit({ op: 'split', inode: inode.number, splitAt: 0 });
+    this.store.recover(inode);
+  }
+
+  /** Takes away the name of a file whose bytes are gone. */
+  forgetLost(inode: OverlayInode): void {
+    if (!inode.place) return;
+    this.#commit({ op: 'remove', place: inode.place, at: Date.now() });
+  }
+
   write(inode: OverlayInode, data: Uint8Array, offsetBytes: number): void {
     this.#makeRoom(inode, offsetBytes + data.length);
     try {

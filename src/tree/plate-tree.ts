@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { type Dtype, itemSizeBytes } from '../core/nd-array.ts';
 import type { FileLayout, ImageEncoder } from '../encoders.ts';
 import type { ImageInfo } from '../model/image.ts';
-import { type PlateAxes, fieldStarts, plateAxes } from '../model/plate-axes.ts';
 import { fieldName } from '../model/plane-name.ts';
+import { fieldStarts, type PlateAxes, plateAxes } from '../model/plate-axes.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
 import {
   childDirectories,
@@ -68,7 +68,16 @@ export const STACK_KINDS = [
 const KINDS = STACK_KINDS.length;
 
 /** Codes of pixel types in shared memory; 0 means nobody has looked yet. */
-const DTYPES: readonly (Dtype | undefined)[] = [undefined, 'uint8', 'int8', 'uint16', 'int16', 'uint32', 'int32', 'float32'];
+const DTYPES: readonly (Dtype | undefined)[] = [
+  undefined,
+  'uint8',
+  'int8',
+  'uint16',
+  'int16',
+  'uint32',
+  'int32',
+  'float32',
+];
 
 /** What every thread of a mount holds the same copy of. Plain data over shared memory. */
 export interface SharedTree {
@@ -132,7 +141,12 @@ export class PlateTree implements Tree {
   }
 
   isReadOnly(node: number): boolean {
-    return node === SOURCE_NODE || node >= SOURCE_DIRECTORIES || node === PLATEFS_NODE || (node > OPENHCS_NODE && node <= METRICS_NODE);
+    return (
+      node === SOURCE_NODE ||
+      node >= SOURCE_DIRECTORIES ||
+      node === PLATEFS_NODE ||
+      (node > OPENHCS_NODE && node <= METRICS_NODE)
+    );
   }
 
   #isDocument(node: number): boolean {
@@ -167,7 +181,9 @@ export class PlateTree implements Tree {
     if (!range) return undefined;
     const field = this.#fieldAt(range.first);
     const kind = (match[3] ? 2 : 0) + (match[4] ? 1 : 0);
-    return this.#hasStack(field, kind) && this.#stackName(field, kind) === name ? STACKS + field * KINDS + kind : undefined;
+    return this.#hasStack(field, kind) && this.#stackName(field, kind) === name
+      ? STACKS + field * KINDS + kind
+      : undefined;
   }
 
   /** The field that begins at this plane. */
@@ -264,7 +280,8 @@ export class PlateTree implements Tree {
     const { mountedAtMs } = this.shared;
     if (this.isDirectory(node)) {
       const source = this.#sourceDirectory(node);
-      const mtimeMs = source === undefined ? mountedAtMs : (this.#index.directories.mtimeMs[source] ?? mountedAtMs);
+      const mtimeMs =
+        source === undefined ? mountedAtMs : (this.#index.directories.mtimeMs[source] ?? mountedAtMs);
       return { directory: true, sizeBytes: 0, mtimeMs, live: false };
     }
     if (this.#isDocument(node)) return { directory: false, sizeBytes: 0, mtimeMs: mountedAtMs, live: true };
@@ -315,7 +332,9 @@ export class PlateTree implements Tree {
         failure = error;
       }
     }
-    throw failure ?? new Error(`no plane of ${this.#stackName(field, 0)} is a grey image that a stack can hold`);
+    throw (
+      failure ?? new Error(`no plane of ${this.#stackName(field, 0)} is a grey image that a stack can hold`)
+    );
   }
 
   /** Absolute path of a plane's file. */
@@ -431,7 +450,8 @@ export class PlateTree implements Tree {
       if (file !== undefined) facts.set('source', filePath(index, file));
     }
     const size = index.facts.pixelSizeUm;
-    if (size && (plane !== undefined || stack)) facts.set('pixel-size-um', size.x === size.y ? String(size.x) : `${size.x} ${size.y}`);
+    if (size && (plane !== undefined || stack))
+      facts.set('pixel-size-um', size.x === size.y ? String(size.x) : `${size.x} ${size.y}`);
     return facts;
   }
 }

@@ -1,8 +1,8 @@
-import { NoSpaceError } from '../core/errors.ts';
+import { FsRefusal, NoSpaceError } from '../core/errors.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { DataPiece, DataStore, FileStat } from './data-store.ts';
 import type { HandleLog } from './handle-log.ts';
-import { isFile, type LandingRecord, type OverlayInode } from './inode.ts';
+import { FIRST_OVERLAY_INODE, isFile, type LandingRecord, type OverlayInode } from './inode.ts';
 import type { LowerTree } from './lower-tree.ts';
 import type { Namespace } from './namespace.ts';
 import type { OverlayRecord, Place } from './records.ts';
@@ -91,6 +91,13 @@ export class Overlay {
     this.#commit({ op: 'dropped', inode: number });
     if (isFile(inode)) this.store.remove(number);
     if (landed) this.#parts.onAbandoned(landed.record);
+  }
+
+  /** @throws FsRefusal when names in a directory can't change. */
+  checkWritable(parent: number): void {
+    if (parent < FIRST_OVERLAY_INODE && this.#parts.lower.isReadOnly(parent)) {
+      throw new FsRefusal('read-only', `${this.names.pathOf(parent)} is read-only`);
+    }
   }
 
   /** Makes a file, directory, symlink or special file. A file begins empty and open for writing. */

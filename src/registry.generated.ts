@@ -7,9 +7,12 @@ import type { Hook } from './hooks.ts';
 import type { ComputeDevice } from './devices.ts';
 
 export const SOURCES: readonly PluginEntry<SourceDriver>[] = [
+  { id: 'tiff', load: async () => (await import('./sources/tiff.ts')).default },
 ];
 
 export const ENCODERS: readonly PluginEntry<ImageEncoder>[] = [
+  { id: 'ome-tiff', load: async () => (await import('./encoders/ome-tiff.ts')).default },
+  { id: 'tiff', load: async () => (await import('./encoders/tiff.ts')).default },
 ];
 
 export const FORMATS: readonly PluginEntry<FormatHandler>[] = [

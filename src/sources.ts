@@ -7,6 +7,8 @@ export interface ArrayInfo {
   readonly dtype: Dtype;
   /** One letter per axis (`tczyx`), outermost first. */
   readonly axes: string;
+  /** Size of a pixel in micrometres, where the file says it. */
+  readonly pixelSizeUm?: { readonly x: number; readonly y: number };
 }
 
 /** Where an array's bytes lie when they lie in one piece, little-endian, C order: a window to serve undecoded. */

@@ -32,7 +32,7 @@ function build(argv: readonly string[], version: string) {
     .version(version)
     .help()
     .alias('help', 'h')
-    .strictOptions()
+    .strict()
     .demandCommand(1, 1, 'name a command')
     .parserConfiguration({ 'duplicate-arguments-array': false, 'camel-case-expansion': true })
     .wrap(Math.min(110, process.stdout.columns ?? 100))
@@ -52,10 +52,19 @@ function build(argv: readonly string[], version: string) {
 }
 
 /** yargs' complaint as a sentence that says what to write. */
-function usageError(message: string, command: Command<never> | undefined): BadParameterError {
+function usageError(
+  message: string,
+  command: Command<never> | undefined,
+  argv: readonly string[],
+): BadParameterError {
   const unknown = /^Unknown arguments?: (.*)$/.exec(message)?.[1]?.split(', ')[0];
   const help = `see  platefs ${command ? `${nameOf(command)} ` : ''}--help`;
-  if (unknown !== undefined) return new BadParameterError(`--${unknown}`, `unknown option; ${help}`);
+  if (unknown !== undefined && argv.includes(unknown))
+    return new BadParameterError(unknown, `is one word too many; ${help}`);
+  if (unknown !== undefined) {
+    const dashes = unknown.length === 1 ? '-' : '--';
+    return new BadParameterError(`${dashes}${unknown}`, `unknown option; ${help}`);
+  }
   if (command && message.startsWith('Not enough'))
     return new BadParameterError('command line', `something is missing; write  platefs ${command.usage}`);
   return new BadParameterError('command line', `${message.replace(/\s*\n\s*/g, ' ')}; ${help}`);
@@ -86,7 +95,7 @@ export async function runCommandLine(argv: readonly string[], options: RunOption
     }
     if (!command && name !== '')
       throw new BadParameterError(name, `unknown command${didYouMean(name, COMMANDS.map(nameOf))}`);
-    if (complaint !== undefined || !command) throw usageError(complaint ?? 'name a command', command);
+    if (complaint !== undefined || !command) throw usageError(complaint ?? 'name a command', command, argv);
     return await command.run(args as never, { terminal, signal });
   } catch (error) {
     terminal.error(error);

@@ -1,5 +1,5 @@
 import type { ErrorObject } from 'ajv';
-import { didYouMean } from './did-you-mean.ts';
+import { didYouMean, nearestWord } from './did-you-mean.ts';
 import type { ValuePath, YamlSource } from './yaml-source.ts';
 
 /** What is wrong, where, and what to write instead. */
@@ -125,13 +125,20 @@ function isEcho(error: ErrorObject): boolean {
 /** ajv's errors as sentences with lines, the first line first, one per place. */
 export function complaints(source: YamlSource, errors: readonly ErrorObject[]): Complaint[] {
   const found = new Map<string, Complaint>();
-  const unknownAt = new Set(
-    errors
-      .filter(({ keyword }) => keyword === 'additionalProperties')
-      .map(({ instancePath }) => instancePath),
+  const unknown = errors.filter(({ keyword }) => keyword === 'additionalProperties');
+  const unknownAt = new Set(unknown.map(({ instancePath }) => instancePath));
+  const misspelt = new Set(
+    unknown.map((error) => {
+      const meant = nearestWord(String(error.params['additionalProperty']), knownKeys(error));
+      return `${error.instancePath} ${meant}`;
+    }),
   );
+  /** Said already by the complaint about an unknown key. */
+  const isImplied = ({ keyword, instancePath, params }: ErrorObject): boolean =>
+    (keyword === 'oneOf' && unknownAt.has(instancePath)) ||
+    (keyword === 'required' && misspelt.has(`${instancePath} ${params['missingProperty']}`));
   for (const error of errors) {
-    if (isEcho(error) || (error.keyword === 'oneOf' && unknownAt.has(error.instancePath))) continue;
+    if (isEcho(error) || isImplied(error)) continue;
     const path = pathOf(error.instancePath);
     const line =
       error.keyword === 'additionalProperties'

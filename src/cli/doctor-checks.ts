@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { accessSync, constants, existsSync, readdirSync, readFileSync, statfsSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync, statfsSync } from 'node:fs';
 import { release } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { ListedMount } from '../control/mount-registry.ts';
 import { formatByteSize } from '../core/byte-size.ts';
 import { explain } from '../core/errors.ts';
-import { isPlateMount, type KernelMount } from './mount-table.ts';
+import { isDisconnected, isPlateMount, type KernelMount } from './mount-table.ts';
 
 /** `fail`: PlateFS can't mount; `warn`: it can, with less. */
 export type Verdict = 'ok' | 'warn' | 'fail';
@@ -179,16 +179,6 @@ const leftovers: Check = ({ mounts, entries }) => {
         `tidy up:  platefs umount ${[...dead][0]}`,
       );
 };
-
-/** A mount whose daemon is gone answers ENOTCONN at once. */
-function isDisconnected(mountpoint: string): boolean {
-  try {
-    readdirSync(mountpoint);
-    return false;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ENOTCONN';
-  }
-}
 
 const CHECKS: Readonly<Record<string, Check>> = {
   'FUSE device': fuseDevice,

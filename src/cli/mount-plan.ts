@@ -5,7 +5,7 @@ import type { ResolvedDefinition } from '../config/daemon-spec.ts';
 import type { OptionOverrides } from '../config/mount-options.ts';
 import { BadMountpointError, BadParameterError, UnreadableSourceError } from '../core/errors.ts';
 import type { HookRule, MountDefinition } from '../model/mount-definition.ts';
-import { type KernelMount, mountAt, mountpointPath } from './mount-table.ts';
+import { isDisconnected, isPlateMount, type KernelMount, mountAt, mountpointPath } from './mount-table.ts';
 
 /** What the command line says on top of a definition. */
 export interface MountRequest {
@@ -99,13 +99,17 @@ export function checkSource(source: string): string {
 
 /**
  * Checks the folder to mount on. Looks at the kernel's list first: asking a dead mount would fail or hang.
+ * A mount whose PlateFS is gone is no obstacle: the supervisor takes it away.
  * @throws BadMountpointError when it is missing, no folder, in use or not empty.
  */
 export function checkMountpoint(mountpoint: string, mounts?: readonly KernelMount[]): void {
   const mounted = mountAt(mountpoint, mounts === undefined ? undefined : [...mounts]);
+  if (mounted && isPlateMount(mounted) && isDisconnected(mountpoint)) return;
   if (mounted)
     throw new BadMountpointError(mountpoint, `is in use by a mount of ${mounted.source} (${mounted.type})`, {
-      advice: `unmount it first:  platefs umount ${mountpoint}`,
+      advice: isPlateMount(mounted)
+        ? `unmount it first:  platefs umount ${mountpoint}`
+        : 'name another folder',
     });
   let stat: Stats;
   try {

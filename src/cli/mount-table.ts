@@ -1,4 +1,4 @@
-import { readFileSync, realpathSync } from 'node:fs';
+import { readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 
 /** One line of the kernel's list of mounts, proc_pid_mountinfo(5). */
@@ -54,5 +54,15 @@ export function mountpointPath(path: string): string {
   } catch {
     // A parent that is not there is reported by whoever uses the path.
     return absolute;
+  }
+}
+
+/** A mount whose daemon is gone answers ENOTCONN at once. */
+export function isDisconnected(mountpoint: string): boolean {
+  try {
+    readdirSync(mountpoint);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOTCONN';
   }
 }

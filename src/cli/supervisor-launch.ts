@@ -6,6 +6,11 @@ import type { DaemonSpec } from '../config/daemon-spec.ts';
 import { RemoteError } from '../control/protocol.ts';
 import { CancelledError, FuseUnavailableError } from '../core/errors.ts';
 
+type FromSupervisor =
+  | { readonly type: 'progress'; readonly text: string }
+  | { readonly type: 'ready' | 'mounted' | 'respawned' | 'done' }
+  | { readonly type: 'fatal'; readonly tag: string; readonly message: string; readonly advice?: string };
+
 /** A log that grew past this is set aside as `platefs.log.1` at the next mount. */
 const MAX_LOG_BYTES = 16 * 1024 * 1024;
 
@@ -22,7 +27,6 @@ export interface LaunchOptions {
 
 export interface Launched {
   readonly supervisorPid: number;
-  readonly daemonPid: number;
   /** Resolves with the supervisor's exit status; only where attached. */
   readonly ended: Promise<number>;
   /** Asks it to drain and unmount; only where attached. */
@@ -41,14 +45,31 @@ function openLog(state: string): number {
   return openSync(path, 'a', 0o600);
 }
 
-function start({ supervisorEntry, spec, attached }: LaunchOptions): ChildProcess {
+/** The one argument of the supervisor; `SupervisorSpec` of the daemon room. */
+function supervisorArgument({ spec, daemonEntry }: LaunchOptions): string {
+  const { definition } = spec;
+  return JSON.stringify({
+    mountpoint: definition.mountpoint,
+    allowOther: definition.options.allowOther,
+    sourceLabel: definition.source,
+    daemonEntry: fileURLToPath(daemonEntry),
+    daemonSpec: spec,
+  });
+}
+
+function start(options: LaunchOptions): ChildProcess {
+  const { supervisorEntry, spec, attached } = options;
   const log = openLog(spec.definition.state);
   try {
-    return spawn(process.execPath, [...process.execArgv, fileURLToPath(supervisorEntry)], {
-      detached: true,
-      cwd: '/',
-      stdio: ['ignore', attached ? 'inherit' : log, attached ? 'inherit' : log, 'ipc'],
-    });
+    return spawn(
+      process.execPath,
+      [...process.execArgv, fileURLToPath(supervisorEntry), supervisorArgument(options)],
+      {
+        detached: true,
+        cwd: '/',
+        stdio: ['ignore', attached ? 'inherit' : log, attached ? 'inherit' : log, 'ipc'],
+      },
+    );
   } finally {
     closeSync(log);
   }
@@ -60,7 +81,7 @@ function start({ supervisorEntry, spec, attached }: LaunchOptions): ChildProcess
  *   CancelledError.
  */
 export function launchSupervisor(options: LaunchOptions): Promise<Launched> {
-  const { spec, signal, onProgress, attached, daemonEntry } = options;
+  const { spec, signal, onProgress, attached } = options;
   return new Promise((resolve, reject) => {
     if (signal.aborted) {
       reject(new CancelledError('mount was interrupted'));
@@ -91,39 +112,16 @@ export function launchSupervisor(options: LaunchOptions): Promise<Launched> {
       ),
     );
     child.on('message', (message: unknown) => {
-      const { type, text, pid, error } = message as Record<string, unknown>;
-      if (type === 'progress') onProgress(String(text));
-      else if (type === 'fatal') {
-        const { tag = 'io', message: said = 'unknown', advice } = (error ?? {}) as Record<string, unknown>;
-        fail(
-          new RemoteError({
-            tag: String(tag),
-            message: String(said),
-            advice: typeof advice === 'string' ? advice : undefined,
-          }),
-        );
-      } else if (type === 'ready') {
-        const launched = {
-          supervisorPid: child.pid ?? 0,
-          daemonPid: Number(pid),
-          ended,
-          stop: () => void child.kill('SIGTERM'),
-        };
+      const said = message as FromSupervisor;
+      if (said.type === 'progress') onProgress(said.text);
+      else if (said.type === 'fatal') fail(new RemoteError(said));
+      else if (said.type === 'ready') {
         if (!attached) {
           child.disconnect();
           child.unref();
         }
-        resolve(launched);
+        resolve({ supervisorPid: child.pid ?? 0, ended, stop: () => void child.kill('SIGTERM') });
       }
-    });
-    child.send({
-      type: 'start',
-      mountpoint: spec.definition.mountpoint,
-      sourceLabel: `platefs:${spec.definition.source}`,
-      allowOther: spec.definition.options.allowOther,
-      readOnly: spec.definition.options.readOnly,
-      daemonEntry: fileURLToPath(daemonEntry),
-      daemonSpec: spec,
     });
   });
 }

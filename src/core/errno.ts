@@ -51,3 +51,13 @@ export function errnoOf(error: unknown): number {
     return Math.abs(error.errno);
   return E.EIO;
 }
+
+/** Whether a word from outside is one of our tags. */
+export function isErrorTag(word: string): word is ErrorTag {
+  return Object.hasOwn(ERRNO, word);
+}
+
+/** Every tag with its errno, for the documentation. */
+export function errnoTable(): readonly (readonly [ErrorTag, number])[] {
+  return Object.entries(ERRNO) as [ErrorTag, number][];
+}

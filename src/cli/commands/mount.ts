@@ -1,0 +1,152 @@
+import { MOUNT_OPTIONS, type OptionOverrides, parseMountOptions } from '../../config/mount-options.ts';
+import { cacheFolder, stateFolder } from '../../config/xdg.ts';
+import { callControl } from '../../control/control-client.ts';
+import type { StatusDocument } from '../../control/documents.ts';
+import { parseByteSize } from '../../core/byte-size.ts';
+import { AlreadyRunningError } from '../../core/errors.ts';
+import type { MountDefinition } from '../../model/mount-definition.ts';
+import type { Command, CommandContext } from '../command.ts';
+import { DAEMON_ENTRY, SUPERVISOR_ENTRY } from '../entries.ts';
+import { exitCode } from '../exit-codes.ts';
+import {
+  checkFolders,
+  checkMountpoint,
+  checkSource,
+  makeStateFolder,
+  plainDefinition,
+  resolveDefinition,
+} from '../mount-plan.ts';
+import { detectPlate } from '../plate-detection.ts';
+import { ownRegistry } from '../running-mount.ts';
+import { type Launched, launchSupervisor } from '../supervisor-launch.ts';
+
+interface MountArgs {
+  readonly plate: string;
+  readonly mountpoint: string | undefined;
+  readonly foreground: boolean;
+  readonly option: string[];
+  readonly output: string | undefined;
+  readonly state: string | undefined;
+  readonly budget: string | undefined;
+  readonly hooks: string | undefined;
+  readonly readOnly: boolean | undefined;
+}
+
+function overridesOf(args: MountArgs): OptionOverrides {
+  return {
+    ...parseMountOptions(args.option),
+    ...(args.output === undefined ? {} : { output: args.output }),
+    ...(args.state === undefined ? {} : { state: args.state }),
+    ...(args.budget === undefined ? {} : { budgetBytes: parseByteSize(args.budget, '--budget') }),
+    ...(args.readOnly === undefined ? {} : { readOnly: args.readOnly }),
+  };
+}
+
+async function definitionOf(plate: string): Promise<MountDefinition> {
+  if (!/\.ya?ml$/i.test(plate)) return plainDefinition(plate);
+  const { readMountDefinition } = await import('../../config/definition-file.ts');
+  return readMountDefinition(plate);
+}
+
+async function run(args: MountArgs, { terminal, signal }: CommandContext): Promise<number> {
+  const overrides = overridesOf(args);
+  const written = await definitionOf(args.plate);
+  const hooks =
+    args.hooks === undefined
+      ? undefined
+      : await (await import('../../config/definition-file.ts')).readHookRules(args.hooks);
+  const source = checkSource(written.source);
+  const request = { definition: { ...written, source }, mountpoint: args.mountpoint, overrides, hooks };
+  const definition = resolveDefinition(request, stateFolder());
+  const registry = ownRegistry();
+  const running = registry.list().find(({ isAlive, state }) => isAlive && state === definition.state);
+  if (running && running.mountpoint !== definition.mountpoint)
+    throw new AlreadyRunningError(`${source} is already mounted at ${running.mountpoint}`, {
+      advice: 'use that mount, unmount it, or name another --output',
+    });
+  checkMountpoint(definition.mountpoint);
+  checkFolders(definition);
+  terminal.progress(`looking at ${source}`);
+  await detectPlate(source, signal);
+  makeStateFolder(definition.state);
+  const startedAt = new Date().toISOString();
+  const socketPath = registry.socketPath(definition.mountpoint);
+  const launched = await launchSupervisor({
+    supervisorEntry: SUPERVISOR_ENTRY,
+    daemonEntry: DAEMON_ENTRY,
+    spec: { definition, socketPath, registryFolder: registry.folder, cacheFolder: cacheFolder(), startedAt },
+    onProgress: (text) => terminal.progress(text),
+    signal,
+    attached: args.foreground,
+  });
+  const status = (await callControl(socketPath, 'status', {}, { signal })) as StatusDocument;
+  registry.add({
+    mountpoint: definition.mountpoint,
+    source,
+    pid: status.pid,
+    supervisorPid: launched.supervisorPid,
+    socket: socketPath,
+    output: definition.output,
+    state: definition.state,
+    startedAt,
+  });
+  terminal.result(status, mountedText(status, args.foreground));
+  return args.foreground
+    ? serve(launched, signal, () => registry.remove(definition.mountpoint))
+    : exitCode('ok');
+}
+
+function mountedText(status: StatusDocument, foreground: boolean): string {
+  const { plate, planes, mountpoint, output, warnings } = status;
+  const remark =
+    warnings === 0 ? '' : `\n${warnings} remarks about the plate: ${mountpoint}/.platefs/warnings.json`;
+  const end = foreground ? 'Ctrl-C unmounts.' : `Unmount with  platefs umount ${mountpoint}`;
+  return `${plate.name} (${plate.format}, ${planes} planes) is mounted at ${mountpoint}\nResults land in ${output}${remark}\n${end}`;
+}
+
+/** Stays until the mount ends; the first Ctrl-C drains. */
+async function serve(launched: Launched, signal: AbortSignal, onEnd: () => void): Promise<number> {
+  if (signal.aborted) launched.stop();
+  signal.addEventListener('abort', () => launched.stop(), { once: true });
+  const status = await launched.ended;
+  onEnd();
+  return status === 0 ? exitCode('ok') : exitCode('failure');
+}
+
+const optionHelp = Object.entries(MOUNT_OPTIONS)
+  .map(([name, { value }]) => (value === undefined ? name : `${name}=${value}`))
+  .join(', ');
+
+export const mount: Command<MountArgs> = {
+  usage: 'mount <plate> [mountpoint]',
+  summary: 'Show a plate as ordinary files',
+  examples: ['mount /data/plate1 /mnt/plate1', 'mount mounts/nuclei.yaml'],
+  options: (yargs) =>
+    yargs
+      .positional('plate', {
+        type: 'string',
+        demandOption: true,
+        describe: 'plate folder, or a mount definition (.yaml)',
+      })
+      .positional('mountpoint', { type: 'string', describe: 'an empty folder' })
+      .option('foreground', {
+        alias: 'f',
+        type: 'boolean',
+        default: false,
+        describe: 'stay attached; Ctrl-C unmounts',
+      })
+      .option('option', {
+        alias: 'o',
+        type: 'string',
+        array: true,
+        nargs: 1,
+        default: [],
+        describe: `mount options: ${optionHelp}`,
+      })
+      .option('output', { type: 'string', describe: 'where results land (PLATE_platefs unless set)' })
+      .option('state', { type: 'string', describe: 'where the journal and spilled bytes live' })
+      .option('budget', { type: 'string', describe: 'memory that written files may hold, like 2GiB' })
+      .option('hooks', { type: 'string', describe: 'YAML file with the rules to run on written files' })
+      .option('read-only', { type: 'boolean', describe: 'refuse every change' }),
+  run,
+};

@@ -1,0 +1,84 @@
+import { callControl } from '../../control/control-client.ts';
+import type { StatusDocument } from '../../control/documents.ts';
+import type { ListedMount } from '../../control/mount-registry.ts';
+import { formatByteSize } from '../../core/byte-size.ts';
+import { explain } from '../../core/errors.ts';
+import type { Command, CommandContext } from '../command.ts';
+import { exitCode } from '../exit-codes.ts';
+import { isPlateMount, kernelMounts } from '../mount-table.ts';
+import { ownRegistry, runningMount } from '../running-mount.ts';
+
+interface StatusArgs {
+  readonly mountpoint: string | undefined;
+}
+
+/** What is known of one mount: the daemon's own answer, or why there is none. */
+type MountState = { readonly mountpoint: string; readonly source: string } & (
+  | { readonly state: 'running'; readonly status: StatusDocument }
+  | { readonly state: 'silent' | 'stale'; readonly problem: string }
+);
+
+async function stateOf(entry: ListedMount, signal: AbortSignal): Promise<MountState> {
+  const { mountpoint, source, socket } = entry;
+  if (!entry.isAlive) return { mountpoint, source, state: 'stale', problem: staleText(mountpoint) };
+  try {
+    const status = (await callControl(socket, 'status', {}, { signal, silenceMs: 5000 })) as StatusDocument;
+    return { mountpoint, source, state: 'running', status };
+  } catch (error) {
+    return { mountpoint, source, state: 'silent', problem: explain(error) };
+  }
+}
+
+const staleText = (mountpoint: string): string =>
+  `its PlateFS is gone; tidy up with  platefs umount ${mountpoint}  and mount again; written files are kept`;
+
+function describe(mount: MountState): string {
+  const head = `${mount.mountpoint}\n  plate     ${mount.source}`;
+  if (mount.state !== 'running') return `${head}\n  problem   ${mount.problem}`;
+  const { status } = mount;
+  const { overlay, waiting, hooks } = status;
+  const resumed = status.resumedCount === 0 ? '' : `, resumed ${status.resumedCount} times`;
+  const failed = hooks.failed === 0 ? 'none failed' : `${hooks.failed} FAILED (see .platefs/status.json)`;
+  return [
+    head,
+    `  format    ${status.plate.format}`,
+    `  planes    ${status.planes}${status.warnings === 0 ? '' : `, ${status.warnings} remarks in .platefs/warnings.json`}`,
+    `  memory    ${formatByteSize(overlay.usedBytes)} of ${formatByteSize(overlay.budgetBytes)} held by written files`,
+    `  waiting   ${waiting.files} files (${formatByteSize(waiting.sizeBytes)}) to land in ${status.output}`,
+    `  hooks     ${hooks.running} running, ${hooks.waiting} waiting, ${failed}`,
+    `  process   ${status.pid}, since ${status.startedAt}${resumed}`,
+  ].join('\n');
+}
+
+async function run({ mountpoint }: StatusArgs, { terminal, signal }: CommandContext): Promise<number> {
+  const registry = ownRegistry();
+  if (mountpoint !== undefined) {
+    const state = await stateOf(runningMount(mountpoint, registry), signal);
+    terminal.result(state, describe(state));
+    return state.state === 'running' ? exitCode('ok') : exitCode('failure');
+  }
+  const entries = registry.list();
+  const states = await Promise.all(entries.map((entry) => stateOf(entry, signal)));
+  const known = new Set(entries.map((entry) => entry.mountpoint));
+  const others = kernelMounts()
+    .filter((mount) => isPlateMount(mount) && !known.has(mount.mountpoint))
+    .map((mount) => mount.mountpoint);
+  const text = [
+    ...states.map(describe),
+    ...others.map((other) => `${other}\n  of another user, or left behind`),
+  ].join('\n\n');
+  terminal.result({ mounts: states, others }, text || 'Nothing is mounted.');
+  return exitCode('ok');
+}
+
+export const status: Command<StatusArgs> = {
+  usage: 'status [mountpoint]',
+  summary: 'What is mounted, and how it is doing',
+  examples: ['status', 'status /mnt/plate1'],
+  options: (yargs) =>
+    yargs.positional('mountpoint', {
+      type: 'string',
+      describe: 'one mount; all of yours unless given',
+    }),
+  run,
+};

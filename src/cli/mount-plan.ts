@@ -1,0 +1,199 @@
+import { createHash } from 'node:crypto';
+import { accessSync, constants, mkdirSync, readdirSync, realpathSync, type Stats, statSync } from 'node:fs';
+import { basename, dirname, join, resolve, sep } from 'node:path';
+import type { ResolvedDefinition } from '../config/daemon-spec.ts';
+import type { OptionOverrides } from '../config/mount-options.ts';
+import { BadMountpointError, BadParameterError, UnreadableSourceError } from '../core/errors.ts';
+import type { HookRule, MountDefinition } from '../model/mount-definition.ts';
+import { isDisconnected, isPlateMount, type KernelMount, mountAt, mountpointPath } from './mount-table.ts';
+
+/** What the command line says on top of a definition. */
+export interface MountRequest {
+  readonly definition: MountDefinition;
+  readonly mountpoint: string | undefined;
+  readonly overrides: OptionOverrides;
+  /** Rules that replace the definition's. */
+  readonly hooks: readonly HookRule[] | undefined;
+}
+
+/** A definition for a bare plate folder. */
+export function plainDefinition(source: string): MountDefinition {
+  return {
+    source: resolve(source),
+    hooks: [],
+    options: { allowOther: false, noPassthrough: false, readOnly: false },
+  };
+}
+
+/** One folder of state per pair of plate and output: the same pair mounted again goes on where it stopped. */
+function stateName(source: string, output: string): string {
+  const digest = createHash('sha256').update(`${source}\0${output}`).digest('hex').slice(0, 12);
+  return `${basename(source)
+    .replaceAll(/[^\w.-]+/g, '_')
+    .slice(0, 40)}-${digest}`;
+}
+
+/**
+ * Merges definition and command line and decides every folder.
+ * @param stateBase the folder that holds the state folders of all mounts.
+ * @throws BadParameterError when no mountpoint is named.
+ */
+export function resolveDefinition(request: MountRequest, stateBase: string): ResolvedDefinition {
+  const { definition, overrides, hooks } = request;
+  const mountpoint = request.mountpoint ?? definition.mountpoint;
+  if (mountpoint === undefined)
+    throw new BadParameterError('MOUNTPOINT', 'is missing; write  platefs mount PLATE MOUNTPOINT');
+  const { source } = definition;
+  const given = overrides.output ?? definition.output;
+  const output = given === undefined ? `${source}_platefs` : resolve(given);
+  const givenState = overrides.state ?? definition.state;
+  const budgetBytes = overrides.budgetBytes ?? definition.budgetBytes;
+  const readers = overrides.readers ?? definition.options.readers;
+  return {
+    source,
+    mountpoint: mountpointPath(mountpoint),
+    output,
+    state: givenState === undefined ? join(stateBase, stateName(source, output)) : resolve(givenState),
+    ...(budgetBytes === undefined ? {} : { budgetBytes }),
+    hooks: hooks ?? definition.hooks,
+    options: {
+      allowOther: overrides.allowOther ?? definition.options.allowOther,
+      noPassthrough: overrides.noPassthrough ?? definition.options.noPassthrough,
+      readOnly: overrides.readOnly ?? definition.options.readOnly,
+      ...(readers === undefined ? {} : { readers }),
+    },
+  };
+}
+
+const codeOf = (error: unknown): string =>
+  error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+
+/**
+ * The plate's real path, checked to be a folder one can read.
+ * @throws UnreadableSourceError
+ */
+export function checkSource(source: string): string {
+  try {
+    const real = realpathSync(source);
+    if (!statSync(real).isDirectory())
+      throw new UnreadableSourceError(source, 'is a file', {
+        advice: 'name the folder that holds the plate',
+      });
+    accessSync(real, constants.R_OK | constants.X_OK);
+    readdirSync(real);
+    return real;
+  } catch (error) {
+    if (error instanceof UnreadableSourceError) throw error;
+    const code = codeOf(error);
+    if (code === 'ENOENT' || code === 'ENOTDIR')
+      throw new UnreadableSourceError(source, 'there is no such folder', {
+        advice: 'check the spelling of the plate',
+      });
+    if (code === 'EACCES')
+      throw new UnreadableSourceError(source, 'you may not read this folder', {
+        advice: `ask its owner, or see  ls -ld ${source}`,
+      });
+    throw new UnreadableSourceError(source, 'cannot be read', { cause: error });
+  }
+}
+
+/**
+ * Checks the folder to mount on. Looks at the kernel's list first: asking a dead mount would fail or hang.
+ * A mount whose PlateFS is gone is no obstacle: the supervisor takes it away.
+ * @throws BadMountpointError when it is missing, no folder, in use or not empty.
+ */
+export function checkMountpoint(mountpoint: string, mounts?: readonly KernelMount[]): void {
+  const mounted = mountAt(mountpoint, mounts === undefined ? undefined : [...mounts]);
+  if (mounted && isPlateMount(mounted) && isDisconnected(mountpoint)) return;
+  if (mounted)
+    throw new BadMountpointError(mountpoint, `is in use by a mount of ${mounted.source} (${mounted.type})`, {
+      advice: isPlateMount(mounted)
+        ? `unmount it first:  platefs umount ${mountpoint}`
+        : 'name another folder',
+    });
+  let stat: Stats;
+  try {
+    stat = statSync(mountpoint);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT')
+      throw new BadMountpointError(mountpoint, 'does not exist', {
+        advice: `make it:  mkdir -p ${mountpoint}`,
+      });
+    throw new BadMountpointError(mountpoint, 'cannot be used', { cause: error });
+  }
+  if (!stat.isDirectory())
+    throw new BadMountpointError(mountpoint, 'is not a folder', { advice: 'name an empty folder' });
+  let entries: string[];
+  try {
+    entries = readdirSync(mountpoint);
+  } catch (error) {
+    throw new BadMountpointError(mountpoint, 'cannot be read', { cause: error });
+  }
+  if (entries.length > 0)
+    throw new BadMountpointError(mountpoint, `is not empty (${entries.slice(0, 3).join(', ')})`, {
+      advice: 'name an empty folder, so that nothing of yours is hidden',
+    });
+}
+
+const isWithin = (path: string, folder: string): boolean => path === folder || path.startsWith(folder + sep);
+
+/**
+ * Refuses folders inside each other in ways that would hide or change the plate, or make the mount wait for
+ * itself.
+ * @throws BadParameterError, BadMountpointError
+ */
+export function checkFolders({ source, mountpoint, output, state, options }: ResolvedDefinition): void {
+  if (isWithin(mountpoint, source) || isWithin(source, mountpoint))
+    throw new BadMountpointError(mountpoint, `and the plate ${source} lie inside each other`, {
+      advice: 'name a mountpoint elsewhere',
+    });
+  for (const [name, path] of [
+    ['--output', output],
+    ['--state', state],
+  ] as const) {
+    if (isWithin(path, source))
+      throw new BadParameterError(
+        name,
+        `${path} lies inside the plate, which is never written to; name a folder elsewhere`,
+      );
+    if (isWithin(path, mountpoint))
+      throw new BadParameterError(name, `${path} lies inside the mountpoint; name a folder elsewhere`);
+  }
+  if (!options.readOnly) checkWritable(output, '--output');
+}
+
+/** @throws BadParameterError when neither the folder nor, before it exists, its nearest parent can be written. */
+function checkWritable(folder: string, parameter: string): void {
+  let place = folder;
+  for (;;) {
+    try {
+      if (!statSync(place).isDirectory()) throw new BadParameterError(parameter, `${place} is not a folder`);
+      accessSync(place, constants.W_OK | constants.X_OK);
+      return;
+    } catch (error) {
+      if (error instanceof BadParameterError) throw error;
+      const code = codeOf(error);
+      if (code === 'ENOENT' && dirname(place) !== place) place = dirname(place);
+      else
+        throw new BadParameterError(
+          parameter,
+          `you may not write results in ${place}; name another folder with --output, or mount with --read-only`,
+        );
+    }
+  }
+}
+
+/**
+ * Makes the private state folder.
+ * @throws BadParameterError when it can't be made or written.
+ */
+export function makeStateFolder(state: string): void {
+  try {
+    mkdirSync(state, { recursive: true, mode: 0o700 });
+    accessSync(state, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw new BadParameterError('--state', `${state} cannot be written; name another folder with --state`, {
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,18 @@
+import type { MountDefinition } from '../model/mount-definition.ts';
+
+/** Everything a daemon must be told; plain data. All paths are absolute. */
+export interface DaemonSpec {
+  readonly definition: ResolvedDefinition;
+  /** Where its control socket is to be. */
+  readonly socketPath: string;
+  /** Folder of the list of mounts (`MountRegistry`). */
+  readonly registryFolder: string;
+  /** For indices and other things that can be made again. */
+  readonly cacheFolder: string;
+  /** ISO 8601; when the mount was asked for. */
+  readonly startedAt: string;
+}
+
+/** A definition in which every folder is decided. */
+export type ResolvedDefinition = MountDefinition &
+  Required<Pick<MountDefinition, 'mountpoint' | 'output' | 'state'>>;

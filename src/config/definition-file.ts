@@ -1,0 +1,164 @@
+import { readFileSync, statSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { parseByteSize } from '../core/byte-size.ts';
+import { BadDefinitionError, BadParameterError, type PlateFsError } from '../core/errors.ts';
+import { loadAll } from '../core/plugin.ts';
+import type { Hook } from '../hooks.ts';
+import type { HookRule, HookStep, MountDefinition, MountOptions } from '../model/mount-definition.ts';
+import { HOOKS } from '../registry.generated.ts';
+import { mountSchema } from './definition-schema.ts';
+import { ruleFaults } from './rule-check.ts';
+import { type Complaint, complaints } from './schema-complaint.ts';
+import { type ValuePath, YamlSource } from './yaml-source.ts';
+
+/** A definition is written by hand; a larger file is some other file. */
+const MAX_FILE_BYTES = 1024 * 1024;
+
+type StepForm = string | Readonly<Record<string, Readonly<Record<string, unknown>> | string | null>>;
+
+/** A definition as the schema guarantees it. */
+interface DefinitionForm {
+  readonly source?: string;
+  readonly mountpoint?: string;
+  readonly output?: string;
+  readonly state?: string;
+  readonly budget?: string | number;
+  readonly 'read-only'?: boolean;
+  readonly options?: { 'allow-other'?: boolean; passthrough?: boolean; readers?: number };
+  readonly hooks?: readonly {
+    readonly name: string;
+    readonly on: string;
+    readonly steps: readonly StepForm[];
+    readonly outputs: Readonly<Record<string, string>>;
+  }[];
+}
+
+/** Reads `~/x` as a path in the home folder, and a relative path from `folder`. */
+export function expandPath(path: string, folder: string, home = homedir()): string {
+  if (path === '~') return home;
+  return path.startsWith('~/') ? join(home, path.slice(2)) : resolve(folder, path);
+}
+
+function readText(file: string): string {
+  try {
+    const stat = statSync(file);
+    if (!stat.isFile()) throw new BadDefinitionError(file, undefined, 'is not a file');
+    if (stat.size > MAX_FILE_BYTES)
+      throw new BadDefinitionError(file, undefined, 'is too large to be a mount definition');
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    if (error instanceof BadDefinitionError) throw error;
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    throw new BadDefinitionError(
+      file,
+      undefined,
+      code === 'ENOENT' ? 'there is no such file' : 'cannot be read',
+      code === 'ENOENT' ? {} : { cause: error },
+    );
+  }
+}
+
+function refuse(file: string, faults: readonly Complaint[]): never {
+  const [first, ...rest] = faults;
+  if (!first) throw new BadDefinitionError(file, undefined, 'is no mount definition');
+  const more = rest.map(({ line, text }) => `\n${file}:${line}: ${text}`).join('');
+  throw new BadDefinitionError(file, first.line, first.text + more);
+}
+
+function stepOf(form: StepForm): HookStep {
+  if (typeof form === 'string') return { hook: form, params: {}, name: form };
+  const hook = Object.keys(form).find((key) => key !== 'as') ?? '';
+  const params = form[hook];
+  return {
+    hook,
+    params: typeof params === 'object' && params !== null ? params : {},
+    name: typeof form['as'] === 'string' ? form['as'] : hook,
+  };
+}
+
+function checkedRules(source: YamlSource, form: DefinitionForm, hooks: readonly Hook[]): HookRule[] {
+  const byId = new Map(hooks.map((hook) => [hook.id, hook]));
+  const rules = (form.hooks ?? []).map((rule) => ({ ...rule, steps: rule.steps.map(stepOf) }));
+  const faults: Complaint[] = [];
+  const add = (path: ValuePath, text: string): void => void faults.push({ line: source.lineOf(path), text });
+  for (const [index, rule] of rules.entries()) {
+    if (rules.findIndex(({ name }) => name === rule.name) !== index)
+      add(['hooks', index, 'name'], `two rules are called '${rule.name}'; give each its own name`);
+    for (const fault of ruleFaults(rule, byId)) add(['hooks', index, ...fault.path], fault.text);
+  }
+  if (faults.length > 0)
+    refuse(
+      source.file,
+      faults.toSorted((a, b) => a.line - b.line),
+    );
+  return rules;
+}
+
+function optionsOf(form: DefinitionForm): MountOptions {
+  const { options = {} } = form;
+  return {
+    allowOther: options['allow-other'] ?? false,
+    noPassthrough: !(options.passthrough ?? true),
+    readOnly: form['read-only'] ?? false,
+    ...(options.readers === undefined ? {} : { readers: options.readers }),
+  };
+}
+
+async function readForm(
+  file: string,
+  required: readonly string[],
+  given: readonly Hook[] | undefined,
+): Promise<{ source: YamlSource; form: DefinitionForm; rules: HookRule[] }> {
+  const source = new YamlSource(file, readText(file));
+  if (source.value === null || source.value === undefined)
+    throw new BadDefinitionError(file, 1, `is empty; it needs at least '${required.join("', '")}'`);
+  const hooks = given ?? (await loadAll(HOOKS));
+  const ajv = new Ajv2020({ allErrors: true, verbose: true, allowUnionTypes: true, strict: false });
+  const validate = ajv.compile({ ...mountSchema(hooks), required });
+  if (!validate(source.value)) refuse(file, complaints(source, validate.errors ?? []));
+  const form = source.value as DefinitionForm;
+  return { source, form, rules: checkedRules(source, form, hooks) };
+}
+
+function budgetOf(source: YamlSource, form: DefinitionForm): number | undefined {
+  if (form.budget === undefined) return undefined;
+  try {
+    return parseByteSize(form.budget, 'budget');
+  } catch (error) {
+    const { message } = error as PlateFsError;
+    throw error instanceof BadParameterError
+      ? new BadDefinitionError(source.file, source.lineOf(['budget']), message)
+      : error;
+  }
+}
+
+/**
+ * Reads a mount definition. Relative paths start at the file's folder, `~` is the home folder.
+ * @param hooks the operations it may use; those of the registry unless given.
+ * @throws BadDefinitionError that lists every fault as `file:line: what is wrong, what to write instead`.
+ */
+export async function readMountDefinition(file: string, hooks?: readonly Hook[]): Promise<MountDefinition> {
+  const { source, form, rules } = await readForm(file, ['source'], hooks);
+  const budgetBytes = budgetOf(source, form);
+  const folder = dirname(resolve(file));
+  const path = (value: string): string => expandPath(value, folder);
+  return {
+    source: path(form.source ?? ''),
+    ...(form.mountpoint === undefined ? {} : { mountpoint: path(form.mountpoint) }),
+    ...(form.output === undefined ? {} : { output: path(form.output) }),
+    ...(form.state === undefined ? {} : { state: path(form.state) }),
+    ...(budgetBytes === undefined ? {} : { budgetBytes }),
+    hooks: rules,
+    options: optionsOf(form),
+  };
+}
+
+/**
+ * Reads only the rules of a file with `hooks:`; it may be a whole mount definition too.
+ * @throws BadDefinitionError as {@link readMountDefinition}.
+ */
+export async function readHookRules(file: string, hooks?: readonly Hook[]): Promise<readonly HookRule[]> {
+  return (await readForm(file, ['hooks'], hooks)).rules;
+}

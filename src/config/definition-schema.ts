@@ -1,0 +1,125 @@
+import type { Hook, ParameterSpec } from '../hooks.ts';
+
+type Schema = Readonly<Record<string, unknown>>;
+
+/** Options of a mount definition by their names in YAML, and in `-o` of the command line. */
+const OPTIONS: Readonly<Record<string, Schema>> = {
+  'allow-other': {
+    type: 'boolean',
+    default: false,
+    description: 'Let other users in (needs root, or user_allow_other in /etc/fuse.conf).',
+  },
+  passthrough: {
+    type: 'boolean',
+    default: true,
+    description: 'Let the kernel read verbatim planes by itself where PlateFS has the privilege.',
+  },
+  readers: {
+    type: 'integer',
+    minimum: 1,
+    maximum: 64,
+    description: 'Number of reader threads; chosen from the machine unless set.',
+  },
+};
+
+function parametersSchema(parameters: readonly ParameterSpec[]): Schema {
+  const required = parameters.filter((parameter) => parameter.default === undefined);
+  return {
+    type: ['object', 'null'],
+    additionalProperties: false,
+    properties: Object.fromEntries(
+      parameters.map(({ name, schema, description, default: preset }) => [
+        name,
+        { ...schema, description, ...(preset === undefined ? {} : { default: preset }) },
+      ]),
+    ),
+    ...(required.length === 0 ? {} : { required: required.map(({ name }) => name) }),
+  };
+}
+
+function stepSchema(hooks: readonly Hook[]): Schema {
+  const alone = hooks.filter((hook) => hook.parameters.every(({ default: preset }) => preset !== undefined));
+  return {
+    description: "An operation: its name, or its name with parameters, and 'as' to name its result.",
+    type: ['string', 'object'],
+    if: { type: 'string' },
+    // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema.
+    ...(alone.length === 0 ? {} : { then: { enum: alone.map(({ id }) => id) } }),
+    else: {
+      additionalProperties: false,
+      properties: {
+        as: {
+          type: 'string',
+          pattern: '^[a-z][a-z0-9-]*$',
+          description: "Name that 'outputs' refers to; the operation's own name unless set.",
+        },
+        ...Object.fromEntries(
+          hooks.map((hook) => [hook.id, { description: hook.title, ...parametersSchema(hook.parameters) }]),
+        ),
+      },
+      ...(hooks.length === 0 ? {} : { oneOf: hooks.map(({ id }) => ({ required: [id] })) }),
+    },
+  };
+}
+
+function ruleSchema(hooks: readonly Hook[]): Schema {
+  return {
+    type: 'object',
+    additionalProperties: false,
+    required: ['name', 'on', 'steps', 'outputs'],
+    properties: {
+      name: { type: 'string', minLength: 1, description: 'Name of the rule; unique in the file.' },
+      on: {
+        type: 'string',
+        minLength: 1,
+        description: 'Which files below the mount start the rule once they are closed: inbox/*.tif',
+      },
+      steps: { type: 'array', minItems: 1, items: stepSchema(hooks) },
+      outputs: {
+        type: 'object',
+        minProperties: 1,
+        additionalProperties: { type: 'string', minLength: 1 },
+        description:
+          'Step name → path below the mount. {dir} {stem} {ext} {name} stand for the input; {well} {site} {channel} {z} {t} too where its name has them.',
+      },
+    },
+  };
+}
+
+/**
+ * The JSON Schema (draft 2020-12) of a mount definition with these hooks. `mounts/mount.schema.json` is its
+ * text, and definitions are checked against the same object.
+ */
+export function mountSchema(hooks: readonly Hook[]): Schema {
+  return {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    title: 'PlateFS mount definition',
+    description:
+      'What `platefs mount mounts/x.yaml` reads. Relative paths start at the file; ~ is your home.',
+    type: 'object',
+    additionalProperties: false,
+    required: ['source'],
+    properties: {
+      source: { type: 'string', minLength: 1, description: 'The plate folder. Never written to.' },
+      mountpoint: { type: 'string', minLength: 1, description: 'The empty folder the plate appears in.' },
+      output: {
+        type: 'string',
+        minLength: 1,
+        description: 'Where results land; <plate>_platefs beside the plate unless set.',
+      },
+      state: {
+        type: 'string',
+        minLength: 1,
+        description: 'Where the journal and spilled bytes live; ~/.local/state/platefs unless set.',
+      },
+      budget: {
+        type: ['string', 'integer'],
+        minimum: 1,
+        description: 'Memory that written files may hold, like 2GiB; chosen from the machine unless set.',
+      },
+      'read-only': { type: 'boolean', default: false, description: 'Refuse every change.' },
+      options: { type: 'object', additionalProperties: false, properties: OPTIONS },
+      hooks: { type: 'array', items: ruleSchema(hooks) },
+    },
+  };
+}

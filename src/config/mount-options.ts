@@ -1,0 +1,108 @@
+import { parseByteSize } from '../core/byte-size.ts';
+import { BadParameterError } from '../core/errors.ts';
+import { didYouMean } from './did-you-mean.ts';
+
+/** What `-o` can change in a mount definition. */
+export interface OptionOverrides {
+  allowOther?: boolean;
+  noPassthrough?: boolean;
+  readOnly?: boolean;
+  readers?: number;
+  budgetBytes?: number;
+  output?: string;
+  state?: string;
+}
+
+interface OptionSpec {
+  readonly value?: string;
+  readonly description: string;
+  apply(overrides: OptionOverrides, value: string): void;
+}
+
+function readerCount(value: string): number {
+  const count = Number(value);
+  if (!Number.isInteger(count) || count < 1 || count > 64)
+    throw new BadParameterError('-o readers', `'${value}' is no number of threads; write 1 to 64`);
+  return count;
+}
+
+/** The options of `-o`, as mount(8) would pass them. */
+export const MOUNT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
+  allow_other: {
+    description: 'let other users in (needs root, or user_allow_other in /etc/fuse.conf)',
+    apply: (overrides) => void (overrides.allowOther = true),
+  },
+  ro: { description: 'refuse every change', apply: (overrides) => void (overrides.readOnly = true) },
+  rw: { description: 'allow changes (the default)', apply: (overrides) => void (overrides.readOnly = false) },
+  nopassthrough: {
+    description: 'read every file through PlateFS, never by the kernel alone',
+    apply: (overrides) => void (overrides.noPassthrough = true),
+  },
+  budget: {
+    value: 'SIZE',
+    description: 'memory that written files may hold',
+    apply: (overrides, value) => void (overrides.budgetBytes = parseByteSize(value, '-o budget')),
+  },
+  readers: {
+    value: 'N',
+    description: 'number of reader threads',
+    apply: (overrides, value) => void (overrides.readers = readerCount(value)),
+  },
+  output: {
+    value: 'DIR',
+    description: 'where results land',
+    apply: (overrides, value) => void (overrides.output = value),
+  },
+  state: {
+    value: 'DIR',
+    description: 'where the journal and spilled bytes live',
+    apply: (overrides, value) => void (overrides.state = value),
+  },
+};
+
+/** What mount(8) and /etc/fstab add by themselves and PlateFS has no use for. */
+const IGNORED = new Set([
+  'defaults',
+  'auto',
+  'noauto',
+  'user',
+  'nouser',
+  'users',
+  'nofail',
+  '_netdev',
+  'nosuid',
+  'nodev',
+  'suid',
+  'dev',
+  'exec',
+  'noexec',
+  'atime',
+  'noatime',
+  'relatime',
+]);
+
+/**
+ * Reads the values of `-o`: comma-separated words and `word=value`, several times if need be.
+ * @throws BadParameterError naming the option and the known ones.
+ */
+export function parseMountOptions(values: readonly string[]): OptionOverrides {
+  const overrides: OptionOverrides = {};
+  for (const word of values.flatMap((value) => value.split(',')).map((text) => text.trim())) {
+    if (word === '' || IGNORED.has(word) || word.startsWith('x-')) continue;
+    const equals = word.indexOf('=');
+    const name = equals === -1 ? word : word.slice(0, equals);
+    const value = equals === -1 ? undefined : word.slice(equals + 1);
+    const spec = Object.hasOwn(MOUNT_OPTIONS, name) ? MOUNT_OPTIONS[name] : undefined;
+    if (!spec)
+      throw new BadParameterError(
+        `-o ${name}`,
+        `unknown option${didYouMean(name, Object.keys(MOUNT_OPTIONS))}`,
+      );
+    if (spec.value !== undefined && !value)
+      throw new BadParameterError(`-o ${name}`, `needs a value; write ${name}=${spec.value}`);
+    if (spec.value === undefined && value !== undefined)
+      throw new BadParameterError(`-o ${name}`, `takes no value; write just ${name}`);
+    spec.apply(overrides, value ?? '');
+  }
+  return overrides;
+}

@@ -1,0 +1,191 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { readHookRules, readMountDefinition } from '../../../src/config/definition-file.ts';
+import { BadDefinitionError } from '../../../src/core/errors.ts';
+import { PLAIN_HOOKS } from './plain-hooks.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'platefs-definition-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const file = join(folder, 'x.yaml');
+
+function read(text: string) {
+  writeFileSync(file, text);
+  return readMountDefinition(file, PLAIN_HOOKS);
+}
+
+/** The complaint, with the file's path as `x.yaml`. */
+async function complaint(text: string): Promise<string> {
+  const error = await read(text).then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  if (!(error instanceof BadDefinitionError))
+    throw new Error('nothing was complained about', { cause: error });
+  return error.message.replaceAll(file, 'x.yaml');
+}
+
+const RULE = `source: ./plate1
+hooks:
+  - name: nuclei
+    on: "inbox/*.tif"
+    steps:
+      - gaussian: { sigma: 2 }
+      - otsu
+      - binary-opening: { radius: 3 }
+      - label: { connectivity: 4 }
+      - measure
+    outputs:
+      label: "results/{stem}_labels.tif"
+      measure: "results/{stem}_objects.csv"
+`;
+
+describe('mount definitions', () => {
+  it('reads a whole one, with paths from its folder', async () => {
+    const definition = await read(`${RULE}mountpoint: ~/mnt
+output: ../out
+state: /var/x
+budget: 2GiB
+read-only: true
+options: { allow-other: true, passthrough: false, readers: 2 }
+`);
+    expect(definition).toEqual({
+      source: join(folder, 'plate1'),
+      mountpoint: join(homedir(), 'mnt'),
+      output: join(folder, '../out'),
+      state: '/var/x',
+      budgetBytes: 2 * 1024 ** 3,
+      hooks: [
+        {
+          name: 'nuclei',
+          on: 'inbox/*.tif',
+          steps: [
+            { hook: 'gaussian', params: { sigma: 2 }, name: 'gaussian' },
+            { hook: 'otsu', params: {}, name: 'otsu' },
+            { hook: 'binary-opening', params: { radius: 3 }, name: 'binary-opening' },
+            { hook: 'label', params: { connectivity: 4 }, name: 'label' },
+            { hook: 'measure', params: {}, name: 'measure' },
+          ],
+          outputs: { label: 'results/{stem}_labels.tif', measure: 'results/{stem}_objects.csv' },
+        },
+      ],
+      options: { allowOther: true, noPassthrough: true, readOnly: true, readers: 2 },
+    });
+  });
+
+  it('takes the least', async () => {
+    expect(await read('source: /data/p')).toEqual({
+      source: '/data/p',
+      hooks: [],
+      options: { allowOther: false, noPassthrough: false, readOnly: false },
+    });
+  });
+
+  it('lets a step have a name of its own', async () => {
+    const twice = RULE.replace('- otsu', '- gaussian: { sigma: 5 }\n        as: coarse');
+    expect((await read(twice)).hooks[0]?.steps[1]).toEqual({
+      hook: 'gaussian',
+      params: { sigma: 5 },
+      name: 'coarse',
+    });
+  });
+
+  it('reads only the rules for --hooks', async () => {
+    writeFileSync(file, RULE.replace('source: ./plate1\n', ''));
+    expect((await readHookRules(file, PLAIN_HOOKS)).map(({ name }) => name)).toEqual(['nuclei']);
+  });
+
+  it.each([
+    ['', "x.yaml:1: is empty; it needs at least 'source'"],
+    ['mountpoint: /mnt', "x.yaml:1: lacks 'source'; write for example  source: ./plate1"],
+    ['source: /p\nmountpiont: /m', "x.yaml:2: unknown key 'mountpiont'; did you mean 'mountpoint'?"],
+    ['source: /p\nread_only: true', "x.yaml:2: unknown key 'read_only'; did you mean 'read-only'?"],
+    [
+      'source: /p\nxyzzy: 1',
+      "x.yaml:2: unknown key 'xyzzy'; known: source, mountpoint, output, state, budget, read-only, options, hooks",
+    ],
+    ['source: 5', 'x.yaml:1: source must be text, not 5; write for example  source: ./plate1'],
+    ['source: /p\nread-only: "yes"', "x.yaml:2: read-only must be true or false, not 'yes'"],
+    ['source: /p\nbudget: lots', "x.yaml:2: budget: 'lots' is no size; write it like 512MiB or 2GiB"],
+    [
+      'source: /p\noptions:\n  allow-other: true\n  reader: 2',
+      "x.yaml:4: unknown key 'reader' in options; did you mean 'readers'?",
+    ],
+    ['source: /p\noptions: { readers: 0 }', 'x.yaml:2: options.readers is 0; it must be >= 1'],
+    ['- a\n- b', 'x.yaml:1: the file must be a mapping (key: value), not ["a","b"]'],
+    ['source: /p\nsource: /q', 'x.yaml:2: Map keys must be unique'],
+    ['source: [1,', /^x\.yaml:1: Flow sequence .*must .*\]/],
+    ['source: /p\nhooks:\n\t- a', /^x\.yaml:3: .*[Tt]abs/],
+  ])('%j', async (text, expected) => {
+    const said = await complaint(text);
+    if (typeof expected === 'string') expect(said).toBe(expected);
+    else expect(said).toMatch(expected);
+  });
+
+  it.each([
+    ['- otsu', '- ostu', "x.yaml:7: unknown operation 'ostu'; did you mean 'otsu'?"],
+    ['- gaussian:', '- gausian:', "x.yaml:6: unknown operation 'gausian'; did you mean 'gaussian'?"],
+    ['sigma: 2', 'simga: 2', "x.yaml:6: 'gaussian' has no parameter 'simga'; did you mean 'sigma'?"],
+    ['{ sigma: 2 }', '{}', "x.yaml:6: 'gaussian' needs 'sigma'; write gaussian: { sigma: … }"],
+    ['sigma: 2', 'sigma: 0', 'x.yaml:6: hooks[1].steps[1].gaussian.sigma is 0; it must be > 0'],
+    ['sigma: 2', 'sigma: two', "x.yaml:6: hooks[1].steps[1].gaussian.sigma must be a number, not 'two'"],
+    [
+      'connectivity: 4',
+      'connectivity: 6',
+      'x.yaml:9: hooks[1].steps[4].label.connectivity is 6; write one of 4, 8',
+    ],
+    [
+      '- measure\n',
+      '- measure: { area: 1 }\n',
+      "x.yaml:10: 'measure' takes no parameters, so 'area' means nothing",
+    ],
+    ['radius: 3', 'radius: 13', "x.yaml:8: 'binary-opening': radius: 13 is unlucky; write 12"],
+    [
+      '- otsu',
+      '- { otsu: {}, measure: {} }',
+      'x.yaml:7: a step must name exactly one operation; put each operation on its own line that starts with -',
+    ],
+    ['- otsu', '- measure', "x.yaml:10: two steps are called 'measure'; give one another name with 'as: …'"],
+    [
+      '      label: "results',
+      '      labels: "results',
+      "x.yaml:12: no step is called 'labels'; did you mean 'label'?",
+    ],
+    ['{stem}_labels', '{stm}_labels', "x.yaml:12: unknown placeholder '{stm}'; did you mean 'stem'?"],
+    [
+      'results/{stem}_labels.tif',
+      '{dir}/{stem}_labels.tif',
+      "x.yaml:12: '{dir}/{stem}_labels.tif' would start its own rule again ('inbox/*.tif'); write it to another folder",
+    ],
+    [
+      'results/{stem}_labels.tif',
+      '../{stem}.tif',
+      "x.yaml:12: '../{stem}.tif' must lie below the mount; write it like results/{stem}.tif",
+    ],
+    [
+      'on: "inbox',
+      'on: "/inbox',
+      "x.yaml:4: '/inbox/*.tif' must lie below the mount; write it like inbox/*.tif",
+    ],
+    ['name: nuclei\n', 'nam: nuclei\n', "x.yaml:3: unknown key 'nam' in hooks[1]; did you mean 'name'?"],
+  ])('in a rule, %j as %j', async (from, to, expected) => {
+    expect(RULE).toContain(from);
+    expect((await complaint(RULE.replace(from, to))).split('\n').sort()).toEqual(expected.split('\n').sort());
+  });
+
+  it('lists every fault, in the order of lines', async () => {
+    const said = await complaint(RULE.replace('sigma: 2', 'sigma: 0').replace('source:', 'sorce:'));
+    expect(said.split('\n').map((line) => line.slice(0, 9))).toEqual(['x.yaml:1:', 'x.yaml:6:']);
+  });
+
+  it('refuses files that are no definitions', async () => {
+    await expect(readMountDefinition(join(folder, 'none.yaml'))).rejects.toThrow('there is no such file');
+    await expect(readMountDefinition(folder)).rejects.toThrow('is not a file');
+    await expect(read(`source: "${'x'.repeat(2 ** 21)}"`)).rejects.toThrow('too large');
+    const bomb = `a: &a [x,x,x,x,x,x,x,x,x,x]\n${[...'bcdefgh']
+      .map((name, index) => `${name}: &${name} [${`*${'abcdefg'[index]},`.repeat(10)}]`)
+      .join('\n')}`;
+    await expect(read(bomb)).rejects.toThrow(BadDefinitionError);
+  });
+});

@@ -11,8 +11,15 @@ export interface JobStep {
 
 /** A whole chain, so that intermediates never leave the device. Step n takes step n-1's array. */
 export interface ComputeJob {
+  /**
+   * 2-D, `[y, x]`. It belongs to the device from the call on: its buffer is moved to the thread that computes
+   * and the caller's view is empty afterwards. A view of a part of a buffer is copied, a shared buffer stays.
+   */
   readonly input: NdArray;
-  /** The image the measuring steps take intensities from; the job's input unless set. */
+  /**
+   * The image the measuring steps take intensities from, of the same shape; the job's input unless set.
+   * Moved like `input`.
+   */
   readonly intensity?: NdArray;
   readonly steps: readonly JobStep[];
 }
@@ -26,8 +33,15 @@ export interface JobResult {
 
 /** Port: something that runs chains. The CPU device is the reference; others agree within a stated tolerance. */
 export interface ComputeDevice extends AsyncDisposable {
+  /** Stable lower-case id, equal to the file's name: `cpu`. */
   readonly id: string;
+  /** How many jobs it works on at once; more than that wait in it. */
+  readonly concurrency: number;
   supports(operation: string): boolean;
-  /** @throws DeviceFailedError, HookFailedError, CancelledError */
+  /**
+   * Disposing ends its threads and fails what runs with CancelledError; a later `run` starts new ones.
+   * @throws HookFailedError when an operation can't be done on this input, DeviceFailedError when the device
+   * itself failed (a retry may succeed), CancelledError when `signal` fired.
+   */
   run(job: ComputeJob, signal: AbortSignal): Promise<JobResult>;
 }

@@ -1,9 +1,14 @@
 import type { Dtype, NdArray } from './core/nd-array.ts';
 
+/** What an array's numbers mean: intensities, foreground (not 0) and background (0), or object numbers. */
+export type ArrayKind = 'image' | 'mask' | 'labels';
+
 /** Shape and type of what a hook takes or gives, before anything runs. 2-D: `[y, x]`. */
 export interface ArraySpec {
   readonly shape: readonly number[];
   readonly dtype: Dtype;
+  /** Absent: not known, as for a file that may hold anything. */
+  readonly kind?: ArrayKind;
 }
 
 /** A table a hook measures: one row per object. Column order is the file's. */
@@ -60,6 +65,6 @@ export interface Hook {
 export interface StepResult {
   readonly array?: NdArray;
   readonly table?: Table;
-  /** Scalars worth recording, such as the threshold that Otsu chose. */
+  /** Numbers worth recording, such as the threshold that Otsu chose. */
   readonly scalars?: Readonly<Record<string, number>>;
 }

@@ -7,16 +7,30 @@ import type { Hook } from './hooks.ts';
 import type { ComputeDevice } from './devices.ts';
 
 export const SOURCES: readonly PluginEntry<SourceDriver>[] = [
+  { id: 'tiff', load: async () => (await import('./sources/tiff.ts')).default },
 ];
 
 export const ENCODERS: readonly PluginEntry<ImageEncoder>[] = [
+  { id: 'ome-tiff', load: async () => (await import('./encoders/ome-tiff.ts')).default },
+  { id: 'tiff', load: async () => (await import('./encoders/tiff.ts')).default },
 ];
 
 export const FORMATS: readonly PluginEntry<FormatHandler>[] = [
 ];
 
 export const HOOKS: readonly PluginEntry<Hook>[] = [
+  { id: 'binary-closing', load: async () => (await import('./hooks/binary-closing.ts')).default },
+  { id: 'binary-dilation', load: async () => (await import('./hooks/binary-dilation.ts')).default },
+  { id: 'binary-erosion', load: async () => (await import('./hooks/binary-erosion.ts')).default },
+  { id: 'binary-opening', load: async () => (await import('./hooks/binary-opening.ts')).default },
+  { id: 'gaussian', load: async () => (await import('./hooks/gaussian.ts')).default },
+  { id: 'label', load: async () => (await import('./hooks/label.ts')).default },
+  { id: 'measure', load: async () => (await import('./hooks/measure.ts')).default },
+  { id: 'median', load: async () => (await import('./hooks/median.ts')).default },
+  { id: 'otsu', load: async () => (await import('./hooks/otsu.ts')).default },
+  { id: 'threshold', load: async () => (await import('./hooks/threshold.ts')).default },
 ];
 
 export const DEVICES: readonly PluginEntry<ComputeDevice>[] = [
+  { id: 'cpu', load: async () => (await import('./devices/cpu.ts')).default },
 ];

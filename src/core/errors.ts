@@ -147,6 +147,23 @@ export class BadDefinitionError extends PlateFsError {
   }
 }
 
+/** A hook rule that can't work, whatever file it is given; `at` is the path of the faulty part in the rule. */
+export class BadRuleError extends PlateFsError {
+  readonly tag = 'bad-definition';
+  readonly rule: string;
+  readonly at: readonly (string | number)[];
+  constructor(
+    rule: string,
+    at: readonly (string | number)[],
+    detail: string,
+    options: ErrorOptionsWithAdvice = {},
+  ) {
+    super(`hook rule '${rule}', ${at.join('.')}: ${detail}`, options);
+    this.rule = rule;
+    this.at = at;
+  }
+}
+
 /** A hook's or command's parameter has a wrong value. */
 export class BadParameterError extends PlateFsError {
   readonly tag = 'bad-parameter';

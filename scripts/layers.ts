@@ -28,7 +28,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   materializer: ['core', 'model', ...PORTS, 'registry.generated.ts', 'memory', 'telemetry'],
   compute: ['core', 'model', ...PORTS, 'registry.generated.ts', 'memory', 'telemetry'],
   vfs: ['core', 'model', 'tree', 'overlay', 'memory', 'telemetry'],
-  fuse: ['core', 'telemetry'],
+  fuse: ['core', 'telemetry', 'vfs'],
   control: ['core', 'telemetry'],
   daemon: [
     'core',

@@ -16,6 +16,7 @@ export const ENCODERS: readonly PluginEntry<ImageEncoder>[] = [
 ];
 
 export const FORMATS: readonly PluginEntry<FormatHandler>[] = [
+  { id: 'imagexpress', load: async () => (await import('./formats/imagexpress.ts')).default },
 ];
 
 export const HOOKS: readonly PluginEntry<Hook>[] = [

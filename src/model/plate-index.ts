@@ -5,7 +5,9 @@ import type { ExclusionReason, PlateFacts, PlateWarning } from './plate.ts';
  * million planes stay small (contract C10). Plain data: it crosses to workers by `workerData`.
  *
  * Strings live in `NameTable`s: string `i` is the UTF-8 bytes `starts[i] … starts[i + 1]` of `bytes`.
- * Directory 0 is the plate's root (name ''). A directory's parent has a smaller number.
+ * Directory 0 is the plate's root (name ''). Directories are numbered level by level, the children of one
+ * directory contiguous and sorted bytewise by name, so `parents` never decreases and children are found by
+ * binary search.
  * Files of one directory are contiguous: `directoryFiles[d] … directoryFiles[d + 1]`, sorted bytewise by name.
  * Planes are in natural order of their names: row, column, site, channel, z, t.
  */
@@ -22,8 +24,10 @@ export interface PlateIndex {
     readonly parents: Uint32Array;
     /** `count + 1` entries. */
     readonly firstFile: Uint32Array;
-    /** For cache validation: mtime of the directory when it was read, ns split in ms float + rest is not kept. */
+    /** mtime just before the directory was read, in ms; a double still tells 0.25 µs apart. */
     readonly mtimeMs: Float64Array;
+    /** With the mtime: is this still the directory that was read? */
+    readonly inodes: BigUint64Array;
   };
   readonly files: {
     readonly count: number;
@@ -50,6 +54,11 @@ export interface PlateIndex {
     /** Index into `extensions`. */
     readonly extensions: Uint8Array;
   };
+  /**
+   * Files whose content the facts and warnings were drawn from (HTDs, sampled TIFF headers). Their `sizeBytes`
+   * and `mtimeMs` are filled at indexing, so that a cached index can tell whether they changed.
+   */
+  readonly evidenceFiles: readonly number[];
   /** Extensions of the planes as they are spelt, with the dot: `['.TIF', '.tif']`. */
   readonly extensions: readonly string[];
 }
@@ -58,6 +67,9 @@ export interface NameTable {
   readonly bytes: Uint8Array;
   readonly starts: Uint32Array;
 }
+
+/** Version of the layout this code reads and writes. */
+export const PLATE_INDEX_LAYOUT_VERSION = 1;
 
 /** Order of the codes in `files.exclusions`. */
 export const EXCLUSIONS: readonly ExclusionReason[] = [

@@ -94,7 +94,7 @@ export interface DirectorySink {
   add(name: string, node: number, type: number, next: number, entry?: Entry): boolean;
 }
 
-export interface FuseHandler {
+export interface FileSystem {
   lookup(context: RequestContext, parent: number, name: string): Entry | Deferred;
   forget(node: number, lookups: number): void;
   getattr(context: RequestContext, node: number): AttributesReply | Deferred;
@@ -159,8 +159,14 @@ export interface FuseHandler {
   getxattr(context: RequestContext, node: number, name: string): Uint8Array;
   listxattr(context: RequestContext, node: number): readonly string[];
   /** `flags`: XATTR_CREATE 1, XATTR_REPLACE 2. */
-  setxattr(context: RequestContext, node: number, name: string, value: Uint8Array, flags: number): void;
-  removexattr(context: RequestContext, node: number, name: string): void;
+  setxattr(
+    context: RequestContext,
+    node: number,
+    name: string,
+    value: Uint8Array,
+    flags: number,
+  ): undefined | Deferred;
+  removexattr(context: RequestContext, node: number, name: string): undefined | Deferred;
   /** SEEK_DATA 3 or SEEK_HOLE 4; returns the offset, throws a system error with errno ENXIO past the end. */
   lseek(context: RequestContext, node: number, offsetBytes: number, whence: number): number;
   fallocate(

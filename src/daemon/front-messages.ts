@@ -1,0 +1,82 @@
+import type { Negotiated } from '../fuse/negotiation.ts';
+import type { LandingRecord } from '../overlay/inode.ts';
+import type { SealedFile } from '../overlay/overlay.ts';
+import type { FrontNotice } from '../vfs/jobs.ts';
+
+/** Which version of which file a rule worked on. */
+export interface HookSource {
+  readonly inode: number;
+  readonly version: number;
+  readonly rule: string;
+}
+
+/** A finished output, waiting in the staging folder. */
+export interface StagedOutput {
+  readonly mountPath: string;
+  readonly stagedPath: string;
+}
+
+/** A name that came to be without the kernel knowing. */
+export interface ChangedName {
+  readonly parent: number;
+  readonly name: string;
+}
+
+/** Main thread to front. A `token` comes back in the answer. */
+export type ToFront =
+  | { readonly type: 'staged'; readonly node: number; readonly errno: number }
+  | { readonly type: 'list-sealed'; readonly token: number }
+  | { readonly type: 'sealed-file'; readonly token: number; readonly inode: number }
+  | {
+      readonly type: 'landed';
+      readonly token: number;
+      readonly items: readonly { readonly inode: number; readonly version: number; readonly record: LandingRecord }[];
+    }
+  | {
+      readonly type: 'publish';
+      readonly token: number;
+      readonly source: HookSource;
+      readonly outputs: readonly StagedOutput[];
+    }
+  | ({ readonly type: 'hook-ended' } & HookSource)
+  | { readonly type: 'set-budget'; readonly budgetBytes: number }
+  | { readonly type: 'usage'; readonly token: number };
+
+/** Front to main thread. */
+export type FromFront =
+  | { readonly type: 'open'; readonly tornBytes: number; readonly lost: readonly string[]; readonly reservedBytes: number }
+  | { readonly type: 'negotiated'; readonly negotiated: Negotiated }
+  | { readonly type: 'unmounted' }
+  | { readonly type: 'readers-wanted' }
+  | { readonly type: 'notice'; readonly notice: FrontNotice }
+  | FrontAnswer;
+
+export type FrontAnswer =
+  | {
+      readonly type: 'sealed-files';
+      readonly token: number;
+      readonly files: readonly SealedFile[];
+      readonly reservedBytes: number;
+    }
+  | { readonly type: 'sealed-file'; readonly token: number; readonly file?: SealedFile }
+  | {
+      readonly type: 'landed';
+      readonly token: number;
+      /** Landings of files that changed meanwhile: they are to be removed again. */
+      readonly refused: readonly LandingRecord[];
+      readonly reservedBytes: number;
+    }
+  | {
+      readonly type: 'published';
+      readonly token: number;
+      readonly accepted: boolean;
+      readonly changed: readonly ChangedName[];
+      readonly failure?: string;
+    }
+  | {
+      readonly type: 'usage';
+      readonly token: number;
+      readonly reservedBytes: number;
+      readonly budgetBytes: number;
+      readonly openForWriting: number;
+    };

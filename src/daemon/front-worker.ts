@@ -1,0 +1,163 @@
+import { writeSync } from 'node:fs';
+import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { errnoOf } from '../core/errno.ts';
+import { explain } from '../core/errors.ts';
+import type { Negotiated } from '../fuse/negotiation.ts';
+import { BackingFiles } from '../fuse/passthrough.ts';
+import { replyTo } from '../fuse/reply-writer.ts';
+import { runSession } from '../fuse/session.ts';
+import { durableFolder, journalPath, type OverlayFolders, openOverlay, stagingFolder } from '../overlay/open-overlay.ts';
+import type { Overlay } from '../overlay/overlay.ts';
+import { PlateTree, type SharedTree } from '../tree/plate-tree.ts';
+import { Front } from '../vfs/front.ts';
+import { kernelFileCalls } from './file-calls.ts';
+import type { FromFront, ToFront } from './front-messages.ts';
+import { loadPlaneTools } from './plane-tools.ts';
+import { publishOutputs } from './publish.ts';
+import { ReaderPool } from './reader-pool.ts';
+
+/** What the front thread is started with. */
+export interface FrontData {
+  readonly fuseFd: number;
+  readonly resumed: boolean;
+  readonly negotiated?: Negotiated;
+  readonly privileged: boolean;
+  readonly passthrough: boolean;
+  readonly readOnly: boolean;
+  readonly shared: SharedTree;
+  readonly folders: OverlayFolders;
+  readonly budgetBytes: number;
+  readonly owner: { readonly uid: number; readonly gid: number };
+  readonly fromMain: MessagePort;
+  readonly readers: readonly MessagePort[];
+  /** One counter per reader: jobs it has finished. */
+  readonly finished: Int32Array;
+}
+
+const data = workerData as FrontData;
+const tell = (message: FromFront): void => parentPort?.postMessage(message);
+
+let negotiated: Negotiated | undefined = data.negotiated;
+let backing: BackingFiles | undefined;
+
+/** Passthrough is known only after INIT; until then nothing is open. */
+const lazyBacking = {
+  open(fd: number): number | undefined {
+    if (!data.privileged || !data.passthrough || !negotiated?.passthrough) return undefined;
+    backing ??= new BackingFiles(data.fuseFd, true);
+    return backing.open(fd);
+  },
+  close(backingId: number): void {
+    backing ??= new BackingFiles(data.fuseFd, true);
+    backing.close(backingId);
+  },
+};
+
+function receive(overlay: Overlay, front: Front, message: ToFront): void {
+  switch (message.type) {
+    case 'staged':
+      front.staged(message.node, message.errno);
+      return;
+    case 'list-sealed':
+      tell({
+        type: 'sealed-files',
+        token: message.token,
+        files: [...overlay.sealedFiles()],
+        reservedBytes: overlay.store.reservedBytes,
+      });
+      return;
+    case 'sealed-file': {
+      const file = overlay.sealedFile(message.inode);
+      tell({ type: 'sealed-file', token: message.token, ...(file === undefined ? {} : { file }) });
+      return;
+    }
+    case 'landed': {
+      const refused = message.items.filter(
+        ({ inode, version, record }) => overlay.handles.isWriting(inode) || !overlay.landed(inode, version, record),
+      );
+      const { reservedBytes } = overlay.store;
+      tell({ type: 'landed', token: message.token, refused: refused.map(({ record }) => record), reservedBytes });
+      return;
+    }
+    case 'publish': {
+      const { token, source, outputs } = message;
+      try {
+        tell({ type: 'published', token, ...publishOutputs(overlay, source, outputs, data.owner) });
+      } catch (error) {
+        tell({ type: 'published', token, accepted: false, changed: [], failure: explain(error) });
+      }
+      return;
+    }
+    case 'hook-ended':
+      overlay.hookEnded(message.inode, message.version, message.rule);
+      return;
+    case 'set-budget':
+      overlay.store.budgetBytes = message.budgetBytes;
+      return;
+    case 'usage':
+      tell({
+        type: 'usage',
+        token: message.token,
+        reservedBytes: overlay.store.reservedBytes,
+        budgetBytes: overlay.store.budgetBytes,
+        openForWriting: [...overlay.handles.nodes()].filter((node) => overlay.handles.isWriting(node)).length,
+      });
+      return;
+  }
+}
+
+async function serve(): Promise<void> {
+  const { encoders, probe } = await loadPlaneTools();
+  const tree = new PlateTree(data.shared, encoders, probe);
+  const readers = new ReaderPool(data.readers, data.finished, () => tell({ type: 'readers-wanted' }));
+  const { overlay, tornBytes, lost } = openOverlay(
+    data.folders,
+    { resumed: data.resumed, budgetBytes: data.budgetBytes, calls: kernelFileCalls, lower: tree },
+    {
+      onSealed: (inode) => tell({ type: 'notice', notice: { kind: 'sealed', inode } }),
+      onUnsealed: (inode) => tell({ type: 'notice', notice: { kind: 'unsealed', inode } }),
+      onAbandoned: (record) => tell({ type: 'notice', notice: { kind: 'abandoned', record } }),
+    },
+  );
+  const front: Front = new Front({
+    tree,
+    overlay,
+    backing: lazyBacking,
+    calls: kernelFileCalls,
+    owner: data.owner,
+    readOnly: data.readOnly,
+    stagingFolder: stagingFolder(data.folders),
+    durableFolder: durableFolder(data.folders),
+    journalPath: journalPath(data.folders),
+    diskFolder: data.folders.state,
+    submit: (job) => readers.submit(job),
+    notify: (notice) => tell({ type: 'notice', notice }),
+    refuse: ({ uniqueLow, uniqueHigh }, errno) => replyTo(data.fuseFd, uniqueLow, uniqueHigh, errno),
+    drain: () => {
+      for (let received = receiveMessageOnPort(data.fromMain); received; received = receiveMessageOnPort(data.fromMain)) {
+        receive(overlay, front, received.message as ToFront);
+      }
+    },
+  });
+  tell({ type: 'open', tornBytes, lost, reservedBytes: overlay.store.reservedBytes });
+  runSession({
+    fd: data.fuseFd,
+    handler: front,
+    errnoOf,
+    ...(data.negotiated === undefined ? {} : { negotiated: data.negotiated }),
+    onInit: (agreed) => {
+      negotiated = agreed;
+      tell({ type: 'negotiated', negotiated: agreed });
+    },
+    report: (error) => tell({ type: 'notice', notice: { kind: 'failed', path: '', message: explain(error) } }),
+  });
+  // The mount is gone. What was being written is whole now, and main may still ask about it.
+  for (const inode of overlay.names.inodes.values()) overlay.seal(inode);
+  tell({ type: 'unmounted' });
+  data.fromMain.on('message', (message: ToFront) => receive(overlay, front, message));
+}
+
+serve().catch((error: unknown) => {
+  writeSync(2, `platefs front: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  process.exit(70);
+});

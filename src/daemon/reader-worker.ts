@@ -1,0 +1,55 @@
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { errnoOf } from '../core/errno.ts';
+import { explain } from '../core/errors.ts';
+import { replyTo } from '../fuse/reply-writer.ts';
+import { LandedReader } from '../materializer/landed-reader.ts';
+import type { Landing } from '../materializer/landing.ts';
+import { PlateTree, type SharedTree } from '../tree/plate-tree.ts';
+import { StackReader } from '../tree/stack-reader.ts';
+import type { ReaderJob } from '../vfs/jobs.ts';
+import { Reader } from '../vfs/reader.ts';
+import { loadPlaneTools } from './plane-tools.ts';
+
+/** What a reader thread is started with. */
+export interface ReaderData {
+  readonly fuseFd: number;
+  readonly number: number;
+  readonly shared: SharedTree;
+  readonly outputFolder: string;
+  readonly cacheBytes: number;
+  readonly jobs: MessagePort;
+  readonly finished: Int32Array;
+}
+
+/** Reader to main thread. */
+export type FromReader =
+  | { readonly type: 'staged'; readonly node: number; readonly errno: number }
+  | { readonly type: 'failed'; readonly message: string };
+
+const data = workerData as ReaderData;
+const tell = (message: FromReader): void => parentPort?.postMessage(message);
+
+const { encoders, probe, driver } = await loadPlaneTools();
+const stacks = new StackReader(new PlateTree(data.shared, encoders, probe), driver, data.cacheBytes / 2);
+const landed = new LandedReader(data.outputFolder, data.cacheBytes / 2);
+const reader = new Reader({
+  readRendered: (node, offsetBytes, target) => stacks.read(node, offsetBytes, target),
+  readLanded: (record, offsetBytes, target) =>
+    landed.readSync(record as unknown as Landing, offsetBytes, target.length, target),
+});
+
+function run(job: ReaderJob): void {
+  let errno = 0;
+  try {
+    const bytes = reader.run(job);
+    if (job.kind !== 'stage') replyTo(data.fuseFd, job.uniqueLow, job.uniqueHigh, bytes === undefined ? [] : [bytes]);
+  } catch (error) {
+    errno = errnoOf(error);
+    tell({ type: 'failed', message: explain(error) });
+    if (job.kind !== 'stage') replyTo(data.fuseFd, job.uniqueLow, job.uniqueHigh, errno);
+  }
+  Atomics.add(data.finished, data.number, 1);
+  if (job.kind === 'stage') tell({ type: 'staged', node: job.node, errno });
+}
+
+data.jobs.on('message', run);

@@ -1,0 +1,122 @@
+import type { PlateIndexBuilder } from '../../model/plate-index-builder.ts';
+import type { HtdFile } from './imagexpress-htd.ts';
+import { type FolderPlace, isSilentFolder } from './imagexpress-places.ts';
+import { isHtdName, isJunkName, parseMetaXpressName, tiffExtension } from './metaxpress-name.ts';
+import type { WalkedDirectory } from './plate-walk.ts';
+
+/** Examples named in a warning. */
+const MAX_EXAMPLES = 20;
+
+/** Files of one kind that a warning tells together. */
+class Tally {
+  count = 0;
+  readonly examples: string[] = [];
+
+  add(path: string): void {
+    this.count += 1;
+    if (this.examples.length < MAX_EXAMPLES) this.examples.push(path);
+  }
+}
+
+const join = (folder: string, name: string): string => (folder === '' ? name : `${folder}/${name}`);
+
+/** Puts each file of a plate where it belongs: a plane with its address, or an exclusion with its reason. */
+export class FileSorter {
+  /** Images whose names end in a GUID: the database shape. */
+  guids = 0;
+  readonly #builder: PlateIndexBuilder;
+  readonly #unreadNames = new Tally();
+  readonly #strayImages = new Tally();
+  readonly #undecodable = new Tally();
+
+  constructor(builder: PlateIndexBuilder) {
+    this.#builder = builder;
+  }
+
+  sort(
+    directory: number,
+    { files, path, undecodable, failure }: WalkedDirectory,
+    place: FolderPlace,
+    htds: HtdFile[],
+  ): void {
+    for (const name of files) this.#sortFile(directory, path, name, place, htds);
+    for (const name of undecodable) this.#undecodable.add(join(path, name));
+    if (failure)
+      this.#builder.addWarning({
+        kind: 'unreadable-folder',
+        message: `${path} could not be listed, its images are not shown: ${failure.cause instanceof Error ? failure.cause.message : failure.message}`,
+        files: [path],
+      });
+  }
+
+  #sortFile(directory: number, folder: string, name: string, place: FolderPlace, htds: HtdFile[]): void {
+    const builder = this.#builder;
+    if (isJunkName(name)) {
+      builder.addFile(directory, name, 'junk');
+      return;
+    }
+    if (isHtdName(name)) {
+      const file = builder.addFile(directory, name, 'metadata');
+      htds.push({ path: join(folder, name), file });
+      return;
+    }
+    const parsed = parseMetaXpressName(name);
+    if (!parsed) {
+      builder.addFile(directory, name, 'other');
+      if (tiffExtension(name) !== '' && !isSilentFolder(folder)) this.#unreadNames.add(join(folder, name));
+      return;
+    }
+    if (parsed.thumbnail) {
+      builder.addFile(directory, name, 'thumbnail');
+      return;
+    }
+    const file = builder.addFile(directory, name, 'other');
+    if (!place.known) {
+      if (!isSilentFolder(folder)) this.#strayImages.add(join(folder, name));
+      return;
+    }
+    if (parsed.guid !== '') this.guids += 1;
+    const z = place.z ?? (place.besideSteps ? 0 : 1);
+    builder.addPlane(
+      file,
+      parsed.row,
+      parsed.column,
+      parsed.site,
+      parsed.wave,
+      z,
+      place.t ?? 1,
+      parsed.extension,
+    );
+  }
+
+  /** Tells what was left aside; call once, after the last folder. */
+  warnFolders(): void {
+    const tell = (kind: string, { count, examples }: Tally, message: string, rule: string): void => {
+      if (count > 0)
+        this.#builder.addWarning({
+          kind,
+          message: `${count} ${count === 1 ? 'file' : 'files'} ${message}, e.g. ${examples[0]}`,
+          files: examples,
+          rule,
+        });
+    };
+    tell(
+      'unrecognised-name',
+      this.#unreadNames,
+      'with the extension of an image not named <plate>_<well>[_s<site>][_w<wave>]',
+      'they are reachable under source/ only',
+    );
+    tell(
+      'unrecognised-folder',
+      this.#strayImages,
+      'named like images of the plate, in folders that are neither TimePoint_N nor ZStep_M',
+      'they are reachable under source/ only',
+    );
+    tell(
+      'unreadable-name',
+      this.#undecodable,
+      'whose name is not UTF-8',
+      'they are not shown; rename them to have them shown',
+    );
+  }
+}

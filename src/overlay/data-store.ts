@@ -1,0 +1,325 @@
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import type { FileCalls } from '../core/file-calls.ts';
+
+/** tmpfs gives memory in pages; what a file reserves is rounded up to them. */
+const PAGE_BYTES = 4096;
+/** Open descriptors kept; one per file that is being worked on, never one per inode. */
+const MAX_OPEN_FILES = 256;
+const COPY_BYTES = 1 << 20;
+
+const pages = (sizeBytes: number): number => Math.ceil(sizeBytes / PAGE_BYTES) * PAGE_BYTES;
+
+/** Where a file's bytes lie and from which offset on they lie on disk. */
+export interface DataPlace {
+  readonly number: number;
+  splitAt: number;
+}
+
+/** A stretch of a file's bytes at the same offset of `path`; what lies between stretches is zeros. */
+export interface DataPiece {
+  readonly path: string;
+  readonly offsetBytes: number;
+  readonly sizeBytes: number;
+}
+
+export interface DataStoreFolders {
+  /** In tmpfs. */
+  readonly memory: string;
+  /** On disk. */
+  readonly spill: string;
+}
+
+export interface FileStat {
+  readonly sizeBytes: number;
+  readonly allocatedBytes: number;
+  readonly mtimeNs: bigint;
+  readonly ctimeNs: bigint;
+  readonly atimeNs: bigint;
+}
+
+interface OpenFiles {
+  memory: number;
+  spill: number;
+}
+
+/**
+ * The bytes of written files: one file each in tmpfs, and past its split one sparse file on disk whose bytes lie
+ * at the same offsets. What a file may take in memory is reserved before it is written, holes included, so the
+ * sum never passes the budget.
+ */
+export class DataStore {
+  readonly folders: DataStoreFolders;
+  budgetBytes: number;
+  #reservedBytes = 0;
+  readonly #reserved = new Map<number, number>();
+  readonly #open = new Map<number, OpenFiles>();
+  readonly #calls: FileCalls;
+
+  constructor(folders: DataStoreFolders, budgetBytes: number, calls: FileCalls) {
+    this.folders = folders;
+    this.budgetBytes = budgetBytes;
+    this.#calls = calls;
+    mkdirSync(folders.memory, { recursive: true, mode: 0o700 });
+    mkdirSync(folders.spill, { recursive: true, mode: 0o700 });
+  }
+
+  get reservedBytes(): number {
+    return this.#reservedBytes;
+  }
+
+  memoryPath(number: number): string {
+    return join(this.folders.memory, number.toString(16));
+  }
+
+  spillPath(number: number): string {
+    return join(this.folders.spill, number.toString(16));
+  }
+
+  #files(place: DataPlace): OpenFiles {
+    let files = this.#open.get(place.number);
+    if (files) {
+      this.#open.delete(place.number);
+    } else {
+      if (this.#open.size >= MAX_OPEN_FILES) {
+        const oldest = this.#open.keys().next().value;
+        if (oldest !== undefined) this.close(oldest);
+      }
+      files = {
+        memory: openSync(this.memoryPath(place.number), constants.O_RDWR | constants.O_CREAT, 0o600),
+        spill: -1,
+      };
+    }
+    if (files.spill === -1 && place.splitAt !== Number.POSITIVE_INFINITY) {
+      files.spill = openSync(this.spillPath(place.number), constants.O_RDWR | constants.O_CREAT, 0o600);
+    }
+    this.#open.set(place.number, files);
+    return files;
+  }
+
+  /** Closes the descriptors kept for a file. */
+  close(number: number): void {
+    const files = this.#open.get(number);
+    if (!files) return;
+    this.#open.delete(number);
+    closeSync(files.memory);
+    if (files.spill !== -1) closeSync(files.spill);
+  }
+
+  #reserve(number: number, bytes: number): void {
+    this.#reservedBytes += bytes - (this.#reserved.get(number) ?? 0);
+    this.#reserved.set(number, bytes);
+  }
+
+  #reservation(place: DataPlace, sizeBytes: number): number {
+    return Math.max(PAGE_BYTES, pages(Math.min(sizeBytes, place.splitAt)));
+  }
+
+  /** Begins an empty file. */
+  create(place: DataPlace): void {
+    this.remove(place.number);
+    this.#files(place);
+    this.#reserve(place.number, PAGE_BYTES);
+  }
+
+  /** Takes in a file that somebody staged in the memory folder's file system. */
+  adopt(place: DataPlace, stagedPath: string): void {
+    this.remove(place.number);
+    renameSync(stagedPath, this.memoryPath(place.number));
+    this.#reserve(place.number, this.#reservation(place, statSync(this.memoryPath(place.number)).size));
+  }
+
+  /** Counts a file found at start-up. Returns false when its bytes are gone (the machine lost power). */
+  recover(place: DataPlace): boolean {
+    const there = existsSync(this.memoryPath(place.number)) || existsSync(this.spillPath(place.number));
+    if (there) this.#reserve(place.number, this.#reservation(place, this.stat(place).sizeBytes));
+    return there;
+  }
+
+  /** Frees a file's bytes. */
+  remove(number: number): void {
+    this.close(number);
+    for (const path of [this.memoryPath(number), this.spillPath(number)])
+      if (existsSync(path)) unlinkSync(path);
+    this.#reservedBytes -= this.#reserved.get(number) ?? 0;
+    this.#reserved.delete(number);
+  }
+
+  /** Removes files that belong to no inode: left behind between two steps of a change when a daemon died. */
+  sweep(isKnown: (number: number) => boolean): number {
+    let swept = 0;
+    for (const folder of [this.folders.memory, this.folders.spill]) {
+      for (const name of readdirSync(folder)) {
+        if (/^[0-9a-f]+$/.test(name) && isKnown(Number.parseInt(name, 16))) continue;
+        rmSync(join(folder, name), { recursive: true });
+        swept++;
+      }
+    }
+    return swept;
+  }
+
+  /** @throws a system error when the bytes are gone. */
+  stat(place: DataPlace): FileStat {
+    const { memory, spill } = this.#files(place);
+    const low = fstatSync(memory, { bigint: true });
+    if (spill === -1) {
+      return {
+        sizeBytes: Number(low.size),
+        allocatedBytes: Number(low.blocks) * 512,
+        mtimeNs: low.mtimeNs,
+        ctimeNs: low.ctimeNs,
+        atimeNs: low.atimeNs,
+      };
+    }
+    const high = fstatSync(spill, { bigint: true });
+    return {
+      sizeBytes: Number(high.size > low.size ? high.size : low.size),
+      allocatedBytes: (Number(low.blocks) + Number(high.blocks)) * 512,
+      mtimeNs: high.mtimeNs > low.mtimeNs ? high.mtimeNs : low.mtimeNs,
+      ctimeNs: high.ctimeNs > low.ctimeNs ? high.ctimeNs : low.ctimeNs,
+      atimeNs: low.atimeNs,
+    };
+  }
+
+  setTimes(place: DataPlace, atimeNs: bigint, mtimeNs: bigint): void {
+    const { memory, spill } = this.#files(place);
+    this.#calls.setTimes(memory, atimeNs, mtimeNs);
+    if (spill !== -1) this.#calls.setTimes(spill, atimeNs, mtimeNs);
+  }
+
+  /**
+   * Where a file must split so that growing to `sizeBytes` keeps the budget, or undefined when it may grow in
+   * memory. The caller notes the split (it is part of the file's state) and then calls {@link split}.
+   */
+  splitNeeded(place: DataPlace, sizeBytes: number): number | undefined {
+    const wanted = this.#reservation(place, sizeBytes);
+    const held = this.#reserved.get(place.number) ?? 0;
+    if (wanted <= held || this.#reservedBytes + wanted - held <= this.budgetBytes) return undefined;
+    return pages(this.stat(place).sizeBytes);
+  }
+
+  /** Carries out a split that {@link splitNeeded} named. */
+  split(place: DataPlace, splitAt: number): void {
+    place.splitAt = splitAt;
+    this.#files(place);
+  }
+
+  /** Bytes of a range, or undefined when some of them lie on disk: then a reader must fetch them. */
+  read(place: DataPlace, target: Uint8Array, offsetBytes: number): number | undefined {
+    const { memory, spill } = this.#files(place);
+    const end = offsetBytes + target.length;
+    if (spill === -1) return readSync(memory, target, 0, target.length, offsetBytes);
+    return end <= place.splitAt ? this.#readWhole(memory, place, target, offsetBytes) : undefined;
+  }
+
+  /** Below the split, bytes past the end of the memory file but inside the file are zeros. */
+  #readWhole(memory: number, place: DataPlace, target: Uint8Array, offsetBytes: number): number {
+    const wanted = Math.max(0, Math.min(target.length, this.stat(place).sizeBytes - offsetBytes));
+    const got = readSync(memory, target, 0, wanted, offsetBytes);
+    target.fill(0, got, wanted);
+    return wanted;
+  }
+
+  /** Writes all of `data`. Room in memory must have been made by {@link splitNeeded} before. */
+  write(place: DataPlace, data: Uint8Array, offsetBytes: number): void {
+    const { memory, spill } = this.#files(place);
+    const lowBytes = Math.max(0, Math.min(data.length, place.splitAt - offsetBytes));
+    if (lowBytes > 0) writeAll(memory, data.subarray(0, lowBytes), offsetBytes);
+    if (lowBytes < data.length) writeAll(spill, data.subarray(lowBytes), offsetBytes + lowBytes);
+    const end = offsetBytes + lowBytes;
+    if (end > (this.#reserved.get(place.number) ?? 0))
+      this.#reserve(place.number, this.#reservation(place, end));
+  }
+
+  truncate(place: DataPlace, sizeBytes: number): void {
+    const { memory, spill } = this.#files(place);
+    ftruncateSync(memory, Math.min(sizeBytes, place.splitAt));
+    if (spill !== -1) ftruncateSync(spill, sizeBytes);
+    this.#reserve(place.number, this.#reservation(place, sizeBytes));
+  }
+
+  /** Moves the part in memory to disk. The caller notes `splitAt` 0 afterwards. */
+  spillWhole(place: DataPlace): void {
+    const files = this.#files(place);
+    const { sizeBytes } = this.stat(place);
+    if (files.spill === -1) {
+      files.spill = openSync(this.spillPath(place.number), constants.O_RDWR | constants.O_CREAT, 0o600);
+    }
+    const buffer = Buffer.allocUnsafe(COPY_BYTES);
+    const end = Math.min(sizeBytes, fstatSync(files.memory).size);
+    for (let at = 0; at < end; ) {
+      const got = readSync(files.memory, buffer, 0, Math.min(COPY_BYTES, end - at), at);
+      writeAll(files.spill, buffer.subarray(0, got), at);
+      at += got;
+    }
+    if (fstatSync(files.spill).size < sizeBytes) ftruncateSync(files.spill, sizeBytes);
+  }
+
+  /** Frees the part in memory once the whole file lies on disk and that was noted. */
+  freeMemory(place: DataPlace): void {
+    ftruncateSync(this.#files(place).memory, 0);
+    this.#reserve(place.number, PAGE_BYTES);
+  }
+
+  /** fallocate(2) on the part of the range each file holds. */
+  allocate(place: DataPlace, mode: number, offsetBytes: number, sizeBytes: number): void {
+    const { memory, spill } = this.#files(place);
+    const low = Math.max(0, Math.min(sizeBytes, place.splitAt - offsetBytes));
+    if (low > 0) this.#calls.fallocate(memory, mode, offsetBytes, low);
+    if (low < sizeBytes) this.#calls.fallocate(spill, mode, offsetBytes + low, sizeBytes - low);
+    this.#reserve(place.number, this.#reservation(place, this.stat(place).sizeBytes));
+  }
+
+  /** lseek(2) for SEEK_DATA and SEEK_HOLE; a file with a part on disk is said to hold data everywhere. */
+  seek(place: DataPlace, offsetBytes: number, whence: number): number {
+    const { memory, spill } = this.#files(place);
+    if (spill === -1) return this.#calls.seek(memory, offsetBytes, whence);
+    const { sizeBytes } = this.stat(place);
+    if (offsetBytes >= sizeBytes) return this.#calls.seek(spill, offsetBytes, whence);
+    return whence === 3 ? offsetBytes : sizeBytes;
+  }
+
+  /** The stretches of files that make up the bytes, for whoever reads them elsewhere. */
+  pieces(place: DataPlace): DataPiece[] {
+    const { sizeBytes } = this.stat(place);
+    const lowBytes = Math.min(sizeBytes, place.splitAt);
+    const pieces: DataPiece[] = [];
+    const memory = this.memoryPath(place.number);
+    if (lowBytes > 0)
+      pieces.push({ path: memory, offsetBytes: 0, sizeBytes: Math.min(lowBytes, statSync(memory).size) });
+    if (sizeBytes > lowBytes) {
+      pieces.push({
+        path: this.spillPath(place.number),
+        offsetBytes: lowBytes,
+        sizeBytes: sizeBytes - lowBytes,
+      });
+    }
+    return pieces.filter((piece) => piece.sizeBytes > 0);
+  }
+
+  /** A descriptor of the file in memory, for the kernel to read directly; only while nothing lies on disk. */
+  memoryDescriptor(place: DataPlace): number | undefined {
+    return place.splitAt === Number.POSITIVE_INFINITY ? this.#files(place).memory : undefined;
+  }
+}
+
+function writeAll(fd: number, data: Uint8Array, offsetBytes: number): void {
+  for (let done = 0; done < data.length; ) {
+    done += writeSync(fd, data, done, data.length - done, offsetBytes + done);
+  }
+}

@@ -1,0 +1,136 @@
+import { closeSync, existsSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+
+/** node f64, delta i8, mode u8, 2 bytes spare, backing id u32, request u64 as two u32. */
+const RECORD_BYTES = 24;
+const REWRITE_AFTER_RECORDS = 65_536;
+
+/** How a file was opened. The kernel wants one way of reading per inode at a time (cached or passed through). */
+export type OpenMode = 'cached' | 'writing' | 'passed' | 'passed-writing';
+const MODES: readonly OpenMode[] = ['cached', 'writing', 'passed', 'passed-writing'];
+
+/** The kernel's number of a request, in two halves, without the bit that marks it as sent again. */
+export interface RequestNumber {
+  readonly low: number;
+  readonly high: number;
+}
+
+export interface OpenCounts {
+  cached: number;
+  writing: number;
+  passed: number;
+  'passed-writing': number;
+  /** The kernel's number of the backing file while anything is passed through. */
+  backingId: number;
+}
+
+/** The kernel numbers requests from 2. */
+const NO_REQUEST: RequestNumber = { low: 0, high: 0 };
+
+const empty = (): OpenCounts => ({ cached: 0, writing: 0, passed: 0, 'passed-writing': 0, backingId: 0 });
+
+/**
+ * Which files programs have open, kept in a tmpfs file so that a daemon that takes over the connection of a dead
+ * one knows what the kernel knows. Worthless, and begun anew, with a new connection.
+ */
+export class HandleLog {
+  readonly #path: string;
+  readonly #counts = new Map<number, OpenCounts>();
+  #fd: number;
+  #records = 0;
+  #lastRequest = '';
+  readonly #record = Buffer.alloc(RECORD_BYTES);
+
+  constructor(path: string, resumed: boolean) {
+    this.#path = path;
+    if (resumed && existsSync(path)) {
+      const bytes = readFileSync(path);
+      for (let at = 0; at + RECORD_BYTES <= bytes.length; at += RECORD_BYTES) {
+        const mode = MODES[bytes.readUInt8(at + 9)];
+        if (mode)
+          this.#apply(bytes.readDoubleLE(at), bytes.readInt8(at + 8), mode, bytes.readUInt32LE(at + 12));
+      }
+    }
+    this.#fd = this.#rewrite();
+  }
+
+  countsOf(node: number): OpenCounts | undefined {
+    return this.#counts.get(node);
+  }
+
+  isWriting(node: number): boolean {
+    const counts = this.#counts.get(node);
+    return counts !== undefined && counts.writing + counts['passed-writing'] > 0;
+  }
+
+  /** Every node that is open. */
+  nodes(): Iterable<number> {
+    return this.#counts.keys();
+  }
+
+  /** `request` is the kernel's number of the request; one that was noted before is not counted again. */
+  opened(node: number, mode: OpenMode, backingId: number, request: RequestNumber): void {
+    this.#note(node, 1, mode, backingId, request);
+  }
+
+  closed(node: number, mode: OpenMode, request: RequestNumber): void {
+    this.#note(node, -1, mode, 0, request);
+  }
+
+  close(): void {
+    closeSync(this.#fd);
+  }
+
+  #apply(node: number, delta: number, mode: OpenMode, backingId: number): void {
+    const counts = this.#counts.get(node) ?? empty();
+    counts[mode] = Math.max(0, counts[mode] + delta);
+    if (delta > 0 && backingId !== 0) counts.backingId = backingId;
+    if (counts.passed + counts['passed-writing'] === 0) counts.backingId = 0;
+    if (counts.cached + counts.writing + counts.passed + counts['passed-writing'] === 0)
+      this.#counts.delete(node);
+    else this.#counts.set(node, counts);
+  }
+
+  #fill(node: number, delta: number, mode: OpenMode, backingId: number, request: RequestNumber): void {
+    this.#record.writeDoubleLE(node, 0);
+    this.#record.writeInt8(delta, 8);
+    this.#record.writeUInt8(MODES.indexOf(mode), 9);
+    this.#record.writeUInt32LE(backingId, 12);
+    this.#record.writeUInt32LE(request.low, 16);
+    this.#record.writeUInt32LE(request.high, 20);
+  }
+
+  #note(node: number, delta: number, mode: OpenMode, backingId: number, request: RequestNumber): void {
+    const name = `${request.high}:${request.low}`;
+    if (name === this.#lastRequest) return;
+    this.#lastRequest = name;
+    this.#apply(node, delta, mode, backingId);
+    this.#fill(node, delta, mode, backingId, request);
+    writeSync(this.#fd, this.#record);
+    if (++this.#records > REWRITE_AFTER_RECORDS) {
+      closeSync(this.#fd);
+      this.#fd = this.#rewrite();
+    }
+  }
+
+  #rewrite(): number {
+    const temporary = `${this.#path}.new`;
+    const fd = openSync(temporary, 'w', 0o600);
+    this.#records = 0;
+    // The last request stays known through a rewrite.
+    const [high = '0', low = '0'] = this.#lastRequest.split(':');
+    this.#fill(0, 0, 'cached', 0, { low: Number(low || 0), high: Number(high || 0) });
+    const last = Buffer.from(this.#record);
+    for (const [node, counts] of this.#counts) {
+      for (const mode of MODES) {
+        for (let i = 0; i < counts[mode]; i++) {
+          this.#fill(node, 1, mode, counts.backingId, NO_REQUEST);
+          writeSync(fd, this.#record);
+          this.#records++;
+        }
+      }
+    }
+    writeSync(fd, last);
+    renameSync(temporary, this.#path);
+    return fd;
+  }
+}

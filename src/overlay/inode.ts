@@ -1,0 +1,44 @@
+/** File-type bits of st_mode; <linux/stat.h>. */
+export const S_IFMT = 0o170000;
+export const S_IFDIR = 0o040000;
+export const S_IFREG = 0o100000;
+export const S_IFLNK = 0o120000;
+
+/** Node numbers from here on belong to the overlay; below are the tree's. */
+export const FIRST_OVERLAY_INODE = 2 ** 45;
+
+/** A landed file's place on disk; what it says is the materializer's business. */
+export type LandingRecord = Readonly<Record<string, unknown>>;
+
+/**
+ * Something that was written: a file, directory, symlink or special file. A file is *open* while a program may
+ * write it, *sealed* from its last close on, *landed* once its bytes are safe in the output folder and its
+ * memory is free. Writing to it makes it open again, with the next version.
+ */
+export interface OverlayInode {
+  readonly number: number;
+  /** st_mode: type and permission bits. */
+  mode: number;
+  uid: number;
+  gid: number;
+  rdev: number;
+  /** Where it hangs; undefined once it was unlinked (it lives on while somebody has it open). */
+  place: { parent: number; name: string } | undefined;
+  /** A symlink's target. */
+  target: string | undefined;
+  xattrs: Map<string, Uint8Array> | undefined;
+  /** Bytes from this offset on lie in the spill file on disk; Infinity while all are in memory. */
+  splitAt: number;
+  /** Raised with every write session; a landing or a hook result counts only for the version it saw. */
+  version: number;
+  /** No program has it open for writing, and the last version was noted as whole. */
+  sealed: boolean;
+  landed: { record: LandingRecord; sizeBytes: number; mtimeNs: bigint } | undefined;
+  /** Rules that have run for `version`, or were given up. */
+  hooksDone: Set<string> | undefined;
+  /** A directory's or special file's times; a file's own lie with its bytes. */
+  changedNs: bigint;
+}
+
+export const isDirectory = (inode: { mode: number }): boolean => (inode.mode & S_IFMT) === S_IFDIR;
+export const isFile = (inode: { mode: number }): boolean => (inode.mode & S_IFMT) === S_IFREG;

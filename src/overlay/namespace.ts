@@ -1,0 +1,371 @@
+import { FIRST_OVERLAY_INODE, isDirectory, type OverlayInode } from './inode.ts';
+import type { LowerTree } from './lower-tree.ts';
+import type { MadeInode, OverlayRecord, Place } from './records.ts';
+
+/** The name is hidden though the tree has it. */
+export const WHITEOUT = 0;
+
+/** A name in the overlay. `order` grows with every entry made, so that a listing can go on where it stopped. */
+export interface OverlayEntry {
+  readonly node: number;
+  readonly order: number;
+}
+
+/** What applying a record did to inodes, for whoever keeps their bytes. */
+export interface Applied {
+  /** Inodes that lost their last name. */
+  readonly unlinked: readonly OverlayInode[];
+}
+
+const NOTHING: Applied = { unlinked: [] };
+
+/**
+ * The names and states of everything written, as one value that `apply` moves from record to record: the same
+ * code runs when a change happens and when the journal is replayed. Does no I/O.
+ */
+export class Namespace {
+  readonly inodes = new Map<number, OverlayInode>();
+  /** Directory node → name → node, or WHITEOUT. Only names that differ from the tree. */
+  readonly #entries = new Map<number, Map<string, OverlayEntry>>();
+  #nextOrder = 1;
+  /** Tree nodes that hang elsewhere than the tree says. */
+  readonly #moved = new Map<number, Place>();
+  /** When a directory's list last changed. */
+  readonly #directoryChangedMs = new Map<number, number>();
+  /** The last request carried out, and the node it concerned. */
+  lastRequest: { unique: string; node: number } | undefined;
+  nextInode = FIRST_OVERLAY_INODE;
+  readonly #lower: LowerTree;
+
+  constructor(lower: LowerTree) {
+    this.#lower = lower;
+  }
+
+  /** The node of a name in the merged view, or undefined. */
+  lookup(parent: number, name: string): number | undefined {
+    const entry = this.#entries.get(parent)?.get(name);
+    if (entry !== undefined) return entry.node === WHITEOUT ? undefined : entry.node;
+    return parent < FIRST_OVERLAY_INODE ? this.#lower.lookup(parent, name) : undefined;
+  }
+
+  /** The overlay's own entries of a directory, in the order they came. */
+  entriesOf(parent: number): ReadonlyMap<string, OverlayEntry> | undefined {
+    return this.#entries.get(parent);
+  }
+
+  /** Whether the overlay hides or replaces a tree name. */
+  covers(parent: number, name: string): boolean {
+    return this.#entries.get(parent)?.has(name) ?? false;
+  }
+
+  directoryChangedMs(node: number): number | undefined {
+    return this.#directoryChangedMs.get(node);
+  }
+
+  isDirectory(node: number): boolean {
+    if (node < FIRST_OVERLAY_INODE) return this.#lower.isDirectory(node);
+    const inode = this.inodes.get(node);
+    return inode !== undefined && isDirectory(inode);
+  }
+
+  isEmpty(directory: number): boolean {
+    const entries = this.#entries.get(directory);
+    if (entries) for (const { node } of entries.values()) if (node !== WHITEOUT) return false;
+    if (directory >= FIRST_OVERLAY_INODE) return true;
+    for (const name of this.#lower.names(directory)) if (!entries?.has(name)) return false;
+    return true;
+  }
+
+  /** Path below the mount's root, or undefined for something that was unlinked. */
+  pathOf(node: number): string | undefined {
+    const names: string[] = [];
+    for (let current = node; ; ) {
+      const place =
+        current >= FIRST_OVERLAY_INODE ? this.inodes.get(current)?.place : this.#moved.get(current);
+      if (place === undefined) {
+        if (current >= FIRST_OVERLAY_INODE) return undefined;
+        const base = this.#lower.pathOf(current);
+        const rest = names.reverse().join('/');
+        return base === '' || rest === '' ? base + rest : `${base}/${rest}`;
+      }
+      names.push(place.name);
+      current = place.parent;
+    }
+  }
+
+  /** Whether `node` is `ancestor` or lies below it. */
+  isBelow(node: number, ancestor: number): boolean {
+    for (let current: number | undefined = node; current !== undefined; ) {
+      if (current === ancestor) return true;
+      const place: Place | undefined =
+        current >= FIRST_OVERLAY_INODE ? this.inodes.get(current)?.place : this.#moved.get(current);
+      if (place) current = place.parent;
+      else if (current < FIRST_OVERLAY_INODE && current !== 1) {
+        const path = this.#lower.pathOf(current);
+        current =
+          path === '' ? undefined : this.#lower.resolve(path.slice(0, Math.max(0, path.lastIndexOf('/'))));
+      } else return false;
+    }
+    return false;
+  }
+
+  #put(place: Place, node: number): void {
+    let entries = this.#entries.get(place.parent);
+    if (!entries) this.#entries.set(place.parent, (entries = new Map()));
+    entries.delete(place.name);
+    entries.set(place.name, { node, order: this.#nextOrder++ });
+    if (node >= FIRST_OVERLAY_INODE) {
+      const inode = this.inodes.get(node);
+      if (inode) inode.place = { parent: place.parent, name: place.name };
+    } else if (node !== WHITEOUT) {
+      if (this.#lower.lookup(place.parent, place.name) === node) {
+        entries.delete(place.name);
+        this.#moved.delete(node);
+      } else this.#moved.set(node, { parent: place.parent, name: place.name });
+    }
+  }
+
+  /** Takes a name away; the tree's own name below it, if any, stays hidden. */
+  #clear(place: Place): OverlayInode[] {
+    const entries = this.#entries.get(place.parent);
+    const node = entries?.get(place.name)?.node;
+    entries?.delete(place.name);
+    if (place.parent < FIRST_OVERLAY_INODE && this.#lower.lookup(place.parent, place.name) !== undefined) {
+      this.#put(place, WHITEOUT);
+    }
+    const inode = node === undefined ? undefined : this.inodes.get(node);
+    if (inode) {
+      inode.place = undefined;
+      return [inode];
+    }
+    return [];
+  }
+
+  #make(made: MadeInode, atMs: number): OverlayInode[] {
+    const replaced = this.#clear(made);
+    this.inodes.set(made.inode, {
+      number: made.inode,
+      mode: made.mode,
+      uid: made.uid,
+      gid: made.gid,
+      rdev: made.rdev ?? 0,
+      place: undefined,
+      target: made.target,
+      xattrs: undefined,
+      splitAt: Number.POSITIVE_INFINITY,
+      version: 1,
+      sealed: false,
+      landed: undefined,
+      hooksDone: undefined,
+      changedNs: BigInt(Math.trunc(atMs)) * 1_000_000n,
+    });
+    this.nextInode = Math.max(this.nextInode, made.inode + 1);
+    this.#put(made, made.inode);
+    this.#directoryChangedMs.set(made.parent, atMs);
+    return replaced;
+  }
+
+  #move(record: Extract<OverlayRecord, { op: 'move' }>): OverlayInode[] {
+    const nodeAt = (place: Place, tree: string | undefined): number | undefined =>
+      tree === undefined ? this.#entries.get(place.parent)?.get(place.name)?.node : this.#lower.resolve(tree);
+    const moving = nodeAt(record.from, record.tree);
+    const other = record.exchange ? nodeAt(record.to, record.otherTree) : undefined;
+    if (moving === undefined || moving === WHITEOUT) return [];
+    const unlinked = this.#clear(record.from).filter((inode) => inode.number !== moving);
+    unlinked.push(...this.#clear(record.to).filter((inode) => inode.number !== other));
+    this.#put(record.to, moving);
+    if (other !== undefined && other !== WHITEOUT) this.#put(record.from, other);
+    for (const place of [record.from, record.to]) this.#directoryChangedMs.set(place.parent, record.at);
+    return unlinked;
+  }
+
+  /** The one way the namespace changes. */
+  apply(record: OverlayRecord): Applied {
+    switch (record.op) {
+      case 'make': {
+        const unlinked = this.#make(record, record.at);
+        this.#note(record.unique, record.inode);
+        return { unlinked };
+      }
+      case 'move': {
+        const unlinked = this.#move(record);
+        this.#note(record.unique, 0);
+        return { unlinked };
+      }
+      case 'remove': {
+        const unlinked = this.#clear(record.place);
+        this.#directoryChangedMs.set(record.place.parent, record.at);
+        this.#note(record.unique, 0);
+        return { unlinked };
+      }
+      case 'published': {
+        const unlinked = record.made.flatMap((made) => this.#make(made, record.at));
+        for (const made of record.made) this.#sealOf(made.inode);
+        this.#endHook(record.source);
+        return { unlinked };
+      }
+      case 'hook-ended':
+        this.#endHook(record);
+        return NOTHING;
+      case 'attributes': {
+        const inode = this.inodes.get(record.inode);
+        if (inode) {
+          if (record.mode !== undefined) inode.mode = record.mode;
+          if (record.uid !== undefined) inode.uid = record.uid;
+          if (record.gid !== undefined) inode.gid = record.gid;
+          inode.changedNs = BigInt(Math.trunc(record.at)) * 1_000_000n;
+        }
+        return NOTHING;
+      }
+      case 'touched': {
+        const inode = this.inodes.get(record.inode);
+        if (inode) {
+          inode.changedNs = BigInt(record.changedNs);
+          this.#directoryChangedMs.delete(record.inode);
+        }
+        return NOTHING;
+      }
+      case 'xattr': {
+        const inode = this.inodes.get(record.inode);
+        if (inode && record.value !== null) {
+          inode.xattrs ??= new Map();
+          inode.xattrs.set(record.name, Buffer.from(record.value, 'base64'));
+        } else inode?.xattrs?.delete(record.name);
+        return NOTHING;
+      }
+      case 'split': {
+        const inode = this.inodes.get(record.inode);
+        if (inode) inode.splitAt = record.splitAt;
+        return NOTHING;
+      }
+      case 'opened': {
+        const inode = this.inodes.get(record.inode);
+        if (inode) {
+          inode.version = record.version;
+          inode.sealed = false;
+          inode.hooksDone = undefined;
+        }
+        return NOTHING;
+      }
+      case 'sealed': {
+        const inode = this.inodes.get(record.inode);
+        if (inode) {
+          inode.version = record.version;
+          inode.sealed = true;
+        }
+        return NOTHING;
+      }
+      case 'landed': {
+        const inode = this.inodes.get(record.inode);
+        if (inode) {
+          const { sizeBytes } = record;
+          inode.landed = { record: record.record, sizeBytes, mtimeNs: BigInt(record.mtimeNs) };
+          inode.splitAt = Number.POSITIVE_INFINITY;
+        }
+        return NOTHING;
+      }
+      case 'recalled': {
+        const inode = this.inodes.get(record.inode);
+        if (inode) inode.landed = undefined;
+        return NOTHING;
+      }
+      case 'dropped':
+        this.inodes.delete(record.inode);
+        this.#entries.delete(record.inode);
+        return NOTHING;
+      case 'whiteout':
+        this.#put(record.place, WHITEOUT);
+        return NOTHING;
+      case 'placed': {
+        const node = this.#lower.resolve(record.tree);
+        if (node !== undefined) this.#put(record.place, node);
+        return NOTHING;
+      }
+      case 'next':
+        this.nextInode = Math.max(this.nextInode, record.inode);
+        return NOTHING;
+    }
+  }
+
+  #note(unique: string | undefined, node: number): void {
+    if (unique !== undefined) this.lastRequest = { unique, node };
+  }
+
+  #sealOf(number: number): void {
+    const inode = this.inodes.get(number);
+    if (inode) inode.sealed = true;
+  }
+
+  #endHook(source: { readonly inode: number; readonly version: number; readonly rule: string }): void {
+    const inode = this.inodes.get(source.inode);
+    if (!inode || inode.version !== source.version) return;
+    inode.hooksDone ??= new Set();
+    inode.hooksDone.add(source.rule);
+  }
+
+  /** Records that lead from nothing to the present state: what a rewritten journal holds. */
+  *snapshot(): Generator<OverlayRecord> {
+    yield { op: 'next', inode: this.nextInode };
+    for (const inode of this.#parentsFirst()) {
+      const place = inode.place;
+      if (!place) continue;
+      const { number, mode, uid, gid, rdev, target } = inode;
+      const at = this.#directoryChangedMs.get(number) ?? Number(inode.changedNs / 1_000_000n);
+      yield {
+        op: 'make',
+        at,
+        inode: number,
+        ...place,
+        mode,
+        uid,
+        gid,
+        ...(rdev === 0 ? {} : { rdev }),
+        ...(target === undefined ? {} : { target }),
+      };
+      for (const [name, value] of inode.xattrs ?? []) {
+        yield { op: 'xattr', inode: number, name, value: Buffer.from(value).toString('base64') };
+      }
+      if (inode.splitAt !== Number.POSITIVE_INFINITY)
+        yield { op: 'split', inode: number, splitAt: inode.splitAt };
+      yield { op: inode.sealed ? 'sealed' : 'opened', inode: number, version: inode.version };
+      for (const rule of inode.hooksDone ?? []) {
+        yield { op: 'hook-ended', inode: number, version: inode.version, rule };
+      }
+      if (inode.landed) {
+        const { record, sizeBytes, mtimeNs } = inode.landed;
+        yield {
+          op: 'landed',
+          inode: number,
+          version: inode.version,
+          record,
+          sizeBytes,
+          mtimeNs: String(mtimeNs),
+        };
+      }
+    }
+    for (const [parent, entries] of this.#entries) {
+      for (const [name, { node }] of entries) {
+        if (node === WHITEOUT) yield { op: 'whiteout', place: { parent, name } };
+        else if (node < FIRST_OVERLAY_INODE) {
+          yield { op: 'placed', place: { parent, name }, tree: this.#lower.pathOf(node) };
+        }
+      }
+    }
+    for (const [inode, at] of this.#directoryChangedMs) {
+      const changedNs = String(BigInt(Math.trunc(at)) * 1_000_000n);
+      if (this.inodes.has(inode)) yield { op: 'touched', inode, changedNs };
+    }
+  }
+
+  *#parentsFirst(): Generator<OverlayInode> {
+    const done = new Set<number>();
+    const visit = function* (this: Namespace, inode: OverlayInode): Generator<OverlayInode> {
+      if (done.has(inode.number)) return;
+      done.add(inode.number);
+      const parent = inode.place && this.inodes.get(inode.place.parent);
+      if (parent) yield* visit.call(this, parent);
+      yield inode;
+    };
+    for (const inode of this.inodes.values()) yield* visit.call(this, inode);
+  }
+}

@@ -1,0 +1,92 @@
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { FileCalls } from '../core/file-calls.ts';
+import { Journal } from '../journal/journal.ts';
+import { DataStore } from './data-store.ts';
+import { HandleLog } from './handle-log.ts';
+import { isFile } from './inode.ts';
+import type { LowerTree } from './lower-tree.ts';
+import { Namespace } from './namespace.ts';
+import { Overlay, type OverlayParts } from './overlay.ts';
+import type { OverlayRecord } from './records.ts';
+
+/** Folders and files an overlay lives in. */
+export interface OverlayFolders {
+  /** In tmpfs: written bytes, copies under way, the handle log. */
+  readonly memory: string;
+  /** On disk: journal, spilled bytes, copies that survive power loss. */
+  readonly state: string;
+}
+
+export const dataFolder = (folders: OverlayFolders): string => join(folders.memory, 'data');
+export const stagingFolder = (folders: OverlayFolders): string => join(folders.memory, 'staging');
+export const durableFolder = (folders: OverlayFolders): string => join(folders.state, 'durable');
+export const journalPath = (folders: OverlayFolders): string => join(folders.state, 'journal');
+
+export interface OpenedOverlay {
+  readonly overlay: Overlay;
+  /** Bytes of an unfinished record that were cut off. */
+  readonly tornBytes: number;
+  /** Files whose bytes are gone: the machine lost power before they were on disk. */
+  readonly lost: readonly string[];
+}
+
+/**
+ * Brings back what was written. With a new connection (`resumed` false) no program has anything open: what was
+ * unlinked is freed, what was being written is declared whole, and the journal is rewritten to the present state.
+ * @throws StateCorruptError, NoSpaceError
+ */
+export function openOverlay(
+  folders: OverlayFolders,
+  options: {
+    readonly resumed: boolean;
+    readonly budgetBytes: number;
+    readonly calls: FileCalls;
+    readonly lower: LowerTree;
+  },
+  notices: Pick<OverlayParts, 'onSealed' | 'onUnsealed' | 'onAbandoned'>,
+): OpenedOverlay {
+  const { resumed, budgetBytes, calls, lower } = options;
+  for (const folder of [stagingFolder(folders), durableFolder(folders)])
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const names = new Namespace(lower);
+  const { journal, tornBytes } = Journal.open(journalPath(folders), (record) =>
+    names.apply(record as OverlayRecord),
+  );
+  const store = new DataStore(
+    { memory: dataFolder(folders), spill: join(folders.state, 'spill') },
+    budgetBytes,
+    calls,
+  );
+  const handles = new HandleLog(join(folders.memory, 'handles'), resumed);
+  const overlay = Overlay.over(names, { journal, store, handles, lower, ...notices });
+  const lost: string[] = [];
+  for (const inode of [...names.inodes.values()]) {
+    if (!isFile(inode) || inode.landed) continue;
+    if (store.recover(inode)) continue;
+    const durable = join(durableFolder(folders), inode.number.toString(16));
+    if (existsSync(durable)) {
+      renameSync(durable, store.spillPath(inode.number));
+      overlay.adoptSpilled(inode);
+    } else if (inode.place) {
+      lost.push(names.pathOf(inode.number) ?? inode.place.name);
+      overlay.forgetLost(inode);
+    }
+  }
+  store.sweep((number) => {
+    const inode = names.inodes.get(number);
+    return inode !== undefined && !inode.landed;
+  });
+  for (const name of readdirSync(stagingFolder(folders)))
+    rmSync(join(stagingFolder(folders), name), { recursive: true });
+  if (!resumed) {
+    for (const inode of [...names.inodes.values()]) if (!inode.place) overlay.drop(inode.number);
+    for (const inode of names.inodes.values()) overlay.seal(inode);
+    journal.rewrite(names.snapshot());
+    for (const name of readdirSync(durableFolder(folders))) {
+      const inode = names.inodes.get(Number.parseInt(name, 16));
+      if (!inode || inode.landed) rmSync(join(durableFolder(folders), name));
+    }
+  }
+  return { overlay, tornBytes, lost };
+}

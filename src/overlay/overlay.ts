@@ -1,0 +1,355 @@
+import { FsRefusal, NoSpaceError } from '../core/errors.ts';
+import type { Journal } from '../journal/journal.ts';
+import type { DataPiece, DataStore, FileStat } from './data-store.ts';
+import type { HandleLog } from './handle-log.ts';
+import { FIRST_OVERLAY_INODE, isFile, type LandingRecord, type OverlayInode } from './inode.ts';
+import type { LowerTree } from './lower-tree.ts';
+import type { Namespace } from './namespace.ts';
+import type { OverlayRecord, Place } from './records.ts';
+
+/** A closed file, as the daemon's other rooms get to know it. */
+export interface SealedFile {
+  readonly inode: number;
+  readonly version: number;
+  readonly mountPath: string;
+  readonly sizeBytes: number;
+  readonly mtimeMs: number;
+  readonly pieces: readonly DataPiece[];
+  /** Rules that need not run again for this version. */
+  readonly hooksDone: readonly string[];
+}
+
+export interface NewInode extends Place {
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly rdev?: number;
+  readonly target?: string;
+}
+
+export interface OverlayParts {
+  readonly journal: Journal;
+  readonly store: DataStore;
+  readonly handles: HandleLog;
+  readonly lower: LowerTree;
+  /** Called when a version is whole: its last writer closed it, or a hook published it. */
+  readonly onSealed: (inode: number) => void;
+  /** Called when a file that was sealed is written again or unlinked. */
+  readonly onUnsealed: (inode: number) => void;
+  /** Called when a landed file's record is no longer needed. */
+  readonly onAbandoned: (record: LandingRecord) => void;
+}
+
+const PAGE_BYTES = 4096;
+
+/**
+ * Everything written, and the only place that changes it. Each change is in the journal before it is in memory,
+ * and in memory before it is acknowledged; bytes are in tmpfs or on disk before their write is. Runs in one
+ * thread; every call is synchronous.
+ */
+export class Overlay {
+  readonly names: Namespace;
+  readonly #parts: OverlayParts;
+
+  private constructor(names: Namespace, parts: OverlayParts) {
+    this.names = names;
+    this.#parts = parts;
+  }
+
+  /** An overlay over a replayed namespace. */
+  static over(names: Namespace, parts: OverlayParts): Overlay {
+    return new Overlay(names, parts);
+  }
+
+  get store(): DataStore {
+    return this.#parts.store;
+  }
+
+  get handles(): HandleLog {
+    return this.#parts.handles;
+  }
+
+  inode(node: number): OverlayInode | undefined {
+    return this.names.inodes.get(node);
+  }
+
+  #commit(record: OverlayRecord): void {
+    this.#parts.journal.append(record);
+    for (const inode of this.names.apply(record).unlinked) this.#unlinked(inode);
+  }
+
+  #unlinked(inode: OverlayInode): void {
+    this.#parts.onUnsealed(inode.number);
+    if (this.#parts.handles.countsOf(inode.number) === undefined) this.drop(inode.number);
+  }
+
+  /** Frees an unlinked inode that nobody has open any more. */
+  drop(number: number): void {
+    const inode = this.inode(number);
+    if (!inode || inode.place !== undefined) return;
+    const { landed } = inode;
+    this.#commit({ op: 'dropped', inode: number });
+    if (isFile(inode)) this.store.remove(number);
+    if (landed) this.#parts.onAbandoned(landed.record);
+  }
+
+  /** @throws FsRefusal when names in a directory can't change. */
+  checkWritable(parent: number): void {
+    if (parent < FIRST_OVERLAY_INODE && this.#parts.lower.isReadOnly(parent)) {
+      throw new FsRefusal('read-only', `${this.names.pathOf(parent)} is read-only`);
+    }
+  }
+
+  /** Makes a file, directory, symlink or special file. A file begins empty and open for writing. */
+  make(made: NewInode, unique?: string): OverlayInode {
+    const number = this.names.nextInode;
+    const place = { number, splitAt: Number.POSITIVE_INFINITY };
+    if (isFile(made)) this.store.create(place);
+    this.#commit({
+      op: 'make',
+      inode: number,
+      ...made,
+      at: Date.now(),
+      ...(unique === undefined ? {} : { unique }),
+    });
+    return this.#known(number);
+  }
+
+  /** Takes a staged copy of a tree file in the tree file's place. */
+  copyUp(made: NewInode, stagedPath: string | undefined): OverlayInode {
+    const number = this.names.nextInode;
+    const place = { number, splitAt: Number.POSITIVE_INFINITY };
+    if (stagedPath === undefined) this.store.create(place);
+    else this.store.adopt(place, stagedPath);
+    this.#commit({ op: 'make', inode: number, ...made, at: Date.now() });
+    this.#commit({ op: 'sealed', inode: number, version: 1 });
+    return this.#known(number);
+  }
+
+  #known(number: number): OverlayInode {
+    const inode = this.inode(number);
+    if (!inode) throw new Error(`inode ${number} was just made and is not there`);
+    return inode;
+  }
+
+  move(from: Place, to: Place, exchange: boolean, unique: string): void {
+    const tree = this.#treePath(from);
+    const otherTree = exchange ? this.#treePath(to) : undefined;
+    this.#commit({
+      op: 'move',
+      from,
+      to,
+      exchange,
+      ...(tree === undefined ? {} : { tree }),
+      ...(otherTree === undefined ? {} : { otherTree }),
+      at: Date.now(),
+      unique,
+    });
+  }
+
+  /** The path the tree itself gives a node that is named here, when it is the tree's. */
+  #treePath(place: Place): string | undefined {
+    const node = this.names.lookup(place.parent, place.name);
+    return node === undefined || this.inode(node) ? undefined : this.#parts.lower.pathOf(node);
+  }
+
+  remove(place: Place, unique: string): void {
+    this.#commit({ op: 'remove', place, at: Date.now(), unique });
+  }
+
+  setAttributes(inode: number, change: { mode?: number; uid?: number; gid?: number }): void {
+    this.#commit({ op: 'attributes', inode, ...change, at: Date.now() });
+  }
+
+  /** Sets when a directory or symlink was changed. */
+  setDirectoryTime(inode: OverlayInode, changedNs: bigint): void {
+    this.#commit({ op: 'touched', inode: inode.number, changedNs: String(changedNs) });
+  }
+
+  setXattr(inode: number, name: string, value: Uint8Array | null): void {
+    this.#commit({
+      op: 'xattr',
+      inode,
+      name,
+      value: value === null ? null : Buffer.from(value).toString('base64'),
+    });
+  }
+
+  stat(inode: OverlayInode): FileStat {
+    if (inode.landed) {
+      const { sizeBytes, mtimeNs } = inode.landed;
+      return { sizeBytes, allocatedBytes: sizeBytes, mtimeNs, ctimeNs: mtimeNs, atimeNs: mtimeNs };
+    }
+    return this.store.stat(inode);
+  }
+
+  /** Begins a new version if the present one was whole. Call before a program may change the bytes. */
+  unseal(inode: OverlayInode): void {
+    if (!inode.sealed) return;
+    this.#commit({ op: 'opened', inode: inode.number, version: inode.version + 1 });
+    this.#parts.onUnsealed(inode.number);
+  }
+
+  /** Declares the version whole. */
+  seal(inode: OverlayInode): void {
+    if (inode.sealed || !isFile(inode)) return;
+    this.#commit({ op: 'sealed', inode: inode.number, version: inode.version });
+    this.#parts.onSealed(inode.number);
+  }
+
+  /** Forgets that a file landed, its bytes gone from the store: it is about to be made empty. */
+  recallEmpty(inode: OverlayInode): void {
+    const { landed } = inode;
+    if (!landed) return;
+    this.store.create(inode);
+    this.#commit({ op: 'recalled', inode: inode.number });
+    this.#parts.onAbandoned(landed.record);
+  }
+
+  /** Takes back the bytes of a landed file, which a reader has staged in memory. */
+  recall(inode: OverlayInode, stagedPath: string): void {
+    const { landed } = inode;
+    if (!landed) return;
+    this.store.adopt(inode, stagedPath);
+    this.store.setTimes(inode, landed.mtimeNs, landed.mtimeNs);
+    this.#commit({ op: 'recalled', inode: inode.number });
+    this.#parts.onAbandoned(landed.record);
+  }
+
+  #makeRoom(inode: OverlayInode, sizeBytes: number): void {
+    const splitAt = this.store.splitNeeded(inode, sizeBytes);
+    if (splitAt === undefined || splitAt >= inode.splitAt) return;
+    this.#commit({ op: 'split', inode: inode.number, splitAt });
+    this.store.split(inode, splitAt);
+  }
+
+  /** Moves a file's memory to disk, for a budget it no longer fits in or a tmpfs that is full. */
+  spill(inode: OverlayInode): void {
+    this.store.spillWhole(inode);
+    this.#commit({ op: 'split', inode: inode.number, splitAt: 0 });
+    this.store.freeMemory(inode);
+  }
+
+  /** Notes that all of a file lies in its spill file, where start-up put it. */
+  adoptSpilled(inode: OverlayInode): void {
+    this.#commit({ op: 'split', inode: inode.number, splitAt: 0 });
+    this.store.recover(inode);
+  }
+
+  /** Takes away the name of a file whose bytes are gone. */
+  forgetLost(inode: OverlayInode): void {
+    if (!inode.place) return;
+    this.#commit({ op: 'remove', place: inode.place, at: Date.now() });
+  }
+
+  write(inode: OverlayInode, data: Uint8Array, offsetBytes: number): void {
+    this.#makeRoom(inode, offsetBytes + data.length);
+    try {
+      this.store.write(inode, data, offsetBytes);
+    } catch (error) {
+      if (!isOutOfSpace(error)) throw error;
+      if (inode.splitAt <= PAGE_BYTES) throw this.#full(error);
+      this.spill(inode);
+      try {
+        this.store.write(inode, data, offsetBytes);
+      } catch (again) {
+        throw isOutOfSpace(again) ? this.#full(again) : again;
+      }
+    }
+  }
+
+  #full(cause: unknown): NoSpaceError {
+    return new NoSpaceError('no room for written files, in memory or on disk', {
+      cause,
+      advice: 'free space on the disk that holds the state folder; nothing that was acknowledged is lost',
+    });
+  }
+
+  truncate(inode: OverlayInode, sizeBytes: number): void {
+    this.#makeRoom(inode, sizeBytes);
+    this.store.truncate(inode, sizeBytes);
+  }
+
+  allocate(inode: OverlayInode, mode: number, offsetBytes: number, sizeBytes: number): void {
+    this.#makeRoom(inode, offsetBytes + sizeBytes);
+    this.store.allocate(inode, mode, offsetBytes, sizeBytes);
+  }
+
+  /** Notes that a version is safe in the output folder and frees its memory. False when it is out of date. */
+  landed(number: number, version: number, record: LandingRecord): boolean {
+    const inode = this.inode(number);
+    if (!inode?.sealed || inode.version !== version || inode.landed || inode.place === undefined)
+      return false;
+    const { sizeBytes, mtimeNs } = this.store.stat(inode);
+    this.#commit({ op: 'landed', inode: number, version, record, sizeBytes, mtimeNs: String(mtimeNs) });
+    this.#parts.journal.sync();
+    this.store.remove(number);
+    return true;
+  }
+
+  /** Notes that a landed file lies elsewhere now. */
+  relanded(number: number, version: number, record: LandingRecord): boolean {
+    const inode = this.inode(number);
+    if (!inode?.landed || inode.version !== version) return false;
+    const { sizeBytes, mtimeNs } = inode.landed;
+    this.#commit({ op: 'landed', inode: number, version, record, sizeBytes, mtimeNs: String(mtimeNs) });
+    return true;
+  }
+
+  /**
+   * Puts a hook's staged outputs into the namespace in one step, directories included, and notes that the rule
+   * ran. False, with nothing changed, when the input was written again meanwhile.
+   */
+  publish(
+    source: { inode: number; version: number; rule: string },
+    files: readonly { made: NewInode; stagedPath: string }[],
+    directories: readonly (NewInode & { inode: number })[],
+  ): boolean {
+    const input = this.inode(source.inode);
+    if (!input || input.version !== source.version) return false;
+    let next = Math.max(this.names.nextInode, ...directories.map((directory) => directory.inode + 1));
+    const made = [...directories];
+    for (const { made: file, stagedPath } of files) {
+      const number = next++;
+      this.store.adopt({ number, splitAt: Number.POSITIVE_INFINITY }, stagedPath);
+      made.push({ ...file, inode: number });
+    }
+    this.#commit({ op: 'published', made, source, at: Date.now() });
+    for (const file of made.slice(directories.length)) this.#parts.onSealed(file.inode);
+    return true;
+  }
+
+  hookEnded(inode: number, version: number, rule: string): void {
+    this.#commit({ op: 'hook-ended', inode, version, rule });
+  }
+
+  /** A sealed file as others see it, or undefined when it is open, landed, unlinked or no file. */
+  sealedFile(number: number): SealedFile | undefined {
+    const inode = this.inode(number);
+    if (!inode?.sealed || inode.landed || !isFile(inode)) return undefined;
+    const mountPath = this.names.pathOf(number);
+    if (mountPath === undefined) return undefined;
+    const { sizeBytes, mtimeNs } = this.store.stat(inode);
+    return {
+      inode: number,
+      version: inode.version,
+      mountPath,
+      sizeBytes,
+      mtimeMs: Number(mtimeNs) / 1e6,
+      pieces: this.store.pieces(inode),
+      hooksDone: [...(inode.hooksDone ?? [])],
+    };
+  }
+
+  /** Every sealed file that has not landed, oldest inode first. */
+  *sealedFiles(): Generator<SealedFile> {
+    for (const number of this.names.inodes.keys()) {
+      const file = this.sealedFile(number);
+      if (file) yield file;
+    }
+  }
+}
+
+function isOutOfSpace(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
+}

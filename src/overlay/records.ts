@@ -1,0 +1,70 @@
+import type { LandingRecord } from './inode.ts';
+
+/** A place in the mount: a directory's node number and a name in it. */
+export interface Place {
+  readonly parent: number;
+  readonly name: string;
+}
+
+export interface MadeInode extends Place {
+  readonly inode: number;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly rdev?: number;
+  readonly target?: string;
+}
+
+/**
+ * What the journal holds, one record a change. `at` is the wall clock in ms; `unique` the kernel's number of
+ * the request, so that a request that was carried out but not answered before a crash is not refused when the
+ * kernel sends it again. Tree nodes are named by path: their numbers may differ after a new index.
+ */
+export type OverlayRecord =
+  | ({ readonly op: 'make'; readonly at: number; readonly unique?: string } & MadeInode)
+  | {
+      readonly op: 'move';
+      readonly from: Place;
+      readonly to: Place;
+      readonly exchange: boolean;
+      /** Paths of the tree nodes that move, where it is not an overlay inode. */
+      readonly tree?: string;
+      readonly otherTree?: string;
+      readonly at: number;
+      readonly unique?: string;
+    }
+  | { readonly op: 'remove'; readonly place: Place; readonly at: number; readonly unique?: string }
+  | {
+      readonly op: 'attributes';
+      readonly inode: number;
+      readonly mode?: number;
+      readonly uid?: number;
+      readonly gid?: number;
+      readonly at: number;
+    }
+  | { readonly op: 'touched'; readonly inode: number; readonly changedNs: string }
+  | { readonly op: 'xattr'; readonly inode: number; readonly name: string; readonly value: string | null }
+  | { readonly op: 'split'; readonly inode: number; readonly splitAt: number }
+  | { readonly op: 'opened'; readonly inode: number; readonly version: number }
+  | { readonly op: 'sealed'; readonly inode: number; readonly version: number }
+  | {
+      readonly op: 'landed';
+      readonly inode: number;
+      readonly version: number;
+      readonly record: LandingRecord;
+      readonly sizeBytes: number;
+      readonly mtimeNs: string;
+    }
+  | { readonly op: 'recalled'; readonly inode: number }
+  | {
+      readonly op: 'published';
+      readonly made: readonly MadeInode[];
+      readonly source: { readonly inode: number; readonly version: number; readonly rule: string };
+      readonly at: number;
+    }
+  | { readonly op: 'hook-ended'; readonly inode: number; readonly version: number; readonly rule: string }
+  | { readonly op: 'dropped'; readonly inode: number }
+  /** Only in rewritten journals: a tree name that is hidden, a tree node that was moved. */
+  | { readonly op: 'whiteout'; readonly place: Place }
+  | { readonly op: 'placed'; readonly place: Place; readonly tree: string }
+  | { readonly op: 'next'; readonly inode: number };

@@ -1,0 +1,43 @@
+/** The mount's root. FUSE fixes its number. */
+export const ROOT_NODE = 1;
+
+export interface TreeAttributes {
+  readonly directory: boolean;
+  readonly sizeBytes: number;
+  readonly mtimeMs: number;
+  /** Content is made anew by the daemon at every open; the size is a hint. */
+  readonly live: boolean;
+}
+
+/** How a file's bytes come to be. */
+export type TreeContent =
+  /** They lie in a file of the source, verbatim. */
+  | { readonly kind: 'verbatim'; readonly path: string }
+  /** A reader thread puts them together. */
+  | { readonly kind: 'rendered' }
+  /** The daemon's main thread writes them. */
+  | { readonly kind: 'document' };
+
+/**
+ * What exists before anybody writes: nodes with permanent numbers below 2^45, answered synchronously from
+ * memory. Every thread that holds the same index sees the same numbers.
+ */
+export interface Tree {
+  lookup(parent: number, name: string): number | undefined;
+  isDirectory(node: number): boolean;
+  /** Nothing at or below this node may change. */
+  isReadOnly(node: number): boolean;
+  /** @throws an error with its errno when the source can't be asked. Undefined when the node does not exist. */
+  attributes(node: number): TreeAttributes | undefined;
+  /** Path below the mount's root, without a leading slash. */
+  pathOf(node: number): string;
+  resolve(path: string): number | undefined;
+  /** How many positions a directory has. */
+  entryCount(directory: number): number;
+  /** The entry at a position, or undefined where there is none; positions are permanent. */
+  entryAt(directory: number, position: number): { readonly name: string; readonly node: number } | undefined;
+  names(directory: number): Iterable<string>;
+  content(node: number): TreeContent;
+  /** `user.platefs.*` facts, without the prefix. */
+  facts(node: number): ReadonlyMap<string, string>;
+}

@@ -1,0 +1,95 @@
+import { isFile, type OverlayInode, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../overlay/inode.ts';
+import type { Overlay } from '../overlay/overlay.ts';
+import type { Tree } from '../tree/tree.ts';
+import type { NodeAttributes } from './file-system.ts';
+
+/** What stat(2) counts blocks in. */
+const STAT_BLOCK_BYTES = 512;
+/** The transfer size programs are told to prefer: the kernel's largest request. */
+const PREFERRED_BLOCK_BYTES = 1 << 20;
+
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** Puts together what stat(2) shows, for tree and overlay nodes alike. */
+export class Attributes {
+  readonly #tree: Tree;
+  readonly #overlay: Overlay;
+  readonly #owner: Owner;
+  readonly #writable: boolean;
+
+  constructor(tree: Tree, overlay: Overlay, owner: Owner, writable: boolean) {
+    this.#tree = tree;
+    this.#overlay = overlay;
+    this.#owner = owner;
+    this.#writable = writable;
+  }
+
+  /** Undefined when there is no such node. @throws when the source can't be asked. */
+  of(node: number): NodeAttributes | undefined {
+    const inode = this.#overlay.inode(node);
+    return inode ? this.#ofInode(inode) : this.#ofTree(node);
+  }
+
+  /** st_mode's type bits of a node, without asking a source. */
+  typeOf(node: number): number {
+    const inode = this.#overlay.inode(node);
+    if (inode) return inode.mode & S_IFMT;
+    return this.#tree.isDirectory(node) ? S_IFDIR : S_IFREG;
+  }
+
+  #ofTree(node: number): NodeAttributes | undefined {
+    const attributes = this.#tree.attributes(node);
+    if (!attributes) return undefined;
+    const fixed = !this.#writable || this.#tree.isReadOnly(node);
+    const permissions = attributes.directory ? (fixed ? 0o555 : 0o755) : fixed ? 0o444 : 0o644;
+    const changedMs = this.#overlay.names.directoryChangedMs(node);
+    const timeNs = BigInt(Math.trunc(Math.max(attributes.mtimeMs, changedMs ?? 0) * 1000)) * 1000n;
+    return {
+      ino: node,
+      sizeBytes: attributes.sizeBytes,
+      blocks: Math.ceil(attributes.sizeBytes / STAT_BLOCK_BYTES),
+      atimeNs: timeNs,
+      mtimeNs: timeNs,
+      ctimeNs: timeNs,
+      mode: (attributes.directory ? S_IFDIR : S_IFREG) | permissions,
+      nlink: attributes.directory ? 2 : 1,
+      uid: this.#owner.uid,
+      gid: this.#owner.gid,
+      rdev: 0,
+      blockSizeBytes: PREFERRED_BLOCK_BYTES,
+    };
+  }
+
+  #ofInode(inode: OverlayInode): NodeAttributes {
+    const { number, mode, uid, gid, rdev } = inode;
+    const base = { ino: number, mode, uid, gid, rdev, blockSizeBytes: PREFERRED_BLOCK_BYTES };
+    if (isFile(inode)) {
+      const stat = this.#overlay.stat(inode);
+      return {
+        ...base,
+        sizeBytes: stat.sizeBytes,
+        blocks: Math.ceil(stat.allocatedBytes / STAT_BLOCK_BYTES),
+        atimeNs: stat.atimeNs,
+        mtimeNs: stat.mtimeNs,
+        ctimeNs: stat.ctimeNs > inode.changedNs ? stat.ctimeNs : inode.changedNs,
+        nlink: inode.place ? 1 : 0,
+      };
+    }
+    const listedMs = this.#overlay.names.directoryChangedMs(number);
+    const listedNs = listedMs === undefined ? 0n : BigInt(Math.trunc(listedMs)) * 1_000_000n;
+    const timeNs = listedNs > inode.changedNs ? listedNs : inode.changedNs;
+    const directory = (mode & S_IFMT) === S_IFDIR;
+    return {
+      ...base,
+      sizeBytes: (mode & S_IFMT) === S_IFLNK ? Buffer.byteLength(inode.target ?? '') : 0,
+      blocks: 0,
+      atimeNs: timeNs,
+      mtimeNs: timeNs,
+      ctimeNs: timeNs,
+      nlink: inode.place ? (directory ? 2 : 1) : 0,
+    };
+  }
+}

@@ -1,0 +1,93 @@
+import type { DataPiece } from '../overlay/data-store.ts';
+import type { LandingRecord } from '../overlay/inode.ts';
+
+/** The kernel's number of a request that somebody else will answer. */
+export interface Ticket {
+  readonly uniqueLow: number;
+  readonly uniqueHigh: number;
+}
+
+/** Work a reader thread does and answers on the device itself. */
+export type ReaderJob =
+  | (Ticket & {
+      readonly kind: 'read-file';
+      readonly path: string;
+      readonly offsetBytes: number;
+      readonly sizeBytes: number;
+    })
+  | (Ticket & {
+      readonly kind: 'read-rendered';
+      readonly node: number;
+      readonly offsetBytes: number;
+      readonly sizeBytes: number;
+    })
+  | (Ticket & {
+      readonly kind: 'read-pieces';
+      readonly pieces: readonly DataPiece[];
+      readonly fileSizeBytes: number;
+      readonly offsetBytes: number;
+      readonly sizeBytes: number;
+    })
+  | (Ticket & {
+      readonly kind: 'read-landed';
+      readonly inode: number;
+      readonly version: number;
+      readonly record: LandingRecord;
+      readonly fileSizeBytes: number;
+      readonly offsetBytes: number;
+      readonly sizeBytes: number;
+    })
+  | (Ticket & {
+      /** Make the bytes safe from power loss: copy them to `durablePath` on disk, then sync the journal. */
+      readonly kind: 'persist';
+      readonly pieces: readonly DataPiece[];
+      readonly fileSizeBytes: number;
+      readonly durablePath: string;
+      readonly journalPath: string;
+    })
+  | StageJob;
+
+/** Copy a whole file into memory so that it can be written; the front goes on when it is told `staged`. */
+export type StageJob = {
+  readonly kind: 'stage';
+  readonly node: number;
+  readonly stagedPath: string;
+  readonly sizeBytes: number;
+  readonly from:
+    | { readonly kind: 'verbatim'; readonly path: string }
+    | { readonly kind: 'rendered'; readonly node: number }
+    | {
+        readonly kind: 'landed';
+        readonly inode: number;
+        readonly version: number;
+        readonly record: LandingRecord;
+      };
+};
+
+/** Requests on documents, which the main thread answers on the device itself. */
+export type DocumentJob = Ticket & {
+  readonly kind: 'document';
+  readonly node: number;
+  readonly request:
+    | { readonly op: 'lookup' }
+    | { readonly op: 'getattr' }
+    | { readonly op: 'open' }
+    | {
+        readonly op: 'read';
+        readonly handle: bigint;
+        readonly offsetBytes: number;
+        readonly sizeBytes: number;
+      }
+    | { readonly op: 'release'; readonly handle: bigint };
+};
+
+/** What the front tells the main thread. */
+export type FrontNotice =
+  | DocumentJob
+  | { readonly kind: 'sealed'; readonly inode: number }
+  | { readonly kind: 'unsealed'; readonly inode: number }
+  | { readonly kind: 'moved'; readonly inode: number }
+  | { readonly kind: 'abandoned'; readonly record: LandingRecord }
+  | { readonly kind: 'pressed'; readonly reservedBytes: number; readonly budgetBytes: number }
+  | { readonly kind: 'source-changed'; readonly node: number }
+  | { readonly kind: 'failed'; readonly path: string; readonly message: string };

@@ -1,0 +1,92 @@
+import { FIRST_OVERLAY_INODE } from '../overlay/inode.ts';
+import { type OverlayEntry, WHITEOUT } from '../overlay/namespace.ts';
+import type { Overlay } from '../overlay/overlay.ts';
+import { ROOT_NODE, type Tree } from '../tree/tree.ts';
+import type { Attributes } from './attributes.ts';
+import type { DirectorySink, Entry } from './file-system.ts';
+
+/** `.` and `..` take the cookies 1 and 2, tree entries follow. */
+const FIRST_TREE_COOKIE = 3;
+/** Overlay entries come after every possible tree entry. */
+const OVERLAY_COOKIE = 2 ** 44;
+const MAX_KEPT_CURSORS = 64;
+
+interface Cursor {
+  readonly directory: number;
+  readonly entries: IterableIterator<[string, OverlayEntry]>;
+  /** Taken from the iterator but not yet accepted by a sink. */
+  pending: [string, OverlayEntry] | undefined;
+}
+
+/**
+ * Lists the merged view of a directory. A cookie stays good while entries come and go: tree positions are
+ * permanent and overlay entries are numbered in the order they were made.
+ */
+export class Listing {
+  readonly #tree: Tree;
+  readonly #overlay: Overlay;
+  readonly #attributes: Attributes;
+  readonly #entryOf: (node: number) => Entry | undefined;
+  /** Where the last listings of overlay entries stopped, by the cookie they go on from. */
+  readonly #cursors = new Map<string, Cursor>();
+
+  constructor(
+    tree: Tree,
+    overlay: Overlay,
+    attributes: Attributes,
+    entryOf: (node: number) => Entry | undefined,
+  ) {
+    this.#tree = tree;
+    this.#overlay = overlay;
+    this.#attributes = attributes;
+    this.#entryOf = entryOf;
+  }
+
+  /** Fills `sink` from `cookie` on, until it is full or the directory ends. */
+  list(directory: number, cookie: number, sink: DirectorySink): void {
+    if (cookie < 1 && !sink.add('.', directory, this.#attributes.typeOf(directory), 1)) return;
+    if (cookie < 2 && !sink.add('..', ROOT_NODE, this.#attributes.typeOf(ROOT_NODE), 2)) return;
+    if (cookie < OVERLAY_COOKIE && directory < FIRST_OVERLAY_INODE) {
+      const count = this.#tree.entryCount(directory);
+      for (let position = Math.max(0, cookie - FIRST_TREE_COOKIE + 1); position < count; position++) {
+        const entry = this.#tree.entryAt(directory, position);
+        if (!entry || this.#overlay.names.covers(directory, entry.name)) continue;
+        if (!this.#add(sink, entry.name, entry.node, FIRST_TREE_COOKIE + position)) return;
+      }
+    }
+    this.#listOverlay(directory, Math.max(cookie, OVERLAY_COOKIE), sink);
+  }
+
+  #add(sink: DirectorySink, name: string, node: number, next: number): boolean {
+    const entry = sink.plus ? this.#entryOf(node) : undefined;
+    return sink.add(name, node, this.#attributes.typeOf(node), next, entry);
+  }
+
+  #listOverlay(directory: number, cookie: number, sink: DirectorySink): void {
+    const entries = this.#overlay.names.entriesOf(directory);
+    if (!entries) return;
+    const key = `${directory}:${cookie}`;
+    const kept = this.#cursors.get(key);
+    this.#cursors.delete(key);
+    const cursor: Cursor = kept ?? { directory, entries: entries.entries(), pending: undefined };
+    let reached = cookie;
+    for (;;) {
+      const item = cursor.pending ?? cursor.entries.next().value;
+      cursor.pending = undefined;
+      if (item === undefined) return;
+      const [name, { node, order }] = item;
+      const next = OVERLAY_COOKIE + order;
+      if (node === WHITEOUT || next <= cookie || entries.get(name)?.order !== order) continue;
+      if (!this.#add(sink, name, node, next)) {
+        cursor.pending = item;
+        break;
+      }
+      reached = next;
+    }
+    if (this.#cursors.size >= MAX_KEPT_CURSORS) {
+      const oldest = this.#cursors.keys().next().value;
+      if (oldest !== undefined) this.#cursors.delete(oldest);
+    }
+    this.#cursors.set(`${directory}:${reached}`, cursor);
+  }
+}

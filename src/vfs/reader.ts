@@ -1,0 +1,185 @@
+import {
+  closeSync,
+  copyFileSync,
+  fdatasyncSync,
+  fsyncSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+import { SourceChangedError } from '../core/errors.ts';
+import type { DataPiece } from '../overlay/data-store.ts';
+import type { LandingRecord } from '../overlay/inode.ts';
+import type { ReaderJob, StageJob } from './jobs.ts';
+
+const COPY_BYTES = 1 << 20;
+
+/** Where the bytes come from that are put together; the daemon provides them. */
+export interface RenderedFiles {
+  /** Fills `target` from a rendered tree file. @returns bytes filled, fewer only at its end. */
+  readRendered(node: number, offsetBytes: number, target: Uint8Array): number;
+  /** Fills `target` from a landed file. */
+  readLanded(record: LandingRecord, offsetBytes: number, target: Uint8Array): number;
+}
+
+/** What a reader answers: bytes for a READ, nothing for a sync or a finished copy. */
+export type ReaderResult = Uint8Array | undefined;
+
+/**
+ * Does what the front must not wait for: reads from disks, decoding, copying, syncing. Synchronous, for a thread
+ * of its own. Every method either does all it was asked or throws an error that names the file.
+ */
+export class Reader {
+  readonly #files: RenderedFiles;
+  readonly #buffer = Buffer.allocUnsafeSlow(COPY_BYTES);
+
+  constructor(files: RenderedFiles) {
+    this.#files = files;
+  }
+
+  /** The returned view is good until the next call. */
+  run(job: ReaderJob): ReaderResult {
+    switch (job.kind) {
+      case 'read-file':
+        return this.#readFile(job.path, this.#target(job.sizeBytes), job.offsetBytes);
+      case 'read-rendered': {
+        const target = this.#target(job.sizeBytes);
+        return target.subarray(0, this.#files.readRendered(job.node, job.offsetBytes, target));
+      }
+      case 'read-pieces': {
+        const target = this.#target(
+          Math.max(0, Math.min(job.sizeBytes, job.fileSizeBytes - job.offsetBytes)),
+        );
+        readPieces(job.pieces, job.offsetBytes, target);
+        return target;
+      }
+      case 'read-landed': {
+        const target = this.#target(
+          Math.max(0, Math.min(job.sizeBytes, job.fileSizeBytes - job.offsetBytes)),
+        );
+        const got = this.#files.readLanded(job.record, job.offsetBytes, target);
+        if (got !== target.length)
+          throw new SourceChangedError(String(job.record['mountPath']), 'its landed bytes are shorter');
+        return target;
+      }
+      case 'persist':
+        this.#persist(job);
+        return undefined;
+      case 'stage':
+        this.#stage(job);
+        return undefined;
+    }
+  }
+
+  #target(sizeBytes: number): Uint8Array {
+    return sizeBytes <= this.#buffer.length
+      ? this.#buffer.subarray(0, sizeBytes)
+      : Buffer.allocUnsafeSlow(sizeBytes);
+  }
+
+  #readFile(path: string, target: Uint8Array, offsetBytes: number): Uint8Array {
+    const fd = openSync(path, 'r');
+    try {
+      return target.subarray(0, readFully(fd, target, offsetBytes));
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  #persist(job: Extract<ReaderJob, { kind: 'persist' }>): void {
+    if (job.durablePath !== '') {
+      const temporary = `${job.durablePath}.new`;
+      const fd = openSync(temporary, 'w', 0o600);
+      try {
+        for (let at = 0; at < job.fileSizeBytes; at += COPY_BYTES) {
+          const part = this.#target(Math.min(COPY_BYTES, job.fileSizeBytes - at));
+          readPieces(job.pieces, at, part);
+          writeFully(fd, part, at);
+        }
+        fdatasyncSync(fd);
+      } catch (error) {
+        rmSync(temporary, { force: true });
+        throw error;
+      } finally {
+        closeSync(fd);
+      }
+      renameSync(temporary, job.durablePath);
+      syncPath(dirname(job.durablePath));
+    }
+    syncPath(job.journalPath);
+  }
+
+  #stage(job: StageJob): void {
+    const { from, stagedPath, sizeBytes } = job;
+    rmSync(stagedPath, { force: true });
+    try {
+      if (from.kind === 'verbatim') {
+        copyFileSync(from.path, stagedPath);
+        return;
+      }
+      const fd = openSync(stagedPath, 'w', 0o600);
+      try {
+        for (let at = 0; at < sizeBytes; at += COPY_BYTES) {
+          const part = this.#target(Math.min(COPY_BYTES, sizeBytes - at));
+          const got =
+            from.kind === 'rendered'
+              ? this.#files.readRendered(from.node, at, part)
+              : this.#files.readLanded(from.record, at, part);
+          if (got !== part.length)
+            throw new SourceChangedError(stagedPath, `only ${at + got} of ${sizeBytes} bytes are there`);
+          writeFully(fd, part, at);
+        }
+      } finally {
+        closeSync(fd);
+      }
+    } catch (error) {
+      rmSync(stagedPath, { force: true });
+      throw error;
+    }
+  }
+}
+
+/** Reads until `target` is full or the file ends. */
+function readFully(fd: number, target: Uint8Array, offsetBytes: number): number {
+  let done = 0;
+  while (done < target.length) {
+    const got = readSync(fd, target, done, target.length - done, offsetBytes + done);
+    if (got === 0) break;
+    done += got;
+  }
+  return done;
+}
+
+function writeFully(fd: number, data: Uint8Array, offsetBytes: number): void {
+  for (let done = 0; done < data.length; )
+    done += writeSync(fd, data, done, data.length - done, offsetBytes + done);
+}
+
+function syncPath(path: string): void {
+  const fd = openSync(path, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Fills `target` from a file in pieces; what no piece holds is zeros. */
+function readPieces(pieces: readonly DataPiece[], offsetBytes: number, target: Uint8Array): void {
+  target.fill(0);
+  const end = offsetBytes + target.length;
+  for (const piece of pieces) {
+    const from = Math.max(offsetBytes, piece.offsetBytes);
+    const to = Math.min(end, piece.offsetBytes + piece.sizeBytes);
+    if (from >= to) continue;
+    const fd = openSync(piece.path, 'r');
+    try {
+      readFully(fd, target.subarray(from - offsetBytes, to - offsetBytes), from);
+    } finally {
+      closeSync(fd);
+    }
+  }
+}

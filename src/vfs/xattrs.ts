@@ -1,0 +1,70 @@
+import { isFile } from '../overlay/inode.ts';
+import type { Overlay } from '../overlay/overlay.ts';
+import type { Tree } from '../tree/tree.ts';
+import { EXISTING_ATTRIBUTE, NO_ATTRIBUTE, NOT_SUPPORTED, READ_ONLY } from './refusals.ts';
+
+/** PlateFS's own facts about a node; read-only. */
+const OWN_PREFIX = 'user.platefs.';
+/** Programs may set these; other namespaces belong to the system. */
+const USER_PREFIX = 'user.';
+const XATTR_CREATE = 1;
+const XATTR_REPLACE = 2;
+
+/** Extended attributes: facts about what a file is, and whatever programs hang on files they wrote. */
+export class Xattrs {
+  readonly #tree: Tree;
+  readonly #overlay: Overlay;
+
+  constructor(tree: Tree, overlay: Overlay) {
+    this.#tree = tree;
+    this.#overlay = overlay;
+  }
+
+  #own(node: number): ReadonlyMap<string, string> {
+    const inode = this.#overlay.inode(node);
+    if (!inode) return this.#tree.facts(node);
+    if (!isFile(inode)) return new Map();
+    const residency = inode.landed
+      ? 'landed'
+      : inode.splitAt === Number.POSITIVE_INFINITY
+        ? 'memory'
+        : 'spilled';
+    return new Map([['residency', residency]]);
+  }
+
+  get(node: number, name: string): Uint8Array {
+    if (name.startsWith(OWN_PREFIX)) {
+      const value = this.#own(node).get(name.slice(OWN_PREFIX.length));
+      if (value === undefined) throw NO_ATTRIBUTE;
+      return Buffer.from(value);
+    }
+    const value = this.#overlay.inode(node)?.xattrs?.get(name);
+    if (value === undefined) throw NO_ATTRIBUTE;
+    return value;
+  }
+
+  list(node: number): string[] {
+    const own = [...this.#own(node).keys()].map((name) => OWN_PREFIX + name);
+    return [...own, ...(this.#overlay.inode(node)?.xattrs?.keys() ?? [])];
+  }
+
+  /** `inode` is the overlay's; a tree file must have been copied up before. */
+  set(inode: number, name: string, value: Uint8Array, flags: number): void {
+    this.#check(name);
+    const present = this.#overlay.inode(inode)?.xattrs?.has(name) ?? false;
+    if (flags & XATTR_CREATE && present) throw EXISTING_ATTRIBUTE;
+    if (flags & XATTR_REPLACE && !present) throw NO_ATTRIBUTE;
+    this.#overlay.setXattr(inode, name, value);
+  }
+
+  remove(inode: number, name: string): void {
+    this.#check(name);
+    if (!this.#overlay.inode(inode)?.xattrs?.has(name)) throw NO_ATTRIBUTE;
+    this.#overlay.setXattr(inode, name, null);
+  }
+
+  #check(name: string): void {
+    if (name.startsWith(OWN_PREFIX)) throw READ_ONLY;
+    if (!name.startsWith(USER_PREFIX)) throw NOT_SUPPORTED;
+  }
+}

@@ -139,33 +139,42 @@ export async function detectImageXpress(folder: string, signal: AbortSignal): Pr
   const top = await look(folder);
   const here = await judge(top);
   if (here.confidence === 'certain' || top.imageCount > 0) return here;
+  const { found, complete } = await searchBelow(top, signal);
+  if (!complete && found.length === 0) return here;
+  const sure = found.filter((one) => one.confidence === 'certain');
+  const candidates = sure.length > 0 ? sure : found;
+  const [only] = candidates;
+  if (only && complete && candidates.length === 1) return only;
+  if (candidates.length === 0) return here;
+  const names = candidates.map((one) => one.root?.slice(folder.length + 1) ?? '').sort(compareNatural);
+  const shown = names.slice(0, 8).join(', ') + (names.length > 8 || !complete ? ', …' : '');
+  return { confidence: 'no', reason: `it holds several plates, name one of them: ${shown}` };
+}
+
+/** Every plate up to two levels below; not complete when there are too many folders to look into. */
+async function searchBelow(
+  top: Sight,
+  signal: AbortSignal,
+): Promise<{ found: Detection[]; complete: boolean }> {
+  const found: Detection[] = [];
   let level = [top];
   let looked = 0;
   for (let depth = 1; depth <= LEVELS_BELOW; depth += 1) {
     const next: Sight[] = [];
-    const found: Detection[] = [];
     for (const parent of level)
       for (const name of parent.otherFolders) {
         if (signal.aborted) throw new CancelledError('detection was cancelled');
-        if ((looked += 1) > MAX_FOLDERS) break;
+        if (looked >= MAX_FOLDERS) return { found, complete: false };
+        looked += 1;
         const sight = await lookBelow(join(parent.path, name));
         if (!sight) continue;
         const verdict = await judge(sight);
         if (verdict.confidence !== 'no' && sight.imageCount > 0) found.push(verdict);
         else next.push(sight);
       }
-    const sure = found.filter((one) => one.confidence === 'certain');
-    const candidates = sure.length > 0 ? sure : found;
-    const [only] = candidates;
-    if (only && candidates.length === 1) return only;
-    if (candidates.length > 1) {
-      const names = candidates.map((one) => one.root?.slice(folder.length + 1) ?? '').sort(compareNatural);
-      const shown = names.slice(0, 8).join(', ') + (names.length > 8 ? ', …' : '');
-      return { confidence: 'no', reason: `it holds ${names.length} plates, name one of them: ${shown}` };
-    }
     level = next;
   }
-  return here;
+  return { found, complete: true };
 }
 
 async function lookBelow(path: string): Promise<Sight | undefined> {

@@ -105,9 +105,10 @@ export async function glanceAtTiff(path: string): Promise<TiffGlance> {
     throw new UnreadableSourceError(path, "can't be opened", { cause });
   }
   try {
-    const { size, mtimeMs } = await file.stat();
-    if (size === 0) throw new BadTiffError(path, 'the file is empty');
-    return { description: await readDescription(file, path), sizeBytes: size, mtimeMs };
+    const { size, mtimeNs } = await file.stat({ bigint: true });
+    if (size === 0n) throw new BadTiffError(path, 'the file is empty');
+    const description = await readDescription(file, path);
+    return { description, sizeBytes: Number(size), mtimeMs: Number(mtimeNs) / 1e6 };
   } finally {
     await file.close();
   }

@@ -1,0 +1,124 @@
+import { readdir, stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { CancelledError, EmptyFolderError, NotAPlateError, UnreadableSourceError } from '../core/errors.ts';
+import { loadAll } from '../core/plugin.ts';
+import type { Detection, FormatHandler, IndexOptions } from '../formats.ts';
+import type { PlateIndex } from '../model/plate-index.ts';
+import { FORMATS } from '../registry.generated.ts';
+import { type CacheLog, defaultCacheDir, loadCachedIndex, saveCachedIndex } from './index-cache.ts';
+
+export interface OpenPlateOptions extends IndexOptions {
+  readonly signal: AbortSignal;
+  /** Where indexes are kept; {@link defaultCacheDir} unless set, none when null. */
+  readonly cacheDir?: string | null;
+  /** Told why a cached index was not used. */
+  readonly log?: CacheLog;
+  /** The handlers to ask; all of the registry unless set. */
+  readonly handlers?: readonly FormatHandler[];
+}
+
+export interface OpenedPlate {
+  readonly index: PlateIndex;
+  readonly fromCache: boolean;
+}
+
+const code = (error: unknown): string =>
+  error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+
+/** Names shown when a folder is not recognised. */
+const MAX_NAMES_SHOWN = 5;
+
+/** @throws UnreadableSourceError, NotAPlateError, EmptyFolderError */
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    if (!(await stat(folder)).isDirectory())
+      throw new NotAPlateError(folder, 'it is a file', { advice: 'name the folder that holds the plate' });
+    const names = await readdir(folder);
+    if (names.length === 0) throw new EmptyFolderError(folder);
+    return names.sort();
+  } catch (cause) {
+    if (code(cause) === 'ENOENT')
+      throw new UnreadableSourceError(folder, 'does not exist', { cause, advice: 'check the path' });
+    if (code(cause) === 'ENOTDIR')
+      throw new UnreadableSourceError(folder, 'does not exist: a part of the path is a file', {
+        cause,
+        advice: 'check the path',
+      });
+    if (code(cause) === 'EACCES' || code(cause) === 'EPERM')
+      throw new UnreadableSourceError(folder, 'you may not read it', {
+        cause,
+        advice: 'ask its owner for read and search permission',
+      });
+    if (cause instanceof Error && 'code' in cause && !('tag' in cause))
+      throw new UnreadableSourceError(folder, "can't be listed", {
+        cause,
+        advice: 'check the disk or share',
+      });
+    throw cause;
+  }
+}
+
+interface Verdict {
+  readonly handler: FormatHandler;
+  readonly detection: Detection;
+}
+
+/** @throws NotAPlateError when no handler, or more than one, is the best. */
+function choose(folder: string, verdicts: readonly Verdict[], names: readonly string[]): Verdict {
+  const certain = verdicts.filter(({ detection }) => detection.confidence === 'certain');
+  const best = certain.length > 0 ? certain : verdicts.filter((one) => one.detection.confidence === 'maybe');
+  const [first, second] = best;
+  if (first && second) {
+    const both = best.map(({ handler, detection }) => `${handler.title} (${detection.reason})`).join(' and ');
+    throw new NotAPlateError(folder, `it looks like ${both}`, {
+      advice: 'name the folder of one of them',
+    });
+  }
+  if (first) return first;
+  const shown = names.slice(0, MAX_NAMES_SHOWN).join(', ') + (names.length > MAX_NAMES_SHOWN ? ', …' : '');
+  const reasons = verdicts
+    .map(({ handler, detection }) => `${handler.title}: ${detection.reason}`)
+    .join('; ');
+  throw new NotAPlateError(folder, `it holds ${shown}. ${reasons}`, {
+    advice: `name the folder of a plate; recognised: ${verdicts.map(({ handler }) => handler.title).join(', ')}`,
+  });
+}
+
+/**
+ * Finds out what a folder is and indexes it, or takes the index from the cache when nothing changed.
+ * @throws NotAPlateError, EmptyFolderError, UnreadableSourceError, CancelledError: each says what to do.
+ */
+export async function openPlate(folder: string, options: OpenPlateOptions): Promise<OpenedPlate> {
+  const { signal, log = () => {} } = options;
+  const path = resolve(folder);
+  const cacheDir = options.cacheDir === null ? undefined : (options.cacheDir ?? defaultCacheDir());
+  const cached = fromCache(cacheDir, path, log);
+  if (cached) return cached;
+  const names = await namesIn(path);
+  if (signal.aborted) throw new CancelledError('opening the plate was cancelled');
+  const handlers = options.handlers ?? (await loadAll(FORMATS));
+  const verdicts = await Promise.all(
+    handlers.map(async (handler) => ({ handler, detection: await handler.detect(path, signal) })),
+  );
+  const { handler, detection } = choose(path, verdicts, names);
+  const root = detection.root ?? path;
+  const below = root === path ? undefined : fromCache(cacheDir, root, log);
+  if (below) return below;
+  const startedAtMs = Date.now();
+  const index = await handler.index(root, options, signal);
+  if (index.planes.count === 0)
+    throw new NotAPlateError(
+      path,
+      `${handler.title} was recognised by ${detection.reason}, but no image was found`,
+      {
+        advice: 'name the folder that holds the images',
+      },
+    );
+  if (cacheDir !== undefined) saveCachedIndex(cacheDir, root, index, startedAtMs, log);
+  return { index, fromCache: false };
+}
+
+function fromCache(cacheDir: string | undefined, folder: string, log: CacheLog): OpenedPlate | undefined {
+  const index = cacheDir === undefined ? undefined : loadCachedIndex(cacheDir, folder, log);
+  return index && { index, fromCache: true };
+}

@@ -184,6 +184,6 @@ export interface FileSystem {
   ): number | Deferred;
   /** The client gave up on an earlier request. */
   interrupt(uniqueLow: number, uniqueHigh: number): void;
-  /** Between requests, and after a kick: handle messages from other threads. */
+  /** Between requests, and after a `FrontWake.kick`: handle messages from other threads. */
   idle(): void;
 }

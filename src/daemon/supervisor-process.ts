@@ -1,0 +1,56 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { FromSupervisor, SupervisorSpec } from './supervisor-messages.ts';
+
+/**
+ * Flags that keep the supervisor's memory down: a small young generation, an interpreter-sized heap, no
+ * helper threads to compile code that runs once.
+ */
+export const SUPERVISOR_FLAGS: readonly string[] = [
+  '--max-semi-space-size=1',
+  '--max-old-space-size=64',
+  '--v8-pool-size=0',
+  '--disable-warning=ExperimentalWarning',
+];
+
+export interface SupervisorProcess {
+  readonly process: ChildProcess;
+  /** Lets it live on without us: the caller may then exit. */
+  detach(): void;
+}
+
+/**
+ * Starts a supervisor in a session of its own, without the terminal: Ctrl-C does not reach it, so a caller
+ * that stays in the foreground passes signals on.
+ *
+ * @param spec - Relative paths are taken from the caller's folder.
+ * @param onMessage - Hears what it and its daemon report until {@link SupervisorProcess.detach}.
+ * @param output - Where its and the daemon's output goes: nowhere, or to the caller's standard error.
+ */
+export function startSupervisor(
+  spec: SupervisorSpec,
+  onMessage: (message: FromSupervisor) => void,
+  output: 'ignore' | 'inherit' = 'ignore',
+): SupervisorProcess {
+  const entry = fileURLToPath(new URL('./supervisor.ts', import.meta.url));
+  const absolute: SupervisorSpec = {
+    ...spec,
+    mountpoint: resolve(spec.mountpoint),
+    daemonEntry: resolve(spec.daemonEntry),
+    ...(spec.detachedLog === undefined ? {} : { detachedLog: resolve(spec.detachedLog) }),
+  };
+  const child = spawn(process.execPath, [...SUPERVISOR_FLAGS, entry, JSON.stringify(absolute)], {
+    detached: true,
+    stdio: ['ignore', output === 'inherit' ? 2 : 'ignore', output === 'inherit' ? 2 : 'ignore', 'ipc'],
+    cwd: '/',
+  });
+  child.on('message', (message) => onMessage(message as FromSupervisor));
+  return {
+    process: child,
+    detach() {
+      if (child.connected) child.disconnect();
+      child.unref();
+    },
+  };
+}

@@ -1,0 +1,48 @@
+import { writeSync } from 'node:fs';
+import { fatalMessage, Supervision } from './supervision.ts';
+import type { FromSupervisor, SupervisorSpec } from './supervisor-messages.ts';
+
+/**
+ * Entry of the supervisor process: `node supervisor.ts '<SupervisorSpec as JSON>'`. It mounts, runs the
+ * daemon, and runs it again when it dies. It imports nothing it does not need, because it stays in memory as
+ * long as the mount. Whoever started it over IPC hears FromSupervisor messages and may disconnect at any time.
+ */
+const STDERR = 2;
+
+let unsent = 0;
+let isFinished = false;
+
+/** Ends once the last message has left. */
+function exitWhenSent(): void {
+  if (isFinished && unsent === 0) process.exit();
+}
+
+function tell(message: FromSupervisor): void {
+  if (process.connected && process.send !== undefined) {
+    unsent++;
+    process.send(message, () => {
+      unsent--;
+      exitWhenSent();
+    });
+  } else if (message.type === 'fatal')
+    writeSync(STDERR, `${message.message}${message.advice === undefined ? '' : ` (${message.advice})`}\n`);
+}
+
+function finish(exitCode: number): void {
+  process.exitCode = exitCode;
+  isFinished = true;
+  exitWhenSent();
+}
+
+const spec = JSON.parse(process.argv[2] ?? '') as SupervisorSpec;
+const supervision = new Supervision(spec, tell, finish);
+process.on('SIGTERM', () => supervision.stop());
+process.on('SIGINT', () => supervision.stop());
+// A terminal that closes is no reason to unmount.
+process.on('SIGHUP', () => undefined);
+try {
+  supervision.start();
+} catch (error) {
+  tell(fatalMessage(error));
+  finish(1);
+}

@@ -29,6 +29,31 @@ export interface ArraySource extends AsyncDisposable {
   window?(region: Region): ByteWindow | undefined;
 }
 
+/** What the first look at one image of a file tells, before any pixel is read. */
+export interface PlaneProbe {
+  /** Shape, dtype and axes (`yx`, `yxs`, `syx`) of this image alone; samples as stored. */
+  readonly info: ArrayInfo;
+  readonly width: number;
+  readonly height: number;
+  /** Samples per pixel: 1 for grey, 3 for RGB. */
+  readonly samples: number;
+  /** `none`, `lzw`, `deflate`, `zstd`, `packbits`; other names are of codecs that can't be decoded here. */
+  readonly compression: string;
+  readonly byteOrder: 'little' | 'big';
+  /** The pixels' bytes, when the file holds them verbatim. */
+  readonly window?: ByteWindow;
+  /** The text the writer left (OME-XML, ImageJ, MetaMorph), undecoded. */
+  readonly description?: string;
+  /** Size of the file when it was looked at. */
+  readonly fileSizeBytes: number;
+}
+
+/** One decoded image: little-endian bytes in C order, `info.shape` of `info.dtype`. */
+export interface PlaneBytes {
+  readonly info: ArrayInfo;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
 /** Port: one kind of file or store that holds arrays. */
 export interface SourceDriver {
   /** Stable lower-case id, equal to the file's name. */
@@ -37,4 +62,18 @@ export interface SourceDriver {
   canOpen(path: string): boolean;
   /** @throws UnreadableSourceError, BadTiffError, UnsupportedTiffError … naming the file. */
   openArray(path: string, signal: AbortSignal): Promise<ArraySource>;
+  /**
+   * Looks at one image of the file (default: the first) and closes the file again: one open and one or two
+   * reads, for threads that must not wait on a promise. Absent where a driver can't do it synchronously.
+   * @param page index of the image in the file's own order, from 0.
+   * @throws what `openArray` throws.
+   */
+  probeSync?(path: string, page?: number): PlaneProbe;
+  /**
+   * Reads and decodes one image on the calling thread. The bytes are fresh and own their buffer, so they can
+   * be transferred.
+   * @param page index of the image in the file's own order, from 0.
+   * @throws what `openArray` throws.
+   */
+  readPlaneSync?(path: string, page: number): PlaneBytes;
 }

@@ -1,0 +1,33 @@
+import type { FileLayout, ImageEncoder } from '../encoders.ts';
+import type { ImageInfo } from '../model/image.ts';
+import { omeXml } from './shared/ome-xml.ts';
+import { CLASSIC_LIMIT_BYTES, pixelsPerUnit, TiffLayout, tiffSizeAtMostBytes } from './shared/tiff-layout.ts';
+
+/** Micrometres in a centimetre, the unit of the resolution tags. */
+const UM_PER_CM = 10_000;
+
+/** OME-TIFF: classic TIFF below 4 GiB, BigTIFF from there on (plain ImageJ 1.x opens only the former). */
+const omeTiff: ImageEncoder = {
+  id: 'ome-tiff',
+  extension: '.ome.tif',
+
+  layout(image: ImageInfo): FileLayout {
+    const { pixelSizeUm } = image;
+    const recipe = {
+      image,
+      description: omeXml(image),
+      ...(pixelSizeUm === undefined
+        ? {}
+        : {
+            resolution: {
+              x: pixelsPerUnit(pixelSizeUm.x, UM_PER_CM),
+              y: pixelsPerUnit(pixelSizeUm.y, UM_PER_CM),
+              unit: 3 as const,
+            },
+          }),
+    };
+    return new TiffLayout({ ...recipe, big: tiffSizeAtMostBytes(recipe) >= CLASSIC_LIMIT_BYTES });
+  },
+};
+
+export default omeTiff;

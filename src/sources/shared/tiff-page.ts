@@ -1,0 +1,428 @@
+import { type BadTiffError, UnsupportedTiffError } from '../../core/errors.ts';
+import { type Dtype, itemSizeBytes } from '../../core/nd-array.ts';
+import type { ByteWindow } from '../../sources.ts';
+import type { TiffBytes } from './tiff-bytes.ts';
+import { TAG, typeSizeBytes } from './tiff-tags.ts';
+
+/** Where a tag's values lie. */
+interface Field {
+  readonly tag: number;
+  readonly type: number;
+  readonly count: number;
+  /** Of the first value, absolute. */
+  readonly offset: number;
+}
+
+/** Offsets and stored sizes of a page's strips or tiles. */
+export interface SegmentTable {
+  readonly offsets: Float64Array;
+  readonly sizesBytes: Float64Array;
+}
+
+/**
+ * One image of a TIFF: its directory, read once. Strips and tiles are both called segments here; a strip is a
+ * segment as wide as the image. Pixels are the samples as stored: no palette, colour or orientation applied.
+ */
+export class TiffPage {
+  readonly path: string;
+  readonly littleEndian: boolean;
+  readonly fileSizeBytes: number;
+  /** Where the directory lies. */
+  readonly ifdOffset: number;
+  /** Where the next directory of the chain lies; 0 at its end. */
+  readonly nextIfdOffset: number;
+  width = 0;
+  height = 0;
+  bitsPerSample = 1;
+  samples = 1;
+  sampleFormat = 1;
+  compression = 1;
+  predictor = 1;
+  fillOrder = 1;
+  photometric = -1;
+  /** Samples lie in planes of their own, not pixel by pixel. */
+  planar = false;
+  tiled = false;
+  /** Marked as a smaller copy of another page. */
+  reduced = false;
+  segmentWidth = 0;
+  segmentHeight = 0;
+  /** Planes of a MetaMorph stack behind this one directory, else undefined. */
+  stackPlanes: number | undefined;
+  readonly #bytes: TiffBytes;
+  #offsets: Field | undefined;
+  #sizes: Field | undefined;
+  #description: Field | undefined;
+  #subIfds: Field | undefined;
+  /** TIFF 6.0 page 91: 2,2 unless the file says otherwise. */
+  #subSampled = true;
+  #table: SegmentTable | undefined;
+
+  /** @throws BadTiffError, UnsupportedTiffError */
+  constructor(bytes: TiffBytes, ifdOffset: number, big: boolean) {
+    this.path = bytes.path;
+    this.littleEndian = bytes.littleEndian;
+    this.fileSizeBytes = bytes.sizeBytes;
+    this.ifdOffset = ifdOffset;
+    this.#bytes = bytes;
+    this.nextIfdOffset = this.#readDirectory(big);
+    this.#settle();
+  }
+
+  #readDirectory(big: boolean): number {
+    const b = this.#bytes;
+    const entries = big ? b.u64(this.ifdOffset) : b.u16(this.ifdOffset);
+    const entrySize = big ? 20 : 12;
+    const first = this.ifdOffset + (big ? 8 : 2);
+    if (entries === 0) throw b.bad(`directory at ${this.ifdOffset} is empty`);
+    if (first + entries * entrySize > b.sizeBytes) {
+      throw b.bad(
+        `directory at ${this.ifdOffset} claims ${entries} entries, more than the file has room for`,
+      );
+    }
+    let rowsPerStrip: number | undefined;
+    let tileWidth = 0;
+    let tileHeight = 0;
+    let stripOffsets: Field | undefined;
+    let stripSizes: Field | undefined;
+    let tileOffsets: Field | undefined;
+    let tileSizes: Field | undefined;
+    for (let entry = 0; entry < entries; entry++) {
+      const at = first + entry * entrySize;
+      const tag = b.u16(at);
+      switch (tag) {
+        case TAG.newSubfileType:
+          this.reduced = (this.#scalar(this.#field(tag, at, big)) & 1) === 1;
+          break;
+        case TAG.imageWidth:
+          this.width = this.#scalar(this.#field(tag, at, big));
+          break;
+        case TAG.imageLength:
+          this.height = this.#scalar(this.#field(tag, at, big));
+          break;
+        case TAG.bitsPerSample:
+          this.bitsPerSample = this.#common(this.#field(tag, at, big));
+          break;
+        case TAG.compression:
+          this.compression = this.#scalar(this.#field(tag, at, big));
+          break;
+        case TAG.photometric:
+          this.photometric = this.#scalar(this.#field(tag, at, big));
+          break;
+        case TAG.fillOrder:
+          this.fillOrder = this.#scalar(this.#field(tag, at, big));
+          break;
+        case TAG.imageDescription:
+          this.#description = this.#field(tag, at, big);
+          break;
+        case TAG.stripOffsets:
+          stripOffsets = this.#field(tag, at, big);
+          break;
+        case TAG.samplesPerPixel:
+          this.samples = this.#scalar(this.#field(tag, at, big));
+          break;
+        case TAG.rowsPerStrip:
+          rowsPerStrip = this.#scalar(this.#field(tag, at, big));
+          break;
+        case TAG.stripByteCounts:
+          stripSizes = this.#field(tag, at, big);
+          break;
+        case TAG.planarConfiguration: {
+          const value = this.#scalar(this.#field(tag, at, big));
+          if (value !== 1 && value !== 2) throw this.#unsupported(tag, value);
+          this.planar = value === 2;
+          break;
+        }
+        case TAG.predictor:
+          this.predictor = this.#scalar(this.#field(tag, at, big));
+          break;
+        case TAG.tileWidth:
+          tileWidth = this.#scalar(this.#field(tag, at, big));
+          break;
+        case TAG.tileLength:
+          tileHeight = this.#scalar(this.#field(tag, at, big));
+          break;
+        case TAG.tileOffsets:
+          tileOffsets = this.#field(tag, at, big);
+          break;
+        case TAG.tileByteCounts:
+          tileSizes = this.#field(tag, at, big);
+          break;
+        case TAG.subIfds:
+          this.#subIfds = this.#field(tag, at, big);
+          break;
+        case TAG.sampleFormat:
+          this.sampleFormat = this.#common(this.#field(tag, at, big));
+          break;
+        case TAG.yCbCrSubSampling: {
+          const field = this.#field(tag, at, big);
+          this.#subSampled = this.#value(field, 0) !== 1 || (field.count > 1 && this.#value(field, 1) !== 1);
+          break;
+        }
+        case TAG.uic2:
+          this.stackPlanes = this.#field(tag, at, big).count;
+          break;
+        default:
+      }
+    }
+    this.tiled = tileOffsets !== undefined || tileWidth > 0;
+    this.#offsets = this.tiled ? (tileOffsets ?? stripOffsets) : stripOffsets;
+    this.#sizes = this.tiled ? (tileSizes ?? stripSizes) : stripSizes;
+    this.segmentWidth = this.tiled ? tileWidth : this.width;
+    // RowsPerStrip is 2^32 - 1 by default: one strip (TIFF 6.0 page 39).
+    this.segmentHeight = this.tiled ? tileHeight : Math.min(rowsPerStrip ?? this.height, this.height);
+    return big ? b.u64(first + entries * entrySize) : b.u32(first + entries * entrySize);
+  }
+
+  #settle(): void {
+    const b = this.#bytes;
+    const where = `directory at ${this.ifdOffset}`;
+    if (this.width === 0 || this.height === 0) {
+      throw b.bad(`${where} has an image of ${this.width} by ${this.height} pixels`);
+    }
+    if (this.samples === 0) throw b.bad(`${where} has no samples per pixel`);
+    if (this.segmentWidth === 0 || this.segmentHeight === 0) {
+      throw b.bad(
+        `${where} has ${this.tiled ? 'tiles' : 'strips'} of ${this.segmentWidth} by ${this.segmentHeight} pixels`,
+      );
+    }
+    if (this.samples === 1) this.planar = false;
+    if (this.fillOrder !== 1 && this.fillOrder !== 2) throw this.#unsupported(TAG.fillOrder, this.fillOrder);
+  }
+
+  #field(tag: number, at: number, big: boolean): Field {
+    const b = this.#bytes;
+    const type = b.u16(at + 2);
+    const count = big ? b.u64(at + 4) : b.u32(at + 4);
+    const size = typeSizeBytes(type) * count;
+    if (size === 0) throw b.bad(`tag ${tag} has ${count} values of type ${type}`);
+    const inline = big ? 8 : 4;
+    const valueAt = at + (big ? 12 : 8);
+    const offset = size <= inline ? valueAt : big ? b.u64(valueAt) : b.u32(valueAt);
+    if (offset + size > b.sizeBytes) {
+      throw b.bad(
+        `tag ${tag} has ${count} values at byte ${offset}, beyond the end of the file (${b.sizeBytes})`,
+      );
+    }
+    return { tag, type, count, offset };
+  }
+
+  #value(field: Field, index: number): number {
+    const b = this.#bytes;
+    switch (field.type) {
+      case 1:
+        return b.u8(field.offset + index);
+      case 3:
+        return b.u16(field.offset + 2 * index);
+      case 4:
+      case 13:
+        return b.u32(field.offset + 4 * index);
+      case 16:
+      case 18:
+        return b.u64(field.offset + 8 * index);
+      default:
+        throw b.bad(`tag ${field.tag} has values of type ${field.type}, not unsigned integers`);
+    }
+  }
+
+  /** An error that names this file. */
+  bad(detail: string): BadTiffError {
+    return this.#bytes.bad(detail);
+  }
+
+  #scalar(field: Field): number {
+    return this.#value(field, 0);
+  }
+
+  /** The value all samples share. */
+  #common(field: Field): number {
+    const value = this.#value(field, 0);
+    // The number of samples isn't known yet and counts may lie: 64 samples are more than any camera has.
+    for (let index = 1; index < Math.min(field.count, 64); index++) {
+      const other = this.#value(field, index);
+      if (other !== value) {
+        throw new UnsupportedTiffError(
+          this.path,
+          `tag ${field.tag} differs between the samples of a pixel (${value} and ${other})`,
+        );
+      }
+    }
+    return value;
+  }
+
+  #unsupported(tag: number, value: number): UnsupportedTiffError {
+    return new UnsupportedTiffError(this.path, `tag ${tag} has value ${value}`);
+  }
+
+  /**
+   * What a sample becomes in memory. Odd widths (1 to 7, 9 to 15, 17 to 31 bits) are unpacked into the next
+   * wider unsigned type with their values unchanged.
+   * @throws UnsupportedTiffError naming tag and value.
+   */
+  get dtype(): Dtype {
+    const bits = this.bitsPerSample;
+    switch (this.sampleFormat) {
+      case 1:
+        if (bits >= 1 && bits <= 8) return 'uint8';
+        if (bits > 8 && bits <= 16) return 'uint16';
+        if (bits > 16 && bits <= 32) return 'uint32';
+        if (bits === 64) return 'uint64';
+        throw this.#unsupported(TAG.bitsPerSample, bits);
+      case 2:
+        if (bits === 8) return 'int8';
+        if (bits === 16) return 'int16';
+        if (bits === 32) return 'int32';
+        if (bits === 64) return 'int64';
+        throw this.#unsupported(TAG.bitsPerSample, bits);
+      case 3:
+        if (bits === 16) return 'float16';
+        if (bits === 32) return 'float32';
+        if (bits === 64) return 'float64';
+        throw this.#unsupported(TAG.bitsPerSample, bits);
+      default:
+        throw this.#unsupported(TAG.sampleFormat, this.sampleFormat);
+    }
+  }
+
+  /** Samples lie on byte boundaries, as wide as in memory. */
+  get byteAligned(): boolean {
+    return this.bitsPerSample === itemSizeBytes(this.dtype) * 8;
+  }
+
+  /** `yx`, `yxs` with samples pixel by pixel, `syx` with samples in planes of their own. */
+  get axes(): 'yx' | 'yxs' | 'syx' {
+    if (this.samples === 1) return 'yx';
+    return this.planar ? 'syx' : 'yxs';
+  }
+
+  /** Extents in the order of {@link axes}. */
+  get shape(): number[] {
+    if (this.samples === 1) return [this.height, this.width];
+    return this.planar ? [this.samples, this.height, this.width] : [this.height, this.width, this.samples];
+  }
+
+  /** Size of the decoded page. */
+  get sizeBytes(): number {
+    return this.width * this.height * this.samples * itemSizeBytes(this.dtype);
+  }
+
+  /** Samples that lie together in one segment's pixel. */
+  get samplesTogether(): number {
+    return this.planar ? 1 : this.samples;
+  }
+
+  get segmentsAcross(): number {
+    return Math.ceil(this.width / this.segmentWidth);
+  }
+
+  get segmentsDown(): number {
+    return Math.ceil(this.height / this.segmentHeight);
+  }
+
+  /** Bytes of one row of a decoded segment before odd widths are unpacked. */
+  get segmentRowBytes(): number {
+    return Math.ceil((this.segmentWidth * this.samplesTogether * this.bitsPerSample) / 8);
+  }
+
+  /** Rows a segment holds: the last strip may be short, tiles never are. */
+  segmentRows(segmentRow: number): number {
+    if (this.tiled) return this.segmentHeight;
+    return Math.min(this.segmentHeight, this.height - segmentRow * this.segmentHeight);
+  }
+
+  /** @throws UnsupportedTiffError for chroma subsampling, whose pixels aren't plain samples. */
+  refuseSubsampling(): void {
+    // YCbCrSubSampling is 2,2 where a YCbCr image doesn't say (TIFF 6.0 page 91).
+    if (this.photometric === 6 && this.samples > 1 && this.#subSampled) {
+      throw new UnsupportedTiffError(
+        this.path,
+        `tag ${TAG.yCbCrSubSampling}: YCbCr with subsampled chroma (tag 262 has value 6)`,
+      );
+    }
+  }
+
+  /** Offsets and sizes of every segment, all inside the file. @throws BadTiffError */
+  table(): SegmentTable {
+    if (this.#table !== undefined) return this.#table;
+    const b = this.#bytes;
+    const offsets = this.#offsets;
+    if (offsets === undefined) throw b.bad(`directory at ${this.ifdOffset} has no strips and no tiles`);
+    const needed = this.segmentsAcross * this.segmentsDown * (this.planar ? this.samples : 1);
+    if (offsets.count < needed) {
+      throw b.bad(`tag ${offsets.tag} has ${offsets.count} offsets, but the image needs ${needed}`);
+    }
+    const sizes = this.#sizes;
+    if (sizes !== undefined && sizes.count < needed) {
+      throw b.bad(`tag ${sizes.tag} has ${sizes.count} sizes, but the image needs ${needed}`);
+    }
+    if (sizes === undefined && this.compression !== 1) {
+      throw b.bad(`directory at ${this.ifdOffset} doesn't say how long its compressed strips are`);
+    }
+    const table = { offsets: new Float64Array(needed), sizesBytes: new Float64Array(needed) };
+    for (let index = 0; index < needed; index++) table.offsets[index] = this.#value(offsets, index);
+    for (let index = 0; index < needed; index++) {
+      const down = Math.floor((index % (this.segmentsAcross * this.segmentsDown)) / this.segmentsAcross);
+      table.sizesBytes[index] =
+        sizes === undefined ? this.segmentRowBytes * this.segmentRows(down) : this.#value(sizes, index);
+    }
+    for (let index = 0; index < needed; index++) {
+      const offset = table.offsets[index] ?? 0;
+      const size = table.sizesBytes[index] ?? 0;
+      if (size === 0 || offset === 0) throw b.bad(`segment ${index} of the image is empty`);
+      if (offset + size > b.sizeBytes) {
+        throw b.bad(
+          `segment ${index} lies at bytes ${offset} to ${offset + size}, but the file has ${b.sizeBytes} bytes`,
+        );
+      }
+    }
+    this.#table = table;
+    return table;
+  }
+
+  /**
+   * Where the decoded page lies in one piece in the file apart from its byte order: one uncompressed run, be
+   * it several adjacent strips. Undefined when it doesn't. @throws BadTiffError when a strip is too short.
+   */
+  contiguousOffset(): number | undefined {
+    if (this.compression !== 1 || this.predictor !== 1 || this.fillOrder !== 1) return undefined;
+    if (!this.byteAligned || this.segmentWidth !== this.width) return undefined;
+    if (this.tiled && this.height % this.segmentHeight !== 0) return undefined;
+    this.refuseSubsampling();
+    const { offsets, sizesBytes } = this.table();
+    const first = offsets[0] ?? 0;
+    let expected = first;
+    for (let index = 0; index < offsets.length; index++) {
+      if (offsets[index] !== expected) return undefined;
+      const needed = this.segmentRowBytes * this.segmentRows(index % this.segmentsDown);
+      if ((sizesBytes[index] ?? 0) < needed) {
+        throw this.#bytes.bad(`strip ${index} has ${sizesBytes[index]} bytes, but its rows need ${needed}`);
+      }
+      expected += needed;
+    }
+    return first;
+  }
+
+  /** The page's bytes where they can be served as they lie: contiguous and little-endian. @throws BadTiffError */
+  window(): ByteWindow | undefined {
+    if (!this.littleEndian && this.bitsPerSample !== 8) return undefined;
+    const offsetBytes = this.contiguousOffset();
+    if (offsetBytes === undefined) return undefined;
+    return { path: this.path, offsetBytes, sizeBytes: this.sizeBytes };
+  }
+
+  /** ImageDescription as UTF-8 up to its NUL, else undefined: OME-XML, ImageJ's or MetaMorph's text. */
+  description(): string | undefined {
+    const field = this.#description;
+    if (field === undefined || typeSizeBytes(field.type) !== 1) return undefined;
+    const bytes = this.#bytes.slice(field.offset, field.count);
+    const end = bytes.indexOf(0);
+    return Buffer.from(bytes.buffer, bytes.byteOffset, end === -1 ? bytes.length : end).toString('utf8');
+  }
+
+  /** Offsets of the directories below this one (a pyramid's smaller levels). @throws BadTiffError */
+  subIfdOffsets(): number[] {
+    const field = this.#subIfds;
+    if (field === undefined) return [];
+    return Array.from({ length: field.count }, (_, index) => this.#value(field, index));
+  }
+}

@@ -1,0 +1,43 @@
+import { CancelledError } from '../core/errors.ts';
+import type { ArraySource, PlaneBytes, PlaneProbe, SourceDriver } from '../sources.ts';
+import { TiffArray } from './shared/tiff-array.ts';
+import { decodePlane } from './shared/tiff-decode.ts';
+import { TiffFile } from './shared/tiff-file.ts';
+import { readTiffPageHead } from './shared/tiff-head.ts';
+
+/**
+ * TIFF and BigTIFF, either byte order: uncompressed, LZW, deflate, PackBits, zstd; predictors 1 to 3; strips
+ * and tiles; 1 to 64 bits. Samples come as stored: palettes, colour spaces, white-is-zero and orientation
+ * are not applied.
+ */
+const tiff: SourceDriver = {
+  id: 'tiff',
+
+  canOpen(path: string): boolean {
+    return /\.(?:tiff?|btf|tf[28]|stk)$/i.test(path);
+  },
+
+  async openArray(path: string, signal: AbortSignal): Promise<ArraySource> {
+    if (signal.aborted) throw new CancelledError(`opening ${path} was cancelled`, { cause: signal.reason });
+    const file = new TiffFile(path);
+    try {
+      return new TiffArray(file);
+    } catch (error) {
+      file[Symbol.dispose]();
+      throw error;
+    }
+  },
+
+  probeSync(path: string, page = 0): PlaneProbe {
+    return readTiffPageHead(path, page);
+  },
+
+  readPlaneSync(path: string, page: number): PlaneBytes {
+    using file = new TiffFile(path);
+    const wanted = file.page(page);
+    const info = { shape: wanted.shape, dtype: wanted.dtype, axes: wanted.axes };
+    return { info, bytes: decodePlane(file.fd, wanted) };
+  },
+};
+
+export default tiff;

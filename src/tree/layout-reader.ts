@@ -1,0 +1,95 @@
+import type { Region } from '../core/region.ts';
+import type { FileLayout, Segment } from '../encoders.ts';
+import type { ByteWindow } from '../sources.ts';
+import type { DecodedPlanes } from './decoded-planes.ts';
+import type { SourceFiles } from './source-files.ts';
+
+/** Where the pixels of a virtual file come from. Regions are those the layout's segments name. */
+export interface PixelAccess {
+  /** Where the region's bytes lie verbatim in a source file, else undefined. Cheap: asked at every read. */
+  window?(region: Region): ByteWindow | undefined;
+  /**
+   * Fills `target` with the region's pixels, little-endian, C order. `target` is exactly as long.
+   * @throws a typed error that names the file; then nothing of the read is served.
+   */
+  readPixels(region: Region, target: Uint8Array): void;
+}
+
+export interface LayoutReaderOptions {
+  readonly layout: FileLayout;
+  readonly pixels: PixelAccess;
+  /** Names the virtual file in the cache: equal for equal bytes, so it changes when a source does. */
+  readonly cacheKey: string;
+  readonly planes: DecodedPlanes;
+  readonly files: SourceFiles;
+}
+
+/**
+ * Reads any byte range of a virtual file: one reader for every encoder, synchronous, for a thread that may
+ * block. Literal bytes are copied; pixels with a window are read from the source straight into the caller's
+ * memory; other pixels are decoded, straight into the caller's memory when the range holds their whole
+ * segment, else once into the cache. A segment outside the range is never touched.
+ */
+export class LayoutReader {
+  readonly sizeBytes: number;
+  readonly #options: LayoutReaderOptions;
+
+  constructor(options: LayoutReaderOptions) {
+    this.#options = options;
+    this.sizeBytes = options.layout.sizeBytes;
+  }
+
+  /**
+   * Fills `target` from byte `offsetBytes` of the file.
+   * @returns bytes filled: all of `target`, fewer only at the end of the file, 0 beyond it.
+   * @throws whatever the source throws; `target` then holds nothing to be served.
+   */
+  read(offsetBytes: number, target: Uint8Array): number {
+    const end = Math.min(offsetBytes + target.length, this.sizeBytes);
+    if (end <= offsetBytes) return 0;
+    let filled = offsetBytes;
+    for (const segment of this.#options.layout.segments(offsetBytes, end - offsetBytes)) {
+      const segmentBytes = segment.kind === 'bytes' ? segment.bytes.length : segment.sizeBytes;
+      const from = Math.max(offsetBytes, segment.offsetBytes);
+      const to = Math.min(end, segment.offsetBytes + segmentBytes);
+      if (from >= to) continue;
+      if (from !== filled) break;
+      this.#fill(segment, from - segment.offsetBytes, target.subarray(from - offsetBytes, to - offsetBytes));
+      filled = to;
+    }
+    if (filled !== end) {
+      throw new RangeError(`the layout has a gap at byte ${filled} of ${this.sizeBytes}`);
+    }
+    return end - offsetBytes;
+  }
+
+  #fill(segment: Segment, skipBytes: number, part: Uint8Array): void {
+    if (segment.kind === 'bytes') {
+      part.set(segment.bytes.subarray(skipBytes, skipBytes + part.length));
+      return;
+    }
+    const { pixels, planes, files, cacheKey } = this.#options;
+    const window = pixels.window?.(segment.region);
+    if (window !== undefined) {
+      if (window.sizeBytes !== segment.sizeBytes) {
+        throw new RangeError(
+          `${window.path}: a window of ${window.sizeBytes} bytes for ${segment.sizeBytes} bytes of pixels`,
+        );
+      }
+      files.readWindow(window, skipBytes, part);
+      return;
+    }
+    const key = `${cacheKey}\0${segment.offsetBytes}`;
+    let plane = planes.get(key);
+    if (plane === undefined) {
+      if (part.length === segment.sizeBytes) {
+        pixels.readPixels(segment.region, part);
+        return;
+      }
+      plane = new Uint8Array(segment.sizeBytes);
+      pixels.readPixels(segment.region, plane);
+      planes.set(key, plane);
+    }
+    part.set(plane.subarray(skipBytes, skipBytes + part.length));
+  }
+}

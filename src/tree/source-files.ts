@@ -1,0 +1,73 @@
+import { closeSync, openSync, readSync } from 'node:fs';
+import { SourceChangedError, UnreadableSourceError } from '../core/errors.ts';
+import type { ByteWindow } from '../sources.ts';
+
+/**
+ * A few source files kept open for reading, least recently used closed first: neighbouring reads of one file
+ * pay for one open. Owned by one thread.
+ */
+export class SourceFiles implements Disposable {
+  readonly #open = new Map<string, number>();
+  readonly #most: number;
+
+  constructor(most = 16) {
+    this.#most = Math.max(1, most);
+  }
+
+  /**
+   * Reads `target.length` bytes of a window, from `skipBytes` into it, straight into `target`.
+   * @throws UnreadableSourceError; SourceChangedError when the file has become shorter than the window says.
+   */
+  readWindow(window: ByteWindow, skipBytes: number, target: Uint8Array): void {
+    const fd = this.#fd(window.path);
+    let done = 0;
+    while (done < target.length) {
+      const at = window.offsetBytes + skipBytes + done;
+      let got: number;
+      try {
+        got = readSync(fd, target, done, target.length - done, at);
+      } catch (cause) {
+        this.forget(window.path);
+        throw new UnreadableSourceError(window.path, `reading at byte ${at} failed`, { cause });
+      }
+      if (got === 0) {
+        this.forget(window.path);
+        throw new SourceChangedError(window.path, `it ends at byte ${at}, where pixels were found before`);
+      }
+      done += got;
+    }
+  }
+
+  /** Closes a file, so that its next read opens what its path names then. */
+  forget(path: string): void {
+    const fd = this.#open.get(path);
+    if (fd === undefined) return;
+    this.#open.delete(path);
+    closeSync(fd);
+  }
+
+  [Symbol.dispose](): void {
+    for (const path of [...this.#open.keys()]) this.forget(path);
+  }
+
+  #fd(path: string): number {
+    const known = this.#open.get(path);
+    if (known !== undefined) {
+      this.#open.delete(path);
+      this.#open.set(path, known);
+      return known;
+    }
+    let fd: number;
+    try {
+      fd = openSync(path, 'r');
+    } catch (cause) {
+      throw new UnreadableSourceError(path, 'opening failed', { cause });
+    }
+    this.#open.set(path, fd);
+    for (const oldest of this.#open.keys()) {
+      if (this.#open.size <= this.#most) break;
+      this.forget(oldest);
+    }
+    return fd;
+  }
+}

@@ -36,8 +36,8 @@ const DTYPES: Readonly<Record<string, Dtype>> = {
   '3/32': 'float32',
   '3/64': 'float64',
 };
-/** none, LZW, deflate, PackBits, deflate's old number (TIFF 6.0, Adobe Technote 3). */
-const COMPRESSIONS: ReadonlySet<number> = new Set([1, 5, 8, 32_773, 32_946]);
+/** none, LZW, deflate, PackBits, deflate's old number (TIFF 6.0, Adobe Technote 3), zstd (libtiff). */
+const COMPRESSIONS: ReadonlySet<number> = new Set([1, 5, 8, 32_773, 32_946, 50_000]);
 /** BlackIsZero, and WhiteIsZero whose stored values are kept as they are. */
 const GREY: ReadonlySet<number> = new Set([0, 1]);
 const RGB = 2;
@@ -79,7 +79,8 @@ export function planImage(tiff: TiffStructure): ImagePlan | string {
 }
 
 function unfitness(page: TiffPage): string | undefined {
-  if (!COMPRESSIONS.has(page.compression)) return `the TIFF's compression ${page.compression} is kept as it is`;
+  if (!COMPRESSIONS.has(page.compression))
+    return `the TIFF's compression ${page.compression} is kept as it is`;
   if (page.fillOrder !== 1) return 'the TIFF has reversed bits (FillOrder 2)';
   const isGrey = page.samplesPerPixel === 1 && GREY.has(page.photometric);
   const isRgb = page.samplesPerPixel === 3 && page.photometric === RGB;

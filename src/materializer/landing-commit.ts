@@ -2,9 +2,9 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { PlateFsError } from '../core/errors.ts';
 import { nameExists, place, writeJson } from './atomic-json.ts';
-import { groupPath, type ImageDecision, type PlainDecision, union } from './landing-plan.ts';
 import { type Landing, landingId } from './landing.ts';
 import type { ImageReport, PlainReport } from './landing-job.ts';
+import { groupPath, type ImageDecision, type PlainDecision, union } from './landing-plan.ts';
 import { landingError } from './landing-pool.ts';
 import { plainRecordPath } from './plain-placement.ts';
 import type { ResultImage } from './result-image.ts';
@@ -47,7 +47,10 @@ function stagedPaths({ decision, report }: StagedFile): string[] {
  * Gives staged files their places in the order that keeps the store valid at every instant: bytes durable, then
  * chunks and records, then metadata from the inside out, each level durable before the next.
  */
-export async function commitBatch(context: CommitContext, staged: readonly StagedFile[]): Promise<LandResult[]> {
+export async function commitBatch(
+  context: CommitContext,
+  staged: readonly StagedFile[],
+): Promise<LandResult[]> {
   const { outputDir, store } = context;
   const failures = await context.sync(staged.flatMap(stagedPaths));
   const results: LandResult[] = [];
@@ -132,7 +135,10 @@ async function publish(context: CommitContext, placed: readonly StagedFile[]): P
 /** Writes metadata files and lets them appear level by level. */
 export async function publishMetadata(context: CommitContext, files: readonly MetadataFile[]): Promise<void> {
   const unique = [...new Map(files.map((file) => [file.path, file])).values()];
-  const staged = unique.map((file, index) => ({ ...file, stagedPath: join(context.stagingDir, `meta${index}`) }));
+  const staged = unique.map((file, index) => ({
+    ...file,
+    stagedPath: join(context.stagingDir, `meta${index}`),
+  }));
   for (const { stagedPath, content } of staged) writeJson(stagedPath, content);
   await demandSync(
     context,

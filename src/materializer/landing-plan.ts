@@ -89,7 +89,10 @@ export class LandingPlan {
     const fresh = this.newFields.get(key);
     const known = fresh?.image ?? store.field(well, placement.group, placement.site);
     const [, , , height, width] = inspection.shape;
-    if (known && (known.dtype !== inspection.dtype || known.shape[3] !== height || known.shape[4] !== width)) {
+    if (
+      known &&
+      (known.dtype !== inspection.dtype || known.shape[3] !== height || known.shape[4] !== width)
+    ) {
       const [, , , knownHeight, knownWidth] = known.shape;
       const why = `its field has ${knownWidth} × ${knownHeight} ${known.dtype}, it has ${width} × ${height} ${inspection.dtype}`;
       return this.multiscales(file, inspection, why);
@@ -217,7 +220,10 @@ function grown(
     ...image,
     shape,
     facts: { ...facts, ...image.facts },
-    channelNames: { ...(channelName === undefined ? {} : { [index[1]]: channelName }), ...image.channelNames },
+    channelNames: {
+      ...(channelName === undefined ? {} : { [index[1]]: channelName }),
+      ...image.channelNames,
+    },
   };
 }
 

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { CancelledError, FsRefusal, NoSpaceError, PlateFsError } from '../core/errors.ts';
+import { CancelledError, FsRefusal, NoSpaceError, type PlateFsError } from '../core/errors.ts';
 import type { JobFailure, JobReport, LandingJob } from './landing-job.ts';
 
 /** How long an idle worker is kept. */

@@ -1,4 +1,4 @@
-import { closeSync } from 'node:fs';
+import { closeSync, fstatSync, futimesSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { BadTiffError, UnsupportedTiffError } from '../core/errors.ts';
 import { itemSizeBytes } from '../core/nd-array.ts';
@@ -15,7 +15,6 @@ import { type SealedFile, SealedReader } from './sealed-file.ts';
 import { encodeRun, encodeSidecar, type Sidecar } from './sidecar.ts';
 import { createStaged, removeStaged, writeFully, writeStaged } from './staged-file.ts';
 import { looksLikeTiff, readTiffStructure } from './tiff-structure.ts';
-import { fstatSync, futimesSync } from 'node:fs';
 
 const COPY_BYTES = 1 << 20;
 /** Bytes of a file that are no pixels; above this share of it the file is kept whole instead. */
@@ -90,7 +89,7 @@ export function stagePlain(file: SealedFile, stagedPath: string): PlainReport {
  * Stages the chunks, the sidecar and where needed the verbatim copy of an image, and proves that its bytes come
  * back. What was staged is removed when it fails.
  */
-export async function stageImage(job: ImageJob, signal: AbortSignal): Promise<ImageReport> {
+export async function stageImage(job: ImageJob): Promise<ImageReport> {
   const written: string[] = [job.sidecarPath, job.verbatimPath];
   try {
     using reader = new SealedReader(job.file);
@@ -98,10 +97,10 @@ export async function stageImage(job: ImageJob, signal: AbortSignal): Promise<Im
     if (typeof plan === 'string') throw new UnsupportedTiffError(job.file.mountPath, plan);
     let wholeCrc: number | undefined;
     if (!plan.isStoredPlainly) wholeCrc = copyWhole(reader, job.verbatimPath).crc32;
-    await using pixels = plan.isStoredPlainly
+    const pixels = plan.isStoredPlainly
       ? new StoredPixels(reader, plan)
-      : await DecodedPixels.open(job.verbatimPath, plan, signal);
-    const chunks = await stageChunks(job, plan, pixels, written, signal);
+      : await DecodedPixels.open(job.verbatimPath, plan);
+    const chunks = stageChunks(job, plan, pixels, written);
     const describe = (id: string, runs: readonly PixelRun[]): Sidecar => ({
       id,
       inode: job.file.inode,
@@ -142,17 +141,10 @@ interface StagedChunk {
   readonly crc32: number;
 }
 
-async function stageChunks(
-  job: ImageJob,
-  plan: ImagePlan,
-  pixels: PlanePixels,
-  written: string[],
-  signal: AbortSignal,
-): Promise<StagedChunk[]> {
+function stageChunks(job: ImageJob, plan: ImagePlan, pixels: PlanePixels, written: string[]): StagedChunk[] {
   const chunks: StagedChunk[] = [];
   for (let page = 0; page < plan.pages.length; page++) {
-    signal.throwIfAborted();
-    const planes = await pixels.page(page, signal);
+    const planes = pixels.page(page);
     const [t = 0, c = 0, z = 0] = plan.positions[page] ?? [];
     planes.forEach((plane, sample) => {
       const key = chunkKey([job.base[0] + t, job.base[1] + c + sample, job.base[2] + z]);

@@ -8,7 +8,7 @@ import { inspectFile, stageImage, stagePlain } from './landing-tasks.ts';
 async function perform(job: LandingJob): Promise<JobReport<LandingJob>> {
   if (job.kind === 'inspect') return job.files.map(inspectFile);
   if (job.kind === 'plain') return stagePlain(job.file, job.stagedPath);
-  if (job.kind === 'image') return stageImage(job, new AbortController().signal);
+  if (job.kind === 'image') return stageImage(job);
   return makeDurable(job.folder, job.files);
 }
 

@@ -5,13 +5,7 @@ import { nameExists, place, writeJson } from './atomic-json.ts';
 import type { ChunkCodec } from './codec/chunk-codec.ts';
 import { loadSidecar } from './landed-image.ts';
 import { LandedReader } from './landed-reader.ts';
-import {
-  type ImageLanding,
-  type Landing,
-  type PlainLanding,
-  STAGING_PATH,
-  STORE_NAME,
-} from './landing.ts';
+import { type ImageLanding, type Landing, type PlainLanding, STAGING_PATH, STORE_NAME } from './landing.ts';
 import {
   asLandingError,
   type CommitContext,
@@ -22,8 +16,8 @@ import {
 } from './landing-commit.ts';
 import { type Decision, LandingPlan } from './landing-plan.ts';
 import { LandingPool, landingError, UndecodableImage } from './landing-pool.ts';
-import { choosePlainPath, isRecordedFile, plainRecordPath, readPlainRecord } from './plain-placement.ts';
 import { isTiffName } from './placement.ts';
+import { choosePlainPath, isRecordedFile, plainRecordPath, readPlainRecord } from './plain-placement.ts';
 import { ResultStore } from './result-store.ts';
 import type { SealedFile } from './sealed-file.ts';
 
@@ -306,7 +300,9 @@ export class Materializer {
         writeFileSync(path, buffer.subarray(0, count), { flag: 'a' });
       }
     } catch (error) {
-      throw error instanceof Error && 'code' in error ? landingError(String(error.code), error.message) : error;
+      throw error instanceof Error && 'code' in error
+        ? landingError(String(error.code), error.message)
+        : error;
     }
   }
 }

@@ -109,7 +109,12 @@ export function pixelMap(runs: readonly PixelRun[], itemSizeBytes: number): Pixe
 
 /** A range of the file and where its bytes come from. */
 export type ByteOrigin =
-  | { readonly kind: 'gap'; readonly fileOffset: number; readonly sizeBytes: number; readonly gapOffset: number }
+  | {
+      readonly kind: 'gap';
+      readonly fileOffset: number;
+      readonly sizeBytes: number;
+      readonly gapOffset: number;
+    }
   | {
       readonly kind: 'pixels';
       readonly fileOffset: number;

@@ -1,6 +1,6 @@
+import { parsePlaneName } from '../model/plane-name.ts';
 import type { WellPosition } from '../model/well.ts';
 import { rowLetters } from '../model/well.ts';
-import { parsePlaneName } from '../model/plane-name.ts';
 
 /** A plane's place on the plate. */
 export interface PlatePlacement {
@@ -42,7 +42,10 @@ export function platePlacement(mountPath: string): PlatePlacement | undefined {
 const isRowName = (text: string): boolean => /^[A-Z]{1,2}$/.test(text);
 
 const safe = (part: string): string =>
-  part.normalize('NFC').replace(/[^A-Za-z0-9._-]/g, '_').replace(/^\.+/, '_') || '_';
+  part
+    .normalize('NFC')
+    .replace(/[^A-Za-z0-9._-]/g, '_')
+    .replace(/^\.+/, '_') || '_';
 
 /**
  * Pure: the path below the store of an image that is no plane, from its path in the mount. Folders never look like

@@ -1,16 +1,16 @@
 import { BadTiffError, UnsupportedTiffError } from '../core/errors.ts';
-import { bytesOf, itemSizeBytes } from '../core/nd-array.ts';
+import { itemSizeBytes } from '../core/nd-array.ts';
 import { loadAll } from '../core/plugin.ts';
 import { SOURCES } from '../registry.generated.ts';
-import type { ArraySource } from '../sources.ts';
+import type { PlaneBytes } from '../sources.ts';
 import type { ImagePlan } from './image-plan.ts';
 import { type PixelRun, pixelRuns } from './pixel-runs.ts';
 import type { SealedReader } from './sealed-file.ts';
 
 /** The decoded planes of an image, page by page: one per sample, little-endian, C order. */
-export interface PlanePixels extends AsyncDisposable {
+export interface PlanePixels {
   /** The planes of one page, valid until the next call. */
-  page(index: number, signal: AbortSignal): Promise<readonly Uint8Array[]>;
+  page(index: number): readonly Uint8Array[];
 }
 
 function swapInPlace(bytes: Buffer, itemBytes: number): void {
@@ -43,7 +43,7 @@ export class StoredPixels implements PlanePixels {
     this.plan = plan;
   }
 
-  page(index: number): Promise<readonly Uint8Array[]> {
+  page(index: number): readonly Uint8Array[] {
     const { plan } = this;
     const page = plan.pages[index];
     if (!page) throw new RangeError(`page ${index} of ${this.reader.file.mountPath}`);
@@ -56,12 +56,10 @@ export class StoredPixels implements PlanePixels {
       this.readRun(run, this.buffer.subarray(isPlanar ? run.chunk * planeBytes : 0));
     }
     if (!plan.littleEndian) swapInPlace(this.buffer, itemBytes);
-    if (plan.samples === 1) return Promise.resolve([this.buffer]);
-    if (!isPlanar) return Promise.resolve(splitSamples(this.buffer, plan.samples, itemBytes));
-    return Promise.resolve(
-      Array.from({ length: plan.samples }, (_, sample) =>
-        this.buffer.subarray(sample * planeBytes, (sample + 1) * planeBytes),
-      ),
+    if (plan.samples === 1) return [this.buffer];
+    if (!isPlanar) return splitSamples(this.buffer, plan.samples, itemBytes);
+    return Array.from({ length: plan.samples }, (_, sample) =>
+      this.buffer.subarray(sample * planeBytes, (sample + 1) * planeBytes),
     );
   }
 
@@ -79,79 +77,44 @@ export class StoredPixels implements PlanePixels {
       plane.set(this.strip.subarray(from, from + run.sizeBytes), run.chunkOffset + row * run.chunkStride);
     }
   }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return Promise.resolve();
-  }
 }
 
 /** Planes of a compressed file, decoded by the source driver that opens it. */
 export class DecodedPixels implements PlanePixels {
-  private readonly source: ArraySource;
+  private readonly readPlane: (page: number) => PlaneBytes;
   private readonly plan: ImagePlan;
   private readonly path: string;
 
-  private constructor(source: ArraySource, plan: ImagePlan, path: string) {
-    this.source = source;
+  private constructor(readPlane: (page: number) => PlaneBytes, plan: ImagePlan, path: string) {
+    this.readPlane = readPlane;
     this.plan = plan;
     this.path = path;
   }
 
-  /** @throws UnsupportedTiffError when no driver opens the file or sees another image in it than its tags say. */
-  static async open(path: string, plan: ImagePlan, signal: AbortSignal): Promise<DecodedPixels> {
+  /** @throws UnsupportedTiffError when no driver decodes the file. */
+  static async open(path: string, plan: ImagePlan): Promise<DecodedPixels> {
     const driver = (await loadAll(SOURCES)).find((candidate) => candidate.canOpen(path));
-    if (!driver) throw new UnsupportedTiffError(path, 'no source driver decodes it');
-    const source = await driver.openArray(path, signal);
-    if (source.info.dtype !== plan.dtype) {
-      await source[Symbol.asyncDispose]();
-      throw new UnsupportedTiffError(path, `decodes to ${source.info.dtype} instead of ${plan.dtype}`);
-    }
-    return new DecodedPixels(source, plan, path);
+    const readPlane = driver?.readPlaneSync?.bind(driver);
+    if (!readPlane) throw new UnsupportedTiffError(path, 'no source driver decodes it');
+    return new DecodedPixels((page) => readPlane(path, page), plan, path);
   }
 
-  async page(index: number, signal: AbortSignal): Promise<readonly Uint8Array[]> {
+  /** @throws BadTiffError, UnsupportedTiffError when the pixels are not what the tags promise. */
+  page(index: number): readonly Uint8Array[] {
     const { plan } = this;
-    const region = this.region(index);
-    const array = await this.source.read(region, signal);
-    const bytes = bytesOf(array);
+    const { info, bytes } = this.readPlane(index);
     const itemBytes = itemSizeBytes(plan.dtype);
     const planeBytes = plan.width * plan.height * itemBytes;
-    if (array.dtype !== plan.dtype || bytes.length !== planeBytes * plan.samples)
-      throw new BadTiffError(this.path, `page ${index + 1} decodes to ${bytes.length} bytes`);
+    if (info.dtype !== plan.dtype || bytes.length !== planeBytes * plan.samples)
+      throw new BadTiffError(
+        this.path,
+        `page ${index + 1} decodes to ${info.dtype} [${info.shape.join(', ')}]`,
+      );
     if (plan.samples === 1) return [bytes];
-    if (/[sc]$/.test(this.source.info.axes))
+    if (info.axes.endsWith('s'))
       return splitSamples(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), plan.samples, itemBytes);
     return Array.from({ length: plan.samples }, (_, sample) =>
       bytes.subarray(sample * planeBytes, (sample + 1) * planeBytes),
     );
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.source[Symbol.asyncDispose]();
-  }
-
-  /** The driver's region of page `index`: by the axes both agree on, else by the page's number. */
-  private region(index: number): { start: number[]; shape: number[] } {
-    const { plan } = this;
-    const { axes, shape } = this.source.info;
-    const [t = 0, c = 0, z = 0] = plan.positions[index] ?? [];
-    const extents: Record<string, readonly [start: number, extent: number, of: number]> = {
-      t: [t, 1, plan.frames],
-      c: plan.samples > 1 ? [0, plan.samples, plan.samples] : [c, 1, plan.channels],
-      z: [z, 1, plan.slices],
-      s: [0, plan.samples, plan.samples],
-      y: [0, plan.height, plan.height],
-      x: [0, plan.width, plan.width],
-    };
-    const start: number[] = [];
-    const size: number[] = [];
-    [...axes].forEach((axis, place) => {
-      const known = extents[axis] ?? [index, 1, plan.pages.length];
-      if (shape[place] !== known[2])
-        throw new UnsupportedTiffError(this.path, `decodes to ${axes} [${shape.join(', ')}]`);
-      start.push(known[0]);
-      size.push(known[1]);
-    });
-    return { start, shape: size };
   }
 }

@@ -193,7 +193,9 @@ export class ResultStore {
 /** The metadata of an image: its array first. */
 export function imageFiles(image: ResultImage): MetadataFile[] {
   const name =
-    image.site === undefined ? basename(image.path) : `${dirname(image.path)} site ${image.site} ${image.group}`;
+    image.site === undefined
+      ? basename(image.path)
+      : `${dirname(image.path)} site ${image.site} ${image.group}`;
   return [
     { path: `${image.path}/0/.zarray`, content: arrayJson(image), level: 'array' },
     { path: `${image.path}/.zattrs`, content: imageJson(image, name), level: 'array' },

@@ -70,7 +70,10 @@ export class SealedReader implements Disposable {
     while (done < target.length) {
       const count = readSync(descriptor, target, done, target.length - done, offsetBytes + done);
       if (count === 0) {
-        throw new UnreadableSourceError(path, `ends before byte ${offsetBytes + target.length} of ${this.file.mountPath}`);
+        throw new UnreadableSourceError(
+          path,
+          `ends before byte ${offsetBytes + target.length} of ${this.file.mountPath}`,
+        );
       }
       done += count;
     }

@@ -62,8 +62,15 @@ export function decodeSidecar(text: Buffer, path: string): Sidecar {
 
 export function runsOf(sidecar: Sidecar): PixelRun[] {
   return sidecar.runs.map((run) => {
-    const [fileOffset = 0, chunk = 0, chunkOffset = 0, sizeBytes = 0, rows = 1, fileStride = 0, chunkStride = 0] =
-      run;
+    const [
+      fileOffset = 0,
+      chunk = 0,
+      chunkOffset = 0,
+      sizeBytes = 0,
+      rows = 1,
+      fileStride = 0,
+      chunkStride = 0,
+    ] = run;
     return { fileOffset, chunk, chunkOffset, sizeBytes, rows, fileStride, chunkStride };
   });
 }

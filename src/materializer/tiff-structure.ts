@@ -189,7 +189,8 @@ function readDirectory(
     if (sizeBytes === 0 || values > MAX_VALUES) continue;
     const inlineAt = at + (isBig ? 12 : 8);
     const isInline = sizeBytes <= (isBig ? 8 : 4);
-    const pointer = isBig && !isInline ? file.big(view, inlineAt) : view.getUint32(inlineAt, file.littleEndian);
+    const pointer =
+      isBig && !isInline ? file.big(view, inlineAt) : view.getUint32(inlineAt, file.littleEndian);
     const valueOffset = isInline ? offset + countBytes + inlineAt : pointer;
     entries.set(tag, { type, count: values, valueOffset });
   }

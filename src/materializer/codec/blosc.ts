@@ -65,7 +65,14 @@ export function encodeBlosc(chunk: Uint8Array, typeSizeBytes: number, output: Bu
     }
   }
   if (position >= HEADER_BYTES + sizeBytes) {
-    writeHeader(output, flags | FLAG_MEMCPYED, typeSizeBytes, sizeBytes, blockBytes, HEADER_BYTES + sizeBytes);
+    writeHeader(
+      output,
+      flags | FLAG_MEMCPYED,
+      typeSizeBytes,
+      sizeBytes,
+      blockBytes,
+      HEADER_BYTES + sizeBytes,
+    );
     output.set(chunk, HEADER_BYTES);
     return output.subarray(0, HEADER_BYTES + sizeBytes);
   }

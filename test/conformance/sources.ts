@@ -139,6 +139,12 @@ export function sourceConformance(
         expect(plane.info.dtype).toBe(sample.info.dtype);
         const planeBytes = elementCount(plane.info.shape) * itemSizeBytes(plane.info.dtype);
         expect(Buffer.compare(plane.bytes, sample.bytes.subarray(0, planeBytes)), sample.path).toBe(0);
+        const memory = new Uint8Array(planeBytes + 1);
+        for (const into of [memory.subarray(1), memory.subarray(0, planeBytes)]) {
+          expect(driver.readPlaneSync(sample.path, 0, into).bytes).toBe(into);
+          expect(Buffer.compare(into, plane.bytes), sample.path).toBe(0);
+        }
+        expect(() => driver.readPlaneSync?.(sample.path, 0, memory)).toThrow(RangeError);
         if (probe.window === undefined) continue;
         const bytes = Buffer.alloc(probe.window.sizeBytes);
         readSync(openOnce(probe.window.path), bytes, 0, bytes.length, probe.window.offsetBytes);

@@ -18,7 +18,7 @@ export interface SourceSample {
 const never = new AbortController().signal;
 
 /** The bytes of a region, picked one item at a time. */
-export function pick(info: ArrayInfo, bytes: Uint8Array, region: Region): Uint8Array {
+function pick(info: ArrayInfo, bytes: Uint8Array, region: Region): Uint8Array {
   const item = itemSizeBytes(info.dtype);
   const count = elementCount(region.shape);
   const picked = new Uint8Array(count * item);
@@ -38,7 +38,7 @@ export function pick(info: ArrayInfo, bytes: Uint8Array, region: Region): Uint8A
 }
 
 /** Any region inside a shape, empty ones left out. */
-export function anyRegion(shape: readonly number[]): fc.Arbitrary<Region> {
+function anyRegion(shape: readonly number[]): fc.Arbitrary<Region> {
   return fc
     .tuple(
       ...shape.map((extent) =>

@@ -34,6 +34,8 @@ const MAX_ENTRIES = 64;
  * kernel's clock for mtimes ticks every 1–10 ms.
  */
 const CLOCK_TICK_MS = 50;
+/** FAT keeps mtimes in steps of two seconds; an mtime of whole seconds may come from such a disk. */
+const COARSE_TICK_MS = 2000;
 
 /** Told why a cached index was not used or not written. */
 export type CacheLog = (message: string) => void;
@@ -145,9 +147,11 @@ function whyNotCached(index: PlateIndex, startedAtMs: number): string | undefine
   if (index.warnings.some((warning) => warning.kind === 'unreadable-folder'))
     return 'some folders could not be read';
   const { count, mtimeMs } = index.directories;
-  for (let i = 0; i < count; i += 1)
-    if ((mtimeMs[i] ?? 0) > startedAtMs - CLOCK_TICK_MS)
+  for (let i = 0; i < count; i += 1) {
+    const changedAtMs = mtimeMs[i] ?? 0;
+    if (changedAtMs > startedAtMs - (changedAtMs % 1000 === 0 ? COARSE_TICK_MS : CLOCK_TICK_MS))
       return `${directoryPath(index, i) || 'the plate folder'} was being changed`;
+  }
   return undefined;
 }
 

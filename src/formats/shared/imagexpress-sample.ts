@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { PlateFsError } from '../../core/errors.ts';
 import type { ChannelFacts, PlateFacts, PlateWarning } from '../../model/plate.ts';
 import { fieldStarts, plateAxes } from '../../model/plate-axes.ts';
@@ -13,6 +14,9 @@ const MAX_CHANNELS = 9;
 /** Planes looked at all over the plate, for contradictions. */
 const SPREAD = 8;
 const CONCURRENCY = 8;
+/** Contradicting images told one by one. */
+const MAX_CONTRADICTIONS = 8;
+const NAMES_DECIDE = 'the names of file and folder decide, as only a few TIFF headers are read';
 /** Steps whose spacing differs by more than this share of their mean are no regular axis. */
 const SPACING_TOLERANCE = 0.2;
 
@@ -28,7 +32,7 @@ export interface SampledFacts {
   /** Channel → projection method, of channels shown at z ≥ 1 that are projections all the same. */
   readonly projections: ReadonlyMap<number, string>;
   readonly warnings: readonly PlateWarning[];
-  /** Files that were read, whose size and mtime are filled. */
+  /** Files that were looked at, whose size and mtime are filled. */
   readonly files: readonly number[];
 }
 
@@ -87,7 +91,9 @@ export async function sampleTiffs(
     facts: { ...pixelSize(samples, warnings), ...zSpacing(samples, index), ...timeInterval(samples, index) },
     channels,
     projections: projectionsInPlace(samples, index),
-    files: samples.map(({ plane }) => index.planes.files[plane] ?? 0),
+    files: chosen
+      .map((plane) => index.planes.files[plane] ?? 0)
+      .filter((file) => index.files.sizeBytes[file] !== -1),
     warnings: [...warnings, ...nameWarnings, ...copies, ...contradictions(samples, index)],
   };
 }
@@ -103,11 +109,24 @@ async function sampleOne(index: PlateIndex, plane: number): Promise<Sample | Pla
     return { plane, path, facts: parseMetaMorph(description) };
   } catch (error) {
     if (!(error instanceof PlateFsError)) throw error;
+    await noteSize(index, file, path);
     return {
       kind: 'bad-image',
       message: `${planeName(index, plane)} can't be read: ${error.message.replace(`${index.rootPath}/`, '')}`,
       files: [path],
     };
+  }
+}
+
+/** Keeps the size and mtime of a file that can't be read, so that its repair is noticed. */
+async function noteSize(index: PlateIndex, file: number, path: string): Promise<void> {
+  try {
+    const { size, mtimeNs } = await stat(`${index.rootPath}/${path}`, { bigint: true });
+    index.files.mtimeMs[file] = Number(mtimeNs) / 1e6;
+    index.files.sizeBytes[file] = Number(size);
+  } catch (error) {
+    // Gone or a dangling link: then there is nothing to compare with later.
+    if (!(error instanceof Error && 'code' in error)) throw error;
   }
 }
 
@@ -303,8 +322,18 @@ function contradictions(samples: readonly Sample[], index: PlateIndex): PlateWar
       kind: 'contradiction',
       message: `${sample.path} says ${differences.join(', ')} in its own metadata; it is shown as ${planeName(index, sample.plane)}`,
       files: [sample.path],
-      rule: 'the names of file and folder decide, as only a few TIFF headers are read',
+      rule: NAMES_DECIDE,
     });
   }
-  return warnings;
+  const rest = warnings.slice(MAX_CONTRADICTIONS);
+  if (rest.length === 0) return warnings;
+  return [
+    ...warnings.slice(0, MAX_CONTRADICTIONS),
+    {
+      kind: 'contradiction',
+      message: `${rest.length} more of the ${samples.length} images looked at contradict their names`,
+      files: rest.flatMap(({ files }) => files),
+      rule: NAMES_DECIDE,
+    },
+  ];
 }

@@ -1,10 +1,13 @@
 import { fieldName, type PlaneAddress, planeStem } from './plane-name.ts';
 import type { PlateWarning } from './plate.ts';
-import { fieldStarts, type PlateAxes, plateAxes } from './plate-axes.ts';
+import { fieldStarts, fields, type PlateAxes, plateAxes } from './plate-axes.ts';
 import type { PlateIndex } from './plate-index.ts';
+import { wellName } from './well.ts';
 
 /** Groups told one by one; the rest are told as a number. */
 const MAX_GROUPS = 50;
+/** Places of the hull looked at for the warnings; sparser plates are told as a number. */
+const MAX_PLACES = 20_000_000;
 /** Names listed per group. */
 const MAX_NAMES = 20;
 
@@ -110,10 +113,19 @@ function countAbsences(index: PlateIndex, axes: PlateAxes, starts: Uint32Array):
  * list is {@link missingPlanes}.
  */
 export function missingPlaneWarnings(index: PlateIndex): PlateWarning[] {
-  if (index.planes.count === 0 || missingPlaneCount(index) === 0) return [];
   const axes = plateAxes(index);
   const starts = fieldStarts(index);
   const fieldCount = starts.length - 1;
+  const places = fieldCount * hullSize(axes);
+  if (places === index.planes.count) return [];
+  if (places > MAX_PLACES)
+    return [
+      {
+        kind: 'missing-plane',
+        message: `${places - index.planes.count} planes of ${fieldCount} fields × ${axes.channels.length} channels × ${axes.zs.length} z × ${axes.ts.length} t are missing: the plate is sparse`,
+        files: [],
+      },
+    ];
   const absences = countAbsences(index, axes, starts);
   const nowhere = new Map<number, { zs: Set<number>; ts: Set<number>; planes: number }>();
   const groups = new Map<string, Group>();
@@ -126,6 +138,7 @@ export function missingPlaneWarnings(index: PlateIndex): PlateWarning[] {
     const names: string[] = [];
     let missing = 0;
     let hash = 0;
+    let otherHash = 0;
     visitMissing(index, axes, first, end, (channel, z, t, slot) => {
       if (absences[slot] === fieldCount) {
         if (field > 0) return;
@@ -138,10 +151,11 @@ export function missingPlaneWarnings(index: PlateIndex): PlateWarning[] {
       }
       missing += 1;
       hash = (Math.imul(hash, 31) + slot + 1) | 0;
+      otherHash = (Math.imul(otherHash, 0x01000193) ^ slot) | 0;
       if (names.length < MAX_NAMES) names.push(planeStem({ well, site, channel, z, t }));
     });
     if (missing === 0) continue;
-    const key = `${missing}:${hash}`;
+    const key = `${missing}:${hash}:${otherHash}`;
     const group = groups.get(key) ?? { fields: [], fieldCount: 0, planesPerField: missing, names };
     group.fieldCount += 1;
     if (group.fields.length < MAX_NAMES) group.fields.push(fieldName(well, site));
@@ -195,4 +209,34 @@ function groupWarnings(groups: readonly Group[]): PlateWarning[] {
     });
   }
   return told;
+}
+
+/** Wells told by name. */
+const MAX_WELLS = 4;
+
+/** One warning when wells lack fields that other wells have, told by the sites they lack. */
+export function missingFieldWarnings(index: PlateIndex): PlateWarning[] {
+  const sitesOfWell = new Map<string, Set<number>>();
+  const allSites = new Set<number>();
+  for (const { row, column, site } of fields(index)) {
+    const well = wellName({ row, column });
+    const sites = sitesOfWell.get(well) ?? new Set<number>();
+    sitesOfWell.set(well, sites.add(site));
+    allSites.add(site);
+  }
+  const lacking: string[] = [];
+  for (const [well, sites] of sitesOfWell) {
+    if (sites.size === allSites.size) continue;
+    const lacked = [...allSites.difference(sites)].sort((a, b) => a - b);
+    lacking.push(`${well} lacks site ${ranges(lacked)}`);
+  }
+  if (lacking.length === 0) return [];
+  const more = lacking.length > MAX_WELLS ? `; … ${lacking.length - MAX_WELLS} more wells` : '';
+  return [
+    {
+      kind: 'missing-field',
+      message: `${lacking.length} of ${sitesOfWell.size} wells have fewer fields than others: ${lacking.slice(0, MAX_WELLS).join('; ')}${more}`,
+      files: [],
+    },
+  ];
 }

@@ -47,7 +47,7 @@ export function defaultCacheDir(): string {
 }
 
 /** The cache file of a plate folder: named by its real path, device and inode. */
-export function indexCachePath(cacheDir: string, folder: string): string {
+function indexCachePath(cacheDir: string, folder: string): string {
   const real = realpathSync(folder);
   const { dev, ino } = statSync(real, { bigint: true });
   const key = createHash('sha256').update(`${real}\0${dev}\0${ino}`).digest('hex').slice(0, 40);
@@ -98,7 +98,7 @@ function readCache(path: string): PlateIndex {
 }
 
 /** The first thing of the plate that is not as it was when it was indexed, or undefined. */
-export function findChange(index: PlateIndex): string | undefined {
+function findChange(index: PlateIndex): string | undefined {
   const { directories, files } = index;
   for (let i = 0; i < directories.count; i += 1) {
     const path = directoryPath(index, i);

@@ -261,9 +261,9 @@ describe('plates with faults', () => {
 
   it('tells pipes and folders that it can not list, and waits for neither', async () => {
     const { truth } = await plate({ timePoints: 1, shape: 'flat', zSteps: 1 });
-    execFileSync('mkfifo', [join(truth.root, 'x_C01_s1_w1.tif')]);
+    execFileSync('/usr/bin/mkfifo', [join(truth.root, 'x_C01_s1_w1.tif')]);
     const pipe = join(scratch, 'pipe');
-    execFileSync('mkfifo', [pipe]);
+    execFileSync('/usr/bin/mkfifo', [pipe]);
     await symlink(pipe, join(truth.root, 'x_A01_s9_w1.tif'));
     await mkdir(join(truth.root, ...Array<string>(30).fill('deep')), { recursive: true });
     const result = await index(truth.root);

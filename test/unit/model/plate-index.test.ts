@@ -264,6 +264,32 @@ describe('plate index', () => {
     expect(JSON.stringify(index.warnings).length).toBeLessThan(100_000);
   });
 
+  it('tells a plate too sparse to look through as one number, at once', () => {
+    const planes = Array.from({ length: 3000 }, (_, i) => ({
+      row: 0,
+      column: 0,
+      site: i + 1,
+      channel: 1,
+      z: i + 1,
+      t: i + 1,
+    }));
+    expect(build(planes).warnings).toMatchObject([
+      { kind: 'missing-plane', message: expect.stringContaining(`${3000 ** 3 - 3000} planes`) },
+    ]);
+  });
+
+  it('tells wells that have fewer fields than others', () => {
+    const at = (column: number, site: number) => ({ row: 0, column, site, channel: 1, z: 1, t: 1 });
+    const index = build([at(0, 1), at(0, 2), at(0, 3), at(1, 1), at(2, 1), at(2, 2), at(2, 3)]);
+    expect(index.warnings).toEqual([
+      {
+        kind: 'missing-field',
+        message: '1 of 3 wells have fewer fields than others: A02 lacks site 2–3',
+        files: [],
+      },
+    ]);
+  });
+
   it('lies in one shared buffer that its counts lay out again', () => {
     const index = build([{ row: 0, column: 0, site: 1, channel: 1, z: 1, t: 1 }]);
     const buffer = bufferOf(index);

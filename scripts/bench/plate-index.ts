@@ -114,7 +114,8 @@ function benchMillion(): void {
   const buildMs = performance.now() - start;
   const { count } = index.planes;
   const names: string[] = [];
-  for (let i = 0; i < 100_000; i += 1) names.push(Buffer.from(planeName(index, (i * 7919) % count)).toString());
+  for (let i = 0; i < 100_000; i += 1)
+    names.push(Buffer.from(planeName(index, (i * 7919) % count)).toString());
   const lookups = 1_000_000;
   const misses = names.map((name) => `${name}x`);
   let found = 0;

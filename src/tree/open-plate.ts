@@ -1,4 +1,4 @@
-import { readdir, stat } from 'node:fs/promises';
+import { readdir, realpath, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { CancelledError, EmptyFolderError, NotAPlateError, UnreadableSourceError } from '../core/errors.ts';
 import { loadAll } from '../core/plugin.ts';
@@ -90,11 +90,13 @@ function choose(folder: string, verdicts: readonly Verdict[], names: readonly st
  */
 export async function openPlate(folder: string, options: OpenPlateOptions): Promise<OpenedPlate> {
   const { signal, log = () => {} } = options;
-  const path = resolve(folder);
+  const asked = resolve(folder);
   const cacheDir = options.cacheDir === null ? undefined : (options.cacheDir ?? defaultCacheDir());
-  const cached = fromCache(cacheDir, path, log);
+  const cached = fromCache(cacheDir, asked, log);
   if (cached) return cached;
-  const names = await namesIn(path);
+  const names = await namesIn(asked);
+  // The index holds the real path, so that a link that is turned elsewhere doesn't turn an open plate.
+  const path = await realpath(asked);
   if (signal.aborted) throw new CancelledError('opening the plate was cancelled');
   const handlers = options.handlers ?? (await loadAll(FORMATS));
   const verdicts = await Promise.all(

@@ -14,7 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { FromSupervisor, SupervisorSpec } from '../../src/daemon/supervisor-messages.ts';
-import { SUPERVISOR_FLAGS } from '../../src/daemon/supervisor-process.ts';
+import { SUPERVISOR_FLAGS, supervisorEnvironment } from '../../src/daemon/supervisor-process.ts';
 import { abortConnection } from '../../src/fuse/connection.ts';
 import { mountAt } from '../../src/fuse/mount-table.ts';
 
@@ -194,7 +194,7 @@ export class TestMount {
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       cwd: '/',
-      env: { ...process.env, ...(asPlainUser ? { HOME: this.folder } : {}) },
+      env: supervisorEnvironment({ ...process.env, ...(asPlainUser ? { HOME: this.folder } : {}) }),
       ...(asPlainUser ? PLAIN_USER : {}),
     });
     this.supervisor.on('message', (message) => this.messages.push(message as FromSupervisor));

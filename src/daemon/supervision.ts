@@ -142,7 +142,10 @@ export class Supervision {
     this.end(1);
   }
 
-  /** Takes the mount away and waits for the daemon to go. */
+  /**
+   * Takes the mount away and waits for the daemon to go. A daemon that ended cleanly goes by itself, one that
+   * failed is told to, and one that does neither is killed.
+   */
   private end(exitCode: number): void {
     if (this.exitCode !== undefined) return;
     this.exitCode = exitCode;
@@ -155,7 +158,10 @@ export class Supervision {
       child.signalCode !== null
     )
       this.over();
-    else setTimeout(() => child.kill('SIGKILL'), END_TIMEOUT_MS);
+    else {
+      if (exitCode !== 0) child.kill('SIGTERM');
+      setTimeout(() => child.kill('SIGKILL'), END_TIMEOUT_MS);
+    }
   }
 
   private over(): void {

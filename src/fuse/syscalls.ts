@@ -12,12 +12,10 @@ import { FuseUnavailableError } from '../core/errors.ts';
  */
 export const MS_NOSUID = 2;
 export const MS_NODEV = 4;
-export const MS_RDONLY = 1;
 export const MNT_DETACH = 2;
 export const UMOUNT_NOFOLLOW = 8;
-export const LOCK_EX = 2;
-export const LOCK_NB = 4;
-export const LOCK_UN = 8;
+const LOCK_EX = 2;
+const LOCK_NB = 4;
 export const SEEK_DATA = 3;
 export const SEEK_HOLE = 4;
 

@@ -58,6 +58,13 @@ function suite(title: string, asPlainUser: boolean, problem: string | undefined)
       expect(out).toBe('20000\n20000\n-rw-r--r--\n');
     });
 
+    it('serves files meant for passthrough, with or without it', async () => {
+      const out = await shell(`
+        head -c 300000 /dev/urandom > original; cp original mnt/pt-copy; cmp original mnt/pt-copy
+        printf tail >> mnt/pt-copy; tail -c 4 mnt/pt-copy; wc -c < mnt/pt-copy; rm original mnt/pt-copy`);
+      expect(out).toBe('tail300004\n');
+    });
+
     it('reports the sizes of statfs', async () => {
       expect(await shell("stat -f -c '%b %f %a %c %d %l %S' mnt")).toBe('1000 500 400 100 50 255 4096\n');
     });

@@ -1,3 +1,4 @@
+import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { mountAt } from '../../src/fuse/mount-table.ts';
 import { client, eventually, mountProblem, succeed, TestMount } from './harness.ts';
@@ -5,17 +6,22 @@ import { client, eventually, mountProblem, succeed, TestMount } from './harness.
 const problem = mountProblem();
 const KILLS = 4;
 
-/** Runs a client in a loop until told to stop; it prints nothing unless something is wrong. */
+/** Runs a client again and again while daemons are killed; it prints nothing unless something is wrong. */
 async function duringKills(mount: TestMount, script: string): Promise<string> {
-  const running = client('bash', ['-c', `while [ ! -e ../stop ]; do ${script}; done`], {
+  const running = client('bash', ['-c', `while [ ! -e ../stop ]; do ${script}; echo >> ../rounds; done`], {
     cwd: mount.mountpoint,
     timeoutMs: 60_000,
   });
+  const roundsFile = `${mount.folder}/rounds`;
+  const rounds = (): number => (existsSync(roundsFile) ? statSync(roundsFile).size : 0);
   for (let kill = 0; kill < KILLS; kill++) {
+    const before = rounds();
+    await eventually('the client gets on', () => rounds() > before + 1);
     await mount.killDaemon();
-    await new Promise((done) => setTimeout(done, 1_500));
   }
-  await succeed('touch', [`${mount.folder}/stop`]);
+  const last = rounds();
+  await eventually('the client gets on', () => rounds() > last + 1);
+  writeFileSync(`${mount.folder}/stop`, '');
   const result = await running;
   expect(result.code).toBe(0);
   return result.stdout + result.stderr;
@@ -81,6 +87,22 @@ describe.skipIf(problem !== undefined)(
     });
   },
 );
+
+describe.skipIf(problem !== undefined)('kill -9 of the daemon on a kernel that can not resend', () => {
+  it('mounts anew at the same place; what was acknowledged is there', async () => {
+    const mount = await TestMount.start({ daemonSpec: { withoutResend: true } });
+    try {
+      await succeed('bash', ['-c', 'echo kept > mnt/file'], { cwd: mount.folder });
+      await mount.killDaemon();
+      expect(mount.find('respawned')).toMatchObject({ resumed: false });
+      expect(mount.messages.filter((message) => message.type === 'mounted')).toHaveLength(2);
+      expect(mountAt(mount.mountpoint)?.minor).toBe(mount.find('mounted')!.connection);
+      expect(await succeed('cat', [mount.path('file')])).toBe('kept\n');
+    } finally {
+      expect(await mount.stop()).toBe(0);
+    }
+  });
+});
 
 describe.skipIf(problem !== undefined)('supervisor', () => {
   it('gives up on a daemon that keeps dying, and leaves no mount', async () => {

@@ -70,11 +70,12 @@ export class Supervision {
     this.spawnDaemon(false);
   }
 
-  /** First call: the daemon writes out and ends. Second: the mount goes at once. */
+  /** First call: the daemon writes out and ends. Second: mount and daemon go at once. */
   stop(): void {
     if (this.exitCode !== undefined) return;
     if (this.draining) {
       this.end(1);
+      this.child?.kill('SIGKILL');
       return;
     }
     this.draining = true;

@@ -168,6 +168,24 @@ describe.skipIf(problem !== undefined)('supervisor', () => {
     }
   });
 
+  it('ends at the second signal although the daemon hangs, and frees its clients', async () => {
+    const mount = await TestMount.start();
+    try {
+      process.kill(await mount.daemonPid(), 'SIGSTOP');
+      const stuck = client('ls', [mount.path('nowhere')]);
+      mount.supervisor.kill('SIGTERM');
+      await eventually('the second signal ends it', () => {
+        mount.supervisor.kill('SIGTERM');
+        return mount.supervisor.exitCode !== null;
+      });
+      expect(mount.supervisor.exitCode).toBe(1);
+      expect((await stuck).code).toBe(2);
+      expect(mountAt(mount.mountpoint)).toBeUndefined();
+    } finally {
+      await mount.stop();
+    }
+  });
+
   it('goes on when whoever started it leaves, and the daemon goes on when the supervisor dies', async () => {
     const mount = await TestMount.start();
     let daemon = 0;

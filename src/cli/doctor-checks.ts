@@ -5,7 +5,9 @@ import { dirname, join } from 'node:path';
 import type { ListedMount } from '../control/mount-registry.ts';
 import { formatByteSize } from '../core/byte-size.ts';
 import { explain } from '../core/errors.ts';
-import { isDisconnected, isPlateMount, type KernelMount } from './mount-table.ts';
+import type { MountTableEntry } from '../fuse/mount-table.ts';
+import { isStaleMount } from '../fuse/mountpoint.ts';
+import { isPlateMount } from './mount-table.ts';
 
 /** `fail`: PlateFS can't mount; `warn`: it can, with less. */
 export type Verdict = 'ok' | 'warn' | 'fail';
@@ -27,7 +29,7 @@ export interface Machine {
   readonly kernelRelease: string;
   readonly isRoot: boolean;
   readonly folders: Readonly<Record<string, string>>;
-  readonly mounts: readonly KernelMount[];
+  readonly mounts: readonly MountTableEntry[];
   readonly entries: readonly ListedMount[];
 }
 
@@ -170,8 +172,7 @@ const leftovers: Check = ({ mounts, entries }) => {
   const living = new Set(entries.filter(({ isAlive }) => isAlive).map(({ mountpoint }) => mountpoint));
   const dead = new Set(entries.filter(({ isAlive }) => !isAlive).map(({ mountpoint }) => mountpoint));
   for (const mount of mounts)
-    if (isPlateMount(mount) && !living.has(mount.mountpoint) && isDisconnected(mount.mountpoint))
-      dead.add(mount.mountpoint);
+    if (isPlateMount(mount) && !living.has(mount.path) && isStaleMount(mount.path)) dead.add(mount.path);
   return dead.size === 0
     ? ok(living.size === 0 ? 'nothing is mounted' : `${living.size} mounted, none left behind`)
     : warn(

@@ -1,45 +1,10 @@
-import { readdirSync, readFileSync, realpathSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-
-/** One line of the kernel's list of mounts, proc_pid_mountinfo(5). */
-export interface KernelMount {
-  readonly mountpoint: string;
-  readonly type: string;
-  readonly source: string;
-}
-
-/** The kernel writes blank, tab, newline and backslash as three octal digits. */
-function unescapeField(field: string): string {
-  return Buffer.from(
-    field.replaceAll(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8))),
-    'latin1',
-  ).toString('utf8');
-}
-
-export function parseMountInfo(text: string): KernelMount[] {
-  const mounts: KernelMount[] = [];
-  for (const line of text.split('\n')) {
-    const [before, after] = line.split(' - ');
-    const mountpoint = before?.split(' ')[4];
-    const [type, source] = after?.split(' ') ?? [];
-    if (mountpoint !== undefined && type !== undefined)
-      mounts.push({ mountpoint: unescapeField(mountpoint), type, source: unescapeField(source ?? '') });
-  }
-  return mounts;
-}
-
-export function kernelMounts(): KernelMount[] {
-  return parseMountInfo(readFileSync('/proc/self/mountinfo', 'latin1'));
-}
+import { type MountTableEntry, mountAt } from '../fuse/mount-table.ts';
 
 /** Whether PlateFS made this mount. */
-export function isPlateMount({ type, source }: KernelMount): boolean {
+export function isPlateMount({ type, source }: MountTableEntry): boolean {
   return type === 'fuse.platefs' || (type.startsWith('fuse') && source.startsWith('platefs'));
-}
-
-/** The mount that lies on top at exactly this place. */
-export function mountAt(mountpoint: string, mounts = kernelMounts()): KernelMount | undefined {
-  return mounts.findLast((mount) => mount.mountpoint === mountpoint);
 }
 
 /**
@@ -54,15 +19,5 @@ export function mountpointPath(path: string): string {
   } catch {
     // A parent that is not there is reported by whoever uses the path.
     return absolute;
-  }
-}
-
-/** A mount whose daemon is gone answers ENOTCONN at once. */
-export function isDisconnected(mountpoint: string): boolean {
-  try {
-    readdirSync(mountpoint);
-    return false;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ENOTCONN';
   }
 }

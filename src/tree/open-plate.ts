@@ -85,6 +85,24 @@ function choose(folder: string, verdicts: readonly Verdict[], names: readonly st
 }
 
 /**
+ * Finds out what a folder is, without indexing it.
+ * @throws NotAPlateError, EmptyFolderError, UnreadableSourceError, CancelledError
+ */
+export async function recognisePlate(
+  folder: string,
+  signal: AbortSignal,
+  given?: readonly FormatHandler[],
+): Promise<Verdict> {
+  const names = await namesIn(folder);
+  if (signal.aborted) throw new CancelledError('opening the plate was cancelled');
+  const handlers = given ?? (await loadAll(FORMATS));
+  const verdicts = await Promise.all(
+    handlers.map(async (handler) => ({ handler, detection: await handler.detect(folder, signal) })),
+  );
+  return choose(folder, verdicts, names);
+}
+
+/**
  * Finds out what a folder is and indexes it, or takes the index from the cache when nothing changed.
  * @throws NotAPlateError, EmptyFolderError, UnreadableSourceError, CancelledError: each says what to do.
  */
@@ -94,13 +112,7 @@ export async function openPlate(folder: string, options: OpenPlateOptions): Prom
   const cacheDir = options.cacheDir === null ? undefined : (options.cacheDir ?? defaultCacheDir());
   const cached = fromCache(cacheDir, path, log);
   if (cached) return cached;
-  const names = await namesIn(path);
-  if (signal.aborted) throw new CancelledError('opening the plate was cancelled');
-  const handlers = options.handlers ?? (await loadAll(FORMATS));
-  const verdicts = await Promise.all(
-    handlers.map(async (handler) => ({ handler, detection: await handler.detect(path, signal) })),
-  );
-  const { handler, detection } = choose(path, verdicts, names);
+  const { handler, detection } = await recognisePlate(path, signal, options.handlers);
   const root = detection.root ?? path;
   const below = root === path ? undefined : fromCache(cacheDir, root, log);
   if (below) return below;

@@ -109,8 +109,8 @@ export class Scene {
     const cos = Math.cos(cell.angle) / (radius * cell.stretch);
     const sin = Math.sin(cell.angle) / (radius * cell.stretch);
     const narrow = cell.stretch * cell.stretch;
-    const grain = (stain.texture * 1) / (1 + defocus);
-    const wave = 0.55 + 0.12 * channel;
+    const grain = (stain.texture * 0.4) / (1 + defocus);
+    const wave = 0.3 + 0.08 * channel;
     const top = Math.max(0, Math.ceil(centreY - reach));
     const bottom = Math.min(this.#height - 1, Math.floor(centreY + reach));
     const left = Math.max(0, Math.ceil(centreX - reach));
@@ -126,7 +126,11 @@ export class Scene {
         if (fade <= 0) continue;
         const rim = fade >= 1 ? 1 : fade * fade * (3 - 2 * fade);
         const texture =
-          1 + grain * Math.sin(dx * wave + cell.phase) * Math.sin(dy * wave * 0.8 + cell.phase * 1.7);
+          1 +
+          grain *
+            (Math.sin(dx * wave + dy * 0.31 + cell.phase) +
+              Math.sin(dy * wave * 0.83 - dx * 0.17 + cell.phase * 1.7) +
+              Math.sin((dx + dy) * wave * 0.61 + cell.phase * 2.3));
         const hollow = 1 - stain.hollow * Math.exp(-distance * distance * 5);
         const at = y * this.#width + x;
         signal[at] = (signal[at] ?? 0) + amplitude * rim * texture * hollow;

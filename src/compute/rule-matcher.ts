@@ -104,8 +104,8 @@ export function samplePaths(glob: string, standIn: string): readonly string[] {
   const filled = (folders: string): string =>
     glob
       .replaceAll(/(^|\/)\*\*(?=\/|$)/g, (_, slash: string) => `${slash}${folders}`)
-      .replaceAll(/\*+/g, standIn)
-      .replaceAll('?', 'x')
+      .replaceAll(/(?<!\\)\*+/g, standIn)
+      .replaceAll(/(?<!\\)\?/g, 'x')
       .replaceAll(/\[[!^]?(.)[^\]]*\]/g, '$1')
       .replaceAll(/\\(.)/g, '$1');
   return [filled('x'), filled('x/y'), filled('').replaceAll(/^\/|\/(?=\/)/g, '')].filter(

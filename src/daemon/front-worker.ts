@@ -3,6 +3,7 @@ import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from '
 import { errnoOf } from '../core/errno.ts';
 import { explain } from '../core/errors.ts';
 import type { Negotiated } from '../fuse/negotiation.ts';
+import { FrontWake } from '../fuse/front-wake.ts';
 import { BackingFiles } from '../fuse/passthrough.ts';
 import { replyTo } from '../fuse/reply-writer.ts';
 import { runSession } from '../fuse/session.ts';
@@ -29,6 +30,8 @@ export interface FrontData {
   readonly budgetBytes: number;
   readonly owner: { readonly uid: number; readonly gid: number };
   readonly fromMain: MessagePort;
+  /** Memory of the {@link FrontWake} that the main thread kicks. */
+  readonly wake: SharedArrayBuffer;
   readonly readers: readonly MessagePort[];
   /** One counter per reader: jobs it has finished. */
   readonly finished: Int32Array;
@@ -143,6 +146,7 @@ async function serve(): Promise<void> {
   runSession({
     fd: data.fuseFd,
     handler: front,
+    wake: new FrontWake(data.wake),
     errnoOf,
     ...(data.negotiated === undefined ? {} : { negotiated: data.negotiated }),
     onInit: (agreed) => {

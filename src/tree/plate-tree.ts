@@ -200,7 +200,12 @@ export class PlateTree implements Tree {
   }
 
   #hasStack(field: number, kind: number): boolean {
-    const projection = STACK_KINDS[kind]?.projection ?? false;
+    const stack = STACK_KINDS[kind];
+    return stack !== undefined && this.hasStack(field, stack);
+  }
+
+  /** Whether a field has any plane for a stack of this kind. */
+  hasStack(field: number, { projection }: StackFile['kind']): boolean {
     const end = this.shared.fieldStarts[field + 1] ?? 0;
     for (let plane = this.shared.fieldStarts[field] ?? 0; plane < end; plane++) {
       if ((this.#index.planes.zs[plane] === 0) === projection) return true;

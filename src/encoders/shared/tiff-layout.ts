@@ -210,6 +210,7 @@ export class TiffLayout implements FileLayout {
   #pushDirectories(from: number, to: number, found: Segment[]): void {
     const blockBytes = this.#recordBytes * DIRECTORIES_PER_SEGMENT;
     const records = this.#planes - 1;
+    if (from >= this.#recordsOffset + records * this.#recordBytes) return;
     const first = Math.max(0, Math.floor((from - this.#recordsOffset) / blockBytes));
     for (let block = first; block * DIRECTORIES_PER_SEGMENT < records; block++) {
       const offsetBytes = this.#recordsOffset + block * blockBytes;
@@ -227,6 +228,7 @@ export class TiffLayout implements FileLayout {
     (this.#recipe.periodic ?? []).forEach((tag, index) => {
       const start = this.#periodicOffsets[index] ?? 0;
       const end = this.#periodicOffsets[index + 1] ?? this.#headerEnd;
+      if (from >= end) return;
       const first = Math.max(0, Math.floor((from - start) / PERIODIC_SEGMENT_BYTES));
       for (let block = first; start + block * PERIODIC_SEGMENT_BYTES < Math.min(to, end); block++) {
         const offset = block * PERIODIC_SEGMENT_BYTES;

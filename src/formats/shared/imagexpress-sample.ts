@@ -28,7 +28,7 @@ export interface SampledFacts {
   /** Channel → projection method, of channels shown at z ≥ 1 that are projections all the same. */
   readonly projections: ReadonlyMap<number, string>;
   readonly warnings: readonly PlateWarning[];
-  /** Files that were looked at. */
+  /** Files that were read, whose size and mtime are filled. */
   readonly files: readonly number[];
 }
 
@@ -76,8 +76,10 @@ export async function sampleTiffs(
   const chosen = planesToSample(index);
   for (let start = 0; start < chosen.length; start += CONCURRENCY) {
     const batch = chosen.slice(start, start + CONCURRENCY);
-    const read = await Promise.all(batch.map((plane) => sampleOne(index, plane, warnings)));
-    samples.push(...read.filter((sample) => sample !== undefined));
+    for (const look of await Promise.all(batch.map((plane) => sampleOne(index, plane)))) {
+      if ('facts' in look) samples.push(look);
+      else warnings.push(look);
+    }
   }
   const { channels, warnings: nameWarnings } = channelFacts(samples, index, htdNames);
   const copies = exporterCopies(samples, index);
@@ -85,16 +87,13 @@ export async function sampleTiffs(
     facts: { ...pixelSize(samples, warnings), ...zSpacing(samples, index), ...timeInterval(samples, index) },
     channels,
     projections: projectionsInPlace(samples, index),
-    files: chosen.map((plane) => index.planes.files[plane] ?? 0),
+    files: samples.map(({ plane }) => index.planes.files[plane] ?? 0),
     warnings: [...warnings, ...nameWarnings, ...copies, ...contradictions(samples, index)],
   };
 }
 
-async function sampleOne(
-  index: PlateIndex,
-  plane: number,
-  warnings: PlateWarning[],
-): Promise<Sample | undefined> {
+/** What a plane's TIFF says of itself, or the warning that it can't be read. */
+async function sampleOne(index: PlateIndex, plane: number): Promise<Sample | PlateWarning> {
   const file = index.planes.files[plane] ?? 0;
   const path = filePath(index, file);
   try {
@@ -104,12 +103,11 @@ async function sampleOne(
     return { plane, path, facts: parseMetaMorph(description) };
   } catch (error) {
     if (!(error instanceof PlateFsError)) throw error;
-    warnings.push({
+    return {
       kind: 'bad-image',
       message: `${planeName(index, plane)} can't be read: ${error.message.replace(`${index.rootPath}/`, '')}`,
       files: [path],
-    });
-    return undefined;
+    };
   }
 }
 
@@ -186,18 +184,16 @@ function zSpacing(samples: readonly Sample[], index: PlateIndex): Pick<PlateFact
 /** From the times at which one plane was taken again and again. */
 function timeInterval(samples: readonly Sample[], index: PlateIndex): Pick<PlateFacts, 'timeIntervalS'> {
   const { channels, zs, ts } = index.planes;
-  const candidates = firstField(samples, index);
-  const first = candidates.find(({ facts }) => facts.acquiredMs !== undefined);
-  if (!first) return {};
-  const points = candidates
-    .filter(
-      ({ plane }) =>
-        channels[plane] === channels[first.plane] && zs[plane] === (index.planes.zs[first.plane] ?? 0),
-    )
-    .flatMap(({ plane, facts }) =>
-      facts.acquiredMs === undefined ? [] : [{ at: ts[plane] ?? 0, value: facts.acquiredMs / 1e3 }],
-    );
-  const step = regularStep(points);
+  const series = new Map<string, { at: number; value: number }[]>();
+  for (const { plane, facts } of firstField(samples, index)) {
+    if (facts.acquiredMs === undefined) continue;
+    const key = `${channels[plane]}/${zs[plane]}`;
+    const points = series.get(key) ?? [];
+    points.push({ at: ts[plane] ?? 0, value: facts.acquiredMs / 1e3 });
+    series.set(key, points);
+  }
+  const longest = [...series.values()].reduce((a, b) => (b.length > a.length ? b : a), []);
+  const step = regularStep(longest);
   return step === undefined ? {} : { timeIntervalS: step };
 }
 

@@ -1,0 +1,131 @@
+import { explain } from '../core/errors.ts';
+import type { LandingProgress, LandingResult } from '../control/documents.ts';
+import type { Materializer } from '../materializer/materializer.ts';
+import type { Landing } from '../materializer/landing.ts';
+import type { LandingRecord } from '../overlay/inode.ts';
+import type { SealedFile } from '../overlay/overlay.ts';
+import type { FrontLink } from './front-link.ts';
+
+/** A batch is done at once: large enough to share its syncs, small enough to free memory soon. */
+const BATCH_FILES = 64;
+const BATCH_BYTES = 256 * 1024 * 1024;
+/** After a failure (a full disk, mostly) a file is left alone for this long unless somebody asks. */
+const RETRY_AFTER_MS = 30_000;
+
+export interface LandingLoopParts {
+  readonly front: FrontLink;
+  /** Opened at the first landing, so that a mount nobody writes to makes no output folder. */
+  readonly materializer: () => Promise<Materializer>;
+  /** A hook still wants to read this file. */
+  readonly isHeld: (inode: number) => boolean;
+  readonly onLanded: (files: number, sizeBytes: number) => void;
+  readonly log: (message: string) => void;
+}
+
+/**
+ * Moves sealed files to the output folder: chosen oldest first, landed in batches, noted by the front, and only
+ * then is their memory free. One landing at a time.
+ */
+export class LandingLoop {
+  readonly #parts: LandingLoopParts;
+  readonly #failed = new Map<number, { version: number; untilMs: number; path: string; reason: string }>();
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(parts: LandingLoopParts) {
+    this.#parts = parts;
+  }
+
+  /** Files that could not land at the last try, with the reason. */
+  get failures(): { path: string; reason: string }[] {
+    return [...this.#failed.values()].map(({ path, reason }) => ({ path, reason }));
+  }
+
+  /** Lands until at most `keepBytes` of memory are reserved. */
+  makeRoom(keepBytes: number, signal: AbortSignal): Promise<LandingResult> {
+    return this.#enqueue(() => this.#run(keepBytes, false, () => {}, signal));
+  }
+
+  /** Lands everything that is sealed, also what failed before. */
+  landAll(onProgress: (progress: LandingProgress) => void, signal: AbortSignal): Promise<LandingResult> {
+    return this.#enqueue(() => this.#run(-1, true, onProgress, signal));
+  }
+
+  #enqueue<T>(work: () => Promise<T>): Promise<T> {
+    const next = this.#last.then(work, work);
+    this.#last = next.catch(() => undefined);
+    return next;
+  }
+
+  #isDue(file: SealedFile, retry: boolean): boolean {
+    const failure = this.#failed.get(file.inode);
+    return retry || !failure || failure.version !== file.version || failure.untilMs < Date.now();
+  }
+
+  async #run(
+    keepBytes: number,
+    retry: boolean,
+    onProgress: (progress: LandingProgress) => void,
+    signal: AbortSignal,
+  ): Promise<LandingResult> {
+    const listed = await this.#parts.front.ask('list-sealed', {});
+    let { reservedBytes } = listed;
+    const queue = listed.files.filter((file) => !this.#parts.isHeld(file.inode) && this.#isDue(file, retry));
+    let leftBytes = queue.reduce((sum, file) => sum + file.sizeBytes, 0);
+    const filesTotal = queue.length;
+    const landed = { files: 0, sizeBytes: 0 };
+    while (queue.length > 0 && reservedBytes > keepBytes && !signal.aborted) {
+      const batch = takeBatch(queue);
+      leftBytes -= batch.reduce((sum, file) => sum + file.sizeBytes, 0);
+      reservedBytes = await this.#land(batch, landed, signal);
+      onProgress({ filesDone: filesTotal - queue.length, filesTotal, leftBytes });
+    }
+    return { ...landed, kept: this.failures };
+  }
+
+  async #land(batch: readonly SealedFile[], landed: { files: number; sizeBytes: number }, signal: AbortSignal): Promise<number> {
+    const materializer = await this.#parts.materializer();
+    const results = await materializer.land(batch, signal, () => {});
+    const byInode = new Map(batch.map((file) => [file.inode, file]));
+    const items: { inode: number; version: number; record: LandingRecord }[] = [];
+    for (const result of results) {
+      const file = byInode.get(result.inode);
+      if (!file) continue;
+      if ('landing' in result) {
+        this.#failed.delete(file.inode);
+        items.push({ inode: file.inode, version: file.version, record: result.landing as unknown as LandingRecord });
+      } else {
+        const reason = explain(result.error);
+        const untilMs = Date.now() + RETRY_AFTER_MS;
+        this.#failed.set(file.inode, { version: file.version, untilMs, path: file.mountPath, reason });
+        this.#parts.log(`${file.mountPath} could not land: ${reason}`);
+      }
+    }
+    const answer = await this.#parts.front.ask('landed', { items });
+    for (const record of answer.refused) await materializer.remove(record as unknown as Landing);
+    const refused = new Set(answer.refused.map((record) => record['inode']));
+    for (const { inode } of items) {
+      const file = byInode.get(inode);
+      if (!file || refused.has(inode)) continue;
+      landed.files++;
+      landed.sizeBytes += file.sizeBytes;
+      this.#parts.onLanded(1, file.sizeBytes);
+    }
+    return answer.reservedBytes;
+  }
+
+  /** Resolves when no landing runs. */
+  async settled(): Promise<void> {
+    await this.#last;
+  }
+}
+
+function takeBatch(queue: SealedFile[]): SealedFile[] {
+  const batch: SealedFile[] = [];
+  for (let sizeBytes = 0; batch.length < BATCH_FILES && sizeBytes < BATCH_BYTES; ) {
+    const file = queue.shift();
+    if (!file) break;
+    batch.push(file);
+    sizeBytes += file.sizeBytes;
+  }
+  return batch;
+}

@@ -1,0 +1,42 @@
+/** The daemon's process: started by the supervisor with the FUSE device open, told the rest over IPC. */
+import { explain } from '../core/errors.ts';
+import { Daemon } from './daemon.ts';
+import { fatalMessage } from './supervision.ts';
+import type { FromDaemon, ToDaemon } from './supervisor-messages.ts';
+
+type UnmountResult = 'unmounted' | 'busy' | 'not-mounted';
+
+let daemon: Daemon | undefined;
+const unmounting: ((result: UnmountResult) => void)[] = [];
+
+function tell(message: FromDaemon): void {
+  if (process.connected) process.send?.(message);
+}
+
+const voice = {
+  tell,
+  unmount: (lazy: boolean): Promise<UnmountResult> =>
+    new Promise((resolve) => {
+      unmounting.push(resolve);
+      tell({ type: 'unmount', lazy });
+    }),
+};
+
+process.on('message', (message: ToDaemon) => {
+  switch (message.type) {
+    case 'start':
+      daemon = new Daemon(message, voice);
+      daemon.run().catch((error: unknown) => {
+        process.stderr.write(`platefs: ${explain(error)}\n`);
+        tell(fatalMessage(error));
+      });
+      return;
+    case 'drain':
+      void daemon?.drain();
+      return;
+    case 'unmounted':
+      unmounting.shift()?.(message.result);
+  }
+});
+// Terminals and service managers signal the whole group; the supervisor decides what happens.
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => {});

@@ -1,0 +1,26 @@
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, rmSync, statfsSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** statfs type of tmpfs; <linux/magic.h>. */
+const TMPFS_MAGIC = 0x0102_1994;
+const SHARED_MEMORY = '/dev/shm';
+
+/** Whether memory-backed files can be kept outside the state folder. */
+export function hasSharedMemory(): boolean {
+  return existsSync(SHARED_MEMORY) && statfsSync(SHARED_MEMORY).type === TMPFS_MAGIC;
+}
+
+/** Where a mount's written bytes live: in tmpfs, named after its state folder; else in the state folder. */
+export function memoryFolder(stateFolder: string): string {
+  const name = createHash('sha256').update(stateFolder).digest('hex').slice(0, 16);
+  const uid = process.getuid?.() ?? 0;
+  const folder = hasSharedMemory() ? join(SHARED_MEMORY, `platefs-${uid}-${name}`) : join(stateFolder, 'memory');
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  return folder;
+}
+
+/** Takes the folder away after a clean end; what had to stay lies on disk by then. */
+export function removeMemoryFolder(folder: string): void {
+  rmSync(folder, { recursive: true, force: true });
+}

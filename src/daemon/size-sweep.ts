@@ -1,0 +1,47 @@
+import { setImmediate as breathe } from 'node:timers/promises';
+import { explain } from '../core/errors.ts';
+import type { PlateTree } from '../tree/plate-tree.ts';
+import { STACK_KINDS } from '../tree/plate-tree.ts';
+
+/** Files looked at between two turns of the event loop. */
+const SLICE = 64;
+
+/**
+ * Looks at every file once after mounting, so that the first listing need not: sizes and times of the source
+ * files, shapes of the stacks. What can't be read is left for whoever asks for it, who then gets the error.
+ */
+export class SizeSweep {
+  readonly #tree: PlateTree;
+  /** What could not be looked at, first of its kind only. */
+  failures = 0;
+  firstFailure: string | undefined;
+
+  constructor(tree: PlateTree) {
+    this.#tree = tree;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { index, fieldStarts } = this.#tree.shared;
+    for (let file = 0; file < index.files.count && !signal.aborted; file++) {
+      if (file % SLICE === 0) await breathe();
+      if ((index.files.sizeBytes[file] ?? -1) < 0) this.#try(() => this.#tree.refresh(file));
+    }
+    for (let field = 0; field + 1 < fieldStarts.length && !signal.aborted; field++) {
+      if (field % (SLICE / 8) === 0) await breathe();
+      for (const kind of STACK_KINDS) {
+        if (kind.encoder === 'tiff' && this.#tree.hasStack(field, kind)) {
+          this.#try(() => this.#tree.planeShape({ field, kind }));
+        }
+      }
+    }
+  }
+
+  #try(look: () => void): void {
+    try {
+      look();
+    } catch (error) {
+      this.failures++;
+      this.firstFailure ??= explain(error);
+    }
+  }
+}

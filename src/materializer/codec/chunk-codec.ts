@@ -1,0 +1,54 @@
+import { BadZarrError } from '../../core/errors.ts';
+import { bloscBoundBytes, decodeBlosc, encodeBlosc } from './blosc.ts';
+
+/** How chunks of an array are stored. */
+export type ChunkCodec = 'blosc-lz4' | 'none';
+
+export const CHUNK_CODECS: readonly ChunkCodec[] = ['blosc-lz4', 'none'];
+
+/** The `compressor` of a zarr v2 `.zarray`, as numcodecs spells it. */
+export function compressorMetadata(codec: ChunkCodec): object | null {
+  return codec === 'none' ? null : { id: 'blosc', cname: 'lz4', clevel: 5, shuffle: 1, blocksize: 0 };
+}
+
+/** The codec that a `.zarray` names, or undefined when it is none of ours. */
+export function codecOfMetadata(compressor: unknown): ChunkCodec | undefined {
+  if (compressor === null) return 'none';
+  if (typeof compressor !== 'object') return undefined;
+  const fields = new Map(Object.entries(compressor));
+  return fields.get('id') === 'blosc' && fields.get('cname') === 'lz4' && fields.get('shuffle') === 1
+    ? 'blosc-lz4'
+    : undefined;
+}
+
+/** Encodes chunks of one thread through one growing buffer. */
+export class ChunkEncoder {
+  private scratch: Buffer = Buffer.alloc(0);
+
+  /** The chunk's file. Valid until the next call; with `none` it is `chunk` itself. */
+  encode(codec: ChunkCodec, chunk: Uint8Array, itemSizeBytes: number): Uint8Array {
+    if (codec === 'none') return chunk;
+    const boundBytes = bloscBoundBytes(chunk.length);
+    if (this.scratch.length < boundBytes) this.scratch = Buffer.allocUnsafeSlow(boundBytes);
+    return encodeBlosc(chunk, itemSizeBytes, this.scratch);
+  }
+
+  /** Gives the buffer back to the garbage collector. */
+  release(): void {
+    this.scratch = Buffer.alloc(0);
+  }
+}
+
+/**
+ * Decodes a chunk's file into `output`, which has the chunk's exact size. `encoded` may be overwritten.
+ * @throws BadZarrError naming `path`.
+ */
+export function decodeChunk(codec: ChunkCodec, encoded: Buffer, output: Uint8Array, path: string): void {
+  if (codec === 'blosc-lz4') {
+    decodeBlosc(encoded, output, path);
+    return;
+  }
+  if (encoded.length !== output.length)
+    throw new BadZarrError(path, `${encoded.length} bytes instead of ${output.length}`);
+  output.set(encoded);
+}

@@ -1,0 +1,74 @@
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
+import { crc32 } from 'node:zlib';
+import { BadZarrError, StateCorruptError } from '../core/errors.ts';
+import { decodeChunk } from './codec/chunk-codec.ts';
+import { copyPixels, origins, type PixelMap, pixelMap } from './pixel-runs.ts';
+import { decodeSidecar, runsOf, SIDECAR_PREFIX_BYTES, type Sidecar, sidecarTextBytes } from './sidecar.ts';
+
+/** A sidecar in memory. */
+export interface LoadedSidecar {
+  readonly path: string;
+  readonly sidecar: Sidecar;
+  readonly map: PixelMap;
+  /** Where the gap bytes start in the sidecar file. */
+  readonly gapsAt: number;
+}
+
+/** Reads all of `[offsetBytes, offsetBytes + target.length)`. @throws StateCorruptError when the file is shorter. */
+export function readExactly(path: string, offsetBytes: number, target: Uint8Array): void {
+  const descriptor = openSync(path, 'r');
+  try {
+    let done = 0;
+    while (done < target.length) {
+      const count = readSync(descriptor, target, done, target.length - done, offsetBytes + done);
+      if (count === 0) throw new StateCorruptError(path, `ends at byte ${offsetBytes + done}`);
+      done += count;
+    }
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** @throws StateCorruptError, or the system's error when the file is missing. */
+export function loadSidecar(path: string): LoadedSidecar {
+  const prefix = Buffer.alloc(SIDECAR_PREFIX_BYTES);
+  readExactly(path, 0, prefix);
+  const text = Buffer.alloc(sidecarTextBytes(prefix, path));
+  readExactly(path, prefix.length, text);
+  const sidecar = decodeSidecar(text, path);
+  return {
+    path,
+    sidecar,
+    map: pixelMap(runsOf(sidecar), sidecar.itemSizeBytes),
+    gapsAt: prefix.length + text.length,
+  };
+}
+
+/**
+ * Reads and decodes chunk `index` and checks it against its checksum.
+ * @throws BadZarrError naming the chunk when it is not what was landed.
+ */
+export function loadChunk(loaded: LoadedSidecar, index: number, path: string): Buffer {
+  const { sidecar } = loaded;
+  const output = Buffer.allocUnsafeSlow(sidecar.chunkBytes);
+  decodeChunk(sidecar.codec, readFileSync(path), output, path);
+  if (crc32(output) !== sidecar.chunks[index]?.[1])
+    throw new BadZarrError(path, `its pixels are no longer those of ${sidecar.mountPath}`);
+  return output;
+}
+
+/** Fills `target` with the landed file's bytes from `offsetBytes` on. */
+export function reassemble(
+  loaded: LoadedSidecar,
+  offsetBytes: number,
+  target: Uint8Array,
+  chunkOf: (index: number) => Uint8Array,
+): void {
+  const { sidecar, map, gapsAt, path } = loaded;
+  for (const origin of origins(map, offsetBytes, target.length)) {
+    const at = origin.fileOffset - offsetBytes;
+    const into = target.subarray(at, at + origin.sizeBytes);
+    if (origin.kind === 'gap') readExactly(path, gapsAt + origin.gapOffset, into);
+    else copyPixels(chunkOf(origin.chunk), origin.chunkOffset, origin.skip, sidecar.swapBytes, into);
+  }
+}

@@ -1,0 +1,181 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { PlateFsError } from '../core/errors.ts';
+import { nameExists, place, writeJson } from './atomic-json.ts';
+import { type Landing, landingId } from './landing.ts';
+import type { ImageReport, PlainReport } from './landing-job.ts';
+import { groupPath, type ImageDecision, type PlainDecision, union } from './landing-plan.ts';
+import { landingError } from './landing-pool.ts';
+import { plainRecordPath } from './plain-placement.ts';
+import type { ResultImage } from './result-image.ts';
+import { imageFiles, type MetadataFile, type ResultStore } from './result-store.ts';
+
+/** A file whose bytes are staged. */
+export type StagedFile =
+  | { readonly decision: PlainDecision; readonly report: PlainReport }
+  | { readonly decision: ImageDecision; readonly report: ImageReport };
+
+export type LandResult =
+  | { readonly inode: number; readonly landing: Landing }
+  | { readonly inode: number; readonly error: PlateFsError };
+
+export interface CommitContext {
+  readonly outputDir: string;
+  readonly stagingDir: string;
+  readonly store: ResultStore;
+  /** Makes all that was written so far durable; the codes of staged files that failed, by path. */
+  readonly sync: (files: readonly string[]) => Promise<ReadonlyMap<string, string>>;
+}
+
+const codeOf = (error: unknown): string | undefined =>
+  error instanceof Error && 'code' in error ? String(error.code) : undefined;
+
+/** The error of a step on the output folder; our own stay what they are. */
+export function asLandingError(error: unknown): PlateFsError {
+  if (error instanceof PlateFsError) return error;
+  return landingError(codeOf(error), error instanceof Error ? error.message : String(error));
+}
+
+function stagedPaths({ decision, report }: StagedFile): string[] {
+  if (decision.kind === 'plain') return [decision.stagedPath];
+  const chunks = 'chunks' in report ? report.chunks.map((chunk) => chunk.stagedPath) : [];
+  const isVerbatim = 'exactness' in report && report.exactness === 'verbatim';
+  return [...chunks, decision.job.sidecarPath, ...(isVerbatim ? [decision.job.verbatimPath] : [])];
+}
+
+/**
+ * Gives staged files their places in the order that keeps the store valid at every instant: bytes durable, then
+ * chunks and records, then metadata from the inside out, each level durable before the next.
+ */
+export async function commitBatch(
+  context: CommitContext,
+  staged: readonly StagedFile[],
+): Promise<LandResult[]> {
+  const { outputDir, store } = context;
+  const failures = await context.sync(staged.flatMap(stagedPaths));
+  const results: LandResult[] = [];
+  const placed: StagedFile[] = [];
+  const placedImages = new Set<string>();
+  for (const file of staged) {
+    const failedPath = stagedPaths(file).find((path) => failures.has(path));
+    try {
+      if (failedPath !== undefined)
+        throw landingError(failures.get(failedPath), `${failedPath} was not written`);
+      placeFile(outputDir, file, placedImages);
+      placed.push(file);
+    } catch (error) {
+      results.push({ inode: file.decision.file.inode, error: asLandingError(error) });
+    }
+  }
+  try {
+    await publish(context, placed);
+    results.push(...placed.map((file) => ({ inode: file.decision.file.inode, landing: landingOf(file) })));
+  } catch (error) {
+    const known = asLandingError(error);
+    results.push(...placed.map((file) => ({ inode: file.decision.file.inode, error: known })));
+    store.reload();
+  }
+  return results;
+}
+
+function placeFile(outputDir: string, file: StagedFile, placedImages: Set<string>): void {
+  const { decision, report } = file;
+  if (decision.kind === 'plain') {
+    if (!('diskInode' in report)) return;
+    const id = landingId(decision.file.inode, decision.file.sizeBytes, report.crc32);
+    const { path, stagedPath } = decision;
+    const record = { id, inode: decision.file.inode, path, diskInode: report.diskInode };
+    writeJson(`${stagedPath}.json`, record);
+    place(`${stagedPath}.json`, join(outputDir, plainRecordPath(path)));
+    place(stagedPath, join(outputDir, path));
+    return;
+  }
+  if (!('chunks' in report)) return;
+  const group = join(outputDir, groupPath(decision.image));
+  if (decision.stagedImage === undefined) {
+    for (const chunk of report.chunks) place(chunk.stagedPath, join(group, '0', chunk.key));
+  } else if (!placedImages.has(group)) {
+    for (const file of imageFiles(decision.image)) {
+      writeJson(join(decision.stagedImage, file.path.slice(decision.image.path.length + 1)), file.content);
+    }
+    placeImage(decision.stagedImage, group, decision.job.chunkPrefix);
+    placedImages.add(group);
+  }
+  if (report.exactness === 'verbatim') place(decision.job.verbatimPath, join(outputDir, decision.verbatim));
+  place(decision.job.sidecarPath, join(outputDir, decision.sidecar));
+}
+
+/** Puts a whole image in its place; an earlier landing of the same file there moves out first. */
+function placeImage(stagedImage: string, group: string, aside: string): void {
+  if (nameExists(group)) {
+    place(group, `${aside}.old`);
+    place(stagedImage, group);
+    rmSync(`${aside}.old`, { recursive: true, force: true });
+    return;
+  }
+  place(stagedImage, group);
+}
+
+async function publish(context: CommitContext, placed: readonly StagedFile[]): Promise<void> {
+  const fields = new Map<string, ResultImage>();
+  const images: ResultImage[] = [];
+  for (const { decision } of placed) {
+    if (decision.kind === 'plain') continue;
+    if (decision.placement === 'multiscales') images.push(decision.image);
+    else {
+      const known = fields.get(decision.image.path);
+      fields.set(decision.image.path, known ? union(known, decision.image) : decision.image);
+    }
+  }
+  const hasImages = fields.size > 0 || images.length > 0;
+  const files = hasImages ? context.store.admit([...fields.values()], images) : [];
+  await publishMetadata(context, files);
+}
+
+/** Writes metadata files and lets them appear level by level. */
+export async function publishMetadata(context: CommitContext, files: readonly MetadataFile[]): Promise<void> {
+  const unique = [...new Map(files.map((file) => [file.path, file])).values()];
+  const staged = unique.map((file, index) => ({
+    ...file,
+    stagedPath: join(context.stagingDir, `meta${index}`),
+  }));
+  for (const { stagedPath, content } of staged) writeJson(stagedPath, content);
+  await demandSync(
+    context,
+    staged.map((file) => file.stagedPath),
+  );
+  for (const level of ['array', 'well', 'plate'] as const) {
+    const ofLevel = staged.filter((file) => file.level === level);
+    for (const { stagedPath, path } of ofLevel) place(stagedPath, join(context.store.path, path));
+    if (ofLevel.length > 0) await demandSync(context, []);
+  }
+}
+
+async function demandSync(context: CommitContext, files: readonly string[]): Promise<void> {
+  for (const [path, code] of await context.sync(files)) throw landingError(code, `${path} was not written`);
+}
+
+function landingOf(file: StagedFile): Landing {
+  const { decision, report } = file;
+  const { inode, mountPath, sizeBytes, mtimeMs } = decision.file;
+  const note = decision.note === undefined ? {} : { note: decision.note };
+  if (decision.kind === 'plain') {
+    const id = landingId(inode, sizeBytes, 'crc32' in report ? report.crc32 : 0);
+    return { kind: 'plain', id, inode, mountPath, sizeBytes, mtimeMs, path: decision.path, ...note };
+  }
+  const { id = '', exactness = 'verbatim' } = 'exactness' in report ? report : {};
+  return {
+    kind: 'image',
+    id,
+    inode,
+    mountPath,
+    sizeBytes,
+    mtimeMs,
+    placement: decision.placement,
+    path: groupPath(decision.image),
+    sidecar: decision.sidecar,
+    exactness,
+    ...(exactness === 'verbatim' ? { verbatim: decision.verbatim } : {}),
+    ...note,
+  };
+}

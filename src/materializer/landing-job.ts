@@ -1,0 +1,71 @@
+import type { Dtype } from '../core/nd-array.ts';
+import type { ChunkCodec } from './codec/chunk-codec.ts';
+import type { SealedFile } from './sealed-file.ts';
+import type { TiffFacts } from './tiff-facts.ts';
+
+/** What crosses between the thread that decides and the workers that read, encode and write. Plain data. */
+export type LandingJob =
+  | { readonly kind: 'inspect'; readonly files: readonly SealedFile[] }
+  | { readonly kind: 'plain'; readonly file: SealedFile; readonly stagedPath: string }
+  | ImageJob
+  | { readonly kind: 'sync'; readonly folder: string; readonly files: readonly string[] };
+
+export interface ImageJob {
+  readonly kind: 'image';
+  readonly file: SealedFile;
+  readonly codec: ChunkCodec;
+  /** Array path below the store, for the sidecar. */
+  readonly array: string;
+  /** Index of the first plane. */
+  readonly base: readonly [t: number, c: number, z: number];
+  /** Chunks go to `<chunkRoot>/<key>` when a whole image is staged, else to `<chunkPrefix>.<number>`. */
+  readonly chunkRoot?: string;
+  readonly chunkPrefix: string;
+  readonly sidecarPath: string;
+  readonly verbatimPath: string;
+}
+
+/** What a file is. `plain` with a note is a TIFF that can't be an image, and why. */
+export type Inspection =
+  | { readonly kind: 'plain'; readonly note?: string }
+  | {
+      readonly kind: 'image';
+      readonly dtype: Dtype;
+      readonly shape: readonly [t: number, c: number, z: number, y: number, x: number];
+      readonly pages: number;
+      readonly facts: TiffFacts;
+    };
+
+export interface PlainReport {
+  readonly crc32: number;
+  /** Inode of the staged file on the output's file system. */
+  readonly diskInode: number;
+}
+
+export interface ImageReport {
+  readonly id: string;
+  readonly exactness: 'reassembled' | 'verbatim';
+  /** Staged chunks and their keys below the array. */
+  readonly chunks: readonly { readonly stagedPath: string; readonly key: string }[];
+}
+
+export interface SyncReport {
+  /** Files that could not be made durable, with the system's error code. */
+  readonly failed: readonly { readonly path: string; readonly code: string }[];
+}
+
+/** An error as it crosses threads. */
+export interface JobFailure {
+  readonly code: string | undefined;
+  readonly message: string;
+  /** The TIFF can't be decoded after all: land it as a plain file. */
+  readonly isUndecodable: boolean;
+}
+
+export type JobReport<J extends LandingJob> = J extends { kind: 'inspect' }
+  ? readonly Inspection[]
+  : J extends { kind: 'plain' }
+    ? PlainReport
+    : J extends { kind: 'image' }
+      ? ImageReport
+      : SyncReport;

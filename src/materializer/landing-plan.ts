@@ -1,0 +1,243 @@
+import { join } from 'node:path';
+import { nameExists } from './atomic-json.ts';
+import type { ChunkCodec } from './codec/chunk-codec.ts';
+import { loadSidecar } from './landed-image.ts';
+import { LANDED_PATH, STORE_NAME, VERBATIM_PATH } from './landing.ts';
+import type { ImageJob, Inspection } from './landing-job.ts';
+import type { ArrayShape } from './ngff.ts';
+import { imagePath, type PlatePlacement, platePlacement, wellPath } from './placement.ts';
+import { choosePlainPath, isRecordedFile, readPlainRecord } from './plain-placement.ts';
+import type { ResultImage } from './result-image.ts';
+import type { ResultStore } from './result-store.ts';
+import type { SealedFile } from './sealed-file.ts';
+
+type ImageInspection = Extract<Inspection, { kind: 'image' }>;
+
+/** Where one file of a batch goes. */
+export type Decision = PlainDecision | ImageDecision;
+
+export interface PlainDecision {
+  readonly kind: 'plain';
+  readonly file: SealedFile;
+  readonly path: string;
+  readonly stagedPath: string;
+  readonly note?: string;
+}
+
+export interface ImageDecision {
+  readonly kind: 'image';
+  readonly file: SealedFile;
+  readonly placement: 'plate' | 'multiscales';
+  /** The image as it is once this file is in it. */
+  readonly image: ResultImage;
+  /** Folder that becomes the image group, when the image is new. */
+  readonly stagedImage: string | undefined;
+  readonly sidecar: string;
+  readonly verbatim: string;
+  readonly job: ImageJob;
+  readonly note?: string;
+}
+
+export interface PlanContext {
+  readonly outputDir: string;
+  readonly stagingDir: string;
+  readonly store: ResultStore;
+  readonly codec: ChunkCodec;
+  /** Whether the mount still has a file with this inode number. */
+  readonly isLive: (inode: number) => boolean;
+}
+
+/** Decides for the files of one batch, in their order, so that no two get the same place. */
+export class LandingPlan {
+  private readonly context: PlanContext;
+  private readonly claimed = new Set<string>();
+  /** New images of this batch by well, group and site, and by path. */
+  private readonly newFields = new Map<string, { image: ResultImage; stagedImage: string }>();
+  private count = 0;
+
+  constructor(context: PlanContext) {
+    this.context = context;
+  }
+
+  decide(file: SealedFile, inspection: Inspection): Decision {
+    if (inspection.kind === 'plain') return this.plain(file, inspection.note);
+    const placement = platePlacement(file.mountPath);
+    if (!placement) return this.multiscales(file, inspection, undefined);
+    const planes = inspection.shape[0] * inspection.shape[1] * inspection.shape[2];
+    if (planes !== 1) return this.multiscales(file, inspection, 'it is named like a plane but holds several');
+    return this.field(file, inspection, placement);
+  }
+
+  plain(file: SealedFile, note: string | undefined): PlainDecision {
+    const { outputDir } = this.context;
+    const path = choosePlainPath(outputDir, file.mountPath, (candidate) => {
+      if (this.claimed.has(candidate)) return false;
+      const record = readPlainRecord(outputDir, candidate);
+      return record !== undefined && isRecordedFile(outputDir, record) && this.isFree(record.inode, file);
+    });
+    this.claimed.add(path);
+    const renamed = path === file.mountPath ? undefined : `${file.mountPath} was taken in the output folder`;
+    const why = [note, renamed].filter((part) => part !== undefined).join('; ');
+    const stagedPath = this.staged();
+    return { kind: 'plain', file, path, stagedPath, ...(why === '' ? {} : { note: why }) };
+  }
+
+  private field(file: SealedFile, inspection: ImageInspection, placement: PlatePlacement): Decision {
+    const { store, codec, stagingDir } = this.context;
+    const well = wellPath(placement.well);
+    const key = JSON.stringify([well, placement.group, placement.site]);
+    const fresh = this.newFields.get(key);
+    const known = fresh?.image ?? store.field(well, placement.group, placement.site);
+    const [, , , height, width] = inspection.shape;
+    if (
+      known &&
+      (known.dtype !== inspection.dtype || known.shape[3] !== height || known.shape[4] !== width)
+    ) {
+      const [, , , knownHeight, knownWidth] = known.shape;
+      const why = `its field has ${knownWidth} × ${knownHeight} ${known.dtype}, it has ${width} × ${height} ${inspection.dtype}`;
+      return this.multiscales(file, inspection, why);
+    }
+    const path =
+      known?.path ??
+      store.freeImagePath(well, new Set([...this.newFields.values()].map((entry) => entry.image.path)));
+    const record = `images/${path}/${placement.index.join('.')}`;
+    if (!this.mayLand(record, file))
+      return this.multiscales(file, inspection, 'another file has its place on the plate');
+    const stagedImage = known ? fresh?.stagedImage : join(stagingDir, `image${this.count++}`);
+    const image = grown(
+      known ?? {
+        path,
+        dtype: inspection.dtype,
+        codec,
+        shape: [0, 0, 0, height, width],
+        group: placement.group,
+        site: placement.site,
+        channelNames: {},
+        facts: {},
+      },
+      placement.index,
+      inspection,
+    );
+    if (stagedImage !== undefined) this.newFields.set(key, { image, stagedImage });
+    return this.imageDecision(file, 'plate', image, stagedImage, record, placement.index, undefined);
+  }
+
+  private multiscales(file: SealedFile, inspection: ImageInspection, why: string | undefined): ImageDecision {
+    const { store, codec, stagingDir } = this.context;
+    for (let attempt = 1; ; attempt++) {
+      const path = imagePath(file.mountPath, attempt);
+      const record = `images/${path}/image`;
+      const isTaken = nameExists(join(store.path, path)) && !this.hasRecord(record);
+      if (isTaken || !this.mayLand(record, file)) continue;
+      const { channelName, ...facts } = inspection.facts;
+      const image: ResultImage = {
+        path,
+        dtype: inspection.dtype,
+        codec,
+        shape: inspection.shape,
+        channelNames: channelName === undefined || inspection.shape[1] !== 1 ? {} : { 0: channelName },
+        facts,
+      };
+      const stagedImage = join(stagingDir, `image${this.count++}`);
+      return this.imageDecision(file, 'multiscales', image, stagedImage, record, [0, 0, 0], why);
+    }
+  }
+
+  private imageDecision(
+    file: SealedFile,
+    placement: ImageDecision['placement'],
+    image: ResultImage,
+    stagedImage: string | undefined,
+    record: string,
+    base: readonly [number, number, number],
+    note: string | undefined,
+  ): ImageDecision {
+    const staged = this.staged();
+    const extension = /\.[^.]*$/.exec(file.mountPath)?.[0] ?? '.tif';
+    return {
+      kind: 'image',
+      file,
+      placement,
+      image,
+      stagedImage,
+      sidecar: `${LANDED_PATH}/${record}.landed`,
+      verbatim: `${VERBATIM_PATH}/${record}${extension}`,
+      ...(note === undefined ? {} : { note }),
+      job: {
+        kind: 'image',
+        file,
+        codec: image.codec,
+        array: `${image.path}/0`,
+        base,
+        ...(stagedImage === undefined ? {} : { chunkRoot: join(stagedImage, '0') }),
+        chunkPrefix: `${staged}.chunk`,
+        sidecarPath: `${staged}.landed`,
+        verbatimPath: `${staged}${extension}`,
+      },
+    };
+  }
+
+  private staged(): string {
+    return join(this.context.stagingDir, String(this.count++));
+  }
+
+  private hasRecord(record: string): boolean {
+    return nameExists(join(this.context.outputDir, LANDED_PATH, `${record}.landed`));
+  }
+
+  /** Claims a place in the store unless another file of the batch, or a living file of the mount, has it. */
+  private mayLand(record: string, file: SealedFile): boolean {
+    if (this.claimed.has(record)) return false;
+    if (this.hasRecord(record)) {
+      const path = join(this.context.outputDir, LANDED_PATH, `${record}.landed`);
+      if (!this.isFree(loadSidecar(path).sidecar.inode, file)) return false;
+    }
+    this.claimed.add(record);
+    return true;
+  }
+
+  private isFree(ownerInode: number, file: SealedFile): boolean {
+    return ownerInode === file.inode || !this.context.isLive(ownerInode);
+  }
+}
+
+/** The image once it holds a plane at `index` with what the plane's tags say; earlier facts stay. */
+function grown(
+  image: ResultImage,
+  index: readonly [t: number, c: number, z: number],
+  inspection: ImageInspection,
+): ResultImage {
+  const [t, c, z, y, x] = image.shape;
+  const shape: ArrayShape = [
+    Math.max(t, index[0] + 1),
+    Math.max(c, index[1] + 1),
+    Math.max(z, index[2] + 1),
+    y,
+    x,
+  ];
+  const { channelName, ...facts } = inspection.facts;
+  return {
+    ...image,
+    shape,
+    facts: { ...facts, ...image.facts },
+    channelNames: {
+      ...(channelName === undefined ? {} : { [index[1]]: channelName }),
+      ...image.channelNames,
+    },
+  };
+}
+
+/** The image that holds the planes of both. */
+export function union(a: ResultImage, b: ResultImage): ResultImage {
+  const shape = a.shape.map((extent, axis) => Math.max(extent, b.shape[axis] ?? 0));
+  const [t = 0, c = 0, z = 0, y = 0, x = 0] = shape;
+  return {
+    ...a,
+    shape: [t, c, z, y, x],
+    facts: { ...b.facts, ...a.facts },
+    channelNames: { ...b.channelNames, ...a.channelNames },
+  };
+}
+
+/** Path of a landed image's group below the output folder. */
+export const groupPath = (image: ResultImage): string => `${STORE_NAME}/${image.path}`;

@@ -1,0 +1,220 @@
+import { closeSync, fstatSync, futimesSync } from 'node:fs';
+import { crc32 } from 'node:zlib';
+import { BadTiffError, UnsupportedTiffError } from '../core/errors.ts';
+import { itemSizeBytes } from '../core/nd-array.ts';
+import { ChunkEncoder } from './codec/chunk-codec.ts';
+import { type ImagePlan, planImage } from './image-plan.ts';
+import { loadChunk, loadSidecar, reassemble } from './landed-image.ts';
+import { landingId } from './landing.ts';
+import type { ImageJob, ImageReport, Inspection, PlainReport } from './landing-job.ts';
+import { chunkKey } from './ngff.ts';
+import { origins, type PixelRun, pixelMap, pixelRuns } from './pixel-runs.ts';
+import { isTiffName } from './placement.ts';
+import { DecodedPixels, type PlanePixels, StoredPixels } from './plane-pixels.ts';
+import { type SealedFile, SealedReader } from './sealed-file.ts';
+import { encodeRun, encodeSidecar, type Sidecar } from './sidecar.ts';
+import { createStaged, removeStaged, writeFully, writeStaged } from './staged-file.ts';
+import { looksLikeTiff, readTiffStructure } from './tiff-structure.ts';
+
+const COPY_BYTES = 1 << 20;
+/** Bytes of a file that are no pixels; above this share of it the file is kept whole instead. */
+const MAX_GAP_SHARE = 0.5;
+const encoder = new ChunkEncoder();
+
+function planOf(reader: SealedReader): ImagePlan | string {
+  const { file } = reader;
+  const source = {
+    path: file.mountPath,
+    sizeBytes: file.sizeBytes,
+    read: (offsetBytes: number, target: Uint8Array) => reader.read(offsetBytes, target),
+  };
+  try {
+    return planImage(readTiffStructure(source));
+  } catch (error) {
+    if (error instanceof BadTiffError) return error.message;
+    throw error;
+  }
+}
+
+/** What a file is, from its name and its tags; no pixel is read. */
+export function inspectFile(file: SealedFile): Inspection {
+  if (!isTiffName(file.mountPath) || file.sizeBytes < 8) return { kind: 'plain' };
+  using reader = new SealedReader(file);
+  const head = Buffer.alloc(4);
+  reader.read(0, head);
+  if (!looksLikeTiff(head)) return { kind: 'plain', note: 'named like a TIFF but is none' };
+  const plan = planOf(reader);
+  if (typeof plan === 'string') return { kind: 'plain', note: plan };
+  return {
+    kind: 'image',
+    dtype: plan.dtype,
+    shape: [plan.frames, plan.channels, plan.slices, plan.height, plan.width],
+    pages: plan.pages.length,
+    facts: plan.facts,
+  };
+}
+
+/** Copies a whole file; returns the CRC-32 of its bytes. */
+function copyWhole(reader: SealedReader, stagedPath: string): PlainReport {
+  const descriptor = createStaged(stagedPath);
+  try {
+    const buffer = Buffer.allocUnsafe(Math.min(COPY_BYTES, Math.max(1, reader.file.sizeBytes)));
+    let sum = 0;
+    for (let at = 0; at < reader.file.sizeBytes; at += buffer.length) {
+      const piece = buffer.subarray(0, Math.min(buffer.length, reader.file.sizeBytes - at));
+      reader.read(at, piece);
+      sum = crc32(piece, sum);
+      writeFully(descriptor, piece, at);
+    }
+    const mtime = reader.file.mtimeMs / 1000;
+    futimesSync(descriptor, mtime, mtime);
+    return { crc32: sum, diskInode: fstatSync(descriptor).ino };
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** Stages a plain file. What was staged is removed when it fails. */
+export function stagePlain(file: SealedFile, stagedPath: string): PlainReport {
+  using reader = new SealedReader(file);
+  try {
+    return copyWhole(reader, stagedPath);
+  } catch (error) {
+    removeStaged([stagedPath]);
+    throw error;
+  }
+}
+
+/**
+ * Stages the chunks, the sidecar and where needed the verbatim copy of an image, and proves that its bytes come
+ * back. What was staged is removed when it fails.
+ */
+export async function stageImage(job: ImageJob): Promise<ImageReport> {
+  const written: string[] = [job.sidecarPath, job.verbatimPath];
+  try {
+    using reader = new SealedReader(job.file);
+    const plan = planOf(reader);
+    if (typeof plan === 'string') throw new UnsupportedTiffError(job.file.mountPath, plan);
+    let wholeCrc: number | undefined;
+    if (!plan.isStoredPlainly) wholeCrc = copyWhole(reader, job.verbatimPath).crc32;
+    const pixels = plan.isStoredPlainly
+      ? new StoredPixels(reader, plan)
+      : await DecodedPixels.open(job.verbatimPath, plan);
+    const chunks = stageChunks(job, plan, pixels, written);
+    const describe = (id: string, runs: readonly PixelRun[]): Sidecar => ({
+      id,
+      inode: job.file.inode,
+      mountPath: job.file.mountPath,
+      sizeBytes: job.file.sizeBytes,
+      mtimeMs: job.file.mtimeMs,
+      array: job.array,
+      codec: job.codec,
+      chunkBytes: plan.width * plan.height * itemSizeBytes(plan.dtype),
+      swapBytes: plan.littleEndian ? 1 : itemSizeBytes(plan.dtype),
+      itemSizeBytes: itemSizeBytes(plan.dtype),
+      chunks: chunks.map((chunk) => [chunk.key, chunk.crc32] as const),
+      runs: runs.map(encodeRun),
+    });
+    const report = (id: string, exactness: ImageReport['exactness']): ImageReport => ({
+      id,
+      exactness,
+      chunks: chunks.map(({ stagedPath, key }) => ({ stagedPath, key })),
+    });
+    const runs = wholeCrc === undefined ? runsOfFile(plan) : [];
+    if (runs.length > 0) {
+      const id = stageReassembled(job, reader, plan, runs, chunks, describe);
+      if (id !== undefined) return report(id, 'reassembled');
+    }
+    wholeCrc ??= copyWhole(reader, job.verbatimPath).crc32;
+    const id = landingId(job.file.inode, job.file.sizeBytes, wholeCrc);
+    writeStaged(job.sidecarPath, encodeSidecar(describe(id, [])));
+    return report(id, 'verbatim');
+  } catch (error) {
+    removeStaged(written);
+    throw error;
+  }
+}
+
+interface StagedChunk {
+  readonly stagedPath: string;
+  readonly key: string;
+  readonly crc32: number;
+}
+
+function stageChunks(job: ImageJob, plan: ImagePlan, pixels: PlanePixels, written: string[]): StagedChunk[] {
+  const chunks: StagedChunk[] = [];
+  for (let page = 0; page < plan.pages.length; page++) {
+    const planes = pixels.page(page);
+    const [t = 0, c = 0, z = 0] = plan.positions[page] ?? [];
+    planes.forEach((plane, sample) => {
+      const key = chunkKey([job.base[0] + t, job.base[1] + c + sample, job.base[2] + z]);
+      const stagedPath =
+        job.chunkRoot === undefined ? `${job.chunkPrefix}.${chunks.length}` : `${job.chunkRoot}/${key}`;
+      written.push(stagedPath);
+      writeStaged(stagedPath, encoder.encode(job.codec, plane, itemSizeBytes(plan.dtype)));
+      chunks.push({ stagedPath, key, crc32: crc32(plane) });
+    });
+  }
+  return chunks;
+}
+
+/** Runs of all pages; none when the file's pixels are no verbatim runs of the chunks. */
+function runsOfFile(plan: ImagePlan): PixelRun[] {
+  const isInterleaved = plan.samples > 1 && plan.pages.some((page) => page.planarConfiguration !== 2);
+  if (isInterleaved) return [];
+  return plan.pages.flatMap((page, index) =>
+    pixelRuns(page, itemSizeBytes(plan.dtype), index * plan.samples),
+  );
+}
+
+/**
+ * Writes the sidecar with the bytes that are no pixels, reads the file back out of sidecar and staged chunks, and
+ * compares it with the original: the landing's id, or undefined when a copy has to be kept instead.
+ */
+function stageReassembled(
+  job: ImageJob,
+  reader: SealedReader,
+  plan: ImagePlan,
+  runs: readonly PixelRun[],
+  chunks: readonly StagedChunk[],
+  describe: (id: string, runs: readonly PixelRun[]) => Sidecar,
+): string | undefined {
+  const { sizeBytes } = job.file;
+  const map = pixelMap(runs, itemSizeBytes(plan.dtype));
+  const gapBytes = map.gapsBefore.at(-1) ?? 0;
+  const tailBytes = sizeBytes - (map.starts.at(-1) ?? 0) - (map.sizes.at(-1) ?? 0);
+  if (gapBytes + tailBytes > Math.max(COPY_BYTES, MAX_GAP_SHARE * sizeBytes)) return undefined;
+  let sum = 0;
+  for (const chunk of chunks) sum = crc32(chunk.crc32.toString(16), sum);
+  const gaps: Buffer[] = [];
+  for (const origin of origins(map, 0, sizeBytes)) {
+    if (origin.kind === 'pixels') continue;
+    const bytes = Buffer.allocUnsafe(origin.sizeBytes);
+    reader.read(origin.fileOffset, bytes);
+    sum = crc32(bytes, sum);
+    gaps.push(bytes);
+  }
+  const id = landingId(job.file.inode, sizeBytes, sum);
+  writeStaged(job.sidecarPath, Buffer.concat([encodeSidecar(describe(id, runs)), ...gaps]));
+  return readsBack(job, reader, chunks) ? id : undefined;
+}
+
+function readsBack(job: ImageJob, reader: SealedReader, chunks: readonly StagedChunk[]): boolean {
+  const loaded = loadSidecar(job.sidecarPath);
+  let last: { index: number; bytes: Buffer } | undefined;
+  const chunkOf = (index: number): Buffer => {
+    if (last?.index !== index) {
+      last = { index, bytes: loadChunk(loaded, index, chunks[index]?.stagedPath ?? '') };
+    }
+    return last.bytes;
+  };
+  const original = Buffer.allocUnsafe(Math.min(COPY_BYTES, job.file.sizeBytes));
+  const back = Buffer.allocUnsafe(original.length);
+  for (let at = 0; at < job.file.sizeBytes; at += original.length) {
+    const count = Math.min(original.length, job.file.sizeBytes - at);
+    reader.read(at, original.subarray(0, count));
+    reassemble(loaded, at, back.subarray(0, count), chunkOf);
+    if (original.compare(back, 0, count, 0, count) !== 0) return false;
+  }
+  return true;
+}

@@ -1,0 +1,45 @@
+/** Folders and files of the output folder that are ours. */
+export const STORE_NAME = 'results.ome.zarr';
+export const STATE_NAME = '.platefs';
+export const STAGING_PATH = `${STATE_NAME}/staging`;
+export const LANDED_PATH = `${STATE_NAME}/landed`;
+export const VERBATIM_PATH = `${STATE_NAME}/verbatim`;
+
+/**
+ * Where the bytes of a landed file are. JSON-serialisable, kept in the caller's journal. Paths are relative to the
+ * output folder, which may be moved.
+ */
+export type Landing = PlainLanding | ImageLanding;
+
+interface LandingBase {
+  /** Names the content as well as the file: changes when other bytes land in the same place. */
+  readonly id: string;
+  readonly inode: number;
+  readonly mountPath: string;
+  readonly sizeBytes: number;
+  readonly mtimeMs: number;
+  /** Why the file did not land where its name says, for people. */
+  readonly note?: string;
+}
+
+export interface PlainLanding extends LandingBase {
+  readonly kind: 'plain';
+  readonly path: string;
+}
+
+export interface ImageLanding extends LandingBase {
+  readonly kind: 'image';
+  /** `plate`: a plane of a field; `multiscales`: an image of its own. */
+  readonly placement: 'plate' | 'multiscales';
+  /** Path of the image group: `results.ome.zarr/A/01/0`. */
+  readonly path: string;
+  readonly sidecar: string;
+  /** `reassembled` from sidecar and chunks, or `verbatim` in a copy of the file. */
+  readonly exactness: 'reassembled' | 'verbatim';
+  readonly verbatim?: string;
+}
+
+/** Names what landed: owner, size and checksum. */
+export function landingId(inode: number, sizeBytes: number, crc32: number): string {
+  return `${inode}-${sizeBytes}-${crc32.toString(16).padStart(8, '0')}`;
+}

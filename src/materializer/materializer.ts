@@ -1,0 +1,334 @@
+import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { CancelledError } from '../core/errors.ts';
+import { nameExists, place, writeJson } from './atomic-json.ts';
+import type { ChunkCodec } from './codec/chunk-codec.ts';
+import { loadSidecar } from './landed-image.ts';
+import { LandedReader } from './landed-reader.ts';
+import { type ImageLanding, type Landing, type PlainLanding, STAGING_PATH, STORE_NAME } from './landing.ts';
+import {
+  asLandingError,
+  type CommitContext,
+  commitBatch,
+  type LandResult,
+  publishMetadata,
+  type StagedFile,
+} from './landing-commit.ts';
+import { type Decision, LandingPlan } from './landing-plan.ts';
+import { LandingPool, landingError, UndecodableImage } from './landing-pool.ts';
+import { isTiffName } from './placement.ts';
+import { choosePlainPath, isRecordedFile, plainRecordPath, readPlainRecord } from './plain-placement.ts';
+import { ResultStore } from './result-store.ts';
+import type { SealedFile } from './sealed-file.ts';
+
+export interface MaterializerOptions {
+  /** Folder that takes the results; made when missing. Must outlive the landings. */
+  readonly outputDir: string;
+  /** Threads that decode, encode and write. */
+  readonly workers: number;
+  readonly codec: ChunkCodec;
+  /**
+   * Whether the mount still has a file with this inode number. What a living file landed is never replaced by
+   * another file; without this answer every owner counts as living.
+   */
+  readonly isLive?: (inode: number) => boolean;
+}
+
+export interface LandProgress {
+  readonly filesDone: number;
+  readonly filesTotal: number;
+  readonly bytesDone: number;
+  readonly bytesTotal: number;
+}
+
+/** A batch is committed at once: larger ones cost fewer disk syncs, smaller ones free memory earlier. */
+const BATCH_FILES = 512;
+const BATCH_BYTES = 512 * 1024 * 1024;
+const INSPECT_FILES = 32;
+const COPY_BYTES = 4 << 20;
+
+/**
+ * Moves sealed files from memory to the output folder: images become chunks of `results.ome.zarr`, everything else
+ * a plain file beside it. At every instant, also after a kill, the store is valid OME-NGFF 0.4, and landing the
+ * same file again gives the same result. Operations on one instance happen one after another.
+ */
+export class Materializer {
+  private readonly options: MaterializerOptions;
+  private readonly store: ResultStore;
+  private readonly pool: LandingPool;
+  private readonly stagingDir: string;
+  private turn: Promise<unknown> = Promise.resolve();
+  private batchCount = 0;
+
+  private constructor(options: MaterializerOptions, store: ResultStore) {
+    this.options = options;
+    this.store = store;
+    this.pool = new LandingPool(options.workers);
+    this.stagingDir = join(options.outputDir, STAGING_PATH);
+  }
+
+  /**
+   * Sweeps what a crash left half-written and reads the store.
+   * @throws BadZarrError when `results.ome.zarr` is not ours; NoSpaceError, FsRefusal when the folder can't be used.
+   */
+  static open(options: MaterializerOptions, signal: AbortSignal): Promise<Materializer> {
+    if (signal.aborted) return Promise.reject(new CancelledError('landing was cancelled'));
+    try {
+      const stagingDir = join(options.outputDir, STAGING_PATH);
+      rmSync(stagingDir, { recursive: true, force: true });
+      mkdirSync(stagingDir, { recursive: true });
+      const store = new ResultStore(join(options.outputDir, STORE_NAME));
+      return Promise.resolve(new Materializer(options, store));
+    } catch (error) {
+      return Promise.reject(asLandingError(error));
+    }
+  }
+
+  /**
+   * Lands files; a result for each, in any order. When it returns, everything landed is durable, and the caller may
+   * free the memory once it has journaled the landings. A file that could not land has an error and is untouched:
+   * NoSpaceError, FsRefusal, CancelledError after an abort.
+   */
+  land(
+    files: readonly SealedFile[],
+    signal: AbortSignal,
+    onProgress: (progress: LandProgress) => void = () => {},
+  ): Promise<LandResult[]> {
+    return this.exclusively(async () => {
+      const results: LandResult[] = [];
+      const bytesTotal = files.reduce((sum, file) => sum + file.sizeBytes, 0);
+      let bytesDone = 0;
+      for (const batch of batches(files)) {
+        results.push(...(await this.landBatch(batch, signal)));
+        bytesDone += batch.reduce((sum, file) => sum + file.sizeBytes, 0);
+        onProgress({ filesDone: results.length, filesTotal: files.length, bytesDone, bytesTotal });
+      }
+      return results;
+    });
+  }
+
+  /** Removes what a landing left in the output folder, unless another file has taken its place since. */
+  remove(landing: Landing): Promise<void> {
+    return this.exclusively(async () => {
+      if (landing.kind === 'plain') this.removePlain(landing);
+      else await this.removeImage(landing);
+      await this.sync([]);
+    });
+  }
+
+  /**
+   * Moves a landed file to where its new name puts it. The old landing stays valid until this returns; after a crash
+   * in between, calling it again completes it.
+   */
+  async relocate(landing: Landing, newMountPath: string, signal: AbortSignal): Promise<Landing> {
+    if (landing.kind === 'plain' && !isTiffName(newMountPath)) {
+      return this.exclusively(() => this.relocatePlain(landing, newMountPath));
+    }
+    const copyPath = join(this.stagingDir, `relocate-${landing.inode}`);
+    const { inode, sizeBytes, mtimeMs } = landing;
+    try {
+      this.copyLanded(landing, copyPath);
+      const file: SealedFile = {
+        inode,
+        sizeBytes,
+        mtimeMs,
+        mountPath: newMountPath,
+        pieces: [{ path: copyPath, offsetBytes: 0, sizeBytes }],
+      };
+      const [result] = await this.land([file], signal);
+      if (!result) throw new CancelledError('landing was cancelled');
+      if ('error' in result) throw result.error;
+      if (!isSamePlace(landing, result.landing)) await this.remove(landing);
+      return result.landing;
+    } finally {
+      rmSync(copyPath, { force: true });
+    }
+  }
+
+  /** Waits for what is under way and ends the workers. */
+  async close(): Promise<void> {
+    await this.turn.catch(() => undefined);
+    await this.pool.close();
+    rmSync(this.stagingDir, { recursive: true, force: true });
+  }
+
+  private exclusively<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.turn.then(work, work);
+    this.turn = result.catch(() => undefined);
+    return result;
+  }
+
+  private commitContext(stagingDir: string): CommitContext {
+    const { outputDir } = this.options;
+    return {
+      outputDir,
+      stagingDir,
+      store: this.store,
+      sync: (files) => this.sync(files),
+    };
+  }
+
+  private async sync(files: readonly string[]): Promise<Map<string, string>> {
+    const job = { kind: 'sync', folder: this.options.outputDir, files } as const;
+    const report = await this.pool.run(job, new AbortController().signal);
+    return new Map(report.failed.map(({ path, code }) => [path, code]));
+  }
+
+  private async landBatch(files: readonly SealedFile[], signal: AbortSignal): Promise<LandResult[]> {
+    const stagingDir = join(this.stagingDir, `batch${this.batchCount++}`);
+    const results: LandResult[] = [];
+    const fail = (file: SealedFile, error: unknown): void => {
+      results.push({ inode: file.inode, error: asLandingError(error) });
+    };
+    const plan = new LandingPlan({
+      outputDir: this.options.outputDir,
+      stagingDir,
+      store: this.store,
+      codec: this.options.codec,
+      isLive: this.options.isLive ?? (() => true),
+    });
+    const staged: StagedFile[] = [];
+    const stage = async (file: SealedFile, decide: () => Decision): Promise<void> => {
+      try {
+        staged.push(await this.stage(plan, decide(), signal));
+      } catch (error) {
+        fail(file, error);
+      }
+    };
+    await Promise.all(
+      slices(files, INSPECT_FILES).map(async (slice) => {
+        const inspections = await this.pool.run({ kind: 'inspect', files: slice }, signal).catch((error) => {
+          for (const file of slice) fail(file, error);
+        });
+        await Promise.all(
+          slice.map(async (file, index) => {
+            const inspection = inspections?.[index];
+            if (inspection) await stage(file, () => plan.decide(file, inspection));
+          }),
+        );
+      }),
+    );
+    try {
+      results.push(...(await commitBatch(this.commitContext(stagingDir), staged)));
+    } catch (error) {
+      for (const { decision } of staged) fail(decision.file, error);
+    }
+    rmSync(stagingDir, { recursive: true, force: true });
+    return results;
+  }
+
+  private async stage(plan: LandingPlan, decision: Decision, signal: AbortSignal): Promise<StagedFile> {
+    if (decision.kind === 'plain') {
+      const { file, stagedPath } = decision;
+      return { decision, report: await this.pool.run({ kind: 'plain', file, stagedPath }, signal) };
+    }
+    try {
+      return { decision, report: await this.pool.run(decision.job, signal) };
+    } catch (error) {
+      if (!(error instanceof UndecodableImage)) throw error;
+      return this.stage(plan, plan.plain(decision.file, error.message), signal);
+    }
+  }
+
+  private removePlain(landing: PlainLanding): void {
+    const { outputDir } = this.options;
+    const record = readPlainRecord(outputDir, landing.path);
+    if (record?.id !== landing.id) return;
+    if (isRecordedFile(outputDir, record)) rmSync(join(outputDir, landing.path), { force: true });
+    rmSync(join(outputDir, plainRecordPath(landing.path)), { force: true });
+  }
+
+  private async removeImage(landing: ImageLanding): Promise<void> {
+    const { outputDir } = this.options;
+    const sidecarPath = join(outputDir, landing.sidecar);
+    if (!nameExists(sidecarPath)) return;
+    const { sidecar } = loadSidecar(sidecarPath);
+    if (sidecar.id !== landing.id) return;
+    const folder = dirname(sidecarPath);
+    const isLast = !readdirSync(folder).some((name) => join(folder, name) !== sidecarPath);
+    if (isLast) {
+      if (landing.placement === 'plate') {
+        const metadata = this.store.dismiss(landing.path.slice(STORE_NAME.length + 1));
+        await publishMetadata(this.commitContext(this.stagingDir), metadata);
+      }
+      const aside = join(this.stagingDir, `removed-${landing.inode}`);
+      if (nameExists(join(outputDir, landing.path))) place(join(outputDir, landing.path), aside);
+      rmSync(aside, { recursive: true, force: true });
+    } else {
+      for (const [key] of sidecar.chunks) {
+        rmSync(join(outputDir, STORE_NAME, sidecar.array, key), { force: true });
+      }
+    }
+    if (landing.verbatim !== undefined) rmSync(join(outputDir, landing.verbatim), { force: true });
+    rmSync(sidecarPath, { force: true });
+  }
+
+  private async relocatePlain(landing: PlainLanding, newMountPath: string): Promise<Landing> {
+    const { outputDir, isLive = () => true } = this.options;
+    const oldRecord = readPlainRecord(outputDir, landing.path);
+    const path = choosePlainPath(outputDir, newMountPath, (candidate) => {
+      const record = readPlainRecord(outputDir, candidate);
+      if (!record || !isRecordedFile(outputDir, record)) return false;
+      return record.inode === landing.inode || !isLive(record.inode);
+    });
+    const from = join(outputDir, landing.path);
+    const moved = { ...landing, path, mountPath: newMountPath };
+    try {
+      // After a crash the file already has its new name.
+      const diskInode = oldRecord?.diskInode ?? statSync(nameExists(from) ? from : join(outputDir, path)).ino;
+      const record = { id: landing.id, inode: landing.inode, path, diskInode };
+      const staged = join(this.stagingDir, 'relocated.json');
+      writeJson(staged, record);
+      place(staged, join(outputDir, plainRecordPath(path)));
+      if (path !== landing.path && nameExists(from)) place(from, join(outputDir, path));
+      await this.sync([]);
+      if (path !== landing.path) rmSync(join(outputDir, plainRecordPath(landing.path)), { force: true });
+      return moved;
+    } catch (error) {
+      throw asLandingError(error);
+    }
+  }
+
+  /** Writes the bytes of a landed file into a new one. */
+  private copyLanded(landing: Landing, path: string): void {
+    const reader = new LandedReader(this.options.outputDir, 0);
+    const buffer = Buffer.allocUnsafe(Math.min(COPY_BYTES, Math.max(1, landing.sizeBytes)));
+    try {
+      writeFileSync(path, '');
+      for (let at = 0; at < landing.sizeBytes; at += buffer.length) {
+        const count = reader.readSync(landing, at, buffer.length, buffer);
+        writeFileSync(path, buffer.subarray(0, count), { flag: 'a' });
+      }
+    } catch (error) {
+      throw error instanceof Error && 'code' in error
+        ? landingError(String(error.code), error.message)
+        : error;
+    }
+  }
+}
+
+function isSamePlace(a: Landing, b: Landing): boolean {
+  if (a.kind === 'plain') return b.kind === 'plain' && a.path === b.path;
+  return b.kind === 'image' && a.sidecar === b.sidecar;
+}
+
+function slices<T>(items: readonly T[], length: number): T[][] {
+  return Array.from({ length: Math.ceil(items.length / length) }, (_, index) =>
+    items.slice(index * length, (index + 1) * length),
+  );
+}
+
+function* batches(files: readonly SealedFile[]): Generator<SealedFile[]> {
+  let batch: SealedFile[] = [];
+  let sizeBytes = 0;
+  for (const file of files) {
+    if (batch.length > 0 && (batch.length >= BATCH_FILES || sizeBytes + file.sizeBytes > BATCH_BYTES)) {
+      yield batch;
+      batch = [];
+      sizeBytes = 0;
+    }
+    batch.push(file);
+    sizeBytes += file.sizeBytes;
+  }
+  if (batch.length > 0) yield batch;
+}

@@ -1,0 +1,210 @@
+import { readdirSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import { BadZarrError } from '../core/errors.ts';
+import { isObject, nameExists, readJson } from './atomic-json.ts';
+import { type PlateContent, plateAttributes, wellAttributes, ZARR_GROUP } from './ngff.ts';
+import { arrayJson, imageJson, type ResultImage, readResultImage } from './result-image.ts';
+
+/** A metadata file to be written. They become visible level by level: what names others last. */
+export interface MetadataFile {
+  /** Below the store. */
+  readonly path: string;
+  readonly content: object;
+  readonly level: 'array' | 'well' | 'plate';
+}
+
+interface Well {
+  /** Images that the well's metadata names, by path below the store. */
+  readonly listed: Map<string, { image: ResultImage; acquisition: number }>;
+  /** Whole images that a crash left unnamed. */
+  readonly unlisted: Map<string, ResultImage>;
+}
+
+/**
+ * What `results.ome.zarr` holds, by its own metadata: wells are read when they are first needed. Does not write;
+ * {@link metadata} says what has to be written for the images it was told of.
+ */
+export class ResultStore {
+  readonly path: string;
+  private readonly wells = new Map<string, Well>();
+  private readonly listedWells = new Set<string>();
+  private readonly acquisitions = new Map<string, number>();
+  private readonly maximumFields = new Map<string, number>();
+
+  /** @throws BadZarrError when the folder holds a store that PlateFS did not write. */
+  constructor(path: string) {
+    this.path = path;
+    this.reload();
+  }
+
+  /** Forgets everything and reads the store again, after metadata could not be written. */
+  reload(): void {
+    for (const known of [this.wells, this.listedWells, this.acquisitions, this.maximumFields]) known.clear();
+    const attributes = readJson(`${this.path}/.zattrs`);
+    if (!attributes) {
+      // A crash before the first metadata leaves folders of images; anything else is not ours.
+      const isForeign = nameExists(`${this.path}/.zarray`) || nameExists(`${this.path}/zarr.json`);
+      if (isForeign) throw foreignStore(this.path);
+      return;
+    }
+    if (!isObject(attributes['platefs'])) throw foreignStore(this.path);
+    const plate = isObject(attributes['plate']) ? attributes['plate'] : {};
+    const list = (name: string): unknown[] => (Array.isArray(plate[name]) ? plate[name] : []);
+    for (const well of list('wells'))
+      if (isObject(well) && typeof well['path'] === 'string') this.listedWells.add(well['path']);
+    for (const entry of list('acquisitions')) {
+      if (!isObject(entry)) continue;
+      const { id, name, maximumfieldcount } = entry;
+      if (typeof id !== 'number' || typeof name !== 'string') continue;
+      this.acquisitions.set(name, id);
+      this.maximumFields.set(name, typeof maximumfieldcount === 'number' ? maximumfieldcount : 0);
+    }
+  }
+
+  /** The image of a field, named by the well or left by a crash; undefined when there is none. */
+  field(wellPath: string, group: string, site: number): ResultImage | undefined {
+    const well = this.well(wellPath);
+    const images = [...[...well.listed.values()].map((entry) => entry.image), ...well.unlisted.values()];
+    return images.find((image) => image.group === group && image.site === site);
+  }
+
+  /** A free name for a new image of a well; `taken` are names promised to others. */
+  freeImagePath(wellPath: string, taken: ReadonlySet<string>): string {
+    const well = this.well(wellPath);
+    for (let number = well.listed.size; ; number++) {
+      const path = `${wellPath}/${number}`;
+      if (!well.listed.has(path) && !taken.has(path) && !nameExists(`${this.path}/${path}`)) return path;
+    }
+  }
+
+  /**
+   * Takes over fields that were placed or have grown and returns the metadata that makes them visible. After a
+   * failure to write it, the store has to be loaded anew.
+   */
+  admit(fields: readonly ResultImage[], images: readonly ResultImage[]): MetadataFile[] {
+    const files: MetadataFile[] = [];
+    const touched = new Set<string>();
+    for (const image of fields) {
+      const wellPath = dirname(image.path);
+      const well = this.well(wellPath);
+      const acquisition = this.acquisition(image.group ?? '.');
+      well.unlisted.delete(image.path);
+      well.listed.set(image.path, { image, acquisition });
+      touched.add(wellPath);
+      files.push(...imageFiles(image));
+    }
+    for (const image of images) {
+      for (let folder = dirname(image.path); folder !== '.'; folder = dirname(folder)) {
+        files.push({ path: `${folder}/.zgroup`, content: ZARR_GROUP, level: 'array' });
+      }
+      files.push(...imageFiles(image));
+    }
+    for (const wellPath of touched) files.push(...this.wellFiles(wellPath));
+    return [...files, ...this.plateFiles()];
+  }
+
+  /** Takes a field out and returns the metadata to write before its folder is removed. */
+  dismiss(path: string): MetadataFile[] {
+    const wellPath = dirname(path);
+    const well = this.well(wellPath);
+    if (!well.listed.delete(path)) return [];
+    if (well.listed.size > 0) return this.wellFiles(wellPath);
+    this.wells.delete(wellPath);
+    this.listedWells.delete(wellPath);
+    return this.plateFiles();
+  }
+
+  private wellFiles(wellPath: string): MetadataFile[] {
+    const well = this.well(wellPath);
+    const images = [...well.listed].map(([path, { acquisition }]) => ({ path: basename(path), acquisition }));
+    const isNew = !this.listedWells.has(wellPath);
+    this.listedWells.add(wellPath);
+    for (const [name, id] of this.acquisitions) {
+      const fields = images.filter((image) => image.acquisition === id).length;
+      this.maximumFields.set(name, Math.max(fields, this.maximumFields.get(name) ?? 0));
+    }
+    const groups = isNew ? [`${dirname(wellPath)}/.zgroup`, `${wellPath}/.zgroup`] : [];
+    return [
+      ...groups.map((path): MetadataFile => ({ path, content: ZARR_GROUP, level: 'array' })),
+      { path: `${wellPath}/.zattrs`, content: wellAttributes(images), level: 'well' },
+    ];
+  }
+
+  private plateFiles(): MetadataFile[] {
+    const plate: PlateContent = {
+      name: 'results',
+      wells: [...this.listedWells],
+      fieldCount: Math.max(0, ...this.maximumFields.values()),
+      acquisitions: [...this.acquisitions].map(([name, id]) => ({
+        id,
+        name,
+        fields: this.maximumFields.get(name) ?? 0,
+      })),
+    };
+    const attributes = plateAttributes(plate);
+    return [
+      { path: '.zgroup', content: ZARR_GROUP, level: 'array' },
+      {
+        path: '.zattrs',
+        content: { ...(attributes ? { plate: attributes } : {}), platefs: { version: 1 } },
+        level: 'plate',
+      },
+    ];
+  }
+
+  private acquisition(group: string): number {
+    const known = this.acquisitions.get(group);
+    if (known !== undefined) return known;
+    const id = Math.max(-1, ...this.acquisitions.values()) + 1;
+    this.acquisitions.set(group, id);
+    return id;
+  }
+
+  private well(wellPath: string): Well {
+    const known = this.wells.get(wellPath);
+    if (known) return known;
+    const well: Well = { listed: new Map(), unlisted: new Map() };
+    this.wells.set(wellPath, well);
+    const folder = `${this.path}/${wellPath}`;
+    if (!nameExists(folder)) return well;
+    const attributes = readJson(`${folder}/.zattrs`)?.['well'];
+    const entries: unknown[] =
+      isObject(attributes) && Array.isArray(attributes['images']) ? attributes['images'] : [];
+    const acquisitions = new Map(
+      entries.flatMap((entry): [string, number][] =>
+        isObject(entry) && typeof entry['path'] === 'string' && typeof entry['acquisition'] === 'number'
+          ? [[entry['path'], entry['acquisition']]]
+          : [],
+      ),
+    );
+    for (const name of readdirSync(folder)) {
+      if (!/^\d+$/.test(name)) continue;
+      const path = `${wellPath}/${name}`;
+      const image = readResultImage(this.path, path);
+      if (!image) continue;
+      const acquisition = acquisitions.get(name);
+      if (acquisition === undefined) well.unlisted.set(path, image);
+      else well.listed.set(path, { image, acquisition });
+    }
+    return well;
+  }
+}
+
+/** The metadata of an image: its array first. */
+export function imageFiles(image: ResultImage): MetadataFile[] {
+  const name =
+    image.site === undefined
+      ? basename(image.path)
+      : `${dirname(image.path)} site ${image.site} ${image.group}`;
+  return [
+    { path: `${image.path}/0/.zarray`, content: arrayJson(image), level: 'array' },
+    { path: `${image.path}/.zattrs`, content: imageJson(image, name), level: 'array' },
+    { path: `${image.path}/.zgroup`, content: ZARR_GROUP, level: 'array' },
+  ];
+}
+
+function foreignStore(path: string): BadZarrError {
+  return new BadZarrError(path, 'this store was not written by PlateFS', {
+    advice: 'move it away, or name another folder with --output',
+  });
+}

@@ -1,0 +1,81 @@
+import { closeSync, openSync, readSync } from 'node:fs';
+import { UnreadableSourceError } from '../core/errors.ts';
+
+/**
+ * A file that nobody writes to any more. Its bytes `[offsetBytes, offsetBytes + sizeBytes)` lie at the same offset
+ * of each piece's path; what no piece covers is zeros. Pieces don't overlap.
+ */
+export interface SealedFile {
+  /** The mount's inode number: who owns what was landed. */
+  readonly inode: number;
+  /** Path in the mount, without a leading slash: `images/A01_s001_w1_z001_t001.tif`. */
+  readonly mountPath: string;
+  readonly sizeBytes: number;
+  readonly mtimeMs: number;
+  readonly pieces: readonly SealedPiece[];
+}
+
+export interface SealedPiece {
+  readonly path: string;
+  readonly offsetBytes: number;
+  readonly sizeBytes: number;
+}
+
+/** Random access to the bytes of a sealed file, synchronous. */
+export class SealedReader implements Disposable {
+  readonly file: SealedFile;
+  private readonly pieces: readonly SealedPiece[];
+  private readonly descriptors = new Map<string, number>();
+
+  constructor(file: SealedFile) {
+    this.file = file;
+    this.pieces = file.pieces
+      .filter((piece) => piece.sizeBytes > 0)
+      .toSorted((a, b) => a.offsetBytes - b.offsetBytes);
+  }
+
+  /**
+   * Fills `target` with the bytes from `offsetBytes` on; holes are zeros.
+   * @throws RangeError past the end, UnreadableSourceError when a piece is shorter than it was said to be.
+   */
+  read(offsetBytes: number, target: Uint8Array): void {
+    const end = offsetBytes + target.length;
+    if (offsetBytes < 0 || end > this.file.sizeBytes) {
+      throw new RangeError(`bytes ${offsetBytes}…${end} of ${this.file.mountPath}`);
+    }
+    let at = offsetBytes;
+    for (const piece of this.pieces) {
+      const from = Math.max(at, piece.offsetBytes);
+      const to = Math.min(end, piece.offsetBytes + piece.sizeBytes);
+      if (to <= from) continue;
+      target.fill(0, at - offsetBytes, from - offsetBytes);
+      this.readPiece(piece.path, from, target.subarray(from - offsetBytes, to - offsetBytes));
+      at = to;
+    }
+    target.fill(0, at - offsetBytes);
+  }
+
+  [Symbol.dispose](): void {
+    for (const descriptor of this.descriptors.values()) closeSync(descriptor);
+    this.descriptors.clear();
+  }
+
+  private readPiece(path: string, offsetBytes: number, target: Uint8Array): void {
+    let descriptor = this.descriptors.get(path);
+    if (descriptor === undefined) {
+      descriptor = openSync(path, 'r');
+      this.descriptors.set(path, descriptor);
+    }
+    let done = 0;
+    while (done < target.length) {
+      const count = readSync(descriptor, target, done, target.length - done, offsetBytes + done);
+      if (count === 0) {
+        throw new UnreadableSourceError(
+          path,
+          `ends before byte ${offsetBytes + target.length} of ${this.file.mountPath}`,
+        );
+      }
+      done += count;
+    }
+  }
+}

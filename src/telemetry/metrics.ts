@@ -1,0 +1,26 @@
+/** Everything that is counted: name, type, meaning. The README prints this table. */
+export const METRICS = {
+  platefs_planes: { type: 'gauge', help: 'Planes of the plate.' },
+  platefs_warnings: { type: 'gauge', help: 'Entries of warnings.json.' },
+  platefs_overlay_bytes: { type: 'gauge', help: 'Memory reserved by written files.' },
+  platefs_overlay_budget_bytes: { type: 'gauge', help: 'Memory that written files may take.' },
+  platefs_landed_files_total: { type: 'counter', help: 'Files moved to the output folder.' },
+  platefs_landed_bytes_total: { type: 'counter', help: 'Bytes of the files moved to the output folder.' },
+  platefs_hooks_running: { type: 'gauge', help: 'Hook jobs that run.' },
+  platefs_hooks_waiting: { type: 'gauge', help: 'Hook jobs that wait.' },
+  platefs_hooks_failed: { type: 'gauge', help: 'Hook jobs that failed.' },
+  platefs_failures_total: { type: 'counter', help: 'Reads and other requests that failed, as in the log.' },
+  platefs_resumes_total: { type: 'counter', help: 'Times a new daemon took over from one that died.' },
+  platefs_rss_bytes: { type: 'gauge', help: 'Resident memory of the daemon.' },
+} as const;
+
+export type MetricName = keyof typeof METRICS;
+
+/** The Prometheus text format, version 0.0.4. */
+export function renderMetrics(values: Readonly<Record<MetricName, number>>): string {
+  const lines: string[] = [];
+  for (const [name, { type, help }] of Object.entries(METRICS)) {
+    lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, `${name} ${values[name as MetricName]}`);
+  }
+  return `${lines.join('\n')}\n`;
+}

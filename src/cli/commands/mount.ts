@@ -77,16 +77,6 @@ async function run(args: MountArgs, { terminal, signal }: CommandContext): Promi
     attached: args.foreground,
   });
   const status = (await callControl(socketPath, 'status', {}, { signal })) as StatusDocument;
-  registry.add({
-    mountpoint: definition.mountpoint,
-    source,
-    pid: status.pid,
-    supervisorPid: launched.supervisorPid,
-    socket: socketPath,
-    output: definition.output,
-    state: definition.state,
-    startedAt,
-  });
   terminal.result(status, mountedText(status, args.foreground));
   return args.foreground
     ? serve(launched, signal, () => registry.remove(definition.mountpoint))

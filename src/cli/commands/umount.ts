@@ -128,7 +128,7 @@ export const umount: Command<UmountArgs> = {
         alias: 'l',
         type: 'boolean',
         default: false,
-        describe: 'unmount though programs use it; they get errors from then on',
+        describe: 'unmount although programs use it',
       })
       .option('timeout', {
         type: 'number',

@@ -1,5 +1,5 @@
-import { appendFileSync, existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { appendFileSync, existsSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
+import { availableParallelism, freemem } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { MessageChannel, Worker } from 'node:worker_threads';
@@ -10,10 +10,10 @@ import { MountRegistry } from '../control/mount-registry.ts';
 import { BadMountpointError, explain } from '../core/errors.ts';
 import { FrontWake } from '../fuse/front-wake.ts';
 import { invalidateNode, resend } from '../fuse/notify.ts';
-import { Materializer } from '../materializer/materializer.ts';
 import type { Landing } from '../materializer/landing.ts';
+import { Materializer } from '../materializer/materializer.ts';
 import { defaultBudgetBytes } from '../memory/budget.ts';
-import { PressureWatch } from '../memory/pressure.ts';
+import { PressureProbe, watchPressure } from '../memory/pressure.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
 import { type OverlayFolders, stagingFolder } from '../overlay/open-overlay.ts';
 import { renderMetrics } from '../telemetry/metrics.ts';
@@ -75,7 +75,7 @@ export class Daemon {
   #landing: LandingLoop | undefined;
   #hooks: HookPump | undefined;
   #control: ControlServer | undefined;
-  #pressure: PressureWatch | undefined;
+  #pressure: Disposable | undefined;
   #materializer: Promise<Materializer> | undefined;
   #landed = { files: 0, sizeBytes: 0 };
   #failures = 0;
@@ -114,7 +114,7 @@ export class Daemon {
     const index = await this.#openIndex(folders);
     this.#index = index;
     const shared = shareTree(index, this.#mountedAtMs(folders));
-    const budgetBytes = this.#definition.budgetBytes ?? defaultBudgetBytes();
+    const budgetBytes = this.#definition.budgetBytes ?? chooseBudget(folders.memory);
     this.#readers = new Readers({
       count: this.#definition.options.readers ?? Math.max(2, availableParallelism()),
       fuseFd: this.#start.fuseFd,
@@ -122,7 +122,8 @@ export class Daemon {
       outputFolder: output,
       cacheBytes: READER_CACHE_BYTES,
       onMessage: (message) => {
-        if (message.type === 'staged') this.#front?.tell({ type: 'staged', node: message.node, errno: message.errno });
+        if (message.type === 'staged')
+          this.#front?.tell({ type: 'staged', node: message.node, errno: message.errno });
         else this.#fail(message.message);
       },
       onDeath: (error) => this.#die('a reader thread', error),
@@ -156,11 +157,8 @@ export class Daemon {
    * A daemon that takes over a connection uses the index its predecessor used: node numbers are positions in it.
    */
   async #openIndex(folders: OverlayFolders): Promise<PlateIndex> {
-    const session = join(folders.memory, 'index');
-    if (this.#start.resumed) {
-      const index = readIndexFile(session);
-      if (index) return index;
-    }
+    const session = join(folders.state, 'session-index');
+    if (this.#start.resumed) return readIndexFile(session);
     let toldMs = 0;
     const { index } = await openPlate(this.#definition.source, {
       signal: this.#stop.signal,
@@ -226,15 +224,18 @@ export class Daemon {
       log: (message) => this.#warn('hook', message),
     });
     if (this.#hooks) for (const file of (await front.ask('list-sealed', {})).files) this.#hooks.offer(file);
-    this.#pressure = new PressureWatch({
-      onPressure: (reason) => {
-        this.log(`memory is tight: ${reason}`);
-        this.#makeRoom(0);
-      },
+    let tight = false;
+    this.#pressure = watchPressure(({ isUnderPressure, reasons }) => {
+      if (isUnderPressure && !tight) this.log(`memory is tight: ${reasons.join(', ')}`);
+      if (isUnderPressure) this.#makeRoom(0);
+      tight = isUnderPressure;
     });
     this.#keepBytes = Math.floor(budgetBytes * KEEP_SHARE);
     const registry = new MountRegistry(this.#spec.registryFolder);
-    this.#control = await ControlServer.listen({ socketPath: this.#spec.socketPath, methods: this.#methods() });
+    this.#control = await ControlServer.listen({
+      socketPath: this.#spec.socketPath,
+      methods: this.#methods(),
+    });
     registry.add({
       mountpoint,
       source,
@@ -272,14 +273,18 @@ export class Daemon {
   }
 
   #makeRoom(keepBytes: number): void {
-    this.#landing?.makeRoom(keepBytes, this.#stop.signal).catch((error: unknown) => this.#warn('landing', explain(error)));
+    this.#landing
+      ?.makeRoom(keepBytes, this.#stop.signal)
+      .catch((error: unknown) => this.#warn('landing', explain(error)));
   }
 
   #hear(message: FromFront): void {
     switch (message.type) {
       case 'open':
-        if (message.tornBytes > 0) this.log(`${message.tornBytes} bytes of an unfinished change were cut off the journal`);
-        for (const path of message.lost) this.#warn('lost', `${path} was in memory only when the machine went down, and is lost`);
+        if (message.tornBytes > 0)
+          this.log(`${message.tornBytes} bytes of an unfinished change were cut off the journal`);
+        for (const path of message.lost)
+          this.#warn('lost', `${path} was in memory only when the machine went down, and is lost`);
         this.#opened.resolve();
         return;
       case 'negotiated':
@@ -419,7 +424,11 @@ export class Daemon {
   /**
    * Writes everything out, then unmounts. @throws BadMountpointError when programs have files open there.
    */
-  async #drain(lazy: boolean, progress: (value: LandingProgress) => void, signal: AbortSignal): Promise<LandingResult> {
+  async #drain(
+    lazy: boolean,
+    progress: (value: LandingProgress) => void,
+    signal: AbortSignal,
+  ): Promise<LandingResult> {
     const first = await this.#flush(progress, signal);
     const result = await this.#voice.unmount(lazy);
     if (result === 'busy') {
@@ -460,7 +469,7 @@ export class Daemon {
       kept = [{ path: mountpoint, reason: explain(error) }];
     }
     this.#stop.abort();
-    this.#pressure?.close();
+    this.#pressure?.[Symbol.dispose]();
     await this.#hooks?.close();
     await (await this.#materializer)?.close();
     await this.#readers?.close();
@@ -470,6 +479,13 @@ export class Daemon {
     await this.#frontWorker?.terminate();
     this.#voice.tell({ type: 'done' });
   }
+}
+
+/** A budget that fits the machine, when the user names none. */
+function chooseBudget(memory: string): number {
+  using probe = new PressureProbe();
+  const { bavail, bsize } = statfsSync(memory);
+  return defaultBudgetBytes(probe.sample(Date.now()).availableBytes ?? freemem(), bavail * bsize);
 }
 
 const readLength = (path: string): number => statSync(path).size;

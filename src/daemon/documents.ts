@@ -1,10 +1,10 @@
 import { errnoOf } from '../core/errno.ts';
+import { FsRefusal } from '../core/errors.ts';
 import { attributesBody, entryBody, openBody } from '../fuse/reply.ts';
 import { replyTo } from '../fuse/reply-writer.ts';
 import { S_IFREG } from '../overlay/inode.ts';
-import { FsRefusal } from '../core/errors.ts';
-import type { DocumentJob } from '../vfs/jobs.ts';
 import type { NodeAttributes } from '../vfs/file-system.ts';
+import type { DocumentJob } from '../vfs/jobs.ts';
 import { FOPEN_DIRECT_IO } from '../vfs/open-files.ts';
 
 /** Renders a document as it is now. */
@@ -75,7 +75,12 @@ export class Documents {
         return [entryBody({ node, entryTimeoutMs: 86_400_000, attrTimeoutMs: 0, attributes })];
       }
       case 'getattr':
-        return [attributesBody({ attrTimeoutMs: 0, attributes: this.#attributes(node, (await this.#render(node)).length) })];
+        return [
+          attributesBody({
+            attrTimeoutMs: 0,
+            attributes: this.#attributes(node, (await this.#render(node)).length),
+          }),
+        ];
       case 'open': {
         const handle = this.#nextHandle++;
         this.#opened.set(handle, await this.#render(node));

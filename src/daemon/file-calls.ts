@@ -4,7 +4,9 @@ import { fallocate, readCached, seek, setTimes } from '../fuse/syscalls.ts';
 /** System calls on files, for the rooms below the wire. */
 export const kernelFileCalls: FileCalls = {
   preadNoWait: (fd, target, offsetInTarget, sizeBytes, offsetBytes) =>
-    sizeBytes === 0 ? 0 : readCached(fd, target.subarray(offsetInTarget, offsetInTarget + sizeBytes), offsetBytes),
+    sizeBytes === 0
+      ? 0
+      : readCached(fd, target.subarray(offsetInTarget, offsetInTarget + sizeBytes), offsetBytes),
   fallocate,
   seek,
   setTimes,

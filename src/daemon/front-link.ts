@@ -1,7 +1,7 @@
 import type { MessagePort, Worker } from 'node:worker_threads';
 import { NotRunningError } from '../core/errors.ts';
 import type { FrontWake } from '../fuse/front-wake.ts';
-import type { FrontAnswer, FromFront, ToFront } from './front-messages.ts';
+import type { FromFront, FrontAnswer, ToFront } from './front-messages.ts';
 
 type AnswerOf<T extends ToFront['type']> = T extends 'list-sealed'
   ? 'sealed-files'
@@ -17,7 +17,10 @@ type Question = Extract<ToFront, { readonly token: number }>;
 export class FrontLink {
   readonly #port: MessagePort;
   readonly #wake: FrontWake;
-  readonly #waiting = new Map<number, { resolve: (answer: FrontAnswer) => void; reject: (error: Error) => void }>();
+  readonly #waiting = new Map<
+    number,
+    { resolve: (answer: FrontAnswer) => void; reject: (error: Error) => void }
+  >();
   #nextToken = 1;
   #kicking = true;
 
@@ -34,7 +37,8 @@ export class FrontLink {
       onMessage(message);
     });
     worker.on('exit', () => {
-      for (const { reject } of this.#waiting.values()) reject(new NotRunningError('the front thread has ended'));
+      for (const { reject } of this.#waiting.values())
+        reject(new NotRunningError('the front thread has ended'));
       this.#waiting.clear();
     });
   }

@@ -30,7 +30,11 @@ export type ToFront =
   | {
       readonly type: 'landed';
       readonly token: number;
-      readonly items: readonly { readonly inode: number; readonly version: number; readonly record: LandingRecord }[];
+      readonly items: readonly {
+        readonly inode: number;
+        readonly version: number;
+        readonly record: LandingRecord;
+      }[];
     }
   | {
       readonly type: 'publish';
@@ -44,7 +48,12 @@ export type ToFront =
 
 /** Front to main thread. */
 export type FromFront =
-  | { readonly type: 'open'; readonly tornBytes: number; readonly lost: readonly string[]; readonly reservedBytes: number }
+  | {
+      readonly type: 'open';
+      readonly tornBytes: number;
+      readonly lost: readonly string[];
+      readonly reservedBytes: number;
+    }
   | { readonly type: 'negotiated'; readonly negotiated: Negotiated }
   | { readonly type: 'unmounted' }
   | { readonly type: 'readers-wanted' }

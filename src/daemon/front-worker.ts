@@ -2,12 +2,18 @@ import { writeSync } from 'node:fs';
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { errnoOf } from '../core/errno.ts';
 import { explain } from '../core/errors.ts';
-import type { Negotiated } from '../fuse/negotiation.ts';
 import { FrontWake } from '../fuse/front-wake.ts';
+import type { Negotiated } from '../fuse/negotiation.ts';
 import { BackingFiles } from '../fuse/passthrough.ts';
 import { replyTo } from '../fuse/reply-writer.ts';
 import { runSession } from '../fuse/session.ts';
-import { durableFolder, journalPath, type OverlayFolders, openOverlay, stagingFolder } from '../overlay/open-overlay.ts';
+import {
+  durableFolder,
+  journalPath,
+  type OverlayFolders,
+  openOverlay,
+  stagingFolder,
+} from '../overlay/open-overlay.ts';
 import type { Overlay } from '../overlay/overlay.ts';
 import { PlateTree, type SharedTree } from '../tree/plate-tree.ts';
 import { Front } from '../vfs/front.ts';
@@ -76,10 +82,16 @@ function receive(overlay: Overlay, front: Front, message: ToFront): void {
     }
     case 'landed': {
       const refused = message.items.filter(
-        ({ inode, version, record }) => overlay.handles.isWriting(inode) || !overlay.landed(inode, version, record),
+        ({ inode, version, record }) =>
+          overlay.handles.isWriting(inode) || !overlay.landed(inode, version, record),
       );
       const { reservedBytes } = overlay.store;
-      tell({ type: 'landed', token: message.token, refused: refused.map(({ record }) => record), reservedBytes });
+      tell({
+        type: 'landed',
+        token: message.token,
+        refused: refused.map(({ record }) => record),
+        reservedBytes,
+      });
       return;
     }
     case 'publish': {
@@ -137,7 +149,11 @@ async function serve(): Promise<void> {
     notify: (notice) => tell({ type: 'notice', notice }),
     refuse: ({ uniqueLow, uniqueHigh }, errno) => replyTo(data.fuseFd, uniqueLow, uniqueHigh, errno),
     drain: () => {
-      for (let received = receiveMessageOnPort(data.fromMain); received; received = receiveMessageOnPort(data.fromMain)) {
+      for (
+        let received = receiveMessageOnPort(data.fromMain);
+        received;
+        received = receiveMessageOnPort(data.fromMain)
+      ) {
         receive(overlay, front, received.message as ToFront);
       }
     },
@@ -153,7 +169,8 @@ async function serve(): Promise<void> {
       negotiated = agreed;
       tell({ type: 'negotiated', negotiated: agreed });
     },
-    report: (error) => tell({ type: 'notice', notice: { kind: 'failed', path: '', message: explain(error) } }),
+    report: (error) =>
+      tell({ type: 'notice', notice: { kind: 'failed', path: '', message: explain(error) } }),
   });
   // The mount is gone. What was being written is whole now, and main may still ask about it.
   for (const inode of overlay.names.inodes.values()) overlay.seal(inode);

@@ -1,8 +1,8 @@
-import { loadAll } from '../core/plugin.ts';
-import { CancelledError, explain, HookFailedError } from '../core/errors.ts';
 import { HookQueue } from '../compute/hook-queue.ts';
 import type { HookJob } from '../compute/queue-ledger.ts';
 import { HookRunner } from '../compute/runner.ts';
+import { CancelledError, explain, HookFailedError } from '../core/errors.ts';
+import { loadAll } from '../core/plugin.ts';
 import { invalidateEntry, invalidateNode } from '../fuse/notify.ts';
 import type { HookRule } from '../model/mount-definition.ts';
 import type { SealedFile } from '../overlay/overlay.ts';
@@ -42,7 +42,10 @@ export class HookPump {
   static async start(parts: HookPumpParts): Promise<HookPump | undefined> {
     if (parts.rules.length === 0) return undefined;
     const { rules, stagingDir } = parts;
-    return new HookPump(parts, await HookRunner.create({ rules, stagingDir, devices: await loadAll(DEVICES) }));
+    return new HookPump(
+      parts,
+      await HookRunner.create({ rules, stagingDir, devices: await loadAll(DEVICES) }),
+    );
   }
 
   jobs(): readonly HookJob[] {
@@ -92,7 +95,8 @@ export class HookPump {
   }
 
   #onChange(job: HookJob): void {
-    if (job.state === 'failed') this.#parts.log(`hook ${job.rule} on ${job.mountPath} failed: ${job.message ?? ''}`);
+    if (job.state === 'failed')
+      this.#parts.log(`hook ${job.rule} on ${job.mountPath} failed: ${job.message ?? ''}`);
     if (job.state !== 'done' && job.state !== 'failed') return;
     const inode = this.#byPath.get(job.mountPath);
     const held = inode === undefined ? undefined : this.#held.get(inode);

@@ -1,7 +1,7 @@
-import { explain } from '../core/errors.ts';
 import type { LandingProgress, LandingResult } from '../control/documents.ts';
-import type { Materializer } from '../materializer/materializer.ts';
+import { explain } from '../core/errors.ts';
 import type { Landing } from '../materializer/landing.ts';
+import type { Materializer } from '../materializer/materializer.ts';
 import type { LandingRecord } from '../overlay/inode.ts';
 import type { SealedFile } from '../overlay/overlay.ts';
 import type { FrontLink } from './front-link.ts';
@@ -82,7 +82,11 @@ export class LandingLoop {
     return { ...landed, kept: this.failures };
   }
 
-  async #land(batch: readonly SealedFile[], landed: { files: number; sizeBytes: number }, signal: AbortSignal): Promise<number> {
+  async #land(
+    batch: readonly SealedFile[],
+    landed: { files: number; sizeBytes: number },
+    signal: AbortSignal,
+  ): Promise<number> {
     const materializer = await this.#parts.materializer();
     const results = await materializer.land(batch, signal, () => {});
     const byInode = new Map(batch.map((file) => [file.inode, file]));
@@ -92,7 +96,11 @@ export class LandingLoop {
       if (!file) continue;
       if ('landing' in result) {
         this.#failed.delete(file.inode);
-        items.push({ inode: file.inode, version: file.version, record: result.landing as unknown as LandingRecord });
+        items.push({
+          inode: file.inode,
+          version: file.version,
+          record: result.landing as unknown as LandingRecord,
+        });
       } else {
         const reason = explain(result.error);
         const untilMs = Date.now() + RETRY_AFTER_MS;

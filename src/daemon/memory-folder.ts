@@ -15,7 +15,9 @@ export function hasSharedMemory(): boolean {
 export function memoryFolder(stateFolder: string): string {
   const name = createHash('sha256').update(stateFolder).digest('hex').slice(0, 16);
   const uid = process.getuid?.() ?? 0;
-  const folder = hasSharedMemory() ? join(SHARED_MEMORY, `platefs-${uid}-${name}`) : join(stateFolder, 'memory');
+  const folder = hasSharedMemory()
+    ? join(SHARED_MEMORY, `platefs-${uid}-${name}`)
+    : join(stateFolder, 'memory');
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   return folder;
 }

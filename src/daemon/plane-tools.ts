@@ -1,8 +1,8 @@
 import { loadAll, loadById } from '../core/plugin.ts';
 import type { ImageEncoder } from '../encoders.ts';
 import { ENCODERS, SOURCES } from '../registry.generated.ts';
-import type { PlaneDriver } from '../tree/stack-reader.ts';
 import type { Probe } from '../tree/plate-tree.ts';
+import type { PlaneDriver } from '../tree/stack-reader.ts';
 
 /** What front and reader threads need of the plugs. */
 export interface PlaneTools {

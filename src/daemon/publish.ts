@@ -42,6 +42,9 @@ export function publishOutputs(
     files.push({ made: { parent, name, mode: S_IFREG | 0o644, ...owner }, stagedPath });
   }
   const accepted = overlay.publish(source, files, directories);
-  const changed = [...directories, ...files.map((file) => file.made)].map(({ parent, name }) => ({ parent, name }));
+  const changed = [...directories, ...files.map((file) => file.made)].map(({ parent, name }) => ({
+    parent,
+    name,
+  }));
   return { accepted, changed: accepted ? changed : [] };
 }

@@ -42,7 +42,8 @@ function run(job: ReaderJob): void {
   let errno = 0;
   try {
     const bytes = reader.run(job);
-    if (job.kind !== 'stage') replyTo(data.fuseFd, job.uniqueLow, job.uniqueHigh, bytes === undefined ? [] : [bytes]);
+    if (job.kind !== 'stage')
+      replyTo(data.fuseFd, job.uniqueLow, job.uniqueHigh, bytes === undefined ? [] : [bytes]);
   } catch (error) {
     errno = errnoOf(error);
     tell({ type: 'failed', message: explain(error) });

@@ -45,7 +45,10 @@ export class Readers {
         jobs: port2,
         finished: this.finished,
       };
-      const worker = new Worker(new URL('./reader-worker.ts', import.meta.url), { workerData, transferList: [port2] });
+      const worker = new Worker(new URL('./reader-worker.ts', import.meta.url), {
+        workerData,
+        transferList: [port2],
+      });
       worker.on('message', onMessage);
       worker.on('error', onDeath);
       worker.on('exit', () => {

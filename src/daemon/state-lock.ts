@@ -12,9 +12,12 @@ export function lockState(stateFolder: string): void {
   const path = join(stateFolder, 'lock');
   const fd = openSync(path, 'a+', 0o600);
   if (!lockExclusively(fd)) {
-    throw new AlreadyRunningError(`another PlateFS (pid ${readFileSync(path, 'utf8').trim()}) already serves ${stateFolder}`, {
-      advice: "see 'platefs status'; unmount that one, or give this one another --output",
-    });
+    throw new AlreadyRunningError(
+      `another PlateFS (pid ${readFileSync(path, 'utf8').trim()}) already serves ${stateFolder}`,
+      {
+        advice: "see 'platefs status'; unmount that one, or give this one another --output",
+      },
+    );
   }
   truncateSync(path, 0);
   writeSync(fd, `${process.pid}\n`);

@@ -6,7 +6,7 @@ import { abortConnection, setReadAhead } from '../fuse/connection.ts';
 import { type Mounted, mountFuse } from '../fuse/mount.ts';
 import { mountAt } from '../fuse/mount-table.ts';
 import type { Negotiated } from '../fuse/negotiation.ts';
-import { unmountFuse } from '../fuse/unmount.ts';
+import { type UnmountResult, unmountFuse } from '../fuse/unmount.ts';
 import { RespawnLimit } from './respawn-limit.ts';
 import type {
   FatalMessage,
@@ -133,8 +133,18 @@ export class Supervision {
       const { mounted } = this;
       if (mounted?.privileged) setReadAhead(mounted.connection, this.spec.readAheadKib ?? READ_AHEAD_KIB);
     } else if (message.type === 'fatal') this.fail(message);
+    else if (message.type === 'unmount')
+      this.send({ type: 'unmounted', result: this.tryUnmount(message.lazy) });
     else if (message.type === 'done') this.end(0);
     else this.tell(message);
+  }
+
+  /** Unmounts and leaves the connection to the daemon, which hears from the kernel that it is over. */
+  private tryUnmount(lazy: boolean): UnmountResult {
+    const { mounted } = this;
+    if (mounted === undefined || mountAt(mounted.mountpoint)?.minor !== mounted.connection)
+      return 'not-mounted';
+    return unmountFuse(mounted.mountpoint, { lazy });
   }
 
   private fail(message: FatalMessage): void {

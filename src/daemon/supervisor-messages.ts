@@ -37,7 +37,13 @@ export interface DrainMessage {
   type: 'drain';
 }
 
-export type ToDaemon = StartMessage | DrainMessage;
+/** Supervisor to daemon: what came of an 'unmount'. */
+export interface UnmountedMessage {
+  type: 'unmounted';
+  result: 'unmounted' | 'busy' | 'not-mounted';
+}
+
+export type ToDaemon = StartMessage | DrainMessage | UnmountedMessage;
 
 /** A failure, in the words of PlateFsError. */
 export interface FatalMessage {
@@ -48,13 +54,15 @@ export interface FatalMessage {
 }
 
 /**
- * Daemon to supervisor. 'negotiated' is kept for a successor; 'done' is a clean end; the others are passed on
- * to whoever started the supervisor.
+ * Daemon to supervisor. 'negotiated' is kept for a successor; 'unmount' asks for the mount to be taken away,
+ * which a daemon must not do itself; 'done' is a clean end; the others are passed on to whoever started the
+ * supervisor.
  */
 export type FromDaemon =
   | { type: 'negotiated'; negotiated: Negotiated }
   | { type: 'progress'; text: string }
   | { type: 'ready' }
+  | { type: 'unmount'; lazy: boolean }
   | FatalMessage
   | { type: 'done' };
 

@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import type { DirectorySink, Entry } from './handler.ts';
+import type { DirectorySink, Entry } from '../vfs/file-system.ts';
 import { writeSafeInteger } from './integers.ts';
 import { encodeName } from './names.ts';
 import { SIZE } from './protocol.ts';

@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { constants } from 'node:os';
+import { DEFERRED, type FileSystem } from '../vfs/file-system.ts';
 import { DirectoryBuffer } from './directory-buffer.ts';
-import { DEFERRED, type FuseHandler } from './handler.ts';
 import { readCappedInteger } from './integers.ts';
 import { FSYNC_FDATASYNC, MAX_WRITE_BYTES, OP, SIZE } from './protocol.ts';
 import {
@@ -29,7 +29,7 @@ const ROOM_FOR_NO_BYTES = 0;
 export class Dispatcher {
   private readonly request: RequestBuffer;
   private readonly reply: ReplyWriter;
-  private readonly handler: FuseHandler;
+  private readonly handler: FileSystem;
   private readonly errnoOf: (error: unknown) => number;
   private readonly report: (error: unknown, opcode: number) => void;
   private readonly directory = new DirectoryBuffer(MAX_WRITE_BYTES);
@@ -37,7 +37,7 @@ export class Dispatcher {
   constructor(
     request: RequestBuffer,
     reply: ReplyWriter,
-    handler: FuseHandler,
+    handler: FileSystem,
     errnoOf: (error: unknown) => number,
     report: (error: unknown, opcode: number) => void,
   ) {
@@ -302,13 +302,12 @@ export class Dispatcher {
         return true;
       case OP.SETXATTR: {
         const value = request.payload(request.offsetAfterName(8), request.u32(0));
-        handler.setxattr(context, node, request.name(8), value, request.u32(4));
-        this.send(0);
+        if (handler.setxattr(context, node, request.name(8), value, request.u32(4)) !== DEFERRED)
+          this.send(0);
         return true;
       }
       case OP.REMOVEXATTR:
-        handler.removexattr(context, node, request.name(0));
-        this.send(0);
+        if (handler.removexattr(context, node, request.name(0)) !== DEFERRED) this.send(0);
         return true;
       default:
         return false;

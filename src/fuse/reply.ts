@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import type { AttributesReply, Entry, NodeAttributes, OpenReply, StatFs } from './handler.ts';
+import type { AttributesReply, Entry, NodeAttributes, OpenReply, StatFs } from '../vfs/file-system.ts';
 import { writeSafeInteger, writeTime, writeTimeout } from './integers.ts';
 import { SIZE } from './protocol.ts';
 

@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import type { AttributeChange, RequestContext } from './handler.ts';
+import type { AttributeChange, RequestContext } from '../vfs/file-system.ts';
 import { readSafeInteger, readTime } from './integers.ts';
 import { decodeName, endOfName } from './names.ts';
 import { FATTR, MAX_WRITE_BYTES, SIZE, UNIQUE_RESEND_HIGH } from './protocol.ts';

@@ -1,9 +1,9 @@
 import { readSync } from 'node:fs';
 import { constants } from 'node:os';
 import { FuseUnavailableError } from '../core/errors.ts';
+import type { FileSystem } from '../vfs/file-system.ts';
 import { Dispatcher } from './dispatch.ts';
 import type { FrontWake } from './front-wake.ts';
-import type { FuseHandler } from './handler.ts';
 import { decodeInit, encodeInitReply, type Negotiated, negotiate } from './negotiation.ts';
 import { FUSE_MAJOR, OLDEST_MINOR, OP, SIZE } from './protocol.ts';
 import { ReplyWriter } from './reply-writer.ts';
@@ -12,7 +12,7 @@ import { RequestBuffer } from './request.ts';
 export interface SessionOptions {
   /** The open and mounted /dev/fuse. */
   fd: number;
-  handler: FuseHandler;
+  handler: FileSystem;
   /** The positive errno for what a handler throws. */
   errnoOf: (error: unknown) => number;
   /** What an earlier daemon negotiated on this connection: INIT has been and will not come again. */

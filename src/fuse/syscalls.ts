@@ -28,6 +28,7 @@ const SOL_SOCKET = 1;
 const SCM_RIGHTS = 1;
 const RWF_NOWAIT = 8;
 const AT_FDCWD = -100;
+const NS_PER_S = 1_000_000_000n;
 const E = constants.errno;
 
 /** A system call failed: `errno` and `code` as Node's own system errors have them. */
@@ -68,6 +69,7 @@ interface Calls {
   ): number;
   renameat2(fromDir: number, from: string, toDir: number, to: string, flags: number): number;
   syncfs(fd: number): number;
+  futimens(fd: number, times: Pointer): number;
   gettid(): number;
   tgkill(processId: number, threadId: number, signal: number): number;
   sigaction(signal: number, action: Pointer, old: Pointer): number;
@@ -104,6 +106,7 @@ function load(): Calls {
     copyFileRange: libc.func('int64_t copy_file_range(int, void *, int, void *, uint64_t, uint)'),
     renameat2: libc.func('int renameat2(int, const char *, int, const char *, uint)'),
     syncfs: libc.func('int syncfs(int)'),
+    futimens: libc.func('int futimens(int, void *)'),
     gettid: libc.func('int gettid()'),
     tgkill: libc.func('int tgkill(int, int, int)'),
     sigaction: libc.func('int sigaction(int, void *, void *)'),
@@ -217,6 +220,17 @@ export function fallocate(fd: number, mode: number, offsetBytes: number, sizeByt
 /** lseek(2) with SEEK_DATA or SEEK_HOLE. @returns the offset; ENXIO past the end. */
 export function seek(fd: number, offsetBytes: number, whence: number): number {
   return checked('lseek', load().lseek(fd, offsetBytes, whence));
+}
+
+/** futimens(2), exact to the nanosecond. */
+export function setTimes(fd: number, atimeNs: bigint, mtimeNs: bigint): void {
+  const times = new BigInt64Array(4);
+  for (const [i, ns] of [atimeNs, mtimeNs].entries()) {
+    const subsecondNs = ((ns % NS_PER_S) + NS_PER_S) % NS_PER_S;
+    times[2 * i] = (ns - subsecondNs) / NS_PER_S;
+    times[2 * i + 1] = subsecondNs;
+  }
+  checked('futimens', load().futimens(fd, times));
 }
 
 /** copy_file_range(2) between absolute offsets. @returns bytes copied, possibly fewer. */

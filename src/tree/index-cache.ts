@@ -95,6 +95,48 @@ function readCache(path: string): PlateIndex {
   }
 }
 
+/** The bytes of an index file, in order. */
+function indexFileParts(index: PlateIndex, buffer: SharedArrayBuffer): Uint8Array[] {
+  const { directories: _d, files: _f, planes: _p, ...described } = index;
+  const json = Buffer.from(JSON.stringify({ ...described, counts: countsOf(index) }));
+  const bytes = new Uint8Array(buffer);
+  const header = Buffer.alloc(HEADER_BYTES);
+  MAGIC.copy(header);
+  header.writeUInt32LE(PLATE_INDEX_LAYOUT_VERSION, 8);
+  header.writeUInt32LE(json.length, 12);
+  header.writeDoubleLE(bytes.length, 16);
+  header.writeUInt32LE(crc32(json), 24);
+  header.writeUInt32LE(crc32(bytes), 28);
+  return [header, json, bytes];
+}
+
+/**
+ * Writes an index where a process that goes on with this one's work finds it. Survives the process, not the
+ * machine: no sync.
+ */
+export function writeIndexFile(path: string, index: PlateIndex): void {
+  const buffer = bufferOf(index);
+  if (!buffer) throw new Error('only an index laid out by the builder can be written');
+  const temporary = `${path}.tmp`;
+  const fd = openSync(temporary, 'w', 0o600);
+  try {
+    for (const part of indexFileParts(index, buffer)) {
+      for (let done = 0; done < part.length; ) done += writeSync(fd, part, done, part.length - done);
+    }
+  } finally {
+    closeSync(fd);
+  }
+  renameSync(temporary, path);
+}
+
+/**
+ * The index that {@link writeIndexFile} wrote, whatever became of the plate since.
+ * @throws when it is missing or damaged.
+ */
+export function readIndexFile(path: string): PlateIndex {
+  return readCache(path);
+}
+
 /** The first thing of the plate that is not as it was when it was indexed, or undefined. */
 export function findChange(index: PlateIndex): string | undefined {
   const { directories, files } = index;
@@ -183,18 +225,8 @@ export function saveCachedIndex(
   try {
     mkdirSync(cacheDir, { recursive: true, mode: 0o700 });
     const path = indexCachePath(cacheDir, folder);
-    const { directories: _d, files: _f, planes: _p, ...described } = index;
-    const json = Buffer.from(JSON.stringify({ ...described, counts: countsOf(index) }));
-    const bytes = new Uint8Array(buffer);
-    const header = Buffer.alloc(HEADER_BYTES);
-    MAGIC.copy(header);
-    header.writeUInt32LE(PLATE_INDEX_LAYOUT_VERSION, 8);
-    header.writeUInt32LE(json.length, 12);
-    header.writeDoubleLE(bytes.length, 16);
-    header.writeUInt32LE(crc32(json), 24);
-    header.writeUInt32LE(crc32(bytes), 28);
     temp = `${path}.${process.pid}.tmp`;
-    writeDurably(temp, [header, json, bytes]);
+    writeDurably(temp, indexFileParts(index, buffer));
     renameSync(temp, path);
     temp = undefined;
     dropOldEntries(cacheDir);

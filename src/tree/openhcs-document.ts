@@ -24,7 +24,8 @@ export function openhcsDocument(index: PlateIndex): string {
     ts[String(planes.ts[plane])] = null;
     channels[String(planes.channels[plane])] ??= null;
   }
-  for (const { number, name } of facts.channels) if (name !== undefined && number in channels) channels[number] = name;
+  for (const { number, name } of facts.channels)
+    if (name !== undefined && number in channels) channels[number] = name;
   const images = {
     microscope_handler_name: facts.format === 'imagexpress' ? 'imagexpress' : 'openhcsdata',
     source_filename_parser_name: 'ImageXpressFilenameParser',

@@ -1,3 +1,4 @@
+import { execFile } from 'node:child_process';
 import { realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { type MountTableEntry, mountAt } from '../fuse/mount-table.ts';
@@ -20,4 +21,25 @@ export function mountpointPath(path: string): string {
     // A parent that is not there is reported by whoever uses the path.
     return absolute;
   }
+}
+
+/** A daemon that answers at all does so well within this. */
+const PROBE_LIMIT_MS = 2000;
+
+/**
+ * How a mount answers: `alive`; `dead` where its daemon is gone (ENOTCONN); `stuck` where it does not answer.
+ * Asked by a child process, which can be killed while it waits; this process could not.
+ */
+export function probeMount(path: string): Promise<'alive' | 'dead' | 'stuck'> {
+  return new Promise((resolveProbe) => {
+    const limits = {
+      timeout: PROBE_LIMIT_MS,
+      killSignal: 'SIGKILL',
+      env: { ...process.env, LC_ALL: 'C' },
+    } as const;
+    execFile('stat', ['--', path], limits, (error, _, stderr) => {
+      if (error?.killed) resolveProbe('stuck');
+      else resolveProbe(stderr.includes('not connected') ? 'dead' : 'alive');
+    });
+  });
 }

@@ -63,7 +63,7 @@ async function run(args: MountArgs, { terminal, signal }: CommandContext): Promi
     throw new AlreadyRunningError(`${source} is already mounted at ${running.mountpoint}`, {
       advice: 'use that mount, unmount it, or name another --output',
     });
-  checkMountpoint(definition.mountpoint);
+  await checkMountpoint(definition.mountpoint);
   checkFolders(definition);
   terminal.progress(`looking at ${source}`);
   await recognisePlate(source, signal);

@@ -20,14 +20,15 @@ interface Range {
 function rangeOf({ pixels, width }: NumberPlane): Range {
   let least = pixels[0] as number;
   let greatest = least;
-  let finite = true;
+  // stays 0 unless a value is infinite or no number
+  let residue = 0;
   for (let i = 0; i < pixels.length; i++) {
     const value = pixels[i] as number;
     if (value < least) least = value;
-    else if (value > greatest) greatest = value;
-    finite &&= value - value === 0;
+    if (value > greatest) greatest = value;
+    residue += value - value;
   }
-  if (!finite) {
+  if (residue !== 0) {
     const at = pixels.findIndex((value: number) => !Number.isFinite(value));
     throw new HookFailedError(
       `otsu: the image holds ${pixels[at]}, first at y ${Math.floor(at / width)}, x ${at % width}`,
@@ -72,15 +73,17 @@ function floatHistogram({ pixels, dtype }: NumberPlane, { least, greatest }: Ran
   const step = (greatest - least) / FLOAT_BINS;
   const edges = Float64Array.from({ length: FLOAT_BINS + 1 }, (_, i) => round(i * step + least));
   edges[FLOAT_BINS] = greatest;
-  const counts = new Float64Array(FLOAT_BINS);
+  const bins = new Uint32Array(FLOAT_BINS);
   const perUnit = FLOAT_BINS / (greatest - least);
   for (let i = 0; i < pixels.length; i++) {
     const value = pixels[i] as number;
-    let bin = Math.min(FLOAT_BINS - 1, Math.trunc((value - least) * perUnit));
+    let bin = ((value - least) * perUnit) | 0;
+    if (bin > FLOAT_BINS - 1) bin = FLOAT_BINS - 1;
     if (value < (edges[bin] as number)) bin--;
     else if (bin < FLOAT_BINS - 1 && value >= (edges[bin + 1] as number)) bin++;
-    counts[bin] = (counts[bin] as number) + 1;
+    bins[bin] = (bins[bin] as number) + 1;
   }
+  const counts = Float64Array.from(bins);
   const centres = Float64Array.from(counts, (_, bin) =>
     round(round((edges[bin] as number) + (edges[bin + 1] as number)) / 2),
   );

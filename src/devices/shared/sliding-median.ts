@@ -19,7 +19,16 @@ function rankOf(values: NumberPixels, count: number, value: number): number {
   return low;
 }
 
+/** Types with so few values that every one can have its bin. */
+function valuesOfType(pixels: NumberPixels): NumberPixels | undefined {
+  if (pixels instanceof Uint8Array) return Uint8Array.from({ length: 256 }, (_, rank) => rank);
+  if (pixels instanceof Uint16Array) return Uint16Array.from({ length: 65_536 }, (_, rank) => rank);
+  return undefined;
+}
+
 function rankPixels(pixels: NumberPixels): Ranking {
+  const all = valuesOfType(pixels);
+  if (all !== undefined) return { values: all, ranks: Uint32Array.from(pixels) };
   const values = pixels.slice().sort() as NumberPixels;
   let count = 1;
   for (let i = 1; i < values.length; i++) {

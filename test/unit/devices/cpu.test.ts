@@ -11,6 +11,7 @@ import { footprintOffsets } from '../../../src/devices/shared/footprint.ts';
 import { gaussianBlur } from '../../../src/devices/shared/gaussian-blur.ts';
 import { medianFilter } from '../../../src/devices/shared/median-filter.ts';
 import { reflectedIndex } from '../../../src/devices/shared/reflection.ts';
+import { measureRegions } from '../../../src/devices/shared/region-measurements.ts';
 import { describeDevice } from '../../conformance/devices.ts';
 
 describeDevice('cpu', () => cpu);
@@ -185,6 +186,21 @@ describe('kernels', () => {
         expect(unpackMask(packMask(data, width, height))).toEqual(data.map((value) => (value === 0 ? 0 : 1)));
       }),
     );
+  });
+
+  it('keep a NaN among the intensities of its own object only', () => {
+    const labels: NdArray = { dtype: 'int32', shape: [1, 5], data: Int32Array.of(1, 1, 1, 0, 2) };
+    const intensity: NdArray = {
+      dtype: 'float32',
+      shape: [1, 5],
+      data: Float32Array.of(1, Number.NaN, 2, Number.NaN, 3),
+    };
+    const columns = new Map(
+      measureRegions(labels, intensity).columns.map(({ name, values }) => [name, [...values]]),
+    );
+    for (const name of ['intensity_mean', 'intensity_min', 'intensity_max', 'intensity_sum']) {
+      expect(columns.get(name)).toEqual([Number.NaN, 3]);
+    }
   });
 
   it('work in bands that join without a seam', () => {

@@ -5,13 +5,13 @@ import { decodePackBits } from './tiff-packbits.ts';
 import { compressionName, TAG } from './tiff-tags.ts';
 
 /**
- * The most bytes one stored byte can become: LZW's longest string against its 12-bit code; deflate's 258
+ * The most bytes one stored byte can become: LZW's strings grow by one byte per code of up to 12 bits until the table is full; deflate's 258
  * bytes in two bits; PackBits' 128 bytes in two; zstd's 128 KiB block in four bytes. A file that claims more
  * lies, and is refused before memory is taken for it.
  */
 const MOST_BYTES_PER_STORED_BYTE: ReadonlyMap<number, number> = new Map([
   [1, 1],
-  [5, 4096],
+  [5, 1400],
   [8, 1100],
   [32773, 64],
   [32946, 1100],

@@ -1,0 +1,123 @@
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, describe, expect, it } from 'vitest';
+import { SourceChangedError, UnreadableSourceError } from '../../../src/core/errors.ts';
+import type { Region } from '../../../src/core/region.ts';
+import type { FileLayout, Segment } from '../../../src/encoders.ts';
+import type { ByteWindow } from '../../../src/sources.ts';
+import { DecodedPlanes } from '../../../src/tree/decoded-planes.ts';
+import { LayoutReader } from '../../../src/tree/layout-reader.ts';
+import { SourceFiles } from '../../../src/tree/source-files.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'platefs-layout-'));
+afterAll(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const HEADER = Uint8Array.from({ length: 10 }, (_, i) => i);
+const PLANE_BYTES = 24;
+const PLANES = 5;
+
+/** A header of ten bytes and five planes of 4 × 6 bytes. */
+const layout: FileLayout = {
+  sizeBytes: HEADER.length + PLANES * PLANE_BYTES,
+  segments(offset, size) {
+    const all: Segment[] = [{ kind: 'bytes', offsetBytes: 0, bytes: HEADER }];
+    for (let z = 0; z < PLANES; z++) {
+      const region = { start: [0, 0, z, 0, 0], shape: [1, 1, 1, 4, 6] };
+      all.push({ kind: 'pixels', offsetBytes: 10 + z * PLANE_BYTES, sizeBytes: PLANE_BYTES, region });
+    }
+    const end = (s: Segment) => s.offsetBytes + (s.kind === 'bytes' ? s.bytes.length : s.sizeBytes);
+    return all.filter((s) => s.offsetBytes < offset + size && end(s) > offset);
+  },
+};
+const pixel = (z: number, i: number): number => 100 + z * 24 + i;
+const whole = Buffer.concat([
+  HEADER,
+  Buffer.from(Array.from({ length: PLANES * PLANE_BYTES }, (_, i) => pixel(0, i) & 255)),
+]);
+
+const sourcePath = join(folder, 'source.bin');
+const fresh = (): void => writeFileSync(sourcePath, Buffer.concat([Buffer.alloc(7), whole.subarray(10)]));
+
+/** Reads with planes for which `verbatim` says yes served from a file; counts what is decoded. */
+function reader(limitBytes: number, verbatim: (z: number) => boolean) {
+  const decoded: number[] = [];
+  const planes = new DecodedPlanes(limitBytes);
+  const files = new SourceFiles(2);
+  const zOf = (region: Region): number => region.start[2] ?? 0;
+  const made = new LayoutReader({
+    layout,
+    cacheKey: 'a',
+    planes,
+    files,
+    pixels: {
+      window: (region): ByteWindow | undefined =>
+        verbatim(zOf(region))
+          ? { path: sourcePath, offsetBytes: 7 + zOf(region) * PLANE_BYTES, sizeBytes: PLANE_BYTES }
+          : undefined,
+      readPixels: (region, target) => {
+        decoded.push(zOf(region));
+        for (let i = 0; i < target.length; i++) target[i] = pixel(zOf(region), i);
+      },
+    },
+  });
+  return { made, decoded, planes, files };
+}
+
+describe('layout reader', () => {
+  it('fills any range, wherever it cuts planes, from windows and decoded planes alike', () => {
+    fresh();
+    fc.assert(
+      fc.property(fc.nat(200), fc.nat(200), fc.nat(100), fc.nat(31), (offset, length, limit, mask) => {
+        const { made, files } = reader(limit, (z) => ((mask >> z) & 1) === 1);
+        using _ = files;
+        const target = new Uint8Array(length).fill(255);
+        const got = made.read(offset, target);
+        const expected = whole.subarray(offset, offset + length);
+        expect(got).toBe(expected.length);
+        expect(Buffer.compare(target.subarray(0, got), expected)).toBe(0);
+      }),
+    );
+  });
+
+  it('never decodes a plane outside the range, and one cut into pieces only once', () => {
+    const { made, decoded } = reader(1000, () => false);
+    made.read(10 + 24, new Uint8Array(24));
+    expect(decoded).toEqual([1]);
+    for (let at = 10 + 48; at < 10 + 72; at += 5) made.read(at, new Uint8Array(Math.min(5, 82 - at)));
+    expect(decoded).toEqual([1, 2]);
+    made.read(0, new Uint8Array(10));
+    expect(decoded).toEqual([1, 2]);
+  });
+
+  it('keeps decoded planes within their limit, the least recently used go first', () => {
+    const planes = new DecodedPlanes(50);
+    planes.set('a', new Uint8Array(20));
+    planes.set('b', new Uint8Array(20));
+    planes.get('a');
+    planes.set('c', new Uint8Array(20));
+    expect([planes.get('a')?.length, planes.get('b'), planes.get('c')?.length]).toEqual([20, undefined, 20]);
+    planes.set('huge', new Uint8Array(51));
+    expect(planes.get('huge')).toBeUndefined();
+    expect(planes.sizeBytes).toBe(40);
+    planes.setLimit(20);
+    expect(planes.sizeBytes).toBe(20);
+    planes.clear();
+    expect(planes.sizeBytes).toBe(0);
+  });
+
+  it('says so when a source has shrunk or gone, and serves nothing in its place', () => {
+    fresh();
+    const { made, files } = reader(100, () => true);
+    made.read(0, new Uint8Array(50));
+    truncateSync(sourcePath, 20);
+    expect(() => made.read(0, new Uint8Array(200))).toThrow(SourceChangedError);
+    rmSync(sourcePath);
+    files.forget(sourcePath);
+    expect(() => made.read(0, new Uint8Array(50))).toThrow(UnreadableSourceError);
+    files[Symbol.dispose]();
+  });
+});

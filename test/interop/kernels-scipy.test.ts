@@ -274,6 +274,7 @@ describe.skipIf(missing !== undefined)(`kernels against scipy and scikit-image $
     shape: [HEIGHT, WIDTH],
     data: Float32Array.from(syntheticCells(WIDTH, HEIGHT, 120), (v) => v / 7),
   });
+  otsu('float32, below zero', noise('float32', [61, 83], 7, -5));
   otsu('float64', noise('float64', [61, 83], 1, -0.5));
   otsu('one value', { dtype: 'uint16', shape: [5, 7], data: new Uint16Array(35).fill(9) });
 

@@ -79,8 +79,9 @@ function floatHistogram({ pixels, dtype }: NumberPlane, { least, greatest }: Ran
     const value = pixels[i] as number;
     let bin = ((value - least) * perUnit) | 0;
     if (bin > FLOAT_BINS - 1) bin = FLOAT_BINS - 1;
-    if (value < (edges[bin] as number)) bin--;
-    else if (bin < FLOAT_BINS - 1 && value >= (edges[bin + 1] as number)) bin++;
+    // the rounded edges decide, the quotient only guesses
+    while (value < (edges[bin] as number)) bin--;
+    while (bin < FLOAT_BINS - 1 && value >= (edges[bin + 1] as number)) bin++;
     bins[bin] = (bins[bin] as number) + 1;
   }
   const counts = Float64Array.from(bins);
@@ -122,7 +123,8 @@ function bestSplit({ counts, centres }: Histogram): number {
 }
 
 /**
- * `skimage.filters.threshold_otsu` of scikit-image 0.19, to the last bit.
+ * `skimage.filters.threshold_otsu` of scikit-image 0.19, to the last bit; but float values so close together that
+ * bin edges coincide are split properly, where scikit-image takes 0 / 0 for the maximum and answers the minimum.
  * @throws HookFailedError for NaN and infinity.
  */
 export function otsuThreshold(array: NdArray): number {

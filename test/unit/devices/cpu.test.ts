@@ -10,6 +10,7 @@ import { createCpuDevice } from '../../../src/devices/shared/cpu-device.ts';
 import { footprintOffsets } from '../../../src/devices/shared/footprint.ts';
 import { gaussianBlur } from '../../../src/devices/shared/gaussian-blur.ts';
 import { medianFilter } from '../../../src/devices/shared/median-filter.ts';
+import { maskAbove, otsuThreshold } from '../../../src/devices/shared/otsu-threshold.ts';
 import { reflectedIndex } from '../../../src/devices/shared/reflection.ts';
 import { measureRegions } from '../../../src/devices/shared/region-measurements.ts';
 import { describeDevice } from '../../conformance/devices.ts';
@@ -186,6 +187,14 @@ describe('kernels', () => {
         expect(unpackMask(packMask(data, width, height))).toEqual(data.map((value) => (value === 0 ? 0 : 1)));
       }),
     );
+  });
+
+  it('split float values that are hardly apart', () => {
+    const step = 2 ** -14; // two steps of float32 at 1000
+    const values = [0, 0, 1, 1, 1, 30, 31, 31, 31, 32].map((n) => 1000 + n * step);
+    const image: NdArray = { dtype: 'float32', shape: [1, 10], data: Float32Array.from(values) };
+    const mask = maskAbove(image, otsuThreshold(image));
+    expect([...mask.data]).toEqual([0, 0, 0, 0, 0, 1, 1, 1, 1, 1]);
   });
 
   it('keep a NaN among the intensities of its own object only', () => {

@@ -17,6 +17,9 @@ const PIXEL_ALIGNMENT_BYTES = 4096;
 const DIRECTORIES_PER_SEGMENT = 64;
 /** Bytes of a periodic tag handed out as one segment. */
 const PERIODIC_SEGMENT_BYTES = 64 * 1024;
+const STRIP_OFFSETS = 273;
+/** Field type of the resolution tags. */
+const RATIONAL = 5;
 /** Offsets of classic TIFF are 32 bits. */
 export const CLASSIC_LIMIT_BYTES = 2 ** 32;
 
@@ -73,6 +76,8 @@ export class TiffLayout implements FileLayout {
   readonly #planes: number;
   readonly #planeBytes: number;
   #front: Uint8Array | undefined;
+  /** A directory of a later plane with offsets still to be filled in. */
+  #template: Uint8Array | undefined;
   readonly #firstOffset: number;
   readonly #recordBytes: number;
   readonly #recordsOffset: number;
@@ -165,11 +170,11 @@ export class TiffLayout implements FileLayout {
       const offsetBytes = this.#recordsOffset + block * blockBytes;
       if (offsetBytes >= to) return;
       const count = Math.min(DIRECTORIES_PER_SEGMENT, records - block * DIRECTORIES_PER_SEGMENT);
-      const bytes = new Uint8Array(count * this.#recordBytes);
-      for (let record = 0; record < count; record++) {
-        bytes.set(this.#record(1 + block * DIRECTORIES_PER_SEGMENT + record), record * this.#recordBytes);
-      }
-      found.push({ kind: 'bytes', offsetBytes, bytes });
+      found.push({
+        kind: 'bytes',
+        offsetBytes,
+        bytes: this.#laterDirectories(1 + block * DIRECTORIES_PER_SEGMENT, count),
+      });
     }
   }
 
@@ -204,20 +209,56 @@ export class TiffLayout implements FileLayout {
       view.setUint16(4, 8, true);
       view.setBigUint64(8, 16n, true);
     } else view.setUint32(4, 8, true);
-    front.set(this.#record(0), this.#firstOffset);
+    front.set(this.#firstDirectory(), this.#firstOffset);
     return front;
   }
 
-  #record(plane: number): Uint8Array {
-    const at = plane === 0 ? this.#firstOffset : this.#recordsOffset + (plane - 1) * this.#recordBytes;
-    const next = plane + 1 < this.#planes ? this.#recordsOffset + plane * this.#recordBytes : 0;
-    const place = {
-      plane,
-      at,
-      next,
+  /** The first directory. */
+  #firstDirectory(): Uint8Array {
+    return tiffDirectory(this.#recipe, {
+      plane: 0,
+      at: this.#firstOffset,
+      next: this.#planes > 1 ? this.#recordsOffset : 0,
       pixelsOffset: this.#pixelsOffset,
       periodicOffsets: this.#periodicOffsets,
+    });
+  }
+
+  /** The directories of `count` planes: copies of one, with their own offsets. */
+  #laterDirectories(firstPlane: number, count: number): Uint8Array {
+    const { big } = this.#recipe;
+    const nowhere = { at: 0, next: 0, pixelsOffset: 0, periodicOffsets: [] };
+    this.#template ??= tiffDirectory(this.#recipe, { ...nowhere, plane: 1 });
+    const template = this.#template;
+    const templateView = new DataView(template.buffer);
+    const entryCount = big ? Number(templateView.getBigUint64(0, true)) : templateView.getUint16(0, true);
+    const entrySize = big ? 20 : 12;
+    const entriesAt = big ? 8 : 2;
+    const nextAt = entriesAt + entryCount * entrySize;
+    const bytes = new Uint8Array(count * this.#recordBytes);
+    const view = new DataView(bytes.buffer);
+    const put = (where: number, value: number): void => {
+      if (big) view.setBigUint64(where, BigInt(value), true);
+      else view.setUint32(where, value, true);
     };
-    return tiffDirectory(this.#recipe, place);
+    let stripAt = 0;
+    const pointersAt: number[] = [];
+    for (let entry = 0; entry < entryCount; entry++) {
+      const at = entriesAt + entry * entrySize;
+      const tag = templateView.getUint16(at, true);
+      if (tag === STRIP_OFFSETS) stripAt = at + (big ? 12 : 8);
+      // A RATIONAL fits into an entry of BigTIFF only.
+      if (!big && templateView.getUint16(at + 2, true) === RATIONAL) pointersAt.push(at + 8);
+    }
+    for (let record = 0; record < count; record++) {
+      const plane = firstPlane + record;
+      const inBytes = record * this.#recordBytes;
+      const inFile = this.#recordsOffset + (plane - 1) * this.#recordBytes;
+      bytes.set(template, inBytes);
+      put(inBytes + stripAt, this.#pixelsOffset + plane * this.#planeBytes);
+      put(inBytes + nextAt, plane + 1 < this.#planes ? inFile + this.#recordBytes : 0);
+      for (const at of pointersAt) put(inBytes + at, templateView.getUint32(at, true) + inFile);
+    }
+    return bytes;
   }
 }

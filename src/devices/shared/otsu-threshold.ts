@@ -49,6 +49,21 @@ function denseHistogram({ pixels }: NumberPlane, { least, greatest }: Range): Hi
   };
 }
 
+/** One pass over small unsigned integers: a bin for every value of the type, cut to those between the extremes. */
+function smallHistogram(pixels: Uint8Array | Uint16Array): Histogram {
+  const bins = new Uint32Array(pixels instanceof Uint8Array ? 256 : 65_536);
+  for (let i = 0; i < pixels.length; i++) {
+    const bin = pixels[i] as number;
+    bins[bin] = (bins[bin] as number) + 1;
+  }
+  let least = 0;
+  while (bins[least] === 0) least++;
+  let greatest = bins.length - 1;
+  while (bins[greatest] === 0) greatest--;
+  const counts = Float64Array.from(bins.subarray(least, greatest + 1));
+  return { counts, centres: Float64Array.from(counts, (_, bin) => least + bin) };
+}
+
 /** Only the values that occur; empty bins between them would change no sum and never hold the first maximum. */
 function sparseHistogram({ pixels }: NumberPlane): Histogram {
   const sorted = pixels.slice().sort();
@@ -129,6 +144,9 @@ function bestSplit({ counts, centres }: Histogram): number {
  */
 export function otsuThreshold(array: NdArray): number {
   const plane = planeOf(array);
+  const { pixels } = plane;
+  // with one value there is one bin, and its value is the threshold
+  if (pixels instanceof Uint8Array || pixels instanceof Uint16Array) return bestSplit(smallHistogram(pixels));
   const range = rangeOf(plane);
   if (range.least === range.greatest) return range.least;
   if (plane.dtype.startsWith('float')) return bestSplit(floatHistogram(plane, range));

@@ -151,7 +151,7 @@ export function decodeBlosc(encoded: Buffer, output: Uint8Array, path: string): 
       const end = position + 4 + packedBytes;
       if (packedBytes <= 0 || end > encoded.length) refuse('a stream reaches past the chunk');
       const into = bytes.subarray(stream * streamBytes, (stream + 1) * streamBytes);
-      decodeStream(encoded, position, packedBytes, into, refuse);
+      decodeStream(encoded, position, packedBytes, into, path);
       position = end;
     }
     if (shuffles) shuffler().unshuffle(target.length, typeSizeBytes, target);
@@ -166,7 +166,7 @@ function decodeStream(
   position: number,
   packedBytes: number,
   into: Uint8Array,
-  refuse: (detail: string) => never,
+  path: string,
 ): void {
   const packed = encoded.subarray(position + 4, position + 4 + packedBytes);
   if (packedBytes === into.length) {
@@ -174,16 +174,16 @@ function decodeStream(
     return;
   }
   if (packedBytes * REPETITIVE_RATIO < into.length) {
-    if (!expandRepetitive(packed, into)) refuse('a damaged LZ4 stream');
+    if (!expandRepetitive(packed, into)) throw new BadZarrError(path, 'a damaged LZ4 stream');
     return;
   }
   encoded.writeUInt32LE(into.length, position);
-  let decoded: Buffer;
+  let decoded: Buffer | undefined;
   try {
     decoded = lz4.uncompressSync(encoded.subarray(position, position + 4 + packedBytes));
   } catch {
-    return refuse('a damaged LZ4 stream');
+    decoded = undefined;
   }
-  if (decoded.length !== into.length) refuse('an LZ4 stream of the wrong length');
+  if (decoded?.length !== into.length) throw new BadZarrError(path, 'a damaged LZ4 stream');
   into.set(decoded);
 }

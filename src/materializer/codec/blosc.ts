@@ -48,6 +48,8 @@ export function encodeBlosc(chunk: Uint8Array, typeSizeBytes: number, output: Bu
   const splits = shuffles && blockBytes / typeSizeBytes >= MIN_STREAM_BYTES;
   const flags = (shuffles ? FLAG_SHUFFLE : 0) | (splits ? 0 : FLAG_DO_NOT_SPLIT) | FLAG_LZ4;
   let position = HEADER_BYTES + 4 * blocks;
+  // Of each stream of a full block: whether it was not worth compressing in the block before.
+  const isNoise: boolean[] = [];
   for (let block = 0; block < blocks; block++) {
     output.writeUInt32LE(position, HEADER_BYTES + 4 * block);
     const raw = chunk.subarray(block * blockBytes, (block + 1) * blockBytes);
@@ -57,11 +59,13 @@ export function encodeBlosc(chunk: Uint8Array, typeSizeBytes: number, output: Bu
     const streams = splits && raw.length === blockBytes ? typeSizeBytes : 1;
     const streamBytes = raw.length / streams;
     for (let stream = 0; stream < streams; stream++) {
-      position = writeStream(
-        bytes.subarray(stream * streamBytes, (stream + 1) * streamBytes),
-        output,
-        position,
-      );
+      const content = bytes.subarray(stream * streamBytes, (stream + 1) * streamBytes);
+      const before = position;
+      position =
+        isNoise[stream] && isSampledNoise(content)
+          ? storeStream(content, output, position)
+          : writeStream(content, output, position);
+      isNoise[stream] = position - before - 4 > content.length * NOISE_SHARE;
     }
   }
   if (position >= HEADER_BYTES + sizeBytes) {
@@ -98,14 +102,28 @@ function writeHeader(
 function writeStream(stream: Buffer, output: Buffer, position: number): number {
   const packed = lz4.compressSync(stream);
   const packedBytes = packed.length - 4;
-  if (packedBytes >= stream.length) {
-    output.writeInt32LE(stream.length, position);
-    output.set(stream, position + 4);
-    return position + 4 + stream.length;
-  }
+  if (packedBytes >= stream.length) return storeStream(stream, output, position);
   output.set(packed, position);
   output.writeInt32LE(packedBytes, position);
   return position + packed.length;
+}
+
+function storeStream(stream: Buffer, output: Buffer, position: number): number {
+  output.writeInt32LE(stream.length, position);
+  output.set(stream, position + 4);
+  return position + 4 + stream.length;
+}
+
+/** A stream that keeps this share of its size is noise: the low bytes of camera data. */
+const NOISE_SHARE = 0.97;
+const SAMPLE_BYTES = 8192;
+
+/** Whether a sample from the middle of a stream does not compress either, so that the whole need not be tried. */
+function isSampledNoise(stream: Buffer): boolean {
+  if (stream.length < 4 * SAMPLE_BYTES) return false;
+  const middle = stream.length >> 1;
+  const packed = lz4.compressSync(stream.subarray(middle, middle + SAMPLE_BYTES));
+  return packed.length - 4 > SAMPLE_BYTES * NOISE_SHARE;
 }
 
 /**

@@ -118,7 +118,11 @@ async function measure({ sizePx, planes, frames }: BenchSet): Promise<void> {
     files.push({ inode: plane + 1, mountPath: `images/${stem}.tif`, sizeBytes: size, mtimeMs, pieces });
   }
   const pixelMb = (planes * sizePx * sizePx * 2) / 1e6;
-  const best = { ours: Number.POSITIVE_INFINITY, python: Number.POSITIVE_INFINITY, synced: Number.POSITIVE_INFINITY };
+  const best = {
+    ours: Number.POSITIVE_INFINITY,
+    python: Number.POSITIVE_INFINITY,
+    synced: Number.POSITIVE_INFINITY,
+  };
   for (let repeat = 0; repeat < REPEATS; repeat++) {
     best.ours = Math.min(best.ours, await land(files));
     best.python = Math.min(best.python, python(input, sizePx, fields, frames, false));

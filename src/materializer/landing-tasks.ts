@@ -16,8 +16,9 @@ import { createStaged, removeStaged, writeFully, writeStaged } from './staged-fi
 import { looksLikeTiff, readTiffStructure } from './tiff-structure.ts';
 
 const COPY_BYTES = 1 << 20;
-/** Bytes of a file that are no pixels; above this share of it the file is kept whole instead. */
+/** Bytes of a file that are no pixels: above this share of it, or this size, the file is kept whole instead. */
 const MAX_GAP_SHARE = 0.5;
+const MAX_GAP_BYTES = 64 << 20;
 /** Files up to this size are read once, into memory that the worker keeps. */
 const MAX_LOADED_BYTES = 64 << 20;
 const encoder = new ChunkEncoder();
@@ -247,7 +248,8 @@ function stageReassembled(
   const map = pixelMap(runs, itemSizeBytes(plan.dtype));
   const gapBytes = map.gapsBefore.at(-1) ?? 0;
   const tailBytes = sizeBytes - (map.starts.at(-1) ?? 0) - (map.sizes.at(-1) ?? 0);
-  if (gapBytes + tailBytes > Math.max(COPY_BYTES, MAX_GAP_SHARE * sizeBytes)) return undefined;
+  const boundBytes = Math.min(MAX_GAP_BYTES, Math.max(COPY_BYTES, MAX_GAP_SHARE * sizeBytes));
+  if (gapBytes + tailBytes > boundBytes) return undefined;
   let sum = 0;
   for (const chunk of chunks) sum = crc32(chunk.crc32.toString(16), sum);
   const gaps: Buffer[] = [];

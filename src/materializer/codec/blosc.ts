@@ -19,7 +19,8 @@ const FLAG_LZ4 = 0x20;
 const CODEC_MASK = 0xe0;
 /** c-blosc splits a block only where each stream has this many bytes (`MIN_BUFFERSIZE`). */
 const MIN_STREAM_BYTES = 128;
-const BLOCK_BYTES = MAX_BLOCK_BYTES;
+/** Two of these, source and shuffled, stay in a core's second-level cache. */
+const BLOCK_BYTES = MAX_BLOCK_BYTES / 2;
 
 /** Largest input of one Blosc buffer (`BLOSC_MAX_BUFFERSIZE`, 2 GiB less the overhead). */
 export const MAX_CHUNK_BYTES = 2 ** 31 - 1 - HEADER_BYTES;

@@ -1,4 +1,3 @@
-import type { NdArray } from './core/nd-array.ts';
 import type { Region } from './core/region.ts';
 import type { ImageInfo } from './model/image.ts';
 
@@ -35,6 +34,3 @@ export interface ImageEncoder {
   /** @throws NotSupportedError-tagged FsRefusal when the format can't hold such an image. */
   layout(image: ImageInfo): FileLayout;
 }
-
-/** A region of pixels in memory as the bytes a `pixels` segment promises. */
-export type PixelReader = (region: Region, signal: AbortSignal) => Promise<NdArray>;

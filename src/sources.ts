@@ -53,7 +53,7 @@ export interface PlaneProbe {
 /** One decoded image: little-endian bytes in C order, `info.shape` of `info.dtype`. */
 export interface PlaneBytes {
   readonly info: ArrayInfo;
-  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly bytes: Uint8Array;
 }
 
 /** Port: one kind of file or store that holds arrays. */
@@ -72,10 +72,11 @@ export interface SourceDriver {
    */
   probeSync?(path: string, page?: number): PlaneProbe;
   /**
-   * Reads and decodes one image on the calling thread. The bytes are fresh and own their buffer, so they can
-   * be transferred.
+   * Reads and decodes one image on the calling thread.
    * @param page index of the image in the file's own order, from 0.
-   * @throws what `openArray` throws.
+   * @param into memory of exactly the image's size to decode into (it is then `bytes`); without it the bytes
+   *   are fresh and own their buffer, so they can be transferred. After an error `into` holds nothing of worth.
+   * @throws what `openArray` throws; RangeError when `into` has another size.
    */
-  readPlaneSync?(path: string, page: number): PlaneBytes;
+  readPlaneSync?(path: string, page: number, into?: Uint8Array): PlaneBytes;
 }

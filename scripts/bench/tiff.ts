@@ -94,6 +94,11 @@ try {
       }),
     );
   }
+  const memory = new Uint8Array(2048 * 2048 * 2);
+  for (const { name, path } of paths) {
+    const ms = bestMs(() => driver?.readPlaneSync?.(path, 0, memory));
+    console.log(JSON.stringify({ bench: 'tiff-decode-into', variant: name, ms: Number(ms.toFixed(2)) }));
+  }
   const heads = 2000;
   const headUs =
     (bestMs(() => {

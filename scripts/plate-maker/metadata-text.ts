@@ -9,8 +9,8 @@ export interface PlateText {
   readonly projections: boolean;
 }
 
-export const PIXEL_SIZE_UM = 0.6842;
-export const Z_SPACING_UM = 2;
+const PIXEL_SIZE_UM = 0.6842;
+const Z_SPACING_UM = 2;
 export const TIME_INTERVAL_S = 300;
 const EMISSION_NM: readonly number[] = [452, 520, 624, 692];
 /** 96 wells, or more where the wells need it. */
@@ -21,20 +21,20 @@ const PLATES: readonly (readonly [rows: number, columns: number])[] = [
 ];
 
 /** Sites in a row and rows of sites, as square as the number allows. */
-export function siteGrid(sites: number): { rows: number; columns: number } {
+function siteGrid(sites: number): { rows: number; columns: number } {
   let rows = Math.floor(Math.sqrt(sites));
   while (sites % rows !== 0) rows -= 1;
   return { rows, columns: sites / rows };
 }
 
-export function wellPosition(well: string): { row: number; column: number } {
+function wellPosition(well: string): { row: number; column: number } {
   const letters = /^[A-Z]+/.exec(well)?.[0] ?? 'A';
   let row = 0;
   for (const letter of letters) row = row * 26 + letter.charCodeAt(0) - 64;
   return { row: row - 1, column: Number(well.slice(letters.length)) - 1 };
 }
 
-export function plateSize(wells: readonly string[]): { rows: number; columns: number } {
+function plateSize(wells: readonly string[]): { rows: number; columns: number } {
   const positions = wells.map(wellPosition);
   const [rows, columns] = PLATES.find(([r, c]) =>
     positions.every(({ row, column }) => row < r && column < c),

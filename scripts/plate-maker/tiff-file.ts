@@ -74,6 +74,10 @@ export function tiffFile(content: TiffContent): Buffer {
   const fields = new Map<number, { type: number; count: number; value: number }>();
   for (const [tag, type, value] of numbers) fields.set(tag, { type, count: 1, value });
   for (const [tag, text] of texts) {
+    if (text.length <= 4) {
+      fields.set(tag, { type: ASCII, count: text.length, value: text.readUIntLE(0, text.length) });
+      continue;
+    }
     fields.set(tag, { type: ASCII, count: text.length, value: extra });
     file.set(text, extra);
     extra += even(text.length);

@@ -11,7 +11,7 @@ import { BadMountpointError, explain } from '../core/errors.ts';
 import { FrontWake } from '../fuse/front-wake.ts';
 import { invalidateNode, resend } from '../fuse/notify.ts';
 import type { Landing } from '../materializer/landing.ts';
-import { Materializer } from '../materializer/materializer.ts';
+import type { Materializer } from '../materializer/materializer.ts';
 import { defaultBudgetBytes } from '../memory/budget.ts';
 import { PressureProbe, watchPressure } from '../memory/pressure.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
@@ -34,7 +34,7 @@ import { Documents } from './documents.ts';
 import { FrontLink } from './front-link.ts';
 import type { FromFront } from './front-messages.ts';
 import type { FrontData } from './front-worker.ts';
-import { failuresOf, HookPump } from './hook-pump.ts';
+import type { HookPump } from './hook-pump.ts';
 import { LandingLoop } from './landing-loop.ts';
 import { memoryFolder, removeMemoryFolder } from './memory-folder.ts';
 import { loadPlaneTools } from './plane-tools.ts';
@@ -81,6 +81,10 @@ export class Daemon {
   #failures = 0;
   #resumes: number;
   #ending: Promise<void> | undefined;
+  /** A drain whose answer somebody waits for. */
+  #draining: Promise<unknown> = Promise.resolve();
+  #makingRoom = false;
+  #unlock: () => void = () => {};
   readonly #unmounted = Promise.withResolvers<void>();
   readonly #opened = Promise.withResolvers<void>();
 
@@ -108,7 +112,7 @@ export class Daemon {
   /** @throws a typed error when the mount can't be served. */
   async run(): Promise<void> {
     const { state, output } = this.#definition;
-    lockState(state);
+    this.#unlock = lockState(state);
     const folders: OverlayFolders = { state, memory: memoryFolder(state) };
     this.#countResumes(folders);
     const index = await this.#openIndex(folders);
@@ -216,13 +220,17 @@ export class Daemon {
       },
       log: (message) => this.#warn('landing', message),
     });
-    this.#hooks = await HookPump.start({
-      rules: hooks,
-      stagingDir: stagingFolder(folders),
-      front,
-      fuseFd: this.#start.fuseFd,
-      log: (message) => this.#warn('hook', message),
-    });
+    // What only some mounts need is loaded only by them.
+    if (hooks.length > 0) {
+      const pump = await import('./hook-pump.ts');
+      this.#hooks = await pump.HookPump.start({
+        rules: hooks,
+        stagingDir: stagingFolder(folders),
+        front,
+        fuseFd: this.#start.fuseFd,
+        log: (message) => this.#warn('hook', message),
+      });
+    }
     if (this.#hooks) for (const file of (await front.ask('list-sealed', {})).files) this.#hooks.offer(file);
     let tight = false;
     this.#pressure = watchPressure(({ isUnderPressure, reasons }) => {
@@ -258,13 +266,15 @@ export class Daemon {
   }
 
   #openMaterializer(): Promise<Materializer> {
-    this.#materializer ??= Materializer.open(
-      {
-        outputDir: this.#definition.output,
-        workers: Math.max(1, availableParallelism()),
-        codec: 'blosc-lz4',
-      },
-      this.#stop.signal,
+    this.#materializer ??= import('../materializer/materializer.ts').then((room) =>
+      room.Materializer.open(
+        {
+          outputDir: this.#definition.output,
+          workers: Math.max(1, availableParallelism()),
+          codec: 'blosc-lz4',
+        },
+        this.#stop.signal,
+      ),
     );
     this.#materializer.catch(() => {
       this.#materializer = undefined;
@@ -273,9 +283,14 @@ export class Daemon {
   }
 
   #makeRoom(keepBytes: number): void {
+    if (this.#makingRoom || !this.#landing) return;
+    this.#makingRoom = true;
     this.#landing
-      ?.makeRoom(keepBytes, this.#stop.signal)
-      .catch((error: unknown) => this.#warn('landing', explain(error)));
+      .makeRoom(keepBytes, this.#stop.signal)
+      .catch((error: unknown) => this.#warn('landing', explain(error)))
+      .finally(() => {
+        this.#makingRoom = false;
+      });
   }
 
   #hear(message: FromFront): void {
@@ -380,7 +395,7 @@ export class Daemon {
       landed: this.#landed,
       kept: this.#landing?.failures ?? [],
       hooks: this.#hooks?.counts ?? { running: 0, waiting: 0, failed: 0 },
-      hookFailures: failuresOf(this.#hooks?.jobs() ?? []),
+      hookFailures: this.#hooks?.failures() ?? [],
       output,
       state,
       resumedCount: this.#resumes,
@@ -424,7 +439,17 @@ export class Daemon {
   /**
    * Writes everything out, then unmounts. @throws BadMountpointError when programs have files open there.
    */
-  async #drain(
+  #drain(
+    lazy: boolean,
+    progress: (value: LandingProgress) => void,
+    signal: AbortSignal,
+  ): Promise<LandingResult> {
+    const drained = this.#writeOutAndUnmount(lazy, progress, signal);
+    this.#draining = drained.catch(() => undefined);
+    return drained;
+  }
+
+  async #writeOutAndUnmount(
     lazy: boolean,
     progress: (value: LandingProgress) => void,
     signal: AbortSignal,
@@ -462,6 +487,7 @@ export class Daemon {
   async #finish(): Promise<void> {
     const { state, mountpoint } = this.#definition;
     let kept: LandingResult['kept'] = [];
+    await this.#draining;
     try {
       kept = (await this.#flush(() => {}, this.#stop.signal)).kept;
     } catch (error) {
@@ -474,9 +500,11 @@ export class Daemon {
     await (await this.#materializer)?.close();
     await this.#readers?.close();
     if (kept.length === 0) removeMemoryFolder(memoryFolder(state));
-    new MountRegistry(this.#spec.registryFolder).remove(mountpoint);
     await this.#control?.[Symbol.asyncDispose]();
     await this.#frontWorker?.terminate();
+    // Whoever waits for the entry to go may mount the plate again at once.
+    this.#unlock();
+    new MountRegistry(this.#spec.registryFolder).remove(mountpoint);
     this.#voice.tell({ type: 'done' });
   }
 }

@@ -1,7 +1,7 @@
 import { HookQueue } from '../compute/hook-queue.ts';
 import type { HookJob } from '../compute/queue-ledger.ts';
 import { HookRunner } from '../compute/runner.ts';
-import { CancelledError, explain, HookFailedError } from '../core/errors.ts';
+import { CancelledError, HookFailedError } from '../core/errors.ts';
 import { loadAll } from '../core/plugin.ts';
 import { invalidateEntry, invalidateNode } from '../fuse/notify.ts';
 import type { HookRule } from '../model/mount-definition.ts';
@@ -48,8 +48,12 @@ export class HookPump {
     );
   }
 
-  jobs(): readonly HookJob[] {
-    return this.#queue.jobs();
+  /** What failed, for status documents. */
+  failures(): { rule: string; file: string; message: string }[] {
+    return this.#queue
+      .jobs()
+      .filter((job) => job.state === 'failed')
+      .map((job) => ({ rule: job.rule, file: job.mountPath, message: job.message ?? '' }));
   }
 
   get counts(): { running: number; waiting: number; failed: number } {
@@ -130,11 +134,4 @@ export class HookPump {
   async close(): Promise<void> {
     await this.#queue[Symbol.asyncDispose]();
   }
-}
-
-/** One line per failed job, for status documents. */
-export function failuresOf(jobs: readonly HookJob[]): { rule: string; file: string; message: string }[] {
-  return jobs
-    .filter((job) => job.state === 'failed')
-    .map((job) => ({ rule: job.rule, file: job.mountPath, message: job.message ?? explain(undefined) }));
 }

@@ -10,7 +10,9 @@ let daemon: Daemon | undefined;
 const unmounting: ((result: UnmountResult) => void)[] = [];
 
 function tell(message: FromDaemon): void {
-  if (process.connected) process.send?.(message);
+  const isLast = message.type === 'done';
+  if (process.connected) process.send?.(message, () => isLast && process.exit(0));
+  else if (isLast) process.exit(0);
 }
 
 const voice = {

@@ -1,13 +1,14 @@
-import { mkdirSync, openSync, readFileSync, truncateSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, truncateSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { AlreadyRunningError } from '../core/errors.ts';
 import { lockExclusively } from '../fuse/syscalls.ts';
 
 /**
- * Takes a state folder for this process until it ends, however it ends.
+ * Takes a state folder for this process until it ends, however it ends, or gives it back.
+ * @returns gives the folder back.
  * @throws AlreadyRunningError when another daemon has it.
  */
-export function lockState(stateFolder: string): void {
+export function lockState(stateFolder: string): () => void {
   mkdirSync(stateFolder, { recursive: true, mode: 0o700 });
   const path = join(stateFolder, 'lock');
   const fd = openSync(path, 'a+', 0o600);
@@ -21,5 +22,5 @@ export function lockState(stateFolder: string): void {
   }
   truncateSync(path, 0);
   writeSync(fd, `${process.pid}\n`);
-  // The descriptor stays open on purpose: the lock lives as long as the process.
+  return () => closeSync(fd);
 }

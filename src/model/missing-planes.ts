@@ -1,10 +1,13 @@
 import { fieldName, type PlaneAddress, planeStem } from './plane-name.ts';
 import type { PlateWarning } from './plate.ts';
-import { fieldStarts, type PlateAxes, plateAxes } from './plate-axes.ts';
+import { fieldStarts, fields, type PlateAxes, plateAxes } from './plate-axes.ts';
 import type { PlateIndex } from './plate-index.ts';
+import { wellName } from './well.ts';
 
 /** Groups told one by one; the rest are told as a number. */
 const MAX_GROUPS = 50;
+/** Places of the hull looked at for the warnings; sparser plates are told as a number. */
+const MAX_PLACES = 10_000_000;
 /** Names listed per group. */
 const MAX_NAMES = 20;
 
@@ -16,17 +19,16 @@ function hullSize(axes: PlateAxes): number {
   );
 }
 
-/**
- * Calls `visit` for every plane of the hull that the field `first … end` lacks, in name order: channel, z, t.
- * `slot` numbers the places of the hull from 0.
- */
-function visitMissing(
-  index: PlateIndex,
-  axes: PlateAxes,
-  first: number,
-  end: number,
-  visit: (channel: number, z: number, t: number, slot: number) => void,
-): void {
+/** A place of the hull that a field lacks; `slot` numbers the places from 0. */
+interface Absence {
+  readonly channel: number;
+  readonly z: number;
+  readonly t: number;
+  readonly slot: number;
+}
+
+/** What the field of the planes `first … end` lacks, in name order: channel, z, t. */
+function* absencesOf(index: PlateIndex, axes: PlateAxes, first: number, end: number): Generator<Absence> {
   const { channels, zs, ts } = index.planes;
   let at = first;
   let slot = 0;
@@ -37,7 +39,7 @@ function visitMissing(
       const z = k < 0 ? 0 : (axes.zs[k] ?? 0);
       for (const t of axes.ts) {
         if (at < end && channels[at] === channel && zs[at] === z && ts[at] === t) at += 1;
-        else visit(channel, z, t, slot);
+        else yield { channel, z, t, slot };
         slot += 1;
       }
     }
@@ -46,7 +48,8 @@ function visitMissing(
 
 /**
  * Planes of the rectangular hull that the plate lacks: every field × every channel that has planes at z ≥ 1 ×
- * every z ≥ 1 × every t, and every field × every channel that has projections × every t. In name order.
+ * every z ≥ 1 × every t, and every field × every channel that has projections × every t. In name order, made
+ * one by one as they are asked for.
  */
 export function* missingPlanes(index: PlateIndex): Generator<PlaneAddress> {
   const axes = plateAxes(index);
@@ -58,9 +61,7 @@ export function* missingPlanes(index: PlateIndex): Generator<PlaneAddress> {
     if (end - first === size) continue;
     const well = { row: index.planes.rows[first] ?? 0, column: index.planes.columns[first] ?? 0 };
     const site = index.planes.sites[first] ?? 0;
-    const found: PlaneAddress[] = [];
-    visitMissing(index, axes, first, end, (channel, z, t) => found.push({ well, site, channel, z, t }));
-    yield* found;
+    for (const { channel, z, t } of absencesOf(index, axes, first, end)) yield { well, site, channel, z, t };
   }
 }
 
@@ -97,9 +98,7 @@ function countAbsences(index: PlateIndex, axes: PlateAxes, starts: Uint32Array):
     const first = starts[field] ?? 0;
     const end = starts[field + 1] ?? 0;
     if (end - first === size) continue;
-    visitMissing(index, axes, first, end, (_channel, _z, _t, slot) => {
-      absences[slot] = (absences[slot] ?? 0) + 1;
-    });
+    for (const { slot } of absencesOf(index, axes, first, end)) absences[slot] = (absences[slot] ?? 0) + 1;
   }
   return absences;
 }
@@ -110,10 +109,19 @@ function countAbsences(index: PlateIndex, axes: PlateAxes, starts: Uint32Array):
  * list is {@link missingPlanes}.
  */
 export function missingPlaneWarnings(index: PlateIndex): PlateWarning[] {
-  if (index.planes.count === 0 || missingPlaneCount(index) === 0) return [];
   const axes = plateAxes(index);
   const starts = fieldStarts(index);
   const fieldCount = starts.length - 1;
+  const places = fieldCount * hullSize(axes);
+  if (places === index.planes.count) return [];
+  if (places > MAX_PLACES)
+    return [
+      {
+        kind: 'missing-plane',
+        message: `${places - index.planes.count} planes of ${fieldCount} fields × ${axes.channels.length} channels × ${axes.zs.length} z × ${axes.ts.length} t are missing: the plate is sparse`,
+        files: [],
+      },
+    ];
   const absences = countAbsences(index, axes, starts);
   const nowhere = new Map<number, { zs: Set<number>; ts: Set<number>; planes: number }>();
   const groups = new Map<string, Group>();
@@ -126,22 +134,24 @@ export function missingPlaneWarnings(index: PlateIndex): PlateWarning[] {
     const names: string[] = [];
     let missing = 0;
     let hash = 0;
-    visitMissing(index, axes, first, end, (channel, z, t, slot) => {
+    let otherHash = 0;
+    for (const { channel, z, t, slot } of absencesOf(index, axes, first, end)) {
       if (absences[slot] === fieldCount) {
-        if (field > 0) return;
+        if (field > 0) continue;
         const entry = nowhere.get(channel) ?? { zs: new Set<number>(), ts: new Set<number>(), planes: 0 };
         entry.zs.add(z);
         entry.ts.add(t);
         entry.planes += 1;
         nowhere.set(channel, entry);
-        return;
+        continue;
       }
       missing += 1;
       hash = (Math.imul(hash, 31) + slot + 1) | 0;
+      otherHash = (Math.imul(otherHash, 0x01000193) ^ slot) | 0;
       if (names.length < MAX_NAMES) names.push(planeStem({ well, site, channel, z, t }));
-    });
+    }
     if (missing === 0) continue;
-    const key = `${missing}:${hash}`;
+    const key = `${missing}:${hash}:${otherHash}`;
     const group = groups.get(key) ?? { fields: [], fieldCount: 0, planesPerField: missing, names };
     group.fieldCount += 1;
     if (group.fields.length < MAX_NAMES) group.fields.push(fieldName(well, site));
@@ -195,4 +205,34 @@ function groupWarnings(groups: readonly Group[]): PlateWarning[] {
     });
   }
   return told;
+}
+
+/** Wells told by name. */
+const MAX_WELLS = 4;
+
+/** One warning when wells lack fields that other wells have, told by the sites they lack. */
+export function missingFieldWarnings(index: PlateIndex): PlateWarning[] {
+  const sitesOfWell = new Map<string, Set<number>>();
+  const allSites = new Set<number>();
+  for (const { row, column, site } of fields(index)) {
+    const well = wellName({ row, column });
+    const sites = sitesOfWell.get(well) ?? new Set<number>();
+    sitesOfWell.set(well, sites.add(site));
+    allSites.add(site);
+  }
+  const lacking: string[] = [];
+  for (const [well, sites] of sitesOfWell) {
+    if (sites.size === allSites.size) continue;
+    const lacked = [...allSites.difference(sites)].sort((a, b) => a - b);
+    lacking.push(`${well} lacks site ${ranges(lacked)}`);
+  }
+  if (lacking.length === 0) return [];
+  const more = lacking.length > MAX_WELLS ? `; … ${lacking.length - MAX_WELLS} more wells` : '';
+  return [
+    {
+      kind: 'missing-field',
+      message: `${lacking.length} of ${sitesOfWell.size} wells have fewer fields than others: ${lacking.slice(0, MAX_WELLS).join('; ')}${more}`,
+      files: [],
+    },
+  ];
 }

@@ -1,12 +1,13 @@
 import { BadParameterError } from '../core/errors.ts';
 import { GrowingColumn, GrowingNames } from './growing-column.ts';
-import { missingPlaneWarnings } from './missing-planes.ts';
+import { missingFieldWarnings, missingPlaneWarnings } from './missing-planes.ts';
 import { compareNatural } from './natural-order.ts';
 import { type PlaneAddress, planeStem } from './plane-name.ts';
 import { addressOrder, compareAddresses } from './plane-order.ts';
 import type { ExclusionReason, PlateFacts, PlateWarning } from './plate.ts';
 import { EXCLUSIONS, PLATE_INDEX_LAYOUT_VERSION, type PlateIndex } from './plate-index.ts';
 import { layOutColumns } from './plate-index-columns.ts';
+import { type Renumbering, renumberDirectories, renumberFiles } from './plate-renumbering.ts';
 
 /** Collisions told one by one; the rest are told as a number. Every one keeps its exclusion code. */
 const MAX_COLLISION_WARNINGS = 100;
@@ -16,14 +17,6 @@ const code = (reason: ExclusionReason): number => EXCLUSIONS.indexOf(reason);
 const uint8 = (length: number): Uint8Array => new Uint8Array(length);
 const uint16 = (length: number): Uint16Array => new Uint16Array(length);
 const uint32 = (length: number): Uint32Array => new Uint32Array(length);
-
-/** Where a builder's numbers went: index of the finished numbering by number in order of adding. */
-interface Renumbering {
-  /** New number → number as added. */
-  readonly order: Uint32Array;
-  /** Number as added → new number. */
-  readonly placed: Uint32Array;
-}
 
 /**
  * Gathers a plate's directories, files and planes in any order and lays them out as a {@link PlateIndex}.
@@ -137,8 +130,8 @@ export class PlateIndexBuilder {
 
   /** Lays everything out. Adds the warnings about collisions and missing planes. */
   finish(facts: PlateFacts): PlateIndex {
-    const directories = this.#numberDirectories();
-    const files = this.#numberFiles(directories);
+    const directories = renumberDirectories(this.#directoryNames, this.#parents);
+    const files = renumberFiles(this.#names, this.#fileDirectories.values, directories);
     const { kept, lost, warnings } = this.#settleCollisions();
     const { columns } = layOutColumns({
       directories: this.#directoryNames.length,
@@ -163,57 +156,15 @@ export class PlateIndexBuilder {
       evidenceFiles: [...this.#evidence.keys()].map((file) => files.placed[file] ?? 0).sort((a, b) => a - b),
       extensions: [...this.#extensions],
     };
-    return { ...index, warnings: [...this.#warnings, ...warnings, ...missingPlaneWarnings(index)] };
-  }
-
-  #numberDirectories(): Renumbering {
-    const count = this.#directoryNames.length;
-    const children: number[][] = Array.from({ length: count }, () => []);
-    for (let i = 1; i < count; i += 1) children[this.#parents[i] ?? 0]?.push(i);
-    const order = new Uint32Array(count);
-    let filled = 1;
-    for (let i = 0; i < filled; i += 1) {
-      const below = children[order[i] ?? 0] ?? [];
-      const named = below.map((child) => ({ child, name: Buffer.from(this.#directoryNames[child] ?? '') }));
-      named.sort((a, b) => Buffer.compare(a.name, b.name));
-      for (const { child } of named) {
-        order[filled] = child;
-        filled += 1;
-      }
-    }
-    const placed = new Uint32Array(count);
-    for (let i = 0; i < count; i += 1) placed[order[i] ?? 0] = i;
-    return { order, placed };
-  }
-
-  #numberFiles(directories: Renumbering): Renumbering {
-    const count = this.#names.count;
-    const next = new Uint32Array(directories.order.length + 1);
-    const directoryOf = (file: number): number =>
-      directories.placed[this.#fileDirectories.values[file] ?? 0] ?? 0;
-    for (let i = 0; i < count; i += 1) {
-      const slot = directoryOf(i) + 1;
-      next[slot] = (next[slot] ?? 0) + 1;
-    }
-    for (let i = 1; i < next.length; i += 1) next[i] = (next[i] ?? 0) + (next[i - 1] ?? 0);
-    const starts = next.slice();
-    const order = new Uint32Array(count);
-    for (let i = 0; i < count; i += 1) {
-      const directory = directoryOf(i);
-      const slot = next[directory] ?? 0;
-      order[slot] = i;
-      next[directory] = slot + 1;
-    }
-    for (let directory = 0; directory + 1 < starts.length; directory += 1) {
-      const slice = order.subarray(starts[directory], starts[directory + 1]);
-      let sorted = true;
-      for (let i = 1; i < slice.length && sorted; i += 1)
-        sorted = this.#names.compare(slice[i - 1] ?? 0, slice[i] ?? 0) <= 0;
-      if (!sorted) slice.sort((a, b) => this.#names.compare(a, b));
-    }
-    const placed = new Uint32Array(count);
-    for (let i = 0; i < count; i += 1) placed[order[i] ?? 0] = i;
-    return { order, placed };
+    return {
+      ...index,
+      warnings: [
+        ...this.#warnings,
+        ...warnings,
+        ...missingPlaneWarnings(index),
+        ...missingFieldWarnings(index),
+      ],
+    };
   }
 
   #addressColumns() {

@@ -32,11 +32,11 @@ const tiff: SourceDriver = {
     return readTiffPageHead(path, page);
   },
 
-  readPlaneSync(path: string, page: number): PlaneBytes {
+  readPlaneSync(path: string, page: number, into?: Uint8Array): PlaneBytes {
     using file = new TiffFile(path);
     const wanted = file.page(page);
     const info = { shape: wanted.shape, dtype: wanted.dtype, axes: wanted.axes };
-    return { info, bytes: decodePlane(file.fd, wanted) };
+    return { info, bytes: decodePlane(file.fd, wanted, into) };
   },
 };
 

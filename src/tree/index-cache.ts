@@ -34,6 +34,8 @@ const MAX_ENTRIES = 64;
  * kernel's clock for mtimes ticks every 1–10 ms.
  */
 const CLOCK_TICK_MS = 50;
+/** FAT keeps mtimes in steps of two seconds; an mtime of whole seconds may come from such a disk. */
+const COARSE_TICK_MS = 2000;
 
 /** Told why a cached index was not used or not written. */
 export type CacheLog = (message: string) => void;
@@ -45,7 +47,7 @@ export function defaultCacheDir(): string {
 }
 
 /** The cache file of a plate folder: named by its real path, device and inode. */
-export function indexCachePath(cacheDir: string, folder: string): string {
+function indexCachePath(cacheDir: string, folder: string): string {
   const real = realpathSync(folder);
   const { dev, ino } = statSync(real, { bigint: true });
   const key = createHash('sha256').update(`${real}\0${dev}\0${ino}`).digest('hex').slice(0, 40);
@@ -138,7 +140,7 @@ export function readIndexFile(path: string): PlateIndex {
 }
 
 /** The first thing of the plate that is not as it was when it was indexed, or undefined. */
-export function findChange(index: PlateIndex): string | undefined {
+function findChange(index: PlateIndex): string | undefined {
   const { directories, files } = index;
   for (let i = 0; i < directories.count; i += 1) {
     const path = directoryPath(index, i);
@@ -187,9 +189,11 @@ function whyNotCached(index: PlateIndex, startedAtMs: number): string | undefine
   if (index.warnings.some((warning) => warning.kind === 'unreadable-folder'))
     return 'some folders could not be read';
   const { count, mtimeMs } = index.directories;
-  for (let i = 0; i < count; i += 1)
-    if ((mtimeMs[i] ?? 0) > startedAtMs - CLOCK_TICK_MS)
+  for (let i = 0; i < count; i += 1) {
+    const changedAtMs = mtimeMs[i] ?? 0;
+    if (changedAtMs > startedAtMs - (changedAtMs % 1000 === 0 ? COARSE_TICK_MS : CLOCK_TICK_MS))
       return `${directoryPath(index, i) || 'the plate folder'} was being changed`;
+  }
   return undefined;
 }
 

@@ -18,7 +18,7 @@ export interface SourceSample {
 const never = new AbortController().signal;
 
 /** The bytes of a region, picked one item at a time. */
-export function pick(info: ArrayInfo, bytes: Uint8Array, region: Region): Uint8Array {
+function pick(info: ArrayInfo, bytes: Uint8Array, region: Region): Uint8Array {
   const item = itemSizeBytes(info.dtype);
   const count = elementCount(region.shape);
   const picked = new Uint8Array(count * item);
@@ -38,7 +38,7 @@ export function pick(info: ArrayInfo, bytes: Uint8Array, region: Region): Uint8A
 }
 
 /** Any region inside a shape, empty ones left out. */
-export function anyRegion(shape: readonly number[]): fc.Arbitrary<Region> {
+function anyRegion(shape: readonly number[]): fc.Arbitrary<Region> {
   return fc
     .tuple(
       ...shape.map((extent) =>
@@ -139,6 +139,12 @@ export function sourceConformance(
         expect(plane.info.dtype).toBe(sample.info.dtype);
         const planeBytes = elementCount(plane.info.shape) * itemSizeBytes(plane.info.dtype);
         expect(Buffer.compare(plane.bytes, sample.bytes.subarray(0, planeBytes)), sample.path).toBe(0);
+        const memory = new Uint8Array(planeBytes + 1);
+        for (const into of [memory.subarray(1), memory.subarray(0, planeBytes)]) {
+          expect(driver.readPlaneSync(sample.path, 0, into).bytes).toBe(into);
+          expect(Buffer.compare(into, plane.bytes), sample.path).toBe(0);
+        }
+        expect(() => driver.readPlaneSync?.(sample.path, 0, memory)).toThrow(RangeError);
         if (probe.window === undefined) continue;
         const bytes = Buffer.alloc(probe.window.sizeBytes);
         readSync(openOnce(probe.window.path), bytes, 0, bytes.length, probe.window.offsetBytes);

@@ -1,5 +1,14 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  ftruncateSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -178,6 +187,39 @@ describe.skipIf(!hasTifffile)('tifffile reads (needs python3-tifffile)', () => {
         expect(got.ome).toContain('PhysicalSizeXUnit="µm"');
       }
     });
+  });
+});
+
+describe.skipIf(!hasTifffile)('tifffile reads more than 4 GiB (needs python3-tifffile)', () => {
+  it('an OME-TIFF as BigTIFF: axes, first and last pixel', () => {
+    const image = imageOf([5, 2, 64, 2048, 2048], 'uint16');
+    const layout = omeTiff.layout(image);
+    const path = join(folder, 'large.ome.tif');
+    const fd = openSync(path, 'w');
+    try {
+      ftruncateSync(fd, layout.sizeBytes);
+      const pixels = layout.segments(0, 1 << 20).find((segment) => segment.kind === 'pixels');
+      const start = pixels?.offsetBytes ?? 0;
+      for (const segment of layout.segments(0, start)) {
+        if (segment.kind === 'bytes')
+          writeSync(fd, segment.bytes, 0, segment.bytes.length, segment.offsetBytes);
+      }
+      writeSync(fd, Uint8Array.of(7, 1), 0, 2, start);
+      writeSync(fd, Uint8Array.of(9, 2), 0, 2, layout.sizeBytes - 2);
+    } finally {
+      closeSync(fd);
+    }
+    const probe = `import sys, tifffile
+with tifffile.TiffFile(sys.argv[1]) as t:
+    s = t.series[0]
+    print(t.is_bigtiff, s.axes, s.shape, s.dtype, len(t.pages), t.pages[0].resolution)
+m = tifffile.memmap(sys.argv[1], mode='r')
+print(m.ravel()[0], m.ravel()[-1])`;
+    const text = execFileSync(PYTHON, ['-c', probe, path], { encoding: 'utf8' });
+    rmSync(path);
+    expect(text).toMatch(
+      /^True TZCYX \(5, 64, 2, 2048, 2048\) uint16 640 \(15384\.6\d*, 7314\.2\d*\)\n263 521\n$/,
+    );
   });
 });
 

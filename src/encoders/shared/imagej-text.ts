@@ -1,5 +1,6 @@
 import type { ImageInfo } from '../../model/image.ts';
-import { type PeriodicTag, planeCount } from './tiff-layout.ts';
+import type { PeriodicTag } from './tiff-directory.ts';
+import { planeCount } from './tiff-layout.ts';
 
 /** Most channels ImageJ overlays (CompositeImage.MAX_CHANNELS). */
 const MOST_COMPOSITE_CHANNELS = 7;
@@ -9,8 +10,8 @@ const META_DATA_BYTE_COUNTS = 50838;
 const META_DATA = 50839;
 
 /**
- * ImageJ's ImageDescription. Sizes beyond one plane only; calibration only where it is known. `unit` is
- * `micron`, which ImageJ shows as µm and which needs no escape.
+ * ImageJ's ImageDescription. Sizes beyond one plane only; calibration only where it is known (z
+ * spacing only together with a pixel size). `unit` is `micron`, which ImageJ shows as µm and which needs no escape.
  */
 export function imagejText(image: ImageInfo): string {
   const [t, c, z] = image.shape;
@@ -22,8 +23,11 @@ export function imagejText(image: ImageInfo): string {
   if (t > 1) lines.push(`frames=${t}`);
   if ([t, c, z].filter((extent) => extent > 1).length > 1) lines.push('hyperstack=true');
   if (c > 1) lines.push(`mode=${c > MOST_COMPOSITE_CHANNELS ? 'grayscale' : 'composite'}`);
-  if (image.pixelSizeUm !== undefined || image.zSpacingUm !== undefined) lines.push('unit=micron');
-  if (image.zSpacingUm !== undefined && z > 1) lines.push(`spacing=${image.zSpacingUm}`);
+  // One unit serves x, y and z: without a pixel size ImageJ would show pixels of 1 µm.
+  if (image.pixelSizeUm !== undefined) {
+    lines.push('unit=micron');
+    if (image.zSpacingUm !== undefined && z > 1) lines.push(`spacing=${image.zSpacingUm}`);
+  }
   if (image.timeIntervalS !== undefined && t > 1) lines.push(`finterval=${image.timeIntervalS}`);
   if (images > 1) lines.push('loop=false');
   return `${lines.join('\n')}\n`;

@@ -1,8 +1,15 @@
 import { FsRefusal } from '../../core/errors.ts';
-import { type Dtype, itemSizeBytes } from '../../core/nd-array.ts';
 import type { Region } from '../../core/region.ts';
 import type { FileLayout, Segment } from '../../encoders.ts';
 import type { ImageInfo } from '../../model/image.ts';
+import {
+  alignUp,
+  planeBytesOf,
+  type Rational,
+  SAMPLE_FORMATS,
+  type TiffRecipe,
+  tiffDirectory,
+} from './tiff-directory.ts';
 
 /** Pixels start on a page of memory, so that readers can map them. */
 const PIXEL_ALIGNMENT_BYTES = 4096;
@@ -10,69 +17,11 @@ const PIXEL_ALIGNMENT_BYTES = 4096;
 const DIRECTORIES_PER_SEGMENT = 64;
 /** Bytes of a periodic tag handed out as one segment. */
 const PERIODIC_SEGMENT_BYTES = 64 * 1024;
+const STRIP_OFFSETS = 273;
+/** Field type of the resolution tags. */
+const RATIONAL = 5;
 /** Offsets of classic TIFF are 32 bits. */
 export const CLASSIC_LIMIT_BYTES = 2 ** 32;
-
-const SHORT = 3;
-const LONG = 4;
-const LONG8 = 16;
-
-/** A RATIONAL of TIFF: two unsigned 32-bit integers. */
-export interface Rational {
-  readonly numerator: number;
-  readonly denominator: number;
-}
-
-/**
- * Values of a tag of the first directory that repeat: `head`, then `unit` over and over until `sizeBytes`.
- * They lie behind the directories, so their size may grow with the number of planes.
- */
-export interface PeriodicTag {
-  readonly tag: number;
-  readonly type: 1 | 4;
-  readonly head: Uint8Array;
-  readonly unit: Uint8Array;
-  readonly sizeBytes: number;
-}
-
-/** What a TIFF of an image shall say beyond its pixels. */
-export interface TiffRecipe {
-  readonly image: ImageInfo;
-  readonly big: boolean;
-  /** ImageDescription, UTF-8 without the closing NUL; empty for none. */
-  readonly description: string;
-  /** Pixels per unit, in x and y. */
-  readonly resolution?: { readonly x: Rational; readonly y: Rational; readonly unit: 1 | 3 };
-  /** In ascending order, all above 339. */
-  readonly periodic?: readonly PeriodicTag[];
-}
-
-const SAMPLE_FORMATS: { readonly [D in Dtype]?: 1 | 2 | 3 } = {
-  uint8: 1,
-  int8: 2,
-  uint16: 1,
-  int16: 2,
-  uint32: 1,
-  int32: 2,
-  float32: 3,
-};
-
-interface Entry {
-  readonly tag: number;
-  readonly type: number;
-  readonly count: number;
-  /** The value, or where it lies. */
-  readonly value: bigint;
-}
-
-function alignUp(value: number, to: number): number {
-  return Math.ceil(value / to) * to;
-}
-
-function planeBytesOf(image: ImageInfo): number {
-  const [, , , height, width] = image.shape;
-  return height * width * itemSizeBytes(image.dtype);
-}
 
 /** Planes of an image: t × c × z. */
 export function planeCount(image: ImageInfo): number {
@@ -93,16 +42,17 @@ export function tiffSizeAtMostBytes(recipe: Pick<TiffRecipe, 'image' | 'descript
 
 /**
  * Pixels per unit of a pixel size, exact where the decimals of the size allow it.
- * @param unitsPerUm how many of the file's units a micrometre is, as `1 / divisor`: 1 for µm, 10,000 for cm.
+ * @param umPerUnit micrometres in the file's unit: 1 for µm, 10,000 for cm.
+ * @throws FsRefusal `not-supported` when it is no size, or none that two 32-bit integers can say.
  */
-export function pixelsPerUnit(pixelSizeUm: number, divisor: number): Rational {
+export function pixelsPerUnit(pixelSizeUm: number, umPerUnit: number): Rational {
   let best: Rational | undefined;
   if (!(pixelSizeUm > 0 && pixelSizeUm < Number.POSITIVE_INFINITY)) {
     throw new FsRefusal('not-supported', `${pixelSizeUm} µm is no pixel size`);
   }
   for (let exponent = 0; exponent <= 9; exponent++) {
     const scale = 10 ** exponent;
-    const numerator = divisor * scale;
+    const numerator = umPerUnit * scale;
     const denominator = Math.round(pixelSizeUm * scale);
     if (numerator >= 2 ** 32 || denominator >= 2 ** 32) break;
     if (denominator === 0) continue;
@@ -125,7 +75,9 @@ export class TiffLayout implements FileLayout {
   readonly #recipe: TiffRecipe;
   readonly #planes: number;
   readonly #planeBytes: number;
-  readonly #first: Uint8Array;
+  #front: Uint8Array | undefined;
+  /** A directory of a later plane with offsets still to be filled in. */
+  #template: Uint8Array | undefined;
   readonly #firstOffset: number;
   readonly #recordBytes: number;
   readonly #recordsOffset: number;
@@ -154,9 +106,9 @@ export class TiffLayout implements FileLayout {
     this.#planes = planeCount(image);
     this.#planeBytes = planeBytesOf(image);
     this.#firstOffset = big ? 16 : 8;
-    // Written twice: sizes don't depend on the offsets inside.
-    this.#recordBytes = this.#directory(1, 0, 0, []).length;
-    this.#recordsOffset = this.#firstOffset + this.#directory(0, 0, 0, []).length;
+    const nowhere = { at: 0, next: 0, pixelsOffset: 0, periodicOffsets: [] };
+    this.#recordBytes = tiffDirectory(recipe, { ...nowhere, plane: 1 }).length;
+    this.#recordsOffset = this.#firstOffset + tiffDirectory(recipe, { ...nowhere, plane: 0 }).length;
     let at = this.#recordsOffset + (this.#planes - 1) * this.#recordBytes;
     const periodicOffsets: number[] = [];
     for (const tag of recipe.periodic ?? []) {
@@ -176,7 +128,6 @@ export class TiffLayout implements FileLayout {
         },
       );
     }
-    this.#first = this.#frontBytes();
   }
 
   segments(offsetBytes: number, sizeBytes: number): readonly Segment[] {
@@ -184,7 +135,10 @@ export class TiffLayout implements FileLayout {
     const to = Math.min(this.sizeBytes, offsetBytes + sizeBytes);
     const found: Segment[] = [];
     if (from >= to) return found;
-    if (from < this.#recordsOffset) found.push({ kind: 'bytes', offsetBytes: 0, bytes: this.#first });
+    if (from < this.#recordsOffset) {
+      this.#front ??= this.#frontBytes();
+      found.push({ kind: 'bytes', offsetBytes: 0, bytes: this.#front });
+    }
     this.#pushDirectories(from, to, found);
     this.#pushPeriodic(from, to, found);
     if (this.#pixelsOffset > this.#headerEnd && from < this.#pixelsOffset && to > this.#headerEnd) {
@@ -216,11 +170,11 @@ export class TiffLayout implements FileLayout {
       const offsetBytes = this.#recordsOffset + block * blockBytes;
       if (offsetBytes >= to) return;
       const count = Math.min(DIRECTORIES_PER_SEGMENT, records - block * DIRECTORIES_PER_SEGMENT);
-      const bytes = new Uint8Array(count * this.#recordBytes);
-      for (let record = 0; record < count; record++) {
-        bytes.set(this.#record(1 + block * DIRECTORIES_PER_SEGMENT + record), record * this.#recordBytes);
-      }
-      found.push({ kind: 'bytes', offsetBytes, bytes });
+      found.push({
+        kind: 'bytes',
+        offsetBytes,
+        bytes: this.#laterDirectories(1 + block * DIRECTORIES_PER_SEGMENT, count),
+      });
     }
   }
 
@@ -255,101 +209,55 @@ export class TiffLayout implements FileLayout {
       view.setUint16(4, 8, true);
       view.setBigUint64(8, 16n, true);
     } else view.setUint32(4, 8, true);
-    front.set(this.#record(0), this.#firstOffset);
+    front.set(this.#firstDirectory(), this.#firstOffset);
     return front;
   }
 
-  #record(plane: number): Uint8Array {
-    const at = plane === 0 ? this.#firstOffset : this.#recordsOffset + (plane - 1) * this.#recordBytes;
-    const next = plane + 1 < this.#planes ? this.#recordsOffset + plane * this.#recordBytes : 0;
-    return this.#directory(plane, at, next, this.#periodicOffsets);
+  /** The first directory. */
+  #firstDirectory(): Uint8Array {
+    return tiffDirectory(this.#recipe, {
+      plane: 0,
+      at: this.#firstOffset,
+      next: this.#planes > 1 ? this.#recordsOffset : 0,
+      pixelsOffset: this.#pixelsOffset,
+      periodicOffsets: this.#periodicOffsets,
+    });
   }
 
-  /** One directory and the values that don't fit into its entries. */
-  #directory(plane: number, at: number, next: number, periodicOffsets: readonly number[]): Uint8Array {
-    const { image, big, resolution, description, periodic = [] } = this.#recipe;
-    const [, , , height, width] = image.shape;
-    const first = plane === 0;
-    const text = first && description !== '' ? Buffer.from(`${description}\0`, 'utf8') : undefined;
-    const entryCount =
-      12 + (text === undefined ? 0 : 1) + (resolution === undefined ? 0 : 3) + (first ? periodic.length : 0);
+  /** The directories of `count` planes: copies of one, with their own offsets. */
+  #laterDirectories(firstPlane: number, count: number): Uint8Array {
+    const { big } = this.#recipe;
+    const nowhere = { at: 0, next: 0, pixelsOffset: 0, periodicOffsets: [] };
+    this.#template ??= tiffDirectory(this.#recipe, { ...nowhere, plane: 1 });
+    const template = this.#template;
+    const templateView = new DataView(template.buffer);
+    const entryCount = big ? Number(templateView.getBigUint64(0, true)) : templateView.getUint16(0, true);
     const entrySize = big ? 20 : 12;
-    const valuesAt = at + (big ? 8 : 2) + entryCount * entrySize + (big ? 8 : 4);
-    const values: Uint8Array[] = [];
-    let valuesBytes = 0;
-    const inline = big ? 8 : 4;
-    /** Value of an entry whose bytes may be too long to stand in it. */
-    const place = (bytes: Uint8Array): bigint => {
-      if (bytes.length <= inline) {
-        return bytes.reduce((sum, byte, index) => sum + (BigInt(byte) << BigInt(8 * index)), 0n);
-      }
-      const where = valuesAt + valuesBytes;
-      const padded = new Uint8Array(alignUp(bytes.length, 2));
-      padded.set(bytes);
-      values.push(padded);
-      valuesBytes += padded.length;
-      return BigInt(where);
-    };
-    const rational = (value: Rational): bigint => {
-      const bytes = new Uint8Array(8);
-      const view = new DataView(bytes.buffer);
-      view.setUint32(0, value.numerator, true);
-      view.setUint32(4, value.denominator, true);
-      return place(bytes);
-    };
-    const wide = big ? LONG8 : LONG;
-    const entries: Entry[] = [
-      { tag: 254, type: LONG, count: 1, value: 0n },
-      { tag: 256, type: LONG, count: 1, value: BigInt(width) },
-      { tag: 257, type: LONG, count: 1, value: BigInt(height) },
-      { tag: 258, type: SHORT, count: 1, value: BigInt(itemSizeBytes(image.dtype) * 8) },
-      { tag: 259, type: SHORT, count: 1, value: 1n },
-      { tag: 262, type: SHORT, count: 1, value: 1n },
-    ];
-    if (text !== undefined) entries.push({ tag: 270, type: 2, count: text.length, value: place(text) });
-    entries.push(
-      { tag: 273, type: wide, count: 1, value: BigInt((this.#pixelsOffset ?? 0) + plane * this.#planeBytes) },
-      { tag: 277, type: SHORT, count: 1, value: 1n },
-      { tag: 278, type: LONG, count: 1, value: BigInt(height) },
-      { tag: 279, type: wide, count: 1, value: BigInt(this.#planeBytes) },
-    );
-    if (resolution !== undefined) {
-      entries.push(
-        { tag: 282, type: 5, count: 1, value: rational(resolution.x) },
-        { tag: 283, type: 5, count: 1, value: rational(resolution.y) },
-      );
-    }
-    entries.push({ tag: 284, type: SHORT, count: 1, value: 1n });
-    if (resolution !== undefined) {
-      entries.push({ tag: 296, type: SHORT, count: 1, value: BigInt(resolution.unit) });
-    }
-    entries.push({ tag: 339, type: SHORT, count: 1, value: BigInt(SAMPLE_FORMATS[image.dtype] ?? 1) });
-    if (first) {
-      periodic.forEach((tag, index) => {
-        const count = tag.sizeBytes / (tag.type === LONG ? 4 : 1);
-        entries.push({ tag: tag.tag, type: tag.type, count, value: BigInt(periodicOffsets[index] ?? 0) });
-      });
-    }
-    const bytes = new Uint8Array(valuesAt - at + valuesBytes);
+    const entriesAt = big ? 8 : 2;
+    const nextAt = entriesAt + entryCount * entrySize;
+    const bytes = new Uint8Array(count * this.#recordBytes);
     const view = new DataView(bytes.buffer);
-    const put = (where: number, value: bigint): void => {
-      if (big) view.setBigUint64(where, value, true);
-      else view.setUint32(where, Number(value), true);
+    const put = (where: number, value: number): void => {
+      if (big) view.setBigUint64(where, BigInt(value), true);
+      else view.setUint32(where, value, true);
     };
-    if (big) view.setBigUint64(0, BigInt(entries.length), true);
-    else view.setUint16(0, entries.length, true);
-    entries.forEach((entry, index) => {
-      const where = (big ? 8 : 2) + index * entrySize;
-      view.setUint16(where, entry.tag, true);
-      view.setUint16(where + 2, entry.type, true);
-      put(where + 4, BigInt(entry.count));
-      put(where + (big ? 12 : 8), entry.value);
-    });
-    put(valuesAt - at - (big ? 8 : 4), BigInt(next));
-    let to = valuesAt - at;
-    for (const value of values) {
-      bytes.set(value, to);
-      to += value.length;
+    let stripAt = 0;
+    const pointersAt: number[] = [];
+    for (let entry = 0; entry < entryCount; entry++) {
+      const at = entriesAt + entry * entrySize;
+      const tag = templateView.getUint16(at, true);
+      if (tag === STRIP_OFFSETS) stripAt = at + (big ? 12 : 8);
+      // A RATIONAL fits into an entry of BigTIFF only.
+      if (!big && templateView.getUint16(at + 2, true) === RATIONAL) pointersAt.push(at + 8);
+    }
+    for (let record = 0; record < count; record++) {
+      const plane = firstPlane + record;
+      const inBytes = record * this.#recordBytes;
+      const inFile = this.#recordsOffset + (plane - 1) * this.#recordBytes;
+      bytes.set(template, inBytes);
+      put(inBytes + stripAt, this.#pixelsOffset + plane * this.#planeBytes);
+      put(inBytes + nextAt, plane + 1 < this.#planes ? inFile + this.#recordBytes : 0);
+      for (const at of pointersAt) put(inBytes + at, templateView.getUint32(at, true) + inFile);
     }
     return bytes;
   }

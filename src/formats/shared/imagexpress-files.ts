@@ -28,6 +28,7 @@ export class FileSorter {
   readonly #unreadNames = new Tally();
   readonly #strayImages = new Tally();
   readonly #undecodable = new Tally();
+  readonly #special = new Tally();
 
   constructor(builder: PlateIndexBuilder) {
     this.#builder = builder;
@@ -35,12 +36,13 @@ export class FileSorter {
 
   sort(
     directory: number,
-    { files, path, undecodable, failure }: WalkedDirectory,
+    { files, path, undecodable, special, failure }: WalkedDirectory,
     place: FolderPlace,
     htds: HtdFile[],
   ): void {
     for (const name of files) this.#sortFile(directory, path, name, place, htds);
     for (const name of undecodable) this.#undecodable.add(join(path, name));
+    for (const name of special) this.#special.add(join(path, name));
     if (failure)
       this.#builder.addWarning({
         kind: 'unreadable-folder',
@@ -112,6 +114,7 @@ export class FileSorter {
       'named like images of the plate, in folders that are neither TimePoint_N nor ZStep_M',
       'they are reachable under source/ only',
     );
+    tell('special-file', this.#special, 'that are pipes, sockets or devices', 'they are not shown');
     tell(
       'unreadable-name',
       this.#undecodable,

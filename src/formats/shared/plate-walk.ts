@@ -16,6 +16,8 @@ export interface WalkedDirectory {
   readonly directories: readonly string[];
   /** Names that are not UTF-8 and so can't be shown or opened by name. */
   readonly undecodable: readonly string[];
+  /** Pipes, sockets and devices: never opened. */
+  readonly special: readonly string[];
   /** Set when the directory could not be read; it is then empty. */
   readonly failure?: Error;
 }
@@ -28,6 +30,7 @@ interface Listing {
   readonly files: string[];
   readonly directories: string[];
   readonly undecodable: string[];
+  readonly special: string[];
 }
 
 /**
@@ -36,7 +39,7 @@ interface Listing {
  */
 export async function listDirectory(path: string): Promise<Listing> {
   const entries = await readdir(path, { withFileTypes: true });
-  const listing: Listing = { files: [], directories: [], undecodable: [] };
+  const listing: Listing = { files: [], directories: [], undecodable: [], special: [] };
   for (const entry of entries) {
     const { name } = entry;
     if (name.includes('\uFFFD')) listing.undecodable.push(name);
@@ -46,7 +49,7 @@ export async function listDirectory(path: string): Promise<Listing> {
       if (/\.tiff?$/i.test(name)) listing.files.push(name);
       else if (await leadsToDirectory(`${path}/${name}`)) listing.directories.push(name);
       else listing.files.push(name);
-    }
+    } else listing.special.push(name);
   }
   return listing;
 }
@@ -84,7 +87,7 @@ async function readOne(root: string, { path, parent, name, depth }: Found): Prom
       cause,
       advice: 'check its permissions',
     });
-    const nothing = { files: [], directories: [], undecodable: [] };
+    const nothing = { files: [], directories: [], undecodable: [], special: [] };
     return { parent, name, path, mtimeMs: 0, inode: 0n, identity: '', ...nothing, failure };
   }
 }
@@ -111,7 +114,7 @@ export async function* walkPlate(root: string, signal: AbortSignal): AsyncGenera
     if (next.failure && done === 0) throw next.failure;
     identities.push(next.identity);
     if (next.failure === undefined && leadsUpwards(queue, identities, done)) {
-      yield { ...next, files: [], directories: [], undecodable: [] };
+      yield { ...next, files: [], directories: [], undecodable: [], special: [] };
       continue;
     }
     yield next;

@@ -1,3 +1,4 @@
+import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { BadTiffError, UnreadableSourceError } from '../../core/errors.ts';
 
@@ -98,18 +99,21 @@ async function readDescription(file: FileHandle, path: string): Promise<string> 
  * @throws UnreadableSourceError when the file can't be opened, BadTiffError when it is no TIFF or truncated.
  */
 export async function glanceAtTiff(path: string): Promise<TiffGlance> {
-  let file: FileHandle;
+  let file: FileHandle | undefined;
   try {
-    file = await open(path, 'r');
-  } catch (cause) {
-    throw new UnreadableSourceError(path, "can't be opened", { cause });
-  }
-  try {
+    // Without O_NONBLOCK a pipe of that name would be waited for.
+    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     const { size, mtimeNs } = await file.stat({ bigint: true });
     if (size === 0n) throw new BadTiffError(path, 'the file is empty');
     const description = await readDescription(file, path);
     return { description, sizeBytes: Number(size), mtimeMs: Number(mtimeNs) / 1e6 };
+  } catch (cause) {
+    if (cause instanceof BadTiffError) throw cause;
+    throw new UnreadableSourceError(path, "can't be read", {
+      cause,
+      advice: 'check its permissions and disk',
+    });
   } finally {
-    await file.close();
+    await file?.close();
   }
 }

@@ -23,37 +23,59 @@ const GAP_BYTES = 64 * 1024;
 /** Stored bytes read from the file at once. */
 const RUN_BYTES = 32 * 1024 * 1024;
 
+/** Memory that holds chance bytes: only for what is filled to the last byte or thrown away. */
+function unfilled(sizeBytes: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(Buffer.allocUnsafeSlow(sizeBytes).buffer);
+}
+
 /**
  * The whole page as little-endian bytes in C order, `page.shape` of `page.dtype`; samples as stored.
- * @throws BadTiffError, UnsupportedTiffError, UnreadableSourceError
+ * @param into memory of exactly `page.sizeBytes` to decode into; fresh memory when it is absent. After an
+ *   error it holds nothing of worth.
+ * @throws BadTiffError, UnsupportedTiffError, UnreadableSourceError; RangeError when `into` has another size.
  */
-export function decodePlane(fd: number, page: TiffPage): Uint8Array<ArrayBuffer> {
+export function decodePlane(fd: number, page: TiffPage, into?: Uint8Array): Uint8Array {
+  if (into !== undefined && into.length !== page.sizeBytes) {
+    throw new RangeError(`${page.path} has ${page.sizeBytes} bytes of pixels, not ${into.length}`);
+  }
   const offset = page.contiguousOffset();
   if (offset !== undefined) {
-    const bytes = new Uint8Array(page.sizeBytes);
+    const bytes = into ?? unfilled(page.sizeBytes);
     readFully(fd, page.path, bytes, bytes.length, offset);
     if (!page.littleEndian) swapBytes(bytes, page.bitsPerSample / 8);
     return bytes;
   }
-  return decodeBox(fd, page, { y: 0, x: 0, height: page.height, width: page.width });
+  const box = { y: 0, x: 0, height: page.height, width: page.width };
+  // Predictors work on items, which must lie where items may lie.
+  if (into === undefined || into.byteOffset % itemSizeBytes(page.dtype) === 0) {
+    return decodeBox(fd, page, box, into);
+  }
+  into.set(decodeBox(fd, page, box));
+  return into;
 }
 
 /**
  * A box of the page, decoding only the strips or tiles it touches: little-endian, C order, shape
  * `[height, width]`, `[height, width, samples]` or `[samples, height, width]`. The box lies inside the page.
+ * @param into memory of exactly that size, aligned for the dtype; fresh memory when it is absent.
  * @throws BadTiffError, UnsupportedTiffError, UnreadableSourceError
  */
-export function decodeBox(fd: number, page: TiffPage, box: PlaneBox): Uint8Array<ArrayBuffer> {
+export function decodeBox(fd: number, page: TiffPage, box: PlaneBox, into?: Uint8Array): Uint8Array {
   const itemBytes = itemSizeBytes(page.dtype);
   checkDecodable(page);
   const contiguous = page.planar ? undefined : page.contiguousOffset();
-  if (contiguous !== undefined) return readRows(fd, page, contiguous, box);
+  if (contiguous !== undefined) {
+    const rows = readRows(fd, page, contiguous, box);
+    if (into === undefined) return rows;
+    into.set(rows);
+    return into;
+  }
   const table = page.table();
   const pixelBytes = page.samplesTogether * itemBytes;
   const planes = page.planar ? page.samples : 1;
   const planeBytes = box.height * box.width * pixelBytes;
   checkPlausible(page, table, planes * planeBytes);
-  const target = new Uint8Array(planes * planeBytes);
+  const target = into ?? unfilled(planes * planeBytes);
 
   const rowBytes = page.segmentRowBytes;
   const inPlace =
@@ -106,11 +128,11 @@ export function decodeBox(fd: number, page: TiffPage, box: PlaneBox): Uint8Array
 function readRows(fd: number, page: TiffPage, runOffset: number, box: PlaneBox): Uint8Array<ArrayBuffer> {
   const pixelBytes = page.samples * itemSizeBytes(page.dtype);
   const rowBytes = page.width * pixelBytes;
-  const rows = new Uint8Array(box.height * rowBytes);
+  const rows = unfilled(box.height * rowBytes);
   readFully(fd, page.path, rows, rows.length, runOffset + box.y * rowBytes);
   if (!page.littleEndian) swapBytes(rows, page.bitsPerSample / 8);
   if (box.width === page.width) return rows;
-  const target = new Uint8Array(box.height * box.width * pixelBytes);
+  const target = unfilled(box.height * box.width * pixelBytes);
   for (let row = 0; row < box.height; row++) {
     const start = row * rowBytes + box.x * pixelBytes;
     target.set(rows.subarray(start, start + box.width * pixelBytes), row * box.width * pixelBytes);
@@ -119,8 +141,11 @@ function readRows(fd: number, page: TiffPage, runOffset: number, box: PlaneBox):
 }
 
 function itemView(bytes: Uint8Array, itemBytes: number): Uint8Array | Uint16Array | Uint32Array {
+  const { buffer, byteOffset, byteLength } = bytes;
   if (itemBytes === 1) return bytes;
-  return itemBytes === 2 ? new Uint16Array(bytes.buffer) : new Uint32Array(bytes.buffer);
+  return itemBytes === 2
+    ? new Uint16Array(buffer, byteOffset, byteLength / 2)
+    : new Uint32Array(buffer, byteOffset, byteLength / 4);
 }
 
 /** Decompresses one segment and undoes its predictor, leaving little-endian samples. */

@@ -12,7 +12,7 @@ const scratch = Buffer.allocUnsafeSlow(16 * 1024);
  * What a page says of itself.
  * @throws BadTiffError, UnsupportedTiffError when its samples have no dtype here.
  */
-export function probePage(page: TiffPage): PlaneProbe {
+function probePage(page: TiffPage): PlaneProbe {
   const window = page.window();
   const description = page.description();
   return {
@@ -32,7 +32,7 @@ export function probePage(page: TiffPage): PlaneProbe {
  * The first page of a TIFF: one open, and one read when the directory lies at the front, two when it lies
  * behind the pixels. @throws BadTiffError, UnsupportedTiffError, UnreadableSourceError
  */
-export function readTiffHead(path: string): PlaneProbe {
+function readTiffHead(path: string): PlaneProbe {
   const { fd, sizeBytes } = openForReading(path);
   try {
     const bytes = new TiffBytes(fd, path, sizeBytes, scratch);

@@ -1,17 +1,18 @@
+import { isUtf8 } from 'node:buffer';
 import { type BadTiffError, UnsupportedTiffError } from '../../core/errors.ts';
 import { type Dtype, itemSizeBytes } from '../../core/nd-array.ts';
 import type { ByteWindow } from '../../sources.ts';
 import type { TiffBytes } from './tiff-bytes.ts';
+import {
+  commonValue,
+  type DirectoryEntry,
+  type Field,
+  fieldAt,
+  fieldValue,
+  rationalAt,
+  scalarAt,
+} from './tiff-field.ts';
 import { TAG, typeSizeBytes } from './tiff-tags.ts';
-
-/** Where a tag's values lie. */
-interface Field {
-  readonly tag: number;
-  readonly type: number;
-  readonly count: number;
-  /** Of the first value, absolute. */
-  readonly offset: number;
-}
 
 /** Offsets and stored sizes of a page's strips or tiles. */
 export interface SegmentTable {
@@ -54,6 +55,9 @@ export class TiffPage {
   #sizes: Field | undefined;
   #description: Field | undefined;
   #subIfds: Field | undefined;
+  /** Entries that are looked at only when somebody asks. */
+  #xResolution: DirectoryEntry | undefined;
+  #yResolution: DirectoryEntry | undefined;
   /** TIFF 6.0 page 91: 2,2 unless the file says otherwise. */
   #subSampled = true;
   #table: SegmentTable | undefined;
@@ -92,75 +96,83 @@ export class TiffPage {
       const tag = b.u16(at);
       switch (tag) {
         case TAG.newSubfileType:
-          this.reduced = (this.#scalar(this.#field(tag, at, big)) & 1) === 1;
+          this.reduced = (scalarAt(b, tag, at, big) & 1) === 1;
           break;
         case TAG.imageWidth:
-          this.width = this.#scalar(this.#field(tag, at, big));
+          this.width = scalarAt(b, tag, at, big);
           break;
         case TAG.imageLength:
-          this.height = this.#scalar(this.#field(tag, at, big));
+          this.height = scalarAt(b, tag, at, big);
           break;
         case TAG.bitsPerSample:
-          this.bitsPerSample = this.#common(this.#field(tag, at, big));
+          this.bitsPerSample = commonValue(b, fieldAt(b, tag, at, big));
           break;
         case TAG.compression:
-          this.compression = this.#scalar(this.#field(tag, at, big));
+          this.compression = scalarAt(b, tag, at, big);
           break;
         case TAG.photometric:
-          this.photometric = this.#scalar(this.#field(tag, at, big));
+          this.photometric = scalarAt(b, tag, at, big);
           break;
         case TAG.fillOrder:
-          this.fillOrder = this.#scalar(this.#field(tag, at, big));
+          this.fillOrder = scalarAt(b, tag, at, big);
           break;
         case TAG.imageDescription:
-          this.#description = this.#field(tag, at, big);
+          this.#description = fieldAt(b, tag, at, big);
           break;
         case TAG.stripOffsets:
-          stripOffsets = this.#field(tag, at, big);
+          stripOffsets = fieldAt(b, tag, at, big);
           break;
         case TAG.samplesPerPixel:
-          this.samples = this.#scalar(this.#field(tag, at, big));
+          this.samples = scalarAt(b, tag, at, big);
           break;
         case TAG.rowsPerStrip:
-          rowsPerStrip = this.#scalar(this.#field(tag, at, big));
+          rowsPerStrip = scalarAt(b, tag, at, big);
           break;
         case TAG.stripByteCounts:
-          stripSizes = this.#field(tag, at, big);
+          stripSizes = fieldAt(b, tag, at, big);
+          break;
+        case TAG.xResolution:
+          this.#xResolution = { at, big };
+          break;
+        case TAG.yResolution:
+          this.#yResolution = { at, big };
           break;
         case TAG.planarConfiguration: {
-          const value = this.#scalar(this.#field(tag, at, big));
+          const value = scalarAt(b, tag, at, big);
           if (value !== 1 && value !== 2) throw this.#unsupported(tag, value);
           this.planar = value === 2;
           break;
         }
         case TAG.predictor:
-          this.predictor = this.#scalar(this.#field(tag, at, big));
+          this.predictor = scalarAt(b, tag, at, big);
           break;
         case TAG.tileWidth:
-          tileWidth = this.#scalar(this.#field(tag, at, big));
+          tileWidth = scalarAt(b, tag, at, big);
           break;
         case TAG.tileLength:
-          tileHeight = this.#scalar(this.#field(tag, at, big));
+          tileHeight = scalarAt(b, tag, at, big);
           break;
         case TAG.tileOffsets:
-          tileOffsets = this.#field(tag, at, big);
+          tileOffsets = fieldAt(b, tag, at, big);
           break;
         case TAG.tileByteCounts:
-          tileSizes = this.#field(tag, at, big);
+          tileSizes = fieldAt(b, tag, at, big);
           break;
         case TAG.subIfds:
-          this.#subIfds = this.#field(tag, at, big);
+          this.#subIfds = fieldAt(b, tag, at, big);
           break;
         case TAG.sampleFormat:
-          this.sampleFormat = this.#common(this.#field(tag, at, big));
+          this.sampleFormat = commonValue(b, fieldAt(b, tag, at, big));
           break;
         case TAG.yCbCrSubSampling: {
-          const field = this.#field(tag, at, big);
-          this.#subSampled = this.#value(field, 0) !== 1 || (field.count > 1 && this.#value(field, 1) !== 1);
+          const field = fieldAt(b, tag, at, big);
+          this.#subSampled =
+            fieldValue(this.#bytes, field, 0) !== 1 ||
+            (field.count > 1 && fieldValue(this.#bytes, field, 1) !== 1);
           break;
         }
         case TAG.uic2:
-          this.stackPlanes = this.#field(tag, at, big).count;
+          this.stackPlanes = fieldAt(b, tag, at, big).count;
           break;
         default:
       }
@@ -190,64 +202,9 @@ export class TiffPage {
     if (this.fillOrder !== 1 && this.fillOrder !== 2) throw this.#unsupported(TAG.fillOrder, this.fillOrder);
   }
 
-  #field(tag: number, at: number, big: boolean): Field {
-    const b = this.#bytes;
-    const type = b.u16(at + 2);
-    const count = big ? b.u64(at + 4) : b.u32(at + 4);
-    const size = typeSizeBytes(type) * count;
-    if (size === 0) throw b.bad(`tag ${tag} has ${count} values of type ${type}`);
-    const inline = big ? 8 : 4;
-    const valueAt = at + (big ? 12 : 8);
-    const offset = size <= inline ? valueAt : big ? b.u64(valueAt) : b.u32(valueAt);
-    if (offset + size > b.sizeBytes) {
-      throw b.bad(
-        `tag ${tag} has ${count} values at byte ${offset}, beyond the end of the file (${b.sizeBytes})`,
-      );
-    }
-    return { tag, type, count, offset };
-  }
-
-  #value(field: Field, index: number): number {
-    const b = this.#bytes;
-    switch (field.type) {
-      case 1:
-        return b.u8(field.offset + index);
-      case 3:
-        return b.u16(field.offset + 2 * index);
-      case 4:
-      case 13:
-        return b.u32(field.offset + 4 * index);
-      case 16:
-      case 18:
-        return b.u64(field.offset + 8 * index);
-      default:
-        throw b.bad(`tag ${field.tag} has values of type ${field.type}, not unsigned integers`);
-    }
-  }
-
   /** An error that names this file. */
   bad(detail: string): BadTiffError {
     return this.#bytes.bad(detail);
-  }
-
-  #scalar(field: Field): number {
-    return this.#value(field, 0);
-  }
-
-  /** The value all samples share. */
-  #common(field: Field): number {
-    const value = this.#value(field, 0);
-    // The number of samples isn't known yet and counts may lie: 64 samples are more than any camera has.
-    for (let index = 1; index < Math.min(field.count, 64); index++) {
-      const other = this.#value(field, index);
-      if (other !== value) {
-        throw new UnsupportedTiffError(
-          this.path,
-          `tag ${field.tag} differs between the samples of a pixel (${value} and ${other})`,
-        );
-      }
-    }
-    return value;
   }
 
   #unsupported(tag: number, value: number): UnsupportedTiffError {
@@ -359,11 +316,14 @@ export class TiffPage {
       throw b.bad(`directory at ${this.ifdOffset} doesn't say how long its compressed strips are`);
     }
     const table = { offsets: new Float64Array(needed), sizesBytes: new Float64Array(needed) };
-    for (let index = 0; index < needed; index++) table.offsets[index] = this.#value(offsets, index);
+    for (let index = 0; index < needed; index++)
+      table.offsets[index] = fieldValue(this.#bytes, offsets, index);
     for (let index = 0; index < needed; index++) {
       const down = Math.floor((index % (this.segmentsAcross * this.segmentsDown)) / this.segmentsAcross);
       table.sizesBytes[index] =
-        sizes === undefined ? this.segmentRowBytes * this.segmentRows(down) : this.#value(sizes, index);
+        sizes === undefined
+          ? this.segmentRowBytes * this.segmentRows(down)
+          : fieldValue(this.#bytes, sizes, index);
     }
     for (let index = 0; index < needed; index++) {
       const offset = table.offsets[index] ?? 0;
@@ -410,19 +370,31 @@ export class TiffPage {
     return { path: this.path, offsetBytes, sizeBytes: this.sizeBytes };
   }
 
-  /** ImageDescription as UTF-8 up to its NUL, else undefined: OME-XML, ImageJ's or MetaMorph's text. */
+  /**
+   * ImageDescription up to its NUL, else undefined: OME-XML, ImageJ's or MetaMorph's text. UTF-8, or Latin-1
+   * where it isn't valid UTF-8, as Windows programs write `µ`.
+   */
   description(): string | undefined {
     const field = this.#description;
     if (field === undefined || typeSizeBytes(field.type) !== 1) return undefined;
     const bytes = this.#bytes.slice(field.offset, field.count);
     const end = bytes.indexOf(0);
-    return Buffer.from(bytes.buffer, bytes.byteOffset, end === -1 ? bytes.length : end).toString('utf8');
+    const text = Buffer.from(bytes.buffer, bytes.byteOffset, end === -1 ? bytes.length : end);
+    return text.toString(isUtf8(text) ? 'utf8' : 'latin1');
+  }
+
+  /** Pixels per unit along x and y, where both are given; the unit is for whoever reads the text. */
+  pixelsPerUnit(): { readonly x: number; readonly y: number } | undefined {
+    if (this.#xResolution === undefined || this.#yResolution === undefined) return undefined;
+    const x = rationalAt(this.#bytes, this.#xResolution);
+    const y = rationalAt(this.#bytes, this.#yResolution);
+    return x === undefined || y === undefined ? undefined : { x, y };
   }
 
   /** Offsets of the directories below this one (a pyramid's smaller levels). @throws BadTiffError */
   subIfdOffsets(): number[] {
     const field = this.#subIfds;
     if (field === undefined) return [];
-    return Array.from({ length: field.count }, (_, index) => this.#value(field, index));
+    return Array.from({ length: field.count }, (_, index) => fieldValue(this.#bytes, field, index));
   }
 }

@@ -35,6 +35,7 @@ describe('ImageJ TIFF', () => {
       'unit=micron\nspacing=2.5\nfinterval=30\n',
     );
     expect(descriptionOf(imageOf([2, 1, 3, 4, 5], 'uint8'))).not.toMatch(/unit|spacing|finterval/);
+    expect(descriptionOf(imageOf([1, 1, 3, 4, 5], 'uint8', { zSpacingUm: 2.5 }))).not.toMatch(/unit|spacing/);
     const none = tiff.layout(imageOf([1, 1, 1, 4, 5], 'uint8'));
     const some = tiff.layout(imageOf([1, 1, 1, 4, 5], 'uint8', { pixelSizeUm: { x: 1, y: 1 } }));
     expect(some.sizeBytes).toBe(none.sizeBytes);

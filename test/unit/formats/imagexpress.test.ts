@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -256,6 +257,21 @@ describe('plates with faults', () => {
       ['missing-plane', [missing[0]]],
       ['missing-plane', missing.slice(1)],
     ]);
+  });
+
+  it('tells pipes and folders that it can not list, and waits for neither', async () => {
+    const { truth } = await plate({ timePoints: 1, shape: 'flat', zSteps: 1 });
+    execFileSync('/usr/bin/mkfifo', [join(truth.root, 'x_C01_s1_w1.tif')]);
+    const pipe = join(scratch, 'pipe');
+    execFileSync('/usr/bin/mkfifo', [pipe]);
+    await symlink(pipe, join(truth.root, 'x_A01_s9_w1.tif'));
+    await mkdir(join(truth.root, ...Array<string>(30).fill('deep')), { recursive: true });
+    const result = await index(truth.root);
+    expect(result.planes.count).toBe(truth.planes.length + 1);
+    const told = result.warnings.map(({ kind, files }) => [kind, files[0]?.slice(0, 30)]);
+    expect(told).toContainEqual(['special-file', 'x_C01_s1_w1.tif']);
+    expect(told).toContainEqual(['unreadable-folder', 'deep/deep/deep/deep/deep/deep/']);
+    expect(told).toContainEqual(['bad-image', 'x_A01_s9_w1.tif']);
   });
 
   it('follows links, and a link to the plate itself ends', async () => {

@@ -246,6 +246,19 @@ describe('TIFF decoding', () => {
   });
 });
 
+describe('TIFF description', () => {
+  const page: PageToWrite = { width: 3, height: 2, bits: 8, pixels: ramp(6) };
+
+  it('is UTF-8, or Latin-1 where it is not', () => {
+    const utf8 = save(writeTiff({ pages: [{ ...page, description: '0.65 µm' }] }));
+    expect(tiff.probeSync!(utf8).description).toBe('0.65 µm');
+    const bytes = [...Buffer.from('0.65 \xb5m\0', 'latin1')];
+    const latin = save(writeTiff({ pages: [{ ...page, extra: [{ tag: 270, type: 2, values: bytes }] }] }));
+    expect(tiff.probeSync!(latin).description).toBe('0.65 µm');
+    expect(tiff.probeSync!(save(writeTiff({ pages: [page] }))).description).toBeUndefined();
+  });
+});
+
 describe('TIFF axes', () => {
   const page: PageToWrite = { width: 3, height: 2, bits: 8, pixels: ramp(6) };
   const open = async (description: string, count: number) => {

@@ -93,7 +93,12 @@ export class PlateGround {
     return this.#mount;
   }
 
-  #client(mode: string, folder: string, list: string, seed: number): { child: ChildProcess; end: Promise<Finished> } {
+  #client(
+    mode: string,
+    folder: string,
+    list: string,
+    seed: number,
+  ): { child: ChildProcess; end: Promise<Finished> } {
     const child = spawn(process.execPath, [CLIENT, mode, folder, list, String(seed)], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });

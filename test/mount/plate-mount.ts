@@ -11,6 +11,20 @@ import { TestMount } from './harness.ts';
 const DAEMON = resolve(import.meta.dirname, '../../src/daemon/main.ts');
 const CLIENT = resolve(import.meta.dirname, 'fixture/manifest-client.ts');
 
+/** Finds nuclei in whatever is written to inbox/. */
+export const NUCLEI_RULE: HookRule = {
+  name: 'nuclei',
+  on: 'inbox/*.tif',
+  steps: [
+    { hook: 'gaussian', params: { sigma: 2 }, name: 'gaussian' },
+    { hook: 'otsu', params: {}, name: 'otsu' },
+    { hook: 'binary-opening', params: { radius: 1 }, name: 'binary-opening' },
+    { hook: 'label', params: { connectivity: 4 }, name: 'label' },
+    { hook: 'measure', params: {}, name: 'measure' },
+  ],
+  outputs: { label: 'results/{stem}_labels.tif', measure: 'results/{stem}_objects.csv' },
+};
+
 export interface PlateMountOptions {
   readonly budgetBytes?: number;
   readonly hooks?: readonly HookRule[];

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { eventually, mountProblem } from './harness.ts';
-import { PlateGround } from './plate-mount.ts';
+import { PlateGround } from './killable-mount.ts';
 
 const KILLS = Number(process.env['PLATEFS_KILLS'] ?? 200);
 const problem = mountProblem();

@@ -124,7 +124,9 @@ async function prepare(places: Places, makesPlate: boolean): Promise<void> {
 }
 
 async function makePlate({ plate }: Places): Promise<void> {
-  heading('Making an ImageXpress plate: nuclei and cytoplasm, 4 wells, 2 fields, 2 channels, 3 z steps');
+  heading(
+    'Making an ImageXpress plate: nuclei and cytoplasm, 4 wells, 2 fields, 2 channels, 3 z steps, 2 time points',
+  );
   const options = ['--wells', 'A01-B02', '--sites', '2', '--z', '3', '--size', '512', '--seed', '7'];
   const { status, stdout, stderr } = await run(process.execPath, [
     join(ROOT, 'scripts/make-plate.ts'),
@@ -155,7 +157,7 @@ async function readOrdinarily(mountpoint: string): Promise<string> {
   console.log(`  ${names.length} planes in images/:`);
   await demonstrate('ls', [images], 6);
   const path = join(images, plane);
-  await demonstrate('head', ['-c', '4', path], 0);
+  await demonstrate('cksum', [path]);
   if (hasProgram('getfattr')) {
     const { status, stdout } = await run('getfattr', ['--only-values', '-n', 'user.platefs.source', path]);
     const original = join(mountpoint, 'source', stdout.trim());
@@ -173,10 +175,12 @@ async function readOrdinarily(mountpoint: string): Promise<string> {
 }
 
 async function readWithPython(stack: string): Promise<void> {
-  if ((await run('python3', ['-c', 'import tifffile'])).status !== 0) return;
+  // Debian's packages belong to Debian's own Python.
+  const python = existsSync('/usr/bin/python3') ? '/usr/bin/python3' : 'python3';
+  if (!hasProgram('python3') || (await run(python, ['-c', 'import tifffile'])).status !== 0) return;
   const code =
     'import sys, tifffile; s = tifffile.TiffFile(sys.argv[1]).series[0]; a = s.asarray(); print(s.axes, a.shape, a.dtype, "mean", round(float(a.mean()), 1))';
-  await demonstrate('python3', ['-c', code, stack]);
+  await demonstrate(python, ['-c', code, stack]);
 }
 
 async function waitForHook({ mountpoint }: Places, wanted: readonly string[]): Promise<void> {

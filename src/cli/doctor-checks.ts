@@ -5,7 +5,8 @@ import { dirname, join } from 'node:path';
 import type { ListedMount } from '../control/mount-registry.ts';
 import { formatByteSize } from '../core/byte-size.ts';
 import { explain } from '../core/errors.ts';
-import { isDisconnected, isPlateMount, type KernelMount } from './mount-table.ts';
+import type { MountTableEntry } from '../fuse/mount-table.ts';
+import { isPlateMount, probeMount } from './mount-table.ts';
 
 /** `fail`: PlateFS can't mount; `warn`: it can, with less. */
 export type Verdict = 'ok' | 'warn' | 'fail';
@@ -27,7 +28,7 @@ export interface Machine {
   readonly kernelRelease: string;
   readonly isRoot: boolean;
   readonly folders: Readonly<Record<string, string>>;
-  readonly mounts: readonly KernelMount[];
+  readonly mounts: readonly MountTableEntry[];
   readonly entries: readonly ListedMount[];
 }
 
@@ -166,18 +167,17 @@ const allowOther: Check = ({ fuseConf, isRoot }) => {
       );
 };
 
-const leftovers: Check = ({ mounts, entries }) => {
+const leftovers: Check = async ({ mounts, entries }) => {
   const living = new Set(entries.filter(({ isAlive }) => isAlive).map(({ mountpoint }) => mountpoint));
   const dead = new Set(entries.filter(({ isAlive }) => !isAlive).map(({ mountpoint }) => mountpoint));
-  for (const mount of mounts)
-    if (isPlateMount(mount) && !living.has(mount.mountpoint) && isDisconnected(mount.mountpoint))
-      dead.add(mount.mountpoint);
+  const unknown = mounts.filter((mount) => isPlateMount(mount) && !living.has(mount.path));
+  const answers = await Promise.all(
+    unknown.map(async ({ path }) => ({ path, answer: await probeMount(path) })),
+  );
+  for (const { path, answer } of answers) if (answer !== 'alive') dead.add(path);
   return dead.size === 0
     ? ok(living.size === 0 ? 'nothing is mounted' : `${living.size} mounted, none left behind`)
-    : warn(
-        `left behind by a PlateFS that is gone: ${[...dead].join(', ')}`,
-        `tidy up:  platefs umount ${[...dead][0]}`,
-      );
+    : warn(`gone or stuck: ${[...dead].join(', ')}`, `tidy up:  platefs umount ${[...dead][0]}`);
 };
 
 const CHECKS: Readonly<Record<string, Check>> = {

@@ -4,8 +4,9 @@ import { basename, dirname, join, resolve, sep } from 'node:path';
 import type { ResolvedDefinition } from '../config/daemon-spec.ts';
 import type { OptionOverrides } from '../config/mount-options.ts';
 import { BadMountpointError, BadParameterError, UnreadableSourceError } from '../core/errors.ts';
+import { mountAt } from '../fuse/mount-table.ts';
 import type { HookRule, MountDefinition } from '../model/mount-definition.ts';
-import { isDisconnected, isPlateMount, type KernelMount, mountAt, mountpointPath } from './mount-table.ts';
+import { isPlateMount, mountpointPath, probeMount } from './mount-table.ts';
 
 /** What the command line says on top of a definition. */
 export interface MountRequest {
@@ -102,9 +103,9 @@ export function checkSource(source: string): string {
  * A mount whose PlateFS is gone is no obstacle: the supervisor takes it away.
  * @throws BadMountpointError when it is missing, no folder, in use or not empty.
  */
-export function checkMountpoint(mountpoint: string, mounts?: readonly KernelMount[]): void {
-  const mounted = mountAt(mountpoint, mounts === undefined ? undefined : [...mounts]);
-  if (mounted && isPlateMount(mounted) && isDisconnected(mountpoint)) return;
+export async function checkMountpoint(mountpoint: string): Promise<void> {
+  const mounted = mountAt(mountpoint);
+  if (mounted && isPlateMount(mounted) && (await probeMount(mountpoint)) === 'dead') return;
   if (mounted)
     throw new BadMountpointError(mountpoint, `is in use by a mount of ${mounted.source} (${mounted.type})`, {
       advice: isPlateMount(mounted)

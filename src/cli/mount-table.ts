@@ -1,45 +1,11 @@
-import { readdirSync, readFileSync, realpathSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-
-/** One line of the kernel's list of mounts, proc_pid_mountinfo(5). */
-export interface KernelMount {
-  readonly mountpoint: string;
-  readonly type: string;
-  readonly source: string;
-}
-
-/** The kernel writes blank, tab, newline and backslash as three octal digits. */
-function unescapeField(field: string): string {
-  return Buffer.from(
-    field.replaceAll(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8))),
-    'latin1',
-  ).toString('utf8');
-}
-
-export function parseMountInfo(text: string): KernelMount[] {
-  const mounts: KernelMount[] = [];
-  for (const line of text.split('\n')) {
-    const [before, after] = line.split(' - ');
-    const mountpoint = before?.split(' ')[4];
-    const [type, source] = after?.split(' ') ?? [];
-    if (mountpoint !== undefined && type !== undefined)
-      mounts.push({ mountpoint: unescapeField(mountpoint), type, source: unescapeField(source ?? '') });
-  }
-  return mounts;
-}
-
-export function kernelMounts(): KernelMount[] {
-  return parseMountInfo(readFileSync('/proc/self/mountinfo', 'latin1'));
-}
+import { type MountTableEntry, mountAt } from '../fuse/mount-table.ts';
 
 /** Whether PlateFS made this mount. */
-export function isPlateMount({ type, source }: KernelMount): boolean {
+export function isPlateMount({ type, source }: MountTableEntry): boolean {
   return type === 'fuse.platefs' || (type.startsWith('fuse') && source.startsWith('platefs'));
-}
-
-/** The mount that lies on top at exactly this place. */
-export function mountAt(mountpoint: string, mounts = kernelMounts()): KernelMount | undefined {
-  return mounts.findLast((mount) => mount.mountpoint === mountpoint);
 }
 
 /**
@@ -57,12 +23,23 @@ export function mountpointPath(path: string): string {
   }
 }
 
-/** A mount whose daemon is gone answers ENOTCONN at once. */
-export function isDisconnected(mountpoint: string): boolean {
-  try {
-    readdirSync(mountpoint);
-    return false;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ENOTCONN';
-  }
+/** A daemon that answers at all does so well within this. */
+const PROBE_LIMIT_MS = 2000;
+
+/**
+ * How a mount answers: `alive`; `dead` where its daemon is gone (ENOTCONN); `stuck` where it does not answer.
+ * Asked by a child process, which can be killed while it waits; this process could not.
+ */
+export function probeMount(path: string): Promise<'alive' | 'dead' | 'stuck'> {
+  return new Promise((resolveProbe) => {
+    const limits = {
+      timeout: PROBE_LIMIT_MS,
+      killSignal: 'SIGKILL',
+      env: { ...process.env, LC_ALL: 'C' },
+    } as const;
+    execFile('stat', ['--', path], limits, (error, _, stderr) => {
+      if (error?.killed) resolveProbe('stuck');
+      else resolveProbe(stderr.includes('not connected') ? 'dead' : 'alive');
+    });
+  });
 }

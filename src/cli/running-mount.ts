@@ -3,7 +3,8 @@ import type { LandingProgress } from '../control/documents.ts';
 import { type ListedMount, MountRegistry } from '../control/mount-registry.ts';
 import { formatByteSize } from '../core/byte-size.ts';
 import { BadMountpointError, NotRunningError } from '../core/errors.ts';
-import { isPlateMount, mountAt, mountpointPath } from './mount-table.ts';
+import { mountAt } from '../fuse/mount-table.ts';
+import { isPlateMount, mountpointPath } from './mount-table.ts';
 
 /** This user's list of mounts. */
 export function ownRegistry(): MountRegistry {

@@ -1,28 +1,25 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync, renameSync, statSync } from 'node:fs';
+import { renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { DaemonSpec } from '../config/daemon-spec.ts';
 import { RemoteError } from '../control/protocol.ts';
 import { CancelledError, FuseUnavailableError } from '../core/errors.ts';
+import type { SupervisorSpec } from '../daemon/supervisor-messages.ts';
+import { startSupervisor } from '../daemon/supervisor-process.ts';
 
-type FromSupervisor =
-  | { readonly type: 'progress'; readonly text: string }
-  | { readonly type: 'ready' | 'mounted' | 'respawned' | 'done' }
-  | { readonly type: 'fatal'; readonly tag: string; readonly message: string; readonly advice?: string };
-
+const DAEMON_ENTRY = new URL('../daemon/main.ts', import.meta.url);
 /** A log that grew past this is set aside as `platefs.log.1` at the next mount. */
 const MAX_LOG_BYTES = 16 * 1024 * 1024;
 
 export interface LaunchOptions {
-  readonly supervisorEntry: URL;
-  readonly daemonEntry: URL;
   readonly spec: DaemonSpec;
   readonly onProgress: (text: string) => void;
   /** Stop the supervisor when this fires before the mount is ready. */
   readonly signal: AbortSignal;
-  /** Keep the channel open and stay its parent. */
+  /** Stay its parent, with its and the daemon's output on our standard error. */
   readonly attached: boolean;
+  /** What starts the process; {@link startSupervisor} unless a test says otherwise. */
+  readonly start?: typeof startSupervisor;
 }
 
 export interface Launched {
@@ -38,41 +35,23 @@ export function logPath(state: string): string {
   return join(state, 'platefs.log');
 }
 
-function openLog(state: string): number {
-  const path = logPath(state);
+/** Sets a large log aside. */
+function rotateLog(path: string): void {
   const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
   if (size > MAX_LOG_BYTES) renameSync(path, `${path}.1`);
-  return openSync(path, 'a', 0o600);
 }
 
-/** The one argument of the supervisor; `SupervisorSpec` of the daemon room. */
-function supervisorArgument({ spec, daemonEntry }: LaunchOptions): string {
+function supervisorSpec({ spec, attached }: LaunchOptions): SupervisorSpec {
   const { definition } = spec;
-  return JSON.stringify({
+  return {
     mountpoint: definition.mountpoint,
     allowOther: definition.options.allowOther,
     sourceLabel: definition.source,
-    daemonEntry: fileURLToPath(daemonEntry),
+    daemonEntry: fileURLToPath(DAEMON_ENTRY),
+    daemonArguments: ['--disable-warning=ExperimentalWarning'],
     daemonSpec: spec,
-  });
-}
-
-function start(options: LaunchOptions): ChildProcess {
-  const { supervisorEntry, spec, attached } = options;
-  const log = openLog(spec.definition.state);
-  try {
-    return spawn(
-      process.execPath,
-      [...process.execArgv, fileURLToPath(supervisorEntry), supervisorArgument(options)],
-      {
-        detached: true,
-        cwd: '/',
-        stdio: ['ignore', attached ? 'inherit' : log, attached ? 'inherit' : log, 'ipc'],
-      },
-    );
-  } finally {
-    closeSync(log);
-  }
+    ...(attached ? {} : { detachedLog: logPath(definition.state) }),
+  };
 }
 
 /**
@@ -87,11 +66,25 @@ export function launchSupervisor(options: LaunchOptions): Promise<Launched> {
       reject(new CancelledError('mount was interrupted'));
       return;
     }
-    const child = start(options);
-    const ended = new Promise<number>((settle) => child.once('exit', (code) => settle(code ?? 1)));
     const log = logPath(spec.definition.state);
+    rotateLog(log);
+    const begin = options.start ?? startSupervisor;
+    const supervisor = begin(
+      supervisorSpec(options),
+      (message) => {
+        if (message.type === 'progress') onProgress(message.text);
+        else if (message.type === 'fatal') fail(new RemoteError(message));
+        else if (message.type === 'ready') {
+          if (!attached) supervisor.detach();
+          resolve({ supervisorPid: child.pid ?? 0, ended, stop: () => void child.kill('SIGTERM') });
+        }
+      },
+      attached ? 'inherit' : 'ignore',
+    );
+    const child = supervisor.process;
+    const ended = new Promise<number>((settle) => child.once('exit', (code) => settle(code ?? 1)));
     const fail = (error: Error): void => {
-      if (child.connected) child.disconnect();
+      supervisor.detach();
       reject(error);
     };
     signal.addEventListener('abort', () => {
@@ -105,23 +98,9 @@ export function launchSupervisor(options: LaunchOptions): Promise<Launched> {
       fail(
         new FuseUnavailableError(
           `the supervisor ended before the mount was ready (${name ?? `status ${code}`})`,
-          {
-            advice: attached ? 'see its messages above' : `see  tail ${log}`,
-          },
+          { advice: attached ? 'see its messages above' : `see  tail ${log}` },
         ),
       ),
     );
-    child.on('message', (message: unknown) => {
-      const said = message as FromSupervisor;
-      if (said.type === 'progress') onProgress(said.text);
-      else if (said.type === 'fatal') fail(new RemoteError(said));
-      else if (said.type === 'ready') {
-        if (!attached) {
-          child.disconnect();
-          child.unref();
-        }
-        resolve({ supervisorPid: child.pid ?? 0, ended, stop: () => void child.kill('SIGTERM') });
-      }
-    });
   });
 }

@@ -1,6 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { DeviceFailedError } from '../core/errors.ts';
-import { allocate, bytesOf, elementCount, itemSizeBytes, type NdArray } from '../core/nd-array.ts';
+import { allocate, bytesOf, elementCount, itemSizeBytes, type NdArray, release } from '../core/nd-array.ts';
 import type { Region } from '../core/region.ts';
 import type { ImageEncoder } from '../encoders.ts';
 import type { ImageInfo } from '../model/image.ts';
@@ -8,7 +8,8 @@ import type { ImageInfo } from '../model/image.ts';
 const MAX_UINT16 = 65_535;
 
 /**
- * Labels as they are saved: uint16 while they fit (every program reads that), else uint32.
+ * Labels as they are saved: uint16 while they fit (every program reads that), else uint32. Takes over the memory
+ * of `labels`.
  * @throws DeviceFailedError for a negative label, which no labelling gives.
  */
 export function narrowLabels(labels: NdArray): NdArray {
@@ -19,6 +20,7 @@ export function narrowLabels(labels: NdArray): NdArray {
   }
   const narrow = allocate(greatest <= MAX_UINT16 ? 'uint16' : 'uint32', labels.shape);
   for (let i = 0; i < narrow.data.length; i++) narrow.data[i] = Number(labels.data[i]);
+  release(labels);
   return narrow;
 }
 

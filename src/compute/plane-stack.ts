@@ -1,6 +1,6 @@
 import { HookFailedError } from '../core/errors.ts';
 import type { NdArray, TypedArray } from '../core/nd-array.ts';
-import { allocate } from '../core/nd-array.ts';
+import { allocate, release } from '../core/nd-array.ts';
 import type { Region } from '../core/region.ts';
 import type { Table } from '../hooks.ts';
 import type { ArrayInfo } from '../sources.ts';
@@ -57,17 +57,19 @@ export function planesOf({ shape, axes }: ArrayInfo): PlaneStack {
   return { shape: [t, c, z, y, x], planes };
 }
 
-/** Planes of one type and shape, in order, as one array of the stack's shape; a single plane is not copied. */
+/** Planes of one type and shape, in order, as one array of the stack's shape. The planes' memory is taken over. */
 export function stackPlanes(planes: readonly NdArray[], shape: PlaneStack['shape']): NdArray {
   const [first] = planes;
   if (first === undefined) throw new HookFailedError('a stack without planes');
   if (planes.length === 1) return { ...first, shape };
+  const count = first.data.length;
   const stack = allocate(first.dtype, shape);
   planes.forEach((plane, place) => {
     (stack.data as Exclude<TypedArray, BigInt64Array | BigUint64Array>).set(
       plane.data as ArrayLike<number>,
-      place * first.data.length,
+      place * count,
     );
+    release(plane);
   });
   return stack;
 }

@@ -3,7 +3,7 @@ import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { BadRuleError, CancelledError, DeviceFailedError, explain, HookFailedError } from '../core/errors.ts';
-import type { NdArray } from '../core/nd-array.ts';
+import { type NdArray, release } from '../core/nd-array.ts';
 import { loadAll, loadById } from '../core/plugin.ts';
 import type { ComputeDevice, JobResult } from '../devices.ts';
 import type { ImageEncoder } from '../encoders.ts';
@@ -285,7 +285,11 @@ export class HookRunner {
       channels: [],
       ...(info.pixelSizeUm === undefined ? {} : { pixelSizeUm: info.pixelSizeUm }),
     };
-    return writeImageFile(path, this.#encoder, image, pixels);
+    try {
+      return await writeImageFile(path, this.#encoder, image, pixels);
+    } finally {
+      release(pixels);
+    }
   }
 }
 

@@ -6,7 +6,7 @@ import { didYouMean } from './did-you-mean.ts';
 import type { ValuePath } from './yaml-source.ts';
 
 /** Placeholders a template may use; see `HookRule.outputs`. */
-export const PLACEHOLDERS = ['dir', 'stem', 'ext', 'name', 'well', 'site', 'channel', 'z', 't'] as const;
+const PLACEHOLDERS = ['dir', 'stem', 'ext', 'name', 'well', 'site', 'channel', 'z', 't'] as const;
 
 /** A rule that fits the schema but can't work. */
 export interface RuleFault {

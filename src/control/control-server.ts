@@ -29,7 +29,7 @@ export interface ControlServerOptions {
 const MAX_SOCKET_PATH_BYTES = 107;
 
 /** Whether somebody accepts connections there. */
-export function isListening(socketPath: string): Promise<boolean> {
+function isListening(socketPath: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(socketPath);
     socket.once('connect', () => {

@@ -114,3 +114,11 @@ export function fromBytes<D extends Dtype>(
 export function bytesOf(array: NdArray): Uint8Array {
   return new Uint8Array(array.data.buffer, array.data.byteOffset, array.data.byteLength);
 }
+
+/**
+ * Gives an array's memory back now instead of at some later garbage collection; its view is empty afterwards.
+ * Shared memory is left alone. Only for the one owner of the whole buffer.
+ */
+export function release({ data }: NdArray): void {
+  if (data.buffer instanceof ArrayBuffer && !data.buffer.detached) data.buffer.transfer(0);
+}

@@ -70,11 +70,12 @@ export class Supervision {
     this.spawnDaemon(false);
   }
 
-  /** First call: the daemon writes out and ends. Second: the mount goes at once. */
+  /** First call: the daemon writes out and ends. Second: mount and daemon go at once. */
   stop(): void {
     if (this.exitCode !== undefined) return;
     if (this.draining) {
       this.end(1);
+      this.child?.kill('SIGKILL');
       return;
     }
     this.draining = true;
@@ -152,7 +153,10 @@ export class Supervision {
     this.end(1);
   }
 
-  /** Takes the mount away and waits for the daemon to go. */
+  /**
+   * Takes the mount away and waits for the daemon to go. A daemon that ended cleanly goes by itself, one that
+   * failed is told to, and one that does neither is killed.
+   */
   private end(exitCode: number): void {
     if (this.exitCode !== undefined) return;
     this.exitCode = exitCode;
@@ -165,7 +169,10 @@ export class Supervision {
       child.signalCode !== null
     )
       this.over();
-    else setTimeout(() => child.kill('SIGKILL'), END_TIMEOUT_MS);
+    else {
+      if (exitCode !== 0) child.kill('SIGTERM');
+      setTimeout(() => child.kill('SIGKILL'), END_TIMEOUT_MS);
+    }
   }
 
   private over(): void {

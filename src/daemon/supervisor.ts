@@ -1,4 +1,5 @@
 import { writeSync } from 'node:fs';
+import { flushCompileCache } from 'node:module';
 import { fatalMessage, Supervision } from './supervision.ts';
 import type { FromSupervisor, SupervisorSpec } from './supervisor-messages.ts';
 
@@ -18,6 +19,8 @@ function exitWhenSent(): void {
 }
 
 function tell(message: FromSupervisor): void {
+  // Now and not at the end, so that the next supervisor profits while this one lives.
+  if (message.type === 'ready') flushCompileCache();
   if (process.connected && process.send !== undefined) {
     unsent++;
     process.send(message, () => {

@@ -31,10 +31,6 @@ export class DirectoryBuffer implements DirectorySink {
     this.end = 0;
   }
 
-  get sizeBytes(): number {
-    return this.limit;
-  }
-
   add(name: string, node: number, type: number, next: number, entry?: Entry): boolean {
     const { view, bytes } = this;
     const start = this.end;

@@ -59,7 +59,8 @@ export class FrontWake {
    * Another thread, after it has left a message: the front will call `handler.idle()`, within microseconds
    * where it blocks.
    *
-   * @returns false when the front can't be woken (it is not armed); then it hears with the next request.
+   * @returns false when the front can't be woken (it is not armed yet, or koffi does not load); then it hears
+   *   with the next request, and `statfs` of the mount, asynchronously, is one.
    */
   kick(): boolean {
     Atomics.add(this.cells, WANTED, 1);

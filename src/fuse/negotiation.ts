@@ -36,6 +36,10 @@ export interface InitRequest {
   flags2: number;
 }
 
+/**
+ * HANDLE_KILLPRIV_V2 makes clearing set-id bits upon a write ours. We leave them: every mount is nosuid, so they
+ * have no effect, and the kernel spares a GETXATTR per write(2).
+ */
 const WANTED =
   INIT.ASYNC_READ |
   INIT.ATOMIC_O_TRUNC |
@@ -48,6 +52,7 @@ const WANTED =
   INIT.MAX_PAGES |
   INIT.CACHE_SYMLINKS |
   INIT.EXPLICIT_INVAL_DATA |
+  INIT.HANDLE_KILLPRIV_V2 |
   INIT.INIT_EXT;
 const WANTED2 = INIT2.PASSTHROUGH | INIT2.HAS_RESEND;
 

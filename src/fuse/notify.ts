@@ -46,7 +46,10 @@ export function invalidateNode(fd: number, node: number, offsetBytes = 0, length
   return notify(fd, NOTIFY.INVAL_INODE, [bytes]);
 }
 
-/** Drops the cached name, a negative one too. struct fuse_notify_inval_entry_out. */
+/**
+ * Drops the cached name, a negative one too. A node that is not open leaves the cache with its name, and its
+ * pages with it. struct fuse_notify_inval_entry_out.
+ */
 export function invalidateEntry(fd: number, parent: number, name: string): boolean {
   const nameBytes = terminated(name);
   const { bytes, view } = body(16);

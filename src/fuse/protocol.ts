@@ -88,6 +88,8 @@ export const INIT = {
   MAX_PAGES: 1 << 22,
   CACHE_SYMLINKS: 1 << 23,
   EXPLICIT_INVAL_DATA: 1 << 25,
+  /** Without it the kernel asks for `security.capability` before every write. */
+  HANDLE_KILLPRIV_V2: 1 << 28,
   /** `flags2` counts (7.36). */
   INIT_EXT: 1 << 30,
 } as const;

@@ -12,12 +12,10 @@ import { FuseUnavailableError } from '../core/errors.ts';
  */
 export const MS_NOSUID = 2;
 export const MS_NODEV = 4;
-export const MS_RDONLY = 1;
 export const MNT_DETACH = 2;
 export const UMOUNT_NOFOLLOW = 8;
-export const LOCK_EX = 2;
-export const LOCK_NB = 4;
-export const LOCK_UN = 8;
+const LOCK_EX = 2;
+const LOCK_NB = 4;
 export const SEEK_DATA = 3;
 export const SEEK_HOLE = 4;
 
@@ -180,7 +178,8 @@ const addresses = new WeakMap<ArrayBufferLike, bigint>();
 const vector = new BigUint64Array(new ArrayBuffer(16));
 
 /**
- * Reads from the page cache only: preadv2(2) with RWF_NOWAIT.
+ * Reads from the page cache only: preadv2(2) with RWF_NOWAIT. tmpfs can't tell (always undefined): read that as
+ * usual. Costs about what `readSync` does.
  *
  * @param into - Memory of 1 byte or more; its ArrayBuffer must not be resized or transferred later on.
  * @returns Bytes read, fewer than asked when only the beginning is cached or the file ends; 0 at the file's

@@ -86,7 +86,6 @@ function unfitness(page: TiffPage): string | undefined {
   const isRgb = page.samplesPerPixel === 3 && page.photometric === RGB;
   if (!isGrey && !isRgb)
     return `the TIFF has ${page.samplesPerPixel} samples of photometric ${page.photometric}, neither grey nor RGB`;
-  if (page.photometric === 0 && page.compression !== 1) return 'the TIFF is compressed with white as zero';
   if (page.bitsPerSample.some((bits) => bits !== page.bitsPerSample[0]))
     return 'the TIFF has samples of different depth';
   return undefined;

@@ -50,10 +50,11 @@ export function loadSidecar(path: string): LoadedSidecar {
  */
 export function loadChunk(loaded: LoadedSidecar, index: number, path: string): Buffer {
   const { sidecar } = loaded;
-  const output = Buffer.allocUnsafeSlow(sidecar.chunkBytes);
-  decodeChunk(sidecar.codec, readFileSync(path), output, path);
-  if (crc32(output) !== sidecar.chunks[index]?.[1])
+  const encoded = readFileSync(path);
+  if (crc32(encoded) !== sidecar.chunks[index]?.[1])
     throw new BadZarrError(path, `its pixels are no longer those of ${sidecar.mountPath}`);
+  const output = Buffer.allocUnsafeSlow(sidecar.chunkBytes);
+  decodeChunk(sidecar.codec, encoded, output, path);
   return output;
 }
 

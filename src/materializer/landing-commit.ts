@@ -103,6 +103,8 @@ function placeFile(outputDir: string, file: StagedFile, placedImages: Set<string
   }
   if (report.exactness === 'verbatim') place(decision.job.verbatimPath, join(outputDir, decision.verbatim));
   place(decision.job.sidecarPath, join(outputDir, decision.sidecar));
+  // The copy that an earlier version of the same file needed.
+  if (report.exactness === 'reassembled') rmSync(join(outputDir, decision.verbatim), { force: true });
 }
 
 /** Puts a whole image in its place; an earlier landing of the same file there moves out first. */

@@ -1,14 +1,13 @@
 import { closeSync, fstatSync, futimesSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
-import { BadTiffError, UnsupportedTiffError } from '../core/errors.ts';
+import { BadTiffError, BadZarrError, UnsupportedTiffError } from '../core/errors.ts';
 import { itemSizeBytes } from '../core/nd-array.ts';
-import { ChunkEncoder } from './codec/chunk-codec.ts';
+import { ChunkEncoder, decodeChunk } from './codec/chunk-codec.ts';
 import { type ImagePlan, planImage } from './image-plan.ts';
-import { loadChunk, loadSidecar, reassemble } from './landed-image.ts';
 import { landingId } from './landing.ts';
 import type { ImageJob, ImageReport, Inspection, PlainReport } from './landing-job.ts';
 import { chunkKey } from './ngff.ts';
-import { origins, type PixelRun, pixelMap, pixelRuns } from './pixel-runs.ts';
+import { copyPixels, origins, type PixelRun, pixelMap, pixelRuns } from './pixel-runs.ts';
 import { isTiffName } from './placement.ts';
 import { DecodedPixels, type PlanePixels, StoredPixels } from './plane-pixels.ts';
 import { type SealedFile, SealedReader } from './sealed-file.ts';
@@ -17,9 +16,25 @@ import { createStaged, removeStaged, writeFully, writeStaged } from './staged-fi
 import { looksLikeTiff, readTiffStructure } from './tiff-structure.ts';
 
 const COPY_BYTES = 1 << 20;
-/** Bytes of a file that are no pixels; above this share of it the file is kept whole instead. */
+/** Bytes of a file that are no pixels: above this share of it, or this size, the file is kept whole instead. */
 const MAX_GAP_SHARE = 0.5;
+const MAX_GAP_BYTES = 64 << 20;
+/** Files up to this size are read once, into memory that the worker keeps. */
+const MAX_LOADED_BYTES = 64 << 20;
 const encoder = new ChunkEncoder();
+
+/** Memory of this worker that is used again for every file. */
+class Scratch {
+  private memory: Buffer = Buffer.alloc(0);
+
+  take(sizeBytes: number): Buffer {
+    if (this.memory.length < sizeBytes) this.memory = Buffer.allocUnsafeSlow(sizeBytes);
+    return this.memory.subarray(0, sizeBytes);
+  }
+}
+
+const fileMemory = new Scratch();
+const chunkMemory = new Scratch();
 
 function planOf(reader: SealedReader): ImagePlan | string {
   const { file } = reader;
@@ -95,12 +110,13 @@ export async function stageImage(job: ImageJob): Promise<ImageReport> {
     using reader = new SealedReader(job.file);
     const plan = planOf(reader);
     if (typeof plan === 'string') throw new UnsupportedTiffError(job.file.mountPath, plan);
+    if (job.file.sizeBytes <= MAX_LOADED_BYTES) reader.load(fileMemory.take(job.file.sizeBytes));
     let wholeCrc: number | undefined;
     if (!plan.isStoredPlainly) wholeCrc = copyWhole(reader, job.verbatimPath).crc32;
     const pixels = plan.isStoredPlainly
       ? new StoredPixels(reader, plan)
       : await DecodedPixels.open(job.verbatimPath, plan);
-    const chunks = stageChunks(job, plan, pixels, written);
+    const { chunks, givesFileBack } = stageChunks(job, reader, plan, pixels, written);
     const describe = (id: string, runs: readonly PixelRun[]): Sidecar => ({
       id,
       inode: job.file.inode,
@@ -120,7 +136,7 @@ export async function stageImage(job: ImageJob): Promise<ImageReport> {
       exactness,
       chunks: chunks.map(({ stagedPath, key }) => ({ stagedPath, key })),
     });
-    const runs = wholeCrc === undefined ? runsOfFile(plan) : [];
+    const runs = givesFileBack ? plan.pages.flatMap((_, index) => runsOfPage(plan, index)) : [];
     if (runs.length > 0) {
       const id = stageReassembled(job, reader, plan, runs, chunks, describe);
       if (id !== undefined) return report(id, 'reassembled');
@@ -141,35 +157,84 @@ interface StagedChunk {
   readonly crc32: number;
 }
 
-function stageChunks(job: ImageJob, plan: ImagePlan, pixels: PlanePixels, written: string[]): StagedChunk[] {
+/**
+ * Writes the chunks. Each is decoded again and compared with its plane; `givesFileBack` says that the decoded chunks
+ * also equal every run of the file's own bytes.
+ */
+function stageChunks(
+  job: ImageJob,
+  reader: SealedReader,
+  plan: ImagePlan,
+  pixels: PlanePixels,
+  written: string[],
+): { chunks: StagedChunk[]; givesFileBack: boolean } {
   const chunks: StagedChunk[] = [];
+  let givesFileBack = plan.isStoredPlainly;
   for (let page = 0; page < plan.pages.length; page++) {
     const planes = pixels.page(page);
+    const runs = givesFileBack ? runsOfPage(plan, page) : [];
+    givesFileBack = runs.length > 0;
     const [t = 0, c = 0, z = 0] = plan.positions[page] ?? [];
     planes.forEach((plane, sample) => {
       const key = chunkKey([job.base[0] + t, job.base[1] + c + sample, job.base[2] + z]);
       const stagedPath =
         job.chunkRoot === undefined ? `${job.chunkPrefix}.${chunks.length}` : `${job.chunkRoot}/${key}`;
       written.push(stagedPath);
-      writeStaged(stagedPath, encoder.encode(job.codec, plane, itemSizeBytes(plan.dtype)));
-      chunks.push({ stagedPath, key, crc32: crc32(plane) });
+      const encoded = encoder.encode(job.codec, plane, itemSizeBytes(plan.dtype));
+      writeStaged(stagedPath, encoded);
+      const sum = crc32(encoded);
+      const decoded = chunkMemory.take(plane.length);
+      const bytes = Buffer.from(encoded.buffer, encoded.byteOffset, encoded.length);
+      decodeChunk(job.codec, bytes, decoded, stagedPath);
+      if (decoded.compare(plane) !== 0)
+        throw new BadZarrError(stagedPath, 'the encoded pixels do not decode to what they were');
+      for (const run of runs) {
+        if (run.chunk === chunks.length && !isRunOf(reader, plan, run, decoded)) givesFileBack = false;
+      }
+      chunks.push({ stagedPath, key, crc32: sum });
     });
   }
-  return chunks;
+  return { chunks, givesFileBack };
 }
 
-/** Runs of all pages; none when the file's pixels are no verbatim runs of the chunks. */
-function runsOfFile(plan: ImagePlan): PixelRun[] {
-  const isInterleaved = plan.samples > 1 && plan.pages.some((page) => page.planarConfiguration !== 2);
-  if (isInterleaved) return [];
-  return plan.pages.flatMap((page, index) =>
-    pixelRuns(page, itemSizeBytes(plan.dtype), index * plan.samples),
-  );
+/** Runs of one page; none when its pixels are no verbatim runs of the chunks. */
+function runsOfPage(plan: ImagePlan, index: number): PixelRun[] {
+  const page = plan.pages[index];
+  if (!page || (plan.samples > 1 && page.planarConfiguration !== 2)) return [];
+  return pixelRuns(page, itemSizeBytes(plan.dtype), index * plan.samples);
+}
+
+/** Whether the file has exactly the bytes that the run would put together out of the decoded chunk. */
+function isRunOf(reader: SealedReader, plan: ImagePlan, run: PixelRun, decoded: Buffer): boolean {
+  const swapBytes = plan.littleEndian ? 1 : itemSizeBytes(plan.dtype);
+  for (let row = 0; row < run.rows; row++) {
+    const fileOffset = run.fileOffset + row * run.fileStride;
+    const chunkOffset = run.chunkOffset + row * run.chunkStride;
+    for (let at = 0; at < run.sizeBytes; at += COPY_BYTES) {
+      const count = Math.min(COPY_BYTES, run.sizeBytes - at);
+      const original = reader.view(fileOffset + at, count) ?? readPiece(reader, fileOffset + at, count);
+      if (swapBytes === 1) {
+        const start = chunkOffset + at;
+        if (original.compare(decoded, start, start + count) !== 0) return false;
+        continue;
+      }
+      const back = Buffer.allocUnsafe(count);
+      copyPixels(decoded, chunkOffset, at, swapBytes, back);
+      if (!original.equals(back)) return false;
+    }
+  }
+  return true;
+}
+
+function readPiece(reader: SealedReader, offsetBytes: number, sizeBytes: number): Buffer {
+  const piece = Buffer.allocUnsafe(sizeBytes);
+  reader.read(offsetBytes, piece);
+  return piece;
 }
 
 /**
- * Writes the sidecar with the bytes that are no pixels, reads the file back out of sidecar and staged chunks, and
- * compares it with the original: the landing's id, or undefined when a copy has to be kept instead.
+ * Writes the sidecar with the bytes that are no pixels: the landing's id, or undefined when there are so many of
+ * them that a copy of the file is the better record.
  */
 function stageReassembled(
   job: ImageJob,
@@ -183,38 +248,18 @@ function stageReassembled(
   const map = pixelMap(runs, itemSizeBytes(plan.dtype));
   const gapBytes = map.gapsBefore.at(-1) ?? 0;
   const tailBytes = sizeBytes - (map.starts.at(-1) ?? 0) - (map.sizes.at(-1) ?? 0);
-  if (gapBytes + tailBytes > Math.max(COPY_BYTES, MAX_GAP_SHARE * sizeBytes)) return undefined;
+  const boundBytes = Math.min(MAX_GAP_BYTES, Math.max(COPY_BYTES, MAX_GAP_SHARE * sizeBytes));
+  if (gapBytes + tailBytes > boundBytes) return undefined;
   let sum = 0;
   for (const chunk of chunks) sum = crc32(chunk.crc32.toString(16), sum);
   const gaps: Buffer[] = [];
   for (const origin of origins(map, 0, sizeBytes)) {
     if (origin.kind === 'pixels') continue;
-    const bytes = Buffer.allocUnsafe(origin.sizeBytes);
-    reader.read(origin.fileOffset, bytes);
+    const bytes = readPiece(reader, origin.fileOffset, origin.sizeBytes);
     sum = crc32(bytes, sum);
     gaps.push(bytes);
   }
   const id = landingId(job.file.inode, sizeBytes, sum);
   writeStaged(job.sidecarPath, Buffer.concat([encodeSidecar(describe(id, runs)), ...gaps]));
-  return readsBack(job, reader, chunks) ? id : undefined;
-}
-
-function readsBack(job: ImageJob, reader: SealedReader, chunks: readonly StagedChunk[]): boolean {
-  const loaded = loadSidecar(job.sidecarPath);
-  let last: { index: number; bytes: Buffer } | undefined;
-  const chunkOf = (index: number): Buffer => {
-    if (last?.index !== index) {
-      last = { index, bytes: loadChunk(loaded, index, chunks[index]?.stagedPath ?? '') };
-    }
-    return last.bytes;
-  };
-  const original = Buffer.allocUnsafe(Math.min(COPY_BYTES, job.file.sizeBytes));
-  const back = Buffer.allocUnsafe(original.length);
-  for (let at = 0; at < job.file.sizeBytes; at += original.length) {
-    const count = Math.min(original.length, job.file.sizeBytes - at);
-    reader.read(at, original.subarray(0, count));
-    reassemble(loaded, at, back.subarray(0, count), chunkOf);
-    if (original.compare(back, 0, count, 0, count) !== 0) return false;
-  }
-  return true;
+  return id;
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { linkSync, lstatSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { CancelledError } from '../core/errors.ts';
 import { nameExists, place, writeJson } from './atomic-json.ts';
@@ -46,6 +46,8 @@ const BATCH_FILES = 512;
 const BATCH_BYTES = 512 * 1024 * 1024;
 const INSPECT_FILES = 32;
 const COPY_BYTES = 4 << 20;
+/** What link(2) says on file systems without hard links, and at their limit. */
+const NO_LINK_CODES: ReadonlySet<string> = new Set(['EPERM', 'EOPNOTSUPP', 'ENOSYS', 'EXDEV', 'EMLINK']);
 
 /**
  * Moves sealed files from memory to the output folder: images become chunks of `results.ome.zarr`, everything else
@@ -107,8 +109,13 @@ export class Materializer {
     });
   }
 
-  /** Removes what a landing left in the output folder, unless another file has taken its place since. */
-  remove(landing: Landing): Promise<void> {
+  /**
+   * Removes what a landing left in the output folder; nothing where another file has landed in its place since, or
+   * where `successor`, the later landing of the same file, lies in the same place. Call it once the successor, or
+   * the file's removal, is journaled; calling it again is no error.
+   */
+  remove(landing: Landing, successor?: Landing): Promise<void> {
+    if (successor && isSamePlace(landing, successor)) return Promise.resolve();
     return this.exclusively(async () => {
       if (landing.kind === 'plain') this.removePlain(landing);
       else await this.removeImage(landing);
@@ -117,12 +124,13 @@ export class Materializer {
   }
 
   /**
-   * Moves a landed file to where its new name puts it. The old landing stays valid until this returns; after a crash
-   * in between, calling it again completes it.
+   * Lands a landed file where its new name puts it. The old landing stays valid: journal the new one, then
+   * `remove(old, new)`. After a crash in between, calling it again gives the same result.
    */
   async relocate(landing: Landing, newMountPath: string, signal: AbortSignal): Promise<Landing> {
     if (landing.kind === 'plain' && !isTiffName(newMountPath)) {
-      return this.exclusively(() => this.relocatePlain(landing, newMountPath));
+      const linked = await this.exclusively(() => this.linkPlain(landing, newMountPath));
+      if (linked) return linked;
     }
     const copyPath = join(this.stagingDir, `relocate-${landing.inode}`);
     const { inode, sizeBytes, mtimeMs } = landing;
@@ -138,7 +146,6 @@ export class Materializer {
       const [result] = await this.land([file], signal);
       if (!result) throw new CancelledError('landing was cancelled');
       if ('error' in result) throw result.error;
-      if (!isSamePlace(landing, result.landing)) await this.remove(landing);
       return result.landing;
     } finally {
       rmSync(copyPath, { force: true });
@@ -263,29 +270,31 @@ export class Materializer {
     rmSync(sidecarPath, { force: true });
   }
 
-  private async relocatePlain(landing: PlainLanding, newMountPath: string): Promise<Landing> {
+  /** Gives a plain file a second name; undefined where the output's file system has no links. */
+  private async linkPlain(landing: PlainLanding, newMountPath: string): Promise<Landing | undefined> {
     const { outputDir, isLive = () => true } = this.options;
-    const oldRecord = readPlainRecord(outputDir, landing.path);
     const path = choosePlainPath(outputDir, newMountPath, (candidate) => {
       const record = readPlainRecord(outputDir, candidate);
       if (!record || !isRecordedFile(outputDir, record)) return false;
       return record.inode === landing.inode || !isLive(record.inode);
     });
-    const from = join(outputDir, landing.path);
     const moved = { ...landing, path, mountPath: newMountPath };
+    if (path === landing.path) return moved;
+    const staged = join(this.stagingDir, `link-${landing.inode}`);
     try {
-      // After a crash the file already has its new name.
-      const diskInode = oldRecord?.diskInode ?? statSync(nameExists(from) ? from : join(outputDir, path)).ino;
-      const record = { id: landing.id, inode: landing.inode, path, diskInode };
-      const staged = join(this.stagingDir, 'relocated.json');
-      writeJson(staged, record);
-      place(staged, join(outputDir, plainRecordPath(path)));
-      if (path !== landing.path && nameExists(from)) place(from, join(outputDir, path));
+      linkSync(join(outputDir, landing.path), staged);
+      const record = { id: landing.id, inode: landing.inode, path, diskInode: lstatSync(staged).ino };
+      writeJson(`${staged}.json`, record);
+      place(`${staged}.json`, join(outputDir, plainRecordPath(path)));
+      place(staged, join(outputDir, path));
       await this.sync([]);
-      if (path !== landing.path) rmSync(join(outputDir, plainRecordPath(landing.path)), { force: true });
       return moved;
     } catch (error) {
+      if (error instanceof Error && 'code' in error && NO_LINK_CODES.has(String(error.code)))
+        return undefined;
       throw asLandingError(error);
+    } finally {
+      rmSync(staged, { force: true });
     }
   }
 

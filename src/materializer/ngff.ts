@@ -4,7 +4,7 @@ import { type ChunkCodec, compressorMetadata } from './codec/chunk-codec.ts';
 import { columnName } from './placement.ts';
 
 /** Metadata of OME-NGFF 0.4 (https://ngff.openmicroscopy.org/0.4/) on zarr v2. Pure. */
-export const NGFF_VERSION = '0.4';
+const NGFF_VERSION = '0.4';
 export const ZARR_GROUP = { zarr_format: 2 };
 
 export type ArrayShape = readonly [t: number, c: number, z: number, y: number, x: number];

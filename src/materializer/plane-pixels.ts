@@ -50,9 +50,15 @@ export class StoredPixels implements PlanePixels {
     const itemBytes = itemSizeBytes(plan.dtype);
     const planeBytes = plan.width * plan.height * itemBytes;
     const sizeBytes = planeBytes * plan.samples;
-    if (this.buffer.length !== sizeBytes) this.buffer = Buffer.allocUnsafeSlow(sizeBytes);
     const isPlanar = page.planarConfiguration === 2;
-    for (const run of pixelRuns(page, itemBytes, 0)) {
+    const runs = pixelRuns(page, itemBytes, 0);
+    const [only] = runs;
+    if (only && runs.length === 1 && only.rows === 1 && plan.samples === 1 && plan.littleEndian) {
+      const view = this.reader.view(only.fileOffset, sizeBytes);
+      if (view) return [view];
+    }
+    if (this.buffer.length !== sizeBytes) this.buffer = Buffer.allocUnsafeSlow(sizeBytes);
+    for (const run of runs) {
       this.readRun(run, this.buffer.subarray(isPlanar ? run.chunk * planeBytes : 0));
     }
     if (!plan.littleEndian) swapInPlace(this.buffer, itemBytes);

@@ -26,6 +26,7 @@ export class SealedReader implements Disposable {
   readonly file: SealedFile;
   private readonly pieces: readonly SealedPiece[];
   private readonly descriptors = new Map<string, number>();
+  private whole: Buffer | undefined;
 
   constructor(file: SealedFile) {
     this.file = file;
@@ -40,6 +41,10 @@ export class SealedReader implements Disposable {
    */
   read(offsetBytes: number, target: Uint8Array): void {
     const end = offsetBytes + target.length;
+    if (this.whole && offsetBytes >= 0 && end <= this.whole.length) {
+      target.set(this.whole.subarray(offsetBytes, end));
+      return;
+    }
     if (offsetBytes < 0 || end > this.file.sizeBytes) {
       throw new RangeError(`bytes ${offsetBytes}…${end} of ${this.file.mountPath}`);
     }
@@ -55,7 +60,19 @@ export class SealedReader implements Disposable {
     target.fill(0, at - offsetBytes);
   }
 
+  /** Reads the whole file into `memory`, which has its size: from now on {@link read} and {@link view} take it there. */
+  load(memory: Buffer): void {
+    this.read(0, memory);
+    this.whole = memory;
+  }
+
+  /** Bytes of a loaded file without copying; undefined when the file was not loaded. */
+  view(offsetBytes: number, sizeBytes: number): Buffer | undefined {
+    return this.whole?.subarray(offsetBytes, offsetBytes + sizeBytes);
+  }
+
   [Symbol.dispose](): void {
+    this.whole = undefined;
     for (const descriptor of this.descriptors.values()) closeSync(descriptor);
     this.descriptors.clear();
   }

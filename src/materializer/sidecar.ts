@@ -20,7 +20,7 @@ export interface Sidecar {
   /** Bytes per element to be reversed, 1 where file and chunk agree. */
   readonly swapBytes: number;
   readonly itemSizeBytes: number;
-  /** Key below the array and CRC-32 of the decoded bytes of each chunk. */
+  /** Key below the array and CRC-32 of the file of each chunk. */
   readonly chunks: readonly (readonly [key: string, crc32: number])[];
   /** As {@link PixelRun}: fileOffset, chunk, chunkOffset, sizeBytes, rows, fileStride, chunkStride. */
   readonly runs: readonly (readonly number[])[];

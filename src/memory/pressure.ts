@@ -32,7 +32,7 @@ const RECOVERY_STEP = 0.1;
 const MIN_CACHE_SHARE = 0.1;
 
 /** Pure: the reasons why a sample means pressure, given the one before. */
-export function pressureReasons(sample: MemorySample, before: MemorySample | undefined): string[] {
+function pressureReasons(sample: MemorySample, before: MemorySample | undefined): string[] {
   const reasons: string[] = [];
   const { availableBytes, totalBytes, stalledUs, groupUsedBytes, groupLimitBytes } = sample;
   if (availableBytes !== undefined && totalBytes !== undefined) {
@@ -80,19 +80,19 @@ export function nextPressure(state: PressureState | undefined, sample: MemorySam
 }
 
 /** Pure: `some … total=` of a PSI file. */
-export function parsePsiStalledUs(text: string): number | undefined {
+function parsePsiStalledUs(text: string): number | undefined {
   const match = /^some .*\btotal=(\d+)/m.exec(text);
   return match ? Number(match[1]) : undefined;
 }
 
 /** Pure: a field of /proc/meminfo in bytes. */
-export function parseMeminfoBytes(text: string, field: string): number | undefined {
+function parseMeminfoBytes(text: string, field: string): number | undefined {
   const match = new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(text);
   return match ? Number(match[1]) * 1024 : undefined;
 }
 
 /** Pure: where the control groups of a process are, by /proc/self/cgroup: v2 path, v1 memory path. */
-export function parseGroupPaths(text: string): { v2?: string; v1?: string } {
+function parseGroupPaths(text: string): { v2?: string; v1?: string } {
   const paths: { v2?: string; v1?: string } = {};
   for (const line of text.split('\n')) {
     const [hierarchy, controllers = '', ...rest] = line.split(':');

@@ -85,6 +85,26 @@ function choose(folder: string, verdicts: readonly Verdict[], names: readonly st
 }
 
 /**
+ * Finds out what a folder is, without indexing it. `path` is its real path, so that a link that is turned
+ * elsewhere doesn't turn an open plate.
+ * @throws NotAPlateError, EmptyFolderError, UnreadableSourceError, CancelledError
+ */
+export async function recognisePlate(
+  folder: string,
+  signal: AbortSignal,
+  given?: readonly FormatHandler[],
+): Promise<Verdict & { readonly path: string }> {
+  const names = await namesIn(folder);
+  const path = await realpath(folder);
+  if (signal.aborted) throw new CancelledError('opening the plate was cancelled');
+  const handlers = given ?? (await loadAll(FORMATS));
+  const verdicts = await Promise.all(
+    handlers.map(async (handler) => ({ handler, detection: await handler.detect(path, signal) })),
+  );
+  return { ...choose(path, verdicts, names), path };
+}
+
+/**
  * Finds out what a folder is and indexes it, or takes the index from the cache when nothing changed.
  * @throws NotAPlateError, EmptyFolderError, UnreadableSourceError, CancelledError: each says what to do.
  */
@@ -94,15 +114,7 @@ export async function openPlate(folder: string, options: OpenPlateOptions): Prom
   const cacheDir = options.cacheDir === null ? undefined : (options.cacheDir ?? defaultCacheDir());
   const cached = fromCache(cacheDir, asked, log);
   if (cached) return cached;
-  const names = await namesIn(asked);
-  // The index holds the real path, so that a link that is turned elsewhere doesn't turn an open plate.
-  const path = await realpath(asked);
-  if (signal.aborted) throw new CancelledError('opening the plate was cancelled');
-  const handlers = options.handlers ?? (await loadAll(FORMATS));
-  const verdicts = await Promise.all(
-    handlers.map(async (handler) => ({ handler, detection: await handler.detect(path, signal) })),
-  );
-  const { handler, detection } = choose(path, verdicts, names);
+  const { handler, detection, path } = await recognisePlate(asked, signal, options.handlers);
   const root = detection.root ?? path;
   const below = root === path ? undefined : fromCache(cacheDir, root, log);
   if (below) return below;

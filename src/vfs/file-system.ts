@@ -10,11 +10,17 @@
 export const DEFERRED: unique symbol = Symbol('deferred');
 export type Deferred = typeof DEFERRED;
 
-/** Who asks, and the request's number, kept as two halves because resent requests set bit 63. */
+/**
+ * Who asks, and the request's number, kept as two halves because resent requests set bit 63. One object, filled
+ * anew for each request: who defers copies what it needs.
+ */
 export interface RequestContext {
   uniqueLow: number;
   uniqueHigh: number;
-  /** The kernel sent this request before, to a daemon that died without answering. */
+  /**
+   * The kernel sent this request before, to a daemon that died without answering. It may have been carried out:
+   * a name that a resent MKDIR finds, or a resent UNLINK does not find, is success.
+   */
   resent: boolean;
   uid: number;
   gid: number;
@@ -96,6 +102,10 @@ export interface DirectorySink {
 
 export interface FileSystem {
   lookup(context: RequestContext, parent: number, name: string): Entry | Deferred;
+  /**
+   * The kernel dropped `lookups` of the times it was given this node (entries of a READDIRPLUS count too). Node
+   * ids are permanent, so this matters for unlinked files only.
+   */
   forget(node: number, lookups: number): void;
   getattr(context: RequestContext, node: number): AttributesReply | Deferred;
   setattr(context: RequestContext, node: number, change: AttributeChange): AttributesReply | Deferred;
@@ -145,6 +155,7 @@ export interface FileSystem {
   /** `flags` are the open's flags. */
   release(context: RequestContext, node: number, handle: bigint, flags: number): void;
   opendir(context: RequestContext, node: number): OpenReply;
+  /** A deferred listing's reply must fit the least the kernel asks for, 4096 bytes. */
   readdir(
     context: RequestContext,
     node: number,

@@ -232,7 +232,7 @@ describe.skipIf(missing !== undefined)(`kernels against scipy and scikit-image $
     });
   };
 
-  for (const sigma of [0.4, 1, 2, 7.3, 50, 120]) gaussian('cells', cells(), sigma);
+  for (const sigma of [0.4, 2, 7.3, 120]) gaussian('cells', cells(), sigma);
   for (const shape of ODD_SHAPES) {
     gaussian(`${shape}`, noise('uint16', shape, 60_000), 3);
     gaussian(`${shape}`, noise('float32', shape, 1), 12);
@@ -249,15 +249,18 @@ describe.skipIf(missing !== undefined)(`kernels against scipy and scikit-image $
   gaussian('uint8', noise('uint8', [97, 130], 256), 2);
   gaussian('float64', noise('float64', [97, 130], 1000), 2);
   for (const [shape, radius] of [
-    ['disk', 1],
     ['box', 1],
     ['disk', 2],
     ['box', 2],
+  ] as const) {
+    median('cells', cells(), shape, radius);
+  }
+  for (const [shape, radius] of [
     ['disk', 5],
     ['box', 6],
     ['disk', 9],
   ] as const) {
-    median('cells', cells(), shape, radius);
+    median('large', noise('uint16', [61, 83], 60_000), shape, radius);
   }
   for (const dtype of ['int16', 'int32', 'float64'] as const) {
     median(dtype, noise(dtype, [61, 83], 50_000, -25_000), 'disk', 2);
@@ -271,6 +274,7 @@ describe.skipIf(missing !== undefined)(`kernels against scipy and scikit-image $
     shape: [HEIGHT, WIDTH],
     data: Float32Array.from(syntheticCells(WIDTH, HEIGHT, 120), (v) => v / 7),
   });
+  otsu('float32, below zero', noise('float32', [61, 83], 7, -5));
   otsu('float64', noise('float64', [61, 83], 1, -0.5));
   otsu('one value', { dtype: 'uint16', shape: [5, 7], data: new Uint16Array(35).fill(9) });
 

@@ -14,9 +14,10 @@ import {
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { FromSupervisor, SupervisorSpec } from '../../src/daemon/supervisor-messages.ts';
-import { SUPERVISOR_FLAGS } from '../../src/daemon/supervisor-process.ts';
+import { SUPERVISOR_FLAGS, supervisorEnvironment } from '../../src/daemon/supervisor-process.ts';
 import { abortConnection } from '../../src/fuse/connection.ts';
 import { mountAt } from '../../src/fuse/mount-table.ts';
+import { unmountFuse } from '../../src/fuse/unmount.ts';
 
 /**
  * Real mounts for tests. The test process never touches a path under a mountpoint itself: clients are child
@@ -169,6 +170,12 @@ export interface MountOptions {
   unready?: boolean;
 }
 
+const running = new Set<TestMount>();
+// A test process that ends early (a failed hook, a timeout) must not leave clients hanging either.
+process.on('exit', () => {
+  for (const mount of running) mount.kill();
+});
+
 /** A supervised mount in a temporary folder. */
 export class TestMount {
   readonly folder: string;
@@ -201,13 +208,14 @@ export class TestMount {
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       cwd: '/',
-      env: { ...process.env, ...(asPlainUser ? { HOME: this.folder } : {}) },
+      env: supervisorEnvironment({ ...process.env, ...(asPlainUser ? { HOME: this.folder } : {}) }),
       ...(asPlainUser ? PLAIN_USER : {}),
     });
     this.supervisor.on('message', (message) => this.messages.push(message as FromSupervisor));
     this.supervisor.stdout?.setEncoding('utf8').on('data', (text: string) => (this.output += text));
     this.supervisor.stderr?.setEncoding('utf8').on('data', (text: string) => (this.output += text));
     this.exited = new Promise((done) => this.supervisor.on('exit', (code) => done(code)));
+    running.add(this);
   }
 
   /** @throws when it is not ready in time; nothing is left behind then. */
@@ -273,21 +281,29 @@ export class TestMount {
 
   /** Unmounts and removes everything, by force where it must. @returns the supervisor's exit code. */
   async stop(): Promise<number | null> {
-    const daemons = this.supervisor.pid === undefined ? [] : childrenOf(this.supervisor.pid);
     try {
       if (this.supervisor.exitCode === null && this.supervisor.signalCode === null)
         this.supervisor.kill('SIGTERM');
       return await this.ended();
     } finally {
-      const left = mountAt(this.mountpoint);
-      if (left !== undefined) {
-        abortConnection(left.minor);
-        await client('umount', ['-l', this.mountpoint]);
-      }
-      if (this.supervisor.exitCode === null) this.supervisor.kill('SIGKILL');
-      for (const pid of daemons) killIfAlive(pid);
-      rmSync(this.folder, { recursive: true, force: true });
+      this.kill();
     }
+  }
+
+  /** Takes everything away by force, at once. */
+  kill(): void {
+    running.delete(this);
+    const { pid, exitCode, signalCode } = this.supervisor;
+    const isAlive = pid !== undefined && exitCode === null && signalCode === null;
+    const daemons = isAlive ? childrenOf(pid) : [];
+    if (isAlive) killIfAlive(pid);
+    for (const daemon of daemons) killIfAlive(daemon);
+    const left = mountAt(this.mountpoint);
+    if (left !== undefined) {
+      abortConnection(left.minor);
+      unmountFuse(this.mountpoint, { lazy: true });
+    }
+    rmSync(this.folder, { recursive: true, force: true });
   }
 }
 

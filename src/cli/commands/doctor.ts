@@ -1,8 +1,8 @@
 import { cacheFolder, runtimeFolder, stateFolder } from '../../config/xdg.ts';
+import { readMountTable } from '../../fuse/mount-table.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { examine, type Finding, thisMachine } from '../doctor-checks.ts';
 import { exitCode } from '../exit-codes.ts';
-import { kernelMounts } from '../mount-table.ts';
 import { ownRegistry } from '../running-mount.ts';
 
 function line({ verdict, check, detail, advice }: Finding): string {
@@ -13,7 +13,7 @@ function line({ verdict, check, detail, advice }: Finding): string {
 async function run(_: object, { terminal }: CommandContext): Promise<number> {
   const folders = { state: stateFolder(), cache: cacheFolder(), runtime: runtimeFolder() };
   const entries = ownRegistry().list();
-  const findings = await examine(thisMachine({ folders, mounts: kernelMounts(), entries }));
+  const findings = await examine(thisMachine({ folders, mounts: readMountTable(), entries }));
   const failed = findings.filter(({ verdict }) => verdict === 'fail').length;
   const verdict = failed === 0 ? 'PlateFS can mount here.' : 'PlateFS cannot mount here yet.';
   terminal.result({ usable: failed === 0, findings }, [...findings.map(line), verdict].join('\n'));

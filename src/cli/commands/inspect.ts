@@ -1,9 +1,8 @@
-import { loadById } from '../../core/plugin.ts';
-import { FORMATS } from '../../registry.generated.ts';
+import { openPlate } from '../../tree/open-plate.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { exitCode } from '../exit-codes.ts';
+import { inspectReport, inspectText } from '../inspect-report.ts';
 import { checkSource } from '../mount-plan.ts';
-import { detectPlate } from '../plate-detection.ts';
 
 interface InspectArgs {
   readonly plate: string;
@@ -11,12 +10,12 @@ interface InspectArgs {
 
 async function run({ plate }: InspectArgs, { terminal, signal }: CommandContext): Promise<number> {
   const source = checkSource(plate);
-  const { handler, detection } = await detectPlate(source, signal);
-  await loadById(FORMATS, handler.id);
-  terminal.result(
-    { source, format: handler.id, detection },
-    `${source}: ${handler.title} (${detection.reason})`,
-  );
+  terminal.progress(`looking at ${source}`);
+  const { index } = await openPlate(source, {
+    signal,
+    onProgress: ({ files, directories }) => terminal.progress(`${files} files in ${directories} folders`),
+  });
+  terminal.result(inspectReport(index), inspectText(index));
   return exitCode('ok');
 }
 

@@ -5,8 +5,8 @@ import type { StatusDocument } from '../../control/documents.ts';
 import { parseByteSize } from '../../core/byte-size.ts';
 import { AlreadyRunningError } from '../../core/errors.ts';
 import type { MountDefinition } from '../../model/mount-definition.ts';
+import { recognisePlate } from '../../tree/open-plate.ts';
 import type { Command, CommandContext } from '../command.ts';
-import { DAEMON_ENTRY, SUPERVISOR_ENTRY } from '../entries.ts';
 import { exitCode } from '../exit-codes.ts';
 import {
   checkFolders,
@@ -16,7 +16,6 @@ import {
   plainDefinition,
   resolveDefinition,
 } from '../mount-plan.ts';
-import { detectPlate } from '../plate-detection.ts';
 import { ownRegistry } from '../running-mount.ts';
 import { type Launched, launchSupervisor } from '../supervisor-launch.ts';
 
@@ -64,32 +63,20 @@ async function run(args: MountArgs, { terminal, signal }: CommandContext): Promi
     throw new AlreadyRunningError(`${source} is already mounted at ${running.mountpoint}`, {
       advice: 'use that mount, unmount it, or name another --output',
     });
-  checkMountpoint(definition.mountpoint);
+  await checkMountpoint(definition.mountpoint);
   checkFolders(definition);
   terminal.progress(`looking at ${source}`);
-  await detectPlate(source, signal);
+  await recognisePlate(source, signal);
   makeStateFolder(definition.state);
   const startedAt = new Date().toISOString();
   const socketPath = registry.socketPath(definition.mountpoint);
   const launched = await launchSupervisor({
-    supervisorEntry: SUPERVISOR_ENTRY,
-    daemonEntry: DAEMON_ENTRY,
     spec: { definition, socketPath, registryFolder: registry.folder, cacheFolder: cacheFolder(), startedAt },
     onProgress: (text) => terminal.progress(text),
     signal,
     attached: args.foreground,
   });
   const status = (await callControl(socketPath, 'status', {}, { signal })) as StatusDocument;
-  registry.add({
-    mountpoint: definition.mountpoint,
-    source,
-    pid: status.pid,
-    supervisorPid: launched.supervisorPid,
-    socket: socketPath,
-    output: definition.output,
-    state: definition.state,
-    startedAt,
-  });
   terminal.result(status, mountedText(status, args.foreground));
   return args.foreground
     ? serve(launched, signal, () => registry.remove(definition.mountpoint))

@@ -3,9 +3,10 @@ import type { StatusDocument } from '../../control/documents.ts';
 import type { ListedMount } from '../../control/mount-registry.ts';
 import { formatByteSize } from '../../core/byte-size.ts';
 import { explain } from '../../core/errors.ts';
+import { readMountTable } from '../../fuse/mount-table.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { exitCode } from '../exit-codes.ts';
-import { isPlateMount, kernelMounts } from '../mount-table.ts';
+import { isPlateMount } from '../mount-table.ts';
 import { ownRegistry, runningMount } from '../running-mount.ts';
 
 interface StatusArgs {
@@ -60,9 +61,9 @@ async function run({ mountpoint }: StatusArgs, { terminal, signal }: CommandCont
   const entries = registry.list();
   const states = await Promise.all(entries.map((entry) => stateOf(entry, signal)));
   const known = new Set(entries.map((entry) => entry.mountpoint));
-  const others = kernelMounts()
-    .filter((mount) => isPlateMount(mount) && !known.has(mount.mountpoint))
-    .map((mount) => mount.mountpoint);
+  const others = readMountTable()
+    .filter((mount) => isPlateMount(mount) && !known.has(mount.path))
+    .map((mount) => mount.path);
   const text = [
     ...states.map(describe),
     ...others.map((other) => `${other}\n  of another user, or left behind`),

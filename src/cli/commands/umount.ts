@@ -3,10 +3,12 @@ import { callControl } from '../../control/control-client.ts';
 import type { DrainParams, LandingResult } from '../../control/documents.ts';
 import type { ListedMount, MountRegistry } from '../../control/mount-registry.ts';
 import { BadMountpointError, BadParameterError, CancelledError, NotRunningError } from '../../core/errors.ts';
+import { mountAt } from '../../fuse/mount-table.ts';
+import { unmountFuse } from '../../fuse/unmount.ts';
 import type { Command, CommandContext } from '../command.ts';
-import { detachMount } from '../detach.ts';
 import { exitCode } from '../exit-codes.ts';
-import { isPlateMount, mountAt, mountpointPath } from '../mount-table.ts';
+import { isPlateMount, mountpointPath } from '../mount-table.ts';
+import { mountUsers } from '../mount-users.ts';
 import { landingText, ownRegistry } from '../running-mount.ts';
 
 interface UmountArgs {
@@ -38,8 +40,18 @@ async function untilGone(
   }
 }
 
+/** @throws BadMountpointError while programs work in the mount: they would lose their files under their hands. */
+function refuseBusy(mountpoint: string): void {
+  const users = mountUsers(mountpoint).map(({ pid, name }) => `${name} (${pid})`);
+  if (users.length === 0) return;
+  const more = users.length > 3 ? ` and ${users.length - 3} more` : '';
+  throw new BadMountpointError(mountpoint, `is in use by ${users.slice(0, 3).join(', ')}${more}`, {
+    advice: 'close them or leave the folder; --lazy unmounts nevertheless',
+  });
+}
+
 /** Tidies up after a mount whose processes are gone. */
-async function mend(mountpoint: string, registry: MountRegistry, context: CommandContext): Promise<number> {
+function mend(mountpoint: string, registry: MountRegistry, context: CommandContext): number {
   const mounted = mountAt(mountpoint);
   const entry = registry.find(mountpoint);
   if (mounted && !isPlateMount(mounted))
@@ -52,7 +64,7 @@ async function mend(mountpoint: string, registry: MountRegistry, context: Comman
     );
   if (!mounted && !entry)
     throw new NotRunningError(`nothing is mounted at ${mountpoint}`, { advice: "see 'platefs status'" });
-  if (mounted) await detachMount(mountpoint);
+  if (mounted) unmountFuse(mountpoint, { lazy: true });
   registry.remove(mountpoint);
   const text = `${mountpoint} was left behind by a PlateFS that is gone, and is tidied up`;
   const kept = entry ? `; written files are kept in ${entry.state} for the next mount` : '';
@@ -71,6 +83,7 @@ async function run(
   const mountpoint = mountpointPath(path);
   const entry = registry.find(mountpoint);
   if (!entry?.isAlive) return mend(mountpoint, registry, context);
+  if (!lazy) refuseBusy(mountpoint);
   const limits = timeout === undefined ? [] : [AbortSignal.timeout(timeout * 1000)];
   const signal = AbortSignal.any([context.signal, ...limits]);
   const params: DrainParams = { lazy };
@@ -115,7 +128,7 @@ export const umount: Command<UmountArgs> = {
         alias: 'l',
         type: 'boolean',
         default: false,
-        describe: 'unmount though programs have files open; they keep them until they close',
+        describe: 'unmount although programs use it',
       })
       .option('timeout', {
         type: 'number',

@@ -1,11 +1,13 @@
 /** Thread of the CPU device: one chain at a time, buffers moved in and out. */
 import { parentPort } from 'node:worker_threads';
 import { DeviceFailedError, PlateFsError } from '../../core/errors.ts';
+import { release } from '../../core/nd-array.ts';
 import { runChain } from './cpu-chain.ts';
 import { ownedBuffers } from './owned-buffers.ts';
 import type { ChainReply, ChainRequest } from './worker-messages.ts';
 
 function reply(request: ChainRequest): ChainReply {
+  const { input, intensity } = request.job;
   try {
     return { kind: 'done', steps: runChain(request.job) };
   } catch (error) {
@@ -19,6 +21,9 @@ function reply(request: ChainRequest): ChainReply {
       cause,
       ...(advice === undefined ? {} : { advice }),
     };
+  } finally {
+    release(input);
+    if (intensity !== undefined) release(intensity);
   }
 }
 

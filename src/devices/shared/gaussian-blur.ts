@@ -12,7 +12,7 @@ const BLOCK_BYTES = 64;
 let compiled: WebAssembly.Module | undefined;
 
 /** Centre weight first, then outwards; they sum to 1 over the whole symmetric kernel. */
-export function gaussianWeights(sigma: number): Float32Array<ArrayBuffer> {
+function gaussianWeights(sigma: number): Float32Array<ArrayBuffer> {
   const radius = Math.trunc(TRUNCATE * sigma + 0.5);
   const weights = Float64Array.from({ length: radius + 1 }, (_, j) => Math.exp((-0.5 * j * j) / sigma ** 2));
   let sum = weights[0] ?? 1;

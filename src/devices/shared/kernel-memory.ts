@@ -2,7 +2,7 @@ import { DeviceFailedError } from '../../core/errors.ts';
 
 const PAGE_BYTES = 65_536;
 /** Kernels work in bands of rows of about this size, so that a large image needs no large memory. */
-export const BAND_BYTES = 16 * 1024 * 1024;
+export const BAND_BYTES = 4 * 1024 * 1024;
 /** A WebAssembly memory can't be made smaller; one that grew past this is dropped after the job. */
 const KEEP_BYTES = 64 * 1024 * 1024;
 /** Half of what a 32-bit memory can address: no band needs that much, except for absurdly long rows. */

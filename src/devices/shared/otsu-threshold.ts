@@ -20,14 +20,15 @@ interface Range {
 function rangeOf({ pixels, width }: NumberPlane): Range {
   let least = pixels[0] as number;
   let greatest = least;
-  let finite = true;
+  // stays 0 unless a value is infinite or no number
+  let residue = 0;
   for (let i = 0; i < pixels.length; i++) {
     const value = pixels[i] as number;
     if (value < least) least = value;
-    else if (value > greatest) greatest = value;
-    finite &&= value - value === 0;
+    if (value > greatest) greatest = value;
+    residue += value - value;
   }
-  if (!finite) {
+  if (residue !== 0) {
     const at = pixels.findIndex((value: number) => !Number.isFinite(value));
     throw new HookFailedError(
       `otsu: the image holds ${pixels[at]}, first at y ${Math.floor(at / width)}, x ${at % width}`,
@@ -46,6 +47,21 @@ function denseHistogram({ pixels }: NumberPlane, { least, greatest }: Range): Hi
     counts: Float64Array.from(bins),
     centres: Float64Array.from(bins, (_, bin) => least + bin),
   };
+}
+
+/** One pass over small unsigned integers: a bin for every value of the type, cut to those between the extremes. */
+function smallHistogram(pixels: Uint8Array | Uint16Array): Histogram {
+  const bins = new Uint32Array(pixels instanceof Uint8Array ? 256 : 65_536);
+  for (let i = 0; i < pixels.length; i++) {
+    const bin = pixels[i] as number;
+    bins[bin] = (bins[bin] as number) + 1;
+  }
+  let least = 0;
+  while (bins[least] === 0) least++;
+  let greatest = bins.length - 1;
+  while (bins[greatest] === 0) greatest--;
+  const counts = Float64Array.from(bins.subarray(least, greatest + 1));
+  return { counts, centres: Float64Array.from(counts, (_, bin) => least + bin) };
 }
 
 /** Only the values that occur; empty bins between them would change no sum and never hold the first maximum. */
@@ -72,15 +88,18 @@ function floatHistogram({ pixels, dtype }: NumberPlane, { least, greatest }: Ran
   const step = (greatest - least) / FLOAT_BINS;
   const edges = Float64Array.from({ length: FLOAT_BINS + 1 }, (_, i) => round(i * step + least));
   edges[FLOAT_BINS] = greatest;
-  const counts = new Float64Array(FLOAT_BINS);
+  const bins = new Uint32Array(FLOAT_BINS);
   const perUnit = FLOAT_BINS / (greatest - least);
   for (let i = 0; i < pixels.length; i++) {
     const value = pixels[i] as number;
-    let bin = Math.min(FLOAT_BINS - 1, Math.trunc((value - least) * perUnit));
-    if (value < (edges[bin] as number)) bin--;
-    else if (bin < FLOAT_BINS - 1 && value >= (edges[bin + 1] as number)) bin++;
-    counts[bin] = (counts[bin] as number) + 1;
+    let bin = ((value - least) * perUnit) | 0;
+    if (bin > FLOAT_BINS - 1) bin = FLOAT_BINS - 1;
+    // the rounded edges decide, the quotient only guesses
+    while (value < (edges[bin] as number)) bin--;
+    while (bin < FLOAT_BINS - 1 && value >= (edges[bin + 1] as number)) bin++;
+    bins[bin] = (bins[bin] as number) + 1;
   }
+  const counts = Float64Array.from(bins);
   const centres = Float64Array.from(counts, (_, bin) =>
     round(round((edges[bin] as number) + (edges[bin + 1] as number)) / 2),
   );
@@ -119,11 +138,15 @@ function bestSplit({ counts, centres }: Histogram): number {
 }
 
 /**
- * `skimage.filters.threshold_otsu` of scikit-image 0.19, to the last bit.
+ * `skimage.filters.threshold_otsu` of scikit-image 0.19, to the last bit; but float values so close together that
+ * bin edges coincide are split properly, where scikit-image takes 0 / 0 for the maximum and answers the minimum.
  * @throws HookFailedError for NaN and infinity.
  */
 export function otsuThreshold(array: NdArray): number {
   const plane = planeOf(array);
+  const { pixels } = plane;
+  // with one value there is one bin, and its value is the threshold
+  if (pixels instanceof Uint8Array || pixels instanceof Uint16Array) return bestSplit(smallHistogram(pixels));
   const range = rangeOf(plane);
   if (range.least === range.greatest) return range.least;
   if (plane.dtype.startsWith('float')) return bestSplit(floatHistogram(plane, range));

@@ -3,35 +3,32 @@ import type { NdArray } from '../../core/nd-array.ts';
 import type { Table } from '../../hooks.ts';
 import { type NumberPixels, planeOf } from './pixel-types.ts';
 
-/** Label values up to this many times the pixel count are counted in an array, greater ones through a map. */
+/** Label values up to this many times the pixel count are counted in arrays, greater ones are renumbered first. */
 const MAX_EMPTY_LABELS_PER_PIXEL = 4;
 
-/** The labels above 0 that occur, ascending, and the row of each in the table. */
-interface LabelRows {
-  readonly labels: readonly number[];
-  rowOf(label: number): number;
+/** Label numbers to count by: the labels themselves, or their ranks where they are few but large. */
+interface LabelNumbers {
+  readonly numbers: NumberPixels;
+  readonly greatest: number;
+  labelOf(number: number): number;
 }
 
-function labelRows(pixels: NumberPixels): LabelRows {
+function labelNumbers(pixels: NumberPixels): LabelNumbers {
   let greatest = 0;
-  for (let i = 0; i < pixels.length; i++) greatest = Math.max(greatest, pixels[i] as number);
-  if (greatest > pixels.length * MAX_EMPTY_LABELS_PER_PIXEL) {
-    const labels = [...new Set<number>(pixels)].filter((label) => label > 0).sort((a, b) => a - b);
-    const rows = new Map(labels.map((label, row) => [label, row]));
-    return { labels, rowOf: (label) => rows.get(label) ?? -1 };
-  }
-  const rows = new Int32Array(greatest + 1);
   for (let i = 0; i < pixels.length; i++) {
     const label = pixels[i] as number;
-    if (label > 0) rows[label] = 1;
+    if (label > greatest) greatest = label;
   }
-  const labels: number[] = [];
-  for (let label = 1; label <= greatest; label++) {
-    if (rows[label] === 0) continue;
-    rows[label] = labels.length;
-    labels.push(label);
+  if (greatest <= pixels.length * MAX_EMPTY_LABELS_PER_PIXEL) {
+    return { numbers: pixels, greatest, labelOf: (number) => number };
   }
-  return { labels, rowOf: (label) => rows[label] as number };
+  const labels = [...new Set<number>(pixels)].filter((label) => label > 0).sort((a, b) => a - b);
+  const ranks = new Map(labels.map((label, row) => [label, row + 1]));
+  return {
+    numbers: Int32Array.from(pixels as Int32Array, (label) => ranks.get(label) ?? 0),
+    greatest: labels.length,
+    labelOf: (number) => labels[number - 1] ?? 0,
+  };
 }
 
 /**
@@ -47,9 +44,8 @@ export function measureRegions(labelArray: NdArray, intensityArray: NdArray): Ta
       `measure: labels of ${height} × ${width} pixels do not fit an image of ${intensity.height} × ${intensity.width}`,
     );
   }
-  const { labels, rowOf } = labelRows(pixels);
-  const count = labels.length;
-  const column = (initial = 0): Float64Array => new Float64Array(count).fill(initial);
+  const { numbers, greatest, labelOf } = labelNumbers(pixels);
+  const column = (initial = 0): Float64Array<ArrayBuffer> => new Float64Array(greatest + 1).fill(initial);
   const area = column();
   const sumY = column();
   const sumX = column();
@@ -59,45 +55,64 @@ export function measureRegions(labelArray: NdArray, intensityArray: NdArray): Ta
   const maxX = column();
   const sum = column();
   const least = column(Number.POSITIVE_INFINITY);
-  const greatest = column(Number.NEGATIVE_INFINITY);
-  const add = (values: Float64Array, row: number, amount: number): void => {
-    values[row] = (values[row] as number) + amount;
-  };
+  const most = column(Number.NEGATIVE_INFINITY);
   for (let y = 0, i = 0; y < height; y++) {
-    for (let x = 0; x < width; x++, i++) {
-      const label = pixels[i] as number;
-      if (label <= 0) continue;
-      const row = rowOf(label);
-      const value = intensity.pixels[i] as number;
-      add(area, row, 1);
-      add(sumY, row, y);
-      add(sumX, row, x);
-      add(sum, row, value);
-      if (y < (minY[row] as number)) minY[row] = y;
-      if (x < (minX[row] as number)) minX[row] = x;
-      if (x >= (maxX[row] as number)) maxX[row] = x + 1;
-      maxY[row] = y + 1;
-      // Math.min and Math.max keep a NaN, as numpy does
-      least[row] = Math.min(least[row] as number, value);
-      greatest[row] = Math.max(greatest[row] as number, value);
+    const rowStart = y * width;
+    const rowEnd = rowStart + width;
+    while (i < rowEnd) {
+      const number = numbers[i] as number;
+      const start = i;
+      if (number <= 0) {
+        do i++;
+        while (i < rowEnd && (numbers[i] as number) <= 0);
+        continue;
+      }
+      let runSum = sum[number] as number;
+      let runLeast = least[number] as number;
+      let runMost = most[number] as number;
+      do {
+        const value = intensity.pixels[i] as number;
+        runSum += value;
+        // a NaN stays, as in numpy
+        if (value < runLeast || Number.isNaN(value)) runLeast = value;
+        if (value > runMost || Number.isNaN(value)) runMost = value;
+        i++;
+      } while (i < rowEnd && numbers[i] === number);
+      const length = i - start;
+      const firstX = start - rowStart;
+      area[number] = (area[number] as number) + length;
+      sumY[number] = (sumY[number] as number) + y * length;
+      sumX[number] = (sumX[number] as number) + ((firstX + firstX + length - 1) * length) / 2;
+      sum[number] = runSum;
+      least[number] = runLeast;
+      most[number] = runMost;
+      if (y < (minY[number] as number)) minY[number] = y;
+      maxY[number] = y + 1;
+      if (firstX < (minX[number] as number)) minX[number] = firstX;
+      if (firstX + length > (maxX[number] as number)) maxX[number] = firstX + length;
     }
   }
-  const perPixel = (values: Float64Array): Float64Array =>
-    values.map((value, row) => value / (area[row] as number));
+  const present = Int32Array.from(area.keys()).filter((number) => (area[number] as number) > 0);
+  const rows = (columnAt: (number: number) => number): Float64Array<ArrayBuffer> =>
+    Float64Array.from(present, columnAt);
+  const plain = (values: Float64Array): Float64Array<ArrayBuffer> =>
+    rows((number) => values[number] as number);
+  const perPixel = (values: Float64Array): Float64Array<ArrayBuffer> =>
+    rows((number) => (values[number] as number) / (area[number] as number));
   return {
     columns: [
-      { name: 'label', values: Float64Array.from(labels) },
-      { name: 'area', values: area },
+      { name: 'label', values: rows(labelOf) },
+      { name: 'area', values: plain(area) },
       { name: 'centroid_y', values: perPixel(sumY) },
       { name: 'centroid_x', values: perPixel(sumX) },
-      { name: 'bbox_min_y', values: minY },
-      { name: 'bbox_min_x', values: minX },
-      { name: 'bbox_max_y', values: maxY },
-      { name: 'bbox_max_x', values: maxX },
+      { name: 'bbox_min_y', values: plain(minY) },
+      { name: 'bbox_min_x', values: plain(minX) },
+      { name: 'bbox_max_y', values: plain(maxY) },
+      { name: 'bbox_max_x', values: plain(maxX) },
       { name: 'intensity_mean', values: perPixel(sum) },
-      { name: 'intensity_min', values: least },
-      { name: 'intensity_max', values: greatest },
-      { name: 'intensity_sum', values: sum },
+      { name: 'intensity_min', values: plain(least) },
+      { name: 'intensity_max', values: plain(most) },
+      { name: 'intensity_sum', values: plain(sum) },
     ],
   };
 }

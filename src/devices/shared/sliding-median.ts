@@ -19,7 +19,16 @@ function rankOf(values: NumberPixels, count: number, value: number): number {
   return low;
 }
 
+/** Types with so few values that every one can have its bin. */
+function valuesOfType(pixels: NumberPixels): NumberPixels | undefined {
+  if (pixels instanceof Uint8Array) return Uint8Array.from({ length: 256 }, (_, rank) => rank);
+  if (pixels instanceof Uint16Array) return Uint16Array.from({ length: 65_536 }, (_, rank) => rank);
+  return undefined;
+}
+
 function rankPixels(pixels: NumberPixels): Ranking {
+  const all = valuesOfType(pixels);
+  if (all !== undefined) return { values: all, ranks: Uint32Array.from(pixels) };
   const values = pixels.slice().sort() as NumberPixels;
   let count = 1;
   for (let i = 1; i < values.length; i++) {
@@ -33,6 +42,7 @@ function rankPixels(pixels: NumberPixels): Ranking {
 
 /** Ranks per bin of the coarse histogram, as a power of two. */
 const COARSE_SHIFT = 8;
+const FINE_MASK = (1 << COARSE_SHIFT) - 1;
 
 /**
  * Median of a large footprint, exact for every type: pixels are replaced by their ranks, and one histogram in
@@ -46,68 +56,70 @@ export function slidingMedian(
   halfWidths: readonly number[],
 ): NumberPixels {
   const { values, ranks } = rankPixels(pixels);
-  const radius = (halfWidths.length - 1) / 2;
-  const half = halfWidths.reduce((sum, reach) => sum + 2 * reach + 1, 0) >> 1;
+  const rowCount = halfWidths.length;
+  const radius = (rowCount - 1) / 2;
+  const reaches = Int32Array.from(halfWidths);
+  const half = reaches.reduce((sum, reach) => sum + 2 * reach + 1, 0) >> 1;
   const fine = new Uint16Array(values.length);
   const coarse = new Uint16Array((values.length >> COARSE_SHIFT) + 1);
-  const columns = Int32Array.from({ length: width + 2 * radius + 1 }, (_, i) =>
-    reflectedIndex(i - radius, width),
-  );
-  const rowStarts = new Int32Array(halfWidths.length);
+  // the window's rows, padded by reflection: pixel x of row r is band[r * pitch + radius + x]
+  const pitch = width + 2 * radius;
+  const band = new Uint32Array(rowCount * pitch);
   const out = pixels.slice() as NumberPixels;
 
   for (let y = 0; y < height; y++) {
-    for (let row = 0; row < halfWidths.length; row++) {
-      rowStarts[row] = reflectedIndex(y + row - radius, height) * width;
-    }
-    const change = (x: number, amount: number, side: number): void => {
-      for (let row = 0; row < halfWidths.length; row++) {
-        const column = x + side * (halfWidths[row] as number) + (side < 0 ? -1 : 0) + radius;
-        const rank = ranks[(rowStarts[row] as number) + (columns[column] as number)] as number;
-        fine[rank] = (fine[rank] as number) + amount;
-        coarse[rank >> COARSE_SHIFT] = (coarse[rank >> COARSE_SHIFT] as number) + amount;
-        if (rank < median) below += amount;
+    for (let row = 0; row < rowCount; row++) {
+      const from = reflectedIndex(y + row - radius, height) * width;
+      const to = row * pitch + radius;
+      band.set(ranks.subarray(from, from + width), to);
+      for (let x = 0; x < radius; x++) {
+        band[to - 1 - x] = ranks[from + reflectedIndex(-1 - x, width)] as number;
+        band[to + width + x] = ranks[from + reflectedIndex(width + x, width)] as number;
       }
-    };
+    }
     fine.fill(0);
     coarse.fill(0);
-    let median = 0;
-    let below = 0;
-    for (let row = 0; row < halfWidths.length; row++) {
-      const reach = halfWidths[row] as number;
-      for (let dx = -reach; dx <= reach; dx++) {
-        const rank = ranks[(rowStarts[row] as number) + (columns[dx + radius] as number)] as number;
+    for (let row = 0; row < rowCount; row++) {
+      const reach = reaches[row] as number;
+      const centre = row * pitch + radius;
+      for (let at = centre - reach; at <= centre + reach; at++) {
+        const rank = band[at] as number;
         fine[rank] = (fine[rank] as number) + 1;
         coarse[rank >> COARSE_SHIFT] = (coarse[rank >> COARSE_SHIFT] as number) + 1;
       }
     }
+    let median = 0;
+    let below = 0;
     for (let x = 0; x < width; x++) {
       if (x > 0) {
-        change(x, -1, -1);
-        change(x, 1, 1);
-      }
-      // bring the pointer back so that `below` <= half < below + fine[median]
-      while (below > half) {
-        if ((median & ((1 << COARSE_SHIFT) - 1)) === 0) {
-          const bin = (median >> COARSE_SHIFT) - 1;
-          if (below - (coarse[bin] as number) > half) {
-            below -= coarse[bin] as number;
-            median -= 1 << COARSE_SHIFT;
-            continue;
-          }
+        let centre = radius + x;
+        for (let row = 0; row < rowCount; row++) {
+          const reach = reaches[row] as number;
+          const leaving = band[centre - reach - 1] as number;
+          const entering = band[centre + reach] as number;
+          centre += pitch;
+          if (leaving === entering) continue;
+          fine[leaving] = (fine[leaving] as number) - 1;
+          coarse[leaving >> COARSE_SHIFT] = (coarse[leaving >> COARSE_SHIFT] as number) - 1;
+          fine[entering] = (fine[entering] as number) + 1;
+          coarse[entering >> COARSE_SHIFT] = (coarse[entering >> COARSE_SHIFT] as number) + 1;
+          below += (entering < median ? 1 : 0) - (leaving < median ? 1 : 0);
         }
-        below -= fine[--median] as number;
+      }
+      // bring the pointer to where below <= half < below + fine[median]; whole coarse bins are skipped
+      while (below > half) {
+        const previousBin = (median >> COARSE_SHIFT) - 1;
+        if ((median & FINE_MASK) === 0 && below - (coarse[previousBin] as number) > half) {
+          below -= coarse[previousBin] as number;
+          median -= FINE_MASK + 1;
+        } else below -= fine[--median] as number;
       }
       while (below + (fine[median] as number) <= half) {
-        if ((median & ((1 << COARSE_SHIFT) - 1)) === 0) {
-          const inBin = coarse[median >> COARSE_SHIFT] as number;
-          if (below + inBin <= half) {
-            below += inBin;
-            median += 1 << COARSE_SHIFT;
-            continue;
-          }
-        }
-        below += fine[median++] as number;
+        const bin = median >> COARSE_SHIFT;
+        if ((median & FINE_MASK) === 0 && below + (coarse[bin] as number) <= half) {
+          below += coarse[bin] as number;
+          median += FINE_MASK + 1;
+        } else below += fine[median++] as number;
       }
       out[y * width + x] = values[median] as number;
     }

@@ -19,7 +19,8 @@ const FLAG_LZ4 = 0x20;
 const CODEC_MASK = 0xe0;
 /** c-blosc splits a block only where each stream has this many bytes (`MIN_BUFFERSIZE`). */
 const MIN_STREAM_BYTES = 128;
-const BLOCK_BYTES = MAX_BLOCK_BYTES;
+/** Two of these, source and shuffled, stay in a core's second-level cache. */
+const BLOCK_BYTES = MAX_BLOCK_BYTES / 2;
 
 /** Largest input of one Blosc buffer (`BLOSC_MAX_BUFFERSIZE`, 2 GiB less the overhead). */
 export const MAX_CHUNK_BYTES = 2 ** 31 - 1 - HEADER_BYTES;
@@ -48,6 +49,8 @@ export function encodeBlosc(chunk: Uint8Array, typeSizeBytes: number, output: Bu
   const splits = shuffles && blockBytes / typeSizeBytes >= MIN_STREAM_BYTES;
   const flags = (shuffles ? FLAG_SHUFFLE : 0) | (splits ? 0 : FLAG_DO_NOT_SPLIT) | FLAG_LZ4;
   let position = HEADER_BYTES + 4 * blocks;
+  // Of each stream of a full block: whether it was not worth compressing in the block before.
+  const isNoise: boolean[] = [];
   for (let block = 0; block < blocks; block++) {
     output.writeUInt32LE(position, HEADER_BYTES + 4 * block);
     const raw = chunk.subarray(block * blockBytes, (block + 1) * blockBytes);
@@ -57,11 +60,13 @@ export function encodeBlosc(chunk: Uint8Array, typeSizeBytes: number, output: Bu
     const streams = splits && raw.length === blockBytes ? typeSizeBytes : 1;
     const streamBytes = raw.length / streams;
     for (let stream = 0; stream < streams; stream++) {
-      position = writeStream(
-        bytes.subarray(stream * streamBytes, (stream + 1) * streamBytes),
-        output,
-        position,
-      );
+      const content = bytes.subarray(stream * streamBytes, (stream + 1) * streamBytes);
+      const before = position;
+      position =
+        isNoise[stream] && isSampledNoise(content)
+          ? storeStream(content, output, position)
+          : writeStream(content, output, position);
+      isNoise[stream] = position - before - 4 > content.length * NOISE_SHARE;
     }
   }
   if (position >= HEADER_BYTES + sizeBytes) {
@@ -98,14 +103,28 @@ function writeHeader(
 function writeStream(stream: Buffer, output: Buffer, position: number): number {
   const packed = lz4.compressSync(stream);
   const packedBytes = packed.length - 4;
-  if (packedBytes >= stream.length) {
-    output.writeInt32LE(stream.length, position);
-    output.set(stream, position + 4);
-    return position + 4 + stream.length;
-  }
+  if (packedBytes >= stream.length) return storeStream(stream, output, position);
   output.set(packed, position);
   output.writeInt32LE(packedBytes, position);
   return position + packed.length;
+}
+
+function storeStream(stream: Buffer, output: Buffer, position: number): number {
+  output.writeInt32LE(stream.length, position);
+  output.set(stream, position + 4);
+  return position + 4 + stream.length;
+}
+
+/** A stream that keeps this share of its size is noise: the low bytes of camera data. */
+const NOISE_SHARE = 0.97;
+const SAMPLE_BYTES = 8192;
+
+/** Whether a sample from the middle of a stream does not compress either, so that the whole need not be tried. */
+function isSampledNoise(stream: Buffer): boolean {
+  if (stream.length < 4 * SAMPLE_BYTES) return false;
+  const middle = stream.length >> 1;
+  const packed = lz4.compressSync(stream.subarray(middle, middle + SAMPLE_BYTES));
+  return packed.length - 4 > SAMPLE_BYTES * NOISE_SHARE;
 }
 
 /**
@@ -151,7 +170,7 @@ export function decodeBlosc(encoded: Buffer, output: Uint8Array, path: string): 
       const end = position + 4 + packedBytes;
       if (packedBytes <= 0 || end > encoded.length) refuse('a stream reaches past the chunk');
       const into = bytes.subarray(stream * streamBytes, (stream + 1) * streamBytes);
-      decodeStream(encoded, position, packedBytes, into, refuse);
+      decodeStream(encoded, position, packedBytes, into, path);
       position = end;
     }
     if (shuffles) shuffler().unshuffle(target.length, typeSizeBytes, target);
@@ -166,7 +185,7 @@ function decodeStream(
   position: number,
   packedBytes: number,
   into: Uint8Array,
-  refuse: (detail: string) => never,
+  path: string,
 ): void {
   const packed = encoded.subarray(position + 4, position + 4 + packedBytes);
   if (packedBytes === into.length) {
@@ -174,16 +193,16 @@ function decodeStream(
     return;
   }
   if (packedBytes * REPETITIVE_RATIO < into.length) {
-    if (!expandRepetitive(packed, into)) refuse('a damaged LZ4 stream');
+    if (!expandRepetitive(packed, into)) throw new BadZarrError(path, 'a damaged LZ4 stream');
     return;
   }
   encoded.writeUInt32LE(into.length, position);
-  let decoded: Buffer;
+  let decoded: Buffer | undefined;
   try {
     decoded = lz4.uncompressSync(encoded.subarray(position, position + 4 + packedBytes));
   } catch {
-    return refuse('a damaged LZ4 stream');
+    decoded = undefined;
   }
-  if (decoded.length !== into.length) refuse('an LZ4 stream of the wrong length');
+  if (decoded?.length !== into.length) throw new BadZarrError(path, 'a damaged LZ4 stream');
   into.set(decoded);
 }

@@ -4,8 +4,6 @@ import { bloscBoundBytes, decodeBlosc, encodeBlosc } from './blosc.ts';
 /** How chunks of an array are stored. */
 export type ChunkCodec = 'blosc-lz4' | 'none';
 
-export const CHUNK_CODECS: readonly ChunkCodec[] = ['blosc-lz4', 'none'];
-
 /** The `compressor` of a zarr v2 `.zarray`, as numcodecs spells it. */
 export function compressorMetadata(codec: ChunkCodec): object | null {
   return codec === 'none' ? null : { id: 'blosc', cname: 'lz4', clevel: 5, shuffle: 1, blocksize: 0 };

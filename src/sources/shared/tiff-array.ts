@@ -7,6 +7,7 @@ import { readFully } from './tiff-bytes.ts';
 import { decodeBox } from './tiff-decode.ts';
 import type { TiffFile } from './tiff-file.ts';
 import type { TiffPage } from './tiff-page.ts';
+import { tiffPixelSizeUm } from './tiff-pixel-size.ts';
 import { swapBytes } from './tiff-predictor.ts';
 import { TAG } from './tiff-tags.ts';
 
@@ -58,10 +59,12 @@ export class TiffArray implements ArraySource {
     const leading = pageAxes(description, count, first.samples);
     this.#leading = leading.shape;
     this.#pages = leading.pages === undefined ? pages : leading.pages.map((index) => pages[index] ?? 0);
+    const pixelSizeUm = tiffPixelSizeUm(description, first.pixelsPerUnit());
     this.info = {
       shape: [...leading.shape, ...first.shape],
       dtype: first.dtype,
       axes: leading.axes + first.axes,
+      ...(pixelSizeUm === undefined ? {} : { pixelSizeUm }),
     };
     const height = Math.min(first.segmentHeight, first.height);
     const width = Math.min(first.segmentWidth, first.width);

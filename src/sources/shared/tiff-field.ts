@@ -65,3 +65,21 @@ export function commonValue(bytes: TiffBytes, field: Field): number {
   }
   return value;
 }
+
+/** Where a directory entry begins. */
+export interface DirectoryEntry {
+  readonly at: number;
+  readonly big: boolean;
+}
+
+/** The entry's first value where it is a positive rational that lies in the file, else undefined. */
+export function rationalAt(bytes: TiffBytes, { at, big }: DirectoryEntry): number | undefined {
+  const RATIONAL = 5;
+  const count = big ? bytes.u64(at + 4) : bytes.u32(at + 4);
+  if (bytes.u16(at + 2) !== RATIONAL || count < 1) return undefined;
+  // 8 bytes fit into an entry of BigTIFF
+  const offset = !big ? bytes.u32(at + 8) : count === 1 ? at + 12 : bytes.u64(at + 12);
+  if (offset + 8 > bytes.sizeBytes) return undefined;
+  const value = bytes.u32(offset) / bytes.u32(offset + 4);
+  return value > 0 && value < Number.POSITIVE_INFINITY ? value : undefined;
+}

@@ -3,7 +3,15 @@ import { type BadTiffError, UnsupportedTiffError } from '../../core/errors.ts';
 import { type Dtype, itemSizeBytes } from '../../core/nd-array.ts';
 import type { ByteWindow } from '../../sources.ts';
 import type { TiffBytes } from './tiff-bytes.ts';
-import { commonValue, type Field, fieldAt, fieldValue, scalarAt } from './tiff-field.ts';
+import {
+  commonValue,
+  type DirectoryEntry,
+  type Field,
+  fieldAt,
+  fieldValue,
+  rationalAt,
+  scalarAt,
+} from './tiff-field.ts';
 import { TAG, typeSizeBytes } from './tiff-tags.ts';
 
 /** Offsets and stored sizes of a page's strips or tiles. */
@@ -47,6 +55,9 @@ export class TiffPage {
   #sizes: Field | undefined;
   #description: Field | undefined;
   #subIfds: Field | undefined;
+  /** Entries that are looked at only when somebody asks. */
+  #xResolution: DirectoryEntry | undefined;
+  #yResolution: DirectoryEntry | undefined;
   /** TIFF 6.0 page 91: 2,2 unless the file says otherwise. */
   #subSampled = true;
   #table: SegmentTable | undefined;
@@ -119,6 +130,12 @@ export class TiffPage {
           break;
         case TAG.stripByteCounts:
           stripSizes = fieldAt(b, tag, at, big);
+          break;
+        case TAG.xResolution:
+          this.#xResolution = { at, big };
+          break;
+        case TAG.yResolution:
+          this.#yResolution = { at, big };
           break;
         case TAG.planarConfiguration: {
           const value = scalarAt(b, tag, at, big);
@@ -364,6 +381,14 @@ export class TiffPage {
     const end = bytes.indexOf(0);
     const text = Buffer.from(bytes.buffer, bytes.byteOffset, end === -1 ? bytes.length : end);
     return text.toString(isUtf8(text) ? 'utf8' : 'latin1');
+  }
+
+  /** Pixels per unit along x and y, where both are given; the unit is for whoever reads the text. */
+  pixelsPerUnit(): { readonly x: number; readonly y: number } | undefined {
+    if (this.#xResolution === undefined || this.#yResolution === undefined) return undefined;
+    const x = rationalAt(this.#bytes, this.#xResolution);
+    const y = rationalAt(this.#bytes, this.#yResolution);
+    return x === undefined || y === undefined ? undefined : { x, y };
   }
 
   /** Offsets of the directories below this one (a pyramid's smaller levels). @throws BadTiffError */

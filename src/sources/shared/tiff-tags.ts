@@ -12,6 +12,8 @@ export const TAG = {
   samplesPerPixel: 277,
   rowsPerStrip: 278,
   stripByteCounts: 279,
+  xResolution: 282,
+  yResolution: 283,
   planarConfiguration: 284,
   predictor: 317,
   tileWidth: 322,

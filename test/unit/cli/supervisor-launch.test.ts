@@ -1,10 +1,11 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { launchSupervisor, logPath } from '../../../src/cli/supervisor-launch.ts';
 import { CancelledError, FuseUnavailableError } from '../../../src/core/errors.ts';
+import type { FromSupervisor } from '../../../src/daemon/supervisor-messages.ts';
 
 let folder = '';
 beforeEach(() => {
@@ -17,8 +18,6 @@ function launch(code: string, signal = new AbortController().signal, onProgress 
   const entry = join(folder, 'supervisor.mjs');
   writeFileSync(entry, code);
   return launchSupervisor({
-    supervisorEntry: pathToFileURL(entry),
-    daemonEntry: pathToFileURL(join(folder, 'main.ts')),
     spec: {
       definition: {
         source: '/data/p 1',
@@ -36,6 +35,15 @@ function launch(code: string, signal = new AbortController().signal, onProgress 
     onProgress,
     signal,
     attached: false,
+    start: (spec, onMessage) => {
+      const log = openSync(join(folder, 'platefs.log'), 'a');
+      const child = spawn(process.execPath, [entry, JSON.stringify(spec)], {
+        stdio: ['ignore', log, log, 'ipc'],
+      });
+      closeSync(log);
+      child.on('message', (message) => onMessage(message as FromSupervisor));
+      return { process: child, detach: () => child.connected && child.disconnect() };
+    },
   });
 }
 
@@ -58,7 +66,8 @@ describe('starting the supervisor', () => {
       mountpoint: '/mnt/p',
       allowOther: true,
       sourceLabel: '/data/p 1',
-      daemonEntry: join(folder, 'main.ts'),
+      daemonEntry: expect.stringMatching(/src\/daemon\/main\.ts$/),
+      detachedLog: logPath(folder),
       daemonSpec: { socketPath: '/x.sock', definition: { source: '/data/p 1' } },
     });
   });

@@ -12,7 +12,7 @@ import {
   explain,
   HookFailedError,
 } from '../../../src/core/errors.ts';
-import { allocate, bytesOf, fromBytes, itemSizeBytes, type NdArray } from '../../../src/core/nd-array.ts';
+import { allocate, bytesOf, itemSizeBytes, type NdArray } from '../../../src/core/nd-array.ts';
 import { wholeRegion } from '../../../src/core/region.ts';
 import cpu from '../../../src/devices/cpu.ts';
 import type { ComputeDevice } from '../../../src/devices.ts';
@@ -293,13 +293,18 @@ describe('results as files', () => {
   });
 
   it('save labels as uint16 while they fit', () => {
-    const labels = fromBytes(
-      'int32',
-      [2],
-      bytesOf({ dtype: 'int32', shape: [2], data: Int32Array.of(0, 65_535) }),
-    );
-    expect(narrowLabels(labels)).toMatchObject({ dtype: 'uint16', data: Uint16Array.of(0, 65_535) });
-    labels.data[0] = 65_536;
-    expect(narrowLabels(labels)).toMatchObject({ dtype: 'uint32', data: Uint32Array.of(65_536, 65_535) });
+    const labels = (...values: number[]): NdArray => ({
+      dtype: 'int32',
+      shape: [values.length],
+      data: Int32Array.from(values),
+    });
+    expect(narrowLabels(labels(0, 65_535))).toMatchObject({
+      dtype: 'uint16',
+      data: Uint16Array.of(0, 65_535),
+    });
+    expect(narrowLabels(labels(65_536, 65_535))).toMatchObject({
+      dtype: 'uint32',
+      data: Uint32Array.of(65_536, 65_535),
+    });
   });
 });

@@ -10,7 +10,9 @@ import { createCpuDevice } from '../../../src/devices/shared/cpu-device.ts';
 import { footprintOffsets } from '../../../src/devices/shared/footprint.ts';
 import { gaussianBlur } from '../../../src/devices/shared/gaussian-blur.ts';
 import { medianFilter } from '../../../src/devices/shared/median-filter.ts';
+import { maskAbove, otsuThreshold } from '../../../src/devices/shared/otsu-threshold.ts';
 import { reflectedIndex } from '../../../src/devices/shared/reflection.ts';
+import { measureRegions } from '../../../src/devices/shared/region-measurements.ts';
 import { describeDevice } from '../../conformance/devices.ts';
 
 describeDevice('cpu', () => cpu);
@@ -185,6 +187,29 @@ describe('kernels', () => {
         expect(unpackMask(packMask(data, width, height))).toEqual(data.map((value) => (value === 0 ? 0 : 1)));
       }),
     );
+  });
+
+  it('split float values that are hardly apart', () => {
+    const step = 2 ** -14; // two steps of float32 at 1000
+    const values = [0, 0, 1, 1, 1, 30, 31, 31, 31, 32].map((n) => 1000 + n * step);
+    const image: NdArray = { dtype: 'float32', shape: [1, 10], data: Float32Array.from(values) };
+    const mask = maskAbove(image, otsuThreshold(image));
+    expect([...mask.data]).toEqual([0, 0, 0, 0, 0, 1, 1, 1, 1, 1]);
+  });
+
+  it('keep a NaN among the intensities of its own object only', () => {
+    const labels: NdArray = { dtype: 'int32', shape: [1, 5], data: Int32Array.of(1, 1, 1, 0, 2) };
+    const intensity: NdArray = {
+      dtype: 'float32',
+      shape: [1, 5],
+      data: Float32Array.of(1, Number.NaN, 2, Number.NaN, 3),
+    };
+    const columns = new Map(
+      measureRegions(labels, intensity).columns.map(({ name, values }) => [name, [...values]]),
+    );
+    for (const name of ['intensity_mean', 'intensity_min', 'intensity_max', 'intensity_sum']) {
+      expect(columns.get(name)).toEqual([Number.NaN, 3]);
+    }
   });
 
   it('work in bands that join without a seam', () => {

@@ -1,0 +1,178 @@
+/**
+ * Landing planes from tmpfs to disk, durable, against zarr-python writing the same arrays with the same compressor
+ * and chunks in the same run: as it is (its bytes are not synced), and with a sync at its end. JSON lines.
+ *
+ *   node scripts/bench/materialize.ts [folder on the disk to measure]
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Materializer } from '../../src/materializer/materializer.ts';
+import type { SealedFile } from '../../src/materializer/sealed-file.ts';
+import { planeStem } from '../../src/model/plane-name.ts';
+
+const REPEATS = 3;
+const CHANNELS = 4;
+const HEADER_BYTES = 8 + 2 + 10 * 12 + 4;
+const never = new AbortController().signal;
+
+interface BenchSet {
+  readonly sizePx: number;
+  readonly planes: number;
+  readonly frames: number;
+}
+
+const SETS: readonly BenchSet[] = [
+  { sizePx: 512, planes: 400, frames: 5 },
+  { sizePx: 2048, planes: 24, frames: 3 },
+];
+
+/** A 16-bit plane like a camera's (background, noise, blobs) in a TIFF of one strip. */
+function planeFile(sizePx: number, seed: number): Buffer {
+  const file = Buffer.alloc(HEADER_BYTES + sizePx * sizePx * 2);
+  const pixelBytes = sizePx * sizePx * 2;
+  file.write('II*\0', 0, 'latin1');
+  file.writeUInt32LE(8, 4);
+  const tags: [number, number, number][] = [
+    [256, 4, sizePx],
+    [257, 4, sizePx],
+    [258, 3, 16],
+    [259, 3, 1],
+    [262, 3, 1],
+    [273, 4, HEADER_BYTES],
+    [277, 3, 1],
+    [278, 4, sizePx],
+    [279, 4, pixelBytes],
+    [339, 3, 1],
+  ];
+  file.writeUInt16LE(tags.length, 8);
+  tags.forEach(([tag, type, value], index) => {
+    const at = 10 + 12 * index;
+    file.writeUInt16LE(tag, at);
+    file.writeUInt16LE(type, at + 2);
+    file.writeUInt32LE(1, at + 4);
+    file.writeUInt32LE(value, at + 8);
+  });
+  let state = seed * 2654435761;
+  for (let pixel = 0; pixel < sizePx * sizePx; pixel++) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    const noise = ((state >>> 8) & 31) + ((state >>> 16) & 31);
+    const x = pixel % sizePx;
+    const y = Math.floor(pixel / sizePx);
+    const blob = ((x >> 5) + (y >> 5) + seed) % 7 === 0 ? 600 : 0;
+    file.writeUInt16LE(180 + noise + blob, HEADER_BYTES + 2 * pixel);
+  }
+  return file;
+}
+
+const PYTHON = `
+import sys, time, os, numpy, zarr
+from numcodecs import Blosc
+folder, out, size, fields, frames, channels, sync, header = sys.argv[1], sys.argv[2], *map(int, sys.argv[3:])
+names = sorted(os.listdir(folder))
+planes = [numpy.fromfile(os.path.join(folder, n), dtype='u2', offset=header).reshape(size, size) for n in names]
+os.sync()
+start = time.perf_counter()
+store = zarr.NestedDirectoryStore(out)
+root = zarr.group(store=store)
+i = 0
+for f in range(fields):
+    a = root.create_dataset(f'A/{f:02d}/0/0', shape=(frames, channels, 1, size, size), chunks=(1, 1, 1, size, size), dtype='u2',
+                            compressor=Blosc('lz4', 5, 1), dimension_separator='/')
+    for t in range(frames):
+        for c in range(channels):
+            a[t, c, 0] = planes[i]; i += 1
+if sync: os.sync()
+print(time.perf_counter() - start)
+`;
+
+let folders = 0;
+
+/** A new folder each time: ext4 avoids inodes deleted in the last seconds, and looking for others costs more than writing. */
+const freshFolder = (): string => join(disk, String(folders++));
+
+const disk = mkdtempSync(join(process.argv[2] ?? tmpdir(), 'platefs-bench-'));
+const memory = mkdtempSync('/dev/shm/platefs-bench-');
+try {
+  for (const set of SETS) await measure(set);
+} finally {
+  rmSync(disk, { recursive: true, force: true });
+  rmSync(memory, { recursive: true, force: true });
+}
+
+async function measure({ sizePx, planes, frames }: BenchSet): Promise<void> {
+  const input = join(memory, String(sizePx));
+  mkdirSync(input);
+  const distinct = Array.from({ length: 8 }, (_, seed) => planeFile(sizePx, seed + 1));
+  const fields = planes / (frames * CHANNELS);
+  const files: SealedFile[] = [];
+  for (let plane = 0; plane < planes; plane++) {
+    const field = Math.floor(plane / (frames * CHANNELS));
+    const stem = planeStem({
+      well: { row: 0, column: field },
+      site: 1,
+      channel: 1 + (plane % CHANNELS),
+      z: 1,
+      t: 1 + (Math.floor(plane / CHANNELS) % frames),
+    });
+    const path = join(input, `${String(plane).padStart(4, '0')}.tif`);
+    writeFileSync(path, distinct[plane % distinct.length] ?? Buffer.alloc(0));
+    const { size, mtimeMs } = statSync(path);
+    const pieces = [{ path, offsetBytes: 0, sizeBytes: size }];
+    files.push({ inode: plane + 1, mountPath: `images/${stem}.tif`, sizeBytes: size, mtimeMs, pieces });
+  }
+  const pixelMb = (planes * sizePx * sizePx * 2) / 1e6;
+  const best = {
+    ours: Number.POSITIVE_INFINITY,
+    python: Number.POSITIVE_INFINITY,
+    synced: Number.POSITIVE_INFINITY,
+  };
+  for (let repeat = 0; repeat < REPEATS; repeat++) {
+    best.ours = Math.min(best.ours, await land(files));
+    best.python = Math.min(best.python, python(input, sizePx, fields, frames, false));
+    best.synced = Math.min(best.synced, python(input, sizePx, fields, frames, true));
+  }
+  const rate = (seconds: number): number => Math.round(pixelMb / seconds);
+  console.log(
+    JSON.stringify({
+      bench: 'materialize',
+      planes,
+      plane: `${sizePx}x${sizePx} uint16`,
+      pixelMb: Math.round(pixelMb),
+      mbPerSecond: rate(best.ours),
+      zarrPythonMbPerSecond: rate(best.python),
+      zarrPythonSyncedMbPerSecond: rate(best.synced),
+      ratio: Number((best.python / best.ours).toFixed(2)),
+      ratioSynced: Number((best.synced / best.ours).toFixed(2)),
+    }),
+  );
+}
+
+/** Lands everything; the workers have been started by one small file, as they are in a daemon that is written to. */
+async function land(files: readonly SealedFile[]): Promise<number> {
+  const outputDir = freshFolder();
+  const materializer = await Materializer.open({ outputDir, workers: 2, codec: 'blosc-lz4' }, never);
+  const [first] = files;
+  const warm = [0, 1, 2, 3].map((index) => ({ ...first, inode: -1 - index, mountPath: `warm/${index}.tif` }));
+  await materializer.land(warm as SealedFile[], never);
+  spawnSync('sync');
+  const start = performance.now();
+  const results = await materializer.land(files, never);
+  const seconds = (performance.now() - start) / 1000;
+  await materializer.close();
+  for (const result of results) if ('error' in result) throw result.error;
+  return seconds;
+}
+
+function python(input: string, sizePx: number, fields: number, frames: number, sync: boolean): number {
+  const options = [sizePx, fields, frames, CHANNELS, sync ? 1 : 0, HEADER_BYTES].map(String);
+  const run = spawnSync('/usr/bin/python3', ['-c', PYTHON, input, freshFolder(), ...options], {
+    encoding: 'utf8',
+  });
+  if (run.status !== 0) {
+    console.error(`zarr-python was not measured: ${run.stderr}`);
+    return Number.NaN;
+  }
+  return Number(run.stdout);
+}

@@ -1,0 +1,202 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  budgetOf,
+  defaultBudgetBytes,
+  MIN_BUDGET_BYTES,
+  parseBudgetBytes,
+  parseSizeBytes,
+} from '../../../src/memory/budget.ts';
+import { ByteCache } from '../../../src/memory/byte-cache.ts';
+import { nextPressure, PressureProbe, watchPressure } from '../../../src/memory/pressure.ts';
+import { type PoolSnapshot, planReclaim, usedBytes } from '../../../src/memory/reclaimer.ts';
+
+const MIB = 2 ** 20;
+const GIB = 2 ** 30;
+
+describe('sizes', () => {
+  it.each([
+    ['512MiB', 512 * MIB],
+    ['2G', 2 * GIB],
+    ['1.5 GB', 1.5e9],
+    ['64k', 65_536],
+    [' 1073741824 ', GIB],
+  ])('%s', (text, bytes) => expect(parseSizeBytes(text, '--budget')).toBe(bytes));
+
+  it.each([
+    ['', 'no size'],
+    ['12 parsecs', '"parsecs" is no unit'],
+    ['-1G', 'negative'],
+    ['0', 'no memory at all'],
+    ['1e9', 'no unit|no size'],
+    ['99999999T', 'more than any machine'],
+  ])('%s is refused', (text, why) => {
+    expect(() => parseSizeBytes(text, '--budget')).toThrow(new RegExp(`^--budget: .*(${why})`));
+  });
+
+  it('a budget has a least size', () => {
+    expect(() => parseBudgetBytes('1K', '--budget')).toThrow(/too little/);
+    expect(parseBudgetBytes('16MiB', '--budget')).toBe(16 * MIB);
+  });
+
+  it('the default leaves most of the machine and half of the tmpfs to others', () => {
+    expect(defaultBudgetBytes(16 * GIB, 16 * GIB)).toBe(4 * GIB);
+    expect(defaultBudgetBytes(16 * GIB, GIB)).toBe(GIB / 2);
+    expect(defaultBudgetBytes(MIB, 0)).toBe(MIN_BUDGET_BYTES);
+  });
+});
+
+describe('byte cache', () => {
+  it('never holds more than its bound, and keeps what was used last', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.nat(9), fc.nat(60), fc.option(fc.nat(100))), { maxLength: 80 }),
+        (operations) => {
+          const cache = new ByteCache<Buffer>(100, (value) => value.length);
+          for (const [key, size, bound] of operations) {
+            if (bound !== null) cache.resize(bound);
+            const isKept = cache.set(String(key), Buffer.alloc(size));
+            expect(isKept).toBe(size <= cache.maxBytes);
+            expect(cache.usedBytes).toBeLessThanOrEqual(Math.max(cache.maxBytes, cache.count));
+          }
+        },
+      ),
+    );
+    const cache = new ByteCache<Buffer>(10, (value) => value.length);
+    cache.set('a', Buffer.alloc(5));
+    cache.set('b', Buffer.alloc(5));
+    cache.get('a');
+    cache.set('c', Buffer.alloc(5));
+    expect([cache.get('a') !== undefined, cache.get('b')]).toEqual([true, undefined]);
+  });
+});
+
+describe('pressure', () => {
+  const calm = { atMs: 0, totalBytes: 16 * GIB, availableBytes: 8 * GIB, stalledUs: 0 };
+
+  it('starts at once, halves the caches, and ends after ten quiet seconds', () => {
+    let state = nextPressure(undefined, calm);
+    expect(state).toMatchObject({ isUnderPressure: false, cacheShare: 1 });
+    state = nextPressure(state, { ...calm, atMs: 1000, availableBytes: 100 * MIB });
+    expect(state).toMatchObject({ isUnderPressure: true, cacheShare: 0.5 });
+    expect(state.reasons[0]).toMatch(/100 MiB/);
+    for (let second = 2; second <= 10; second++)
+      state = nextPressure(state, { ...calm, atMs: second * 1000 });
+    expect(state.isUnderPressure).toBe(true);
+    state = nextPressure(state, { ...calm, atMs: 11_000 });
+    expect(state).toMatchObject({ isUnderPressure: false, cacheShare: 0.6 });
+  });
+
+  it('is what PSI and the control group say, too', () => {
+    const before = nextPressure(undefined, calm);
+    const stalled = nextPressure(before, { ...calm, atMs: 1000, stalledUs: 150_000 });
+    expect(stalled.reasons[0]).toMatch(/15 % of the time/);
+    const group = nextPressure(before, {
+      ...calm,
+      atMs: 1000,
+      groupUsedBytes: 95 * MIB,
+      groupLimitBytes: 100 * MIB,
+    });
+    expect(group.reasons[0]).toMatch(/95 % of its memory limit/);
+    expect(nextPressure(before, { atMs: 1000 }).reasons).toEqual([]);
+  });
+
+  it('is read from the kernel, and what the kernel lacks is absent', () => {
+    const root = mkdtempSync(join(tmpdir(), 'platefs-proc-'));
+    const write = (path: string, text: string): void => {
+      mkdirSync(join(root, path, '..'), { recursive: true });
+      writeFileSync(join(root, path), text);
+    };
+    try {
+      using nothing = new PressureProbe(root);
+      expect(nothing.sample(5)).toEqual({ atMs: 5 });
+      write('proc/meminfo', 'MemTotal:       1000 kB\nMemFree: 1 kB\nMemAvailable:    400 kB\n');
+      write('proc/pressure/memory', 'some avg10=0.00 avg60=0.00 avg300=0.00 total=4321\nfull total=1\n');
+      write('proc/self/cgroup', '4:memory:/old\n0::/user.slice/a\n');
+      write('sys/fs/cgroup/user.slice/memory.current', '700\n');
+      write('sys/fs/cgroup/user.slice/memory.max', '1000\n');
+      write('sys/fs/cgroup/user.slice/memory.high', 'max\n');
+      write('sys/fs/cgroup/user.slice/a/memory.current', '100\n');
+      write('sys/fs/cgroup/user.slice/a/memory.max', 'max\n');
+      write('sys/fs/cgroup/memory/old/memory.usage_in_bytes', '5\n');
+      write('sys/fs/cgroup/memory/old/memory.limit_in_bytes', '9223372036854771712\n');
+      using probe = new PressureProbe(root);
+      expect(probe.sample(7)).toEqual({
+        atMs: 7,
+        totalBytes: 1_024_000,
+        availableBytes: 409_600,
+        stalledUs: 4321,
+        groupUsedBytes: 700,
+        groupLimitBytes: 1000,
+      });
+    } finally {
+      rmSync(root, { recursive: true });
+    }
+  });
+
+  it('is known at once when it is watched', () => {
+    const states: unknown[] = [];
+    using _ = watchPressure((state) => states.push(state));
+    expect(states).toHaveLength(1);
+  });
+});
+
+describe('the reclaim ladder', () => {
+  const budget = budgetOf(100);
+  const pools = (given: Partial<PoolSnapshot>): PoolSnapshot => ({
+    chunkCacheBytes: 0,
+    headerCacheBytes: 0,
+    sealedBytes: 0,
+    landingBytes: 0,
+    openBytes: 0,
+    spillRoomBytes: 1000,
+    ...given,
+  });
+  const kinds = (given: Partial<PoolSnapshot>): string[] =>
+    planReclaim(pools(given), budget).map((step) => step.kind);
+
+  it('leaves memory alone below the low mark and lands in the background above it', () => {
+    expect(kinds({ sealedBytes: 40, chunkCacheBytes: 10 })).toEqual([]);
+    expect(planReclaim(pools({ sealedBytes: 60 }), budget)).toEqual([
+      { rung: 3, kind: 'land-oldest', bytes: 10 },
+    ]);
+    expect(kinds({ sealedBytes: 60, landingBytes: 20 })).toEqual([]);
+  });
+
+  it('sacrifices what costs least first', () => {
+    expect(kinds({ chunkCacheBytes: 50, openBytes: 40 })).toEqual(['drop-chunks']);
+    expect(kinds({ chunkCacheBytes: 5, headerCacheBytes: 5, sealedBytes: 85 })).toEqual([
+      'drop-chunks',
+      'drop-headers',
+      'land-oldest',
+      'delay-writers',
+    ]);
+    expect(kinds({ openBytes: 90 })).toEqual(['delay-writers', 'spill-open']);
+    expect(kinds({ openBytes: 100, spillRoomBytes: 0 })).toEqual(['delay-writers', 'refuse-writes']);
+  });
+
+  it('goes up rung by rung, asks for no more than there is, and refuses only when all is used up', () => {
+    const bytes = fc.nat(150);
+    fc.assert(
+      fc.property(bytes, bytes, bytes, bytes, bytes, bytes, (chunk, header, sealed, landing, open, room) => {
+        const snapshot = {
+          chunkCacheBytes: chunk,
+          headerCacheBytes: header,
+          sealedBytes: sealed,
+          landingBytes: Math.min(landing, sealed),
+          openBytes: open,
+          spillRoomBytes: room,
+        };
+        const steps = planReclaim(snapshot, budget);
+        expect(steps.map((step) => step.rung)).toEqual(steps.map((step) => step.rung).toSorted());
+        for (const step of steps) if ('bytes' in step) expect(step.bytes).toBeGreaterThan(0);
+        if (usedBytes(snapshot) > budget.highMarkBytes) expect(steps.length).toBeGreaterThan(0);
+        if (steps.some((step) => step.kind === 'refuse-writes'))
+          expect([room === 0 || open === 0, usedBytes(snapshot) >= 100]).toEqual([true, true]);
+      }),
+    );
+  });
+});

@@ -1,4 +1,5 @@
 import { appendFileSync, existsSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
+import { flushCompileCache } from 'node:module';
 import { availableParallelism, freemem } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -136,8 +137,11 @@ export class Daemon {
     this.#startFront(shared, folders, budgetBytes, this.#readers);
     this.#documents = new Documents(this.#start.fuseFd, this.#texts(), this.#owner);
     await this.#opened.promise;
+    // Whoever waited for a reader when the last daemon died waits for the next one's.
+    if (this.#start.resumed) this.#readers.start();
     await this.#startWork(shared, folders, budgetBytes);
     this.#voice.tell({ type: 'ready' });
+    setImmediate(flushCompileCache);
     void this.#unmounted.promise.then(() => this.#end());
   }
 

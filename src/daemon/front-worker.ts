@@ -1,4 +1,5 @@
 import { writeSync } from 'node:fs';
+import { flushCompileCache } from 'node:module';
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { errnoOf } from '../core/errno.ts';
 import { explain } from '../core/errors.ts';
@@ -161,6 +162,8 @@ async function serve(): Promise<void> {
   });
   const published = data.resumed ? overlay.names.lastPublished : [];
   tell({ type: 'open', tornBytes, lost, published, reservedBytes: overlay.store.reservedBytes });
+  // Now, because this thread never comes to its end: a successor then starts in a third of the time.
+  if (!data.resumed) flushCompileCache();
   // Before the first read: what was carried out and not answered must come before anything new.
   if (data.resumed) resend(data.fuseFd);
   runSession({

@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { errnoOf } from '../core/errno.ts';
 import { explain } from '../core/errors.ts';
@@ -54,3 +55,5 @@ function run(job: ReaderJob): void {
 }
 
 data.jobs.on('message', run);
+// A thread that is killed leaves no compiled code for the next one.
+setImmediate(flushCompileCache);

@@ -58,7 +58,7 @@ for t in range(1, 21): assert np.array_equal(tifffile.imread(name(t)), plane(t))
     const { files, kept } = await mount.flush();
     expect(kept).toEqual([]);
     const status = await mount.status();
-    expect(status.landed.files).toBe(20);
+    expect(status['landed']).toMatchObject({ files: 20 });
     expect(files).toBeLessThan(20);
     expect(status.overlay.usedBytes).toBe(0);
     expect(usedBytes(mount.memoryFolder)).toBeLessThan(MIB);

@@ -8,8 +8,9 @@ import { type ControlMethod, ControlServer } from '../control/control-server.ts'
 import type { DrainParams, LandingProgress, LandingResult, StatusDocument } from '../control/documents.ts';
 import { MountRegistry } from '../control/mount-registry.ts';
 import { BadMountpointError, explain } from '../core/errors.ts';
+import { passFaultPoint } from '../core/fault-points.ts';
 import { FrontWake } from '../fuse/front-wake.ts';
-import { invalidateNode, resend } from '../fuse/notify.ts';
+import { invalidateEntry, invalidateNode } from '../fuse/notify.ts';
 import type { Landing } from '../materializer/landing.ts';
 import type { Materializer } from '../materializer/materializer.ts';
 import { defaultBudgetBytes } from '../memory/budget.ts';
@@ -136,7 +137,6 @@ export class Daemon {
     this.#documents = new Documents(this.#start.fuseFd, this.#texts(), this.#owner);
     await this.#opened.promise;
     await this.#startWork(shared, folders, budgetBytes);
-    if (this.#start.resumed) resend(this.#start.fuseFd);
     this.#voice.tell({ type: 'ready' });
     void this.#unmounted.promise.then(() => this.#end());
   }
@@ -300,6 +300,10 @@ export class Daemon {
           this.log(`${message.tornBytes} bytes of an unfinished change were cut off the journal`);
         for (const path of message.lost)
           this.#warn('lost', `${path} was in memory only when the machine went down, and is lost`);
+        for (const { parent, name } of message.published) {
+          invalidateEntry(this.#start.fuseFd, parent, name);
+          invalidateNode(this.#start.fuseFd, parent);
+        }
         this.#opened.resolve();
         return;
       case 'negotiated':
@@ -454,7 +458,9 @@ export class Daemon {
     progress: (value: LandingProgress) => void,
     signal: AbortSignal,
   ): Promise<LandingResult> {
+    passFaultPoint('daemon.draining');
     const first = await this.#flush(progress, signal);
+    passFaultPoint('daemon.draining');
     const result = await this.#voice.unmount(lazy);
     if (result === 'busy') {
       throw new BadMountpointError(this.#definition.mountpoint, 'is in use', {

@@ -52,6 +52,8 @@ export type FromFront =
       readonly type: 'open';
       readonly tornBytes: number;
       readonly lost: readonly string[];
+      /** Names that a daemon before this one may not have told the kernel of. */
+      readonly published: readonly ChangedName[];
       readonly reservedBytes: number;
     }
   | { readonly type: 'negotiated'; readonly negotiated: Negotiated }

@@ -4,6 +4,7 @@ import { errnoOf } from '../core/errno.ts';
 import { explain } from '../core/errors.ts';
 import { FrontWake } from '../fuse/front-wake.ts';
 import type { Negotiated } from '../fuse/negotiation.ts';
+import { resend } from '../fuse/notify.ts';
 import { BackingFiles } from '../fuse/passthrough.ts';
 import { replyTo } from '../fuse/reply-writer.ts';
 import { runSession } from '../fuse/session.ts';
@@ -158,7 +159,10 @@ async function serve(): Promise<void> {
       }
     },
   });
-  tell({ type: 'open', tornBytes, lost, reservedBytes: overlay.store.reservedBytes });
+  const published = data.resumed ? overlay.names.lastPublished : [];
+  tell({ type: 'open', tornBytes, lost, published, reservedBytes: overlay.store.reservedBytes });
+  // Before the first read: what was carried out and not answered must come before anything new.
+  if (data.resumed) resend(data.fuseFd);
   runSession({
     fd: data.fuseFd,
     handler: front,

@@ -2,6 +2,7 @@ import { HookQueue } from '../compute/hook-queue.ts';
 import type { HookJob } from '../compute/queue-ledger.ts';
 import { HookRunner } from '../compute/runner.ts';
 import { CancelledError, HookFailedError } from '../core/errors.ts';
+import { passFaultPoint } from '../core/fault-points.ts';
 import { loadAll } from '../core/plugin.ts';
 import { invalidateEntry, invalidateNode } from '../fuse/notify.ts';
 import type { HookRule } from '../model/mount-definition.ts';
@@ -121,7 +122,9 @@ export class HookPump {
     if (!rule) throw new HookFailedError(`there is no rule ${job.rule}`);
     const { outputs } = await this.#runner.run(rule, { mountPath, sizeBytes, pieces }, signal);
     const source = { inode, version, rule: job.rule };
+    passFaultPoint('hook.before-publish');
     const answer = await this.#parts.front.ask('publish', { source, outputs });
+    passFaultPoint('hook.after-publish');
     if (answer.failure !== undefined) throw new HookFailedError(`${mountPath}: ${answer.failure}`);
     if (!answer.accepted) throw new CancelledError(`${mountPath} was written again`);
     for (const { parent, name } of answer.changed) {

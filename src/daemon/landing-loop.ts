@@ -1,5 +1,6 @@
 import type { LandingProgress, LandingResult } from '../control/documents.ts';
 import { explain } from '../core/errors.ts';
+import { passFaultPoint } from '../core/fault-points.ts';
 import type { Landing } from '../materializer/landing.ts';
 import type { Materializer } from '../materializer/materializer.ts';
 import type { LandingRecord } from '../overlay/inode.ts';
@@ -108,6 +109,7 @@ export class LandingLoop {
         this.#parts.log(`${file.mountPath} could not land: ${reason}`);
       }
     }
+    passFaultPoint('landing.before-note');
     const answer = await this.#parts.front.ask('landed', { items });
     for (const record of answer.refused) await materializer.remove(record as unknown as Landing);
     const refused = new Set(answer.refused.map((record) => record['inode']));

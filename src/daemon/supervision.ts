@@ -43,7 +43,7 @@ export class Supervision {
   private readonly spec: SupervisorSpec;
   private readonly tell: (message: FromSupervisor) => void;
   private readonly finish: (exitCode: number) => void;
-  private readonly limit = new RespawnLimit(DEATHS_MAX, DEATH_WINDOW_MS);
+  private readonly limit: RespawnLimit;
   private mounted: Mounted | undefined;
   private negotiated: Negotiated | undefined;
   private child: ChildProcess | undefined;
@@ -60,6 +60,7 @@ export class Supervision {
     finish: (exitCode: number) => void,
   ) {
     this.spec = spec;
+    this.limit = new RespawnLimit(spec.deathsMax ?? DEATHS_MAX, DEATH_WINDOW_MS);
     this.tell = tell;
     this.finish = finish;
   }

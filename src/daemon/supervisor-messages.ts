@@ -16,6 +16,8 @@ export interface SupervisorSpec {
   detachedLog?: string;
   /** Kernel read-ahead in files of the mount, when mounted as root. */
   readAheadKib?: number;
+  /** Deaths of daemons within ten seconds after which the mount is given up. */
+  deathsMax?: number;
 }
 
 /** Supervisor to daemon, before anything else. Descriptor `fuseFd` is the open /dev/fuse. */

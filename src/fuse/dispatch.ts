@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { constants } from 'node:os';
+import { passFaultPoint } from '../core/fault-points.ts';
 import { DEFERRED, type FileSystem } from '../vfs/file-system.ts';
 import { DirectoryBuffer } from './directory-buffer.ts';
 import { readCappedInteger } from './integers.ts';
@@ -99,6 +100,7 @@ export class Dispatcher {
 
   /** Sends the body of `bodyBytes` that stands encoded in the reply's buffer. */
   private send(bodyBytes: number): void {
+    passFaultPoint('session.before-reply');
     const { uniqueLow, uniqueHigh } = this.request.context;
     this.reply.body(uniqueLow, uniqueHigh, bodyBytes);
   }

@@ -76,11 +76,6 @@ export const INIT = {
   ASYNC_READ: 1 << 0,
   ATOMIC_O_TRUNC: 1 << 3,
   BIG_WRITES: 1 << 5,
-  /**
-   * 7.33, Linux 5.12: the file system takes set-ID bits away on writes; the kernel then need not ask for
-   * `security.capability` before every write.
-   */
-  HANDLE_KILLPRIV_V2: 1 << 28,
   DO_READDIRPLUS: 1 << 13,
   READDIRPLUS_AUTO: 1 << 14,
   ASYNC_DIO: 1 << 15,

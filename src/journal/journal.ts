@@ -12,6 +12,7 @@ import {
 import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { NoSpaceError, StateCorruptError } from '../core/errors.ts';
+import { passFaultPoint } from '../core/fault-points.ts';
 
 /** Marks the start of a record, so that a damaged middle can be told from a torn tail. */
 const MAGIC = 0x31_4a_46_50; // 'PFJ1' in file order
@@ -108,6 +109,7 @@ export class Journal {
   /** @throws NoSpaceError when the disk is full; the journal is then as it was before. */
   append(record: JournalRecord): void {
     const bytes = frame(record);
+    passFaultPoint('journal.before-append');
     try {
       writeAll(this.#fd, bytes);
     } catch (error) {
@@ -121,6 +123,7 @@ export class Journal {
       throw error;
     }
     this.#sizeBytes += bytes.length;
+    passFaultPoint('journal.after-append');
   }
 
   /** Makes every appended record survive power loss. */

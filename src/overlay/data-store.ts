@@ -15,6 +15,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { passFaultPoint } from '../core/fault-points.ts';
 import type { FileCalls } from '../core/file-calls.ts';
 
 /** tmpfs gives memory in pages; what a file reserves is rounded up to them. */
@@ -22,6 +23,8 @@ const PAGE_BYTES = 4096;
 /** Open descriptors kept; one per file that is being worked on, never one per inode. */
 const MAX_OPEN_FILES = 256;
 const COPY_BYTES = 1 << 20;
+/** What stat(2) counts blocks in. */
+const STAT_BLOCK_BYTES = 512;
 
 const pages = (sizeBytes: number): number => Math.ceil(sizeBytes / PAGE_BYTES) * PAGE_BYTES;
 
@@ -141,14 +144,33 @@ export class DataStore {
   adopt(place: DataPlace, stagedPath: string): void {
     this.remove(place.number);
     renameSync(stagedPath, this.memoryPath(place.number));
+    passFaultPoint('store.after-adopt');
     this.#reserve(place.number, this.#reservation(place, statSync(this.memoryPath(place.number)).size));
   }
 
-  /** Counts a file found at start-up. Returns false when its bytes are gone (the machine lost power). */
+  /**
+   * Counts a file found at start-up, and takes away what a daemon that died left beside its bytes. Returns false
+   * when they are gone (the machine lost power).
+   */
   recover(place: DataPlace): boolean {
-    const there = existsSync(this.memoryPath(place.number)) || existsSync(this.spillPath(place.number));
-    if (there) this.#reserve(place.number, this.#reservation(place, this.stat(place).sizeBytes));
-    return there;
+    const memory = this.memoryPath(place.number);
+    const isInMemory = existsSync(memory);
+    const isWhole = place.splitAt === Number.POSITIVE_INFINITY;
+    if (!isInMemory && (isWhole || !existsSync(this.spillPath(place.number)))) return false;
+    if (isWhole) this.clearSpill(place);
+    if (isInMemory) this.#trimMemory(place);
+    this.#reserve(place.number, this.#reservation(place, this.stat(place).sizeBytes));
+    return true;
+  }
+
+  /** Gives back memory past a file's end or split, and leaves its times as they are. */
+  #trimMemory(place: DataPlace): void {
+    const { memory } = this.#files(place);
+    const stat = fstatSync(memory, { bigint: true });
+    const keptBytes = Math.min(Number(stat.size), place.splitAt);
+    if (keptBytes === Number(stat.size) && Number(stat.blocks) * STAT_BLOCK_BYTES <= pages(keptBytes)) return;
+    ftruncateSync(memory, keptBytes);
+    this.#calls.setTimes(memory, stat.atimeNs, stat.mtimeNs);
   }
 
   /** Frees a file's bytes. */
@@ -213,6 +235,11 @@ export class DataStore {
     return pages(this.stat(place).sizeBytes);
   }
 
+  /** Removes what an attempt to spill left behind; for a file whose bytes are all in memory. */
+  clearSpill(place: DataPlace): void {
+    rmSync(this.spillPath(place.number), { force: true });
+  }
+
   /** Carries out a split that {@link splitNeeded} named. */
   split(place: DataPlace, splitAt: number): void {
     place.splitAt = splitAt;
@@ -241,6 +268,7 @@ export class DataStore {
     const lowBytes = Math.max(0, Math.min(data.length, place.splitAt - offsetBytes));
     if (lowBytes > 0) writeAll(memory, data.subarray(0, lowBytes), offsetBytes);
     if (lowBytes < data.length) writeAll(spill, data.subarray(lowBytes), offsetBytes + lowBytes);
+    passFaultPoint('store.after-write');
     const end = offsetBytes + lowBytes;
     if (end > (this.#reserved.get(place.number) ?? 0))
       this.#reserve(place.number, this.#reservation(place, end));
@@ -248,9 +276,12 @@ export class DataStore {
 
   truncate(place: DataPlace, sizeBytes: number): void {
     const { memory, spill } = this.#files(place);
+    const grows = sizeBytes > this.stat(place).sizeBytes;
     ftruncateSync(memory, Math.min(sizeBytes, place.splitAt));
     if (spill !== -1) ftruncateSync(spill, sizeBytes);
-    this.#reserve(place.number, this.#reservation(place, sizeBytes));
+    // A file that grows keeps what was allocated past its end.
+    const heldBytes = grows ? (this.#reserved.get(place.number) ?? 0) : 0;
+    this.#reserve(place.number, Math.max(heldBytes, this.#reservation(place, sizeBytes)));
   }
 
   /** Moves the part in memory to disk. The caller notes `splitAt` 0 afterwards. */
@@ -268,6 +299,7 @@ export class DataStore {
       at += got;
     }
     if (fstatSync(files.spill).size < sizeBytes) ftruncateSync(files.spill, sizeBytes);
+    passFaultPoint('store.after-spill');
   }
 
   /** Frees the part in memory once the whole file lies on disk and that was noted. */
@@ -282,7 +314,8 @@ export class DataStore {
     const low = Math.max(0, Math.min(sizeBytes, place.splitAt - offsetBytes));
     if (low > 0) this.#calls.fallocate(memory, mode, offsetBytes, low);
     if (low < sizeBytes) this.#calls.fallocate(spill, mode, offsetBytes + low, sizeBytes - low);
-    this.#reserve(place.number, this.#reservation(place, this.stat(place).sizeBytes));
+    const wanted = this.#reservation(place, offsetBytes + sizeBytes);
+    if (wanted > (this.#reserved.get(place.number) ?? 0)) this.#reserve(place.number, wanted);
   }
 
   /** lseek(2) for SEEK_DATA and SEEK_HOLE; a file with a part on disk is said to hold data everywhere. */

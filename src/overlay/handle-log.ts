@@ -1,6 +1,6 @@
 import { closeSync, existsSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 
-/** node f64, delta i8, mode u8, 2 bytes spare, backing id u32, request u64 as two u32. */
+/** node f64, delta i8, mode u8, replaced u8, 1 byte spare, backing id u32, request u64 as two u32. */
 const RECORD_BYTES = 24;
 const REWRITE_AFTER_RECORDS = 65_536;
 
@@ -21,12 +21,21 @@ export interface OpenCounts {
   'passed-writing': number;
   /** The kernel's number of the backing file while anything is passed through. */
   backingId: number;
+  /** The file's bytes lie in another file since: new handles must not be passed through to that one. */
+  replaced: boolean;
 }
 
 /** The kernel numbers requests from 2. */
 const NO_REQUEST: RequestNumber = { low: 0, high: 0 };
 
-const empty = (): OpenCounts => ({ cached: 0, writing: 0, passed: 0, 'passed-writing': 0, backingId: 0 });
+const empty = (): OpenCounts => ({
+  cached: 0,
+  writing: 0,
+  passed: 0,
+  'passed-writing': 0,
+  backingId: 0,
+  replaced: false,
+});
 
 /**
  * Which files programs have open, kept in a tmpfs file so that a daemon that takes over the connection of a dead
@@ -46,8 +55,12 @@ export class HandleLog {
       const bytes = readFileSync(path);
       for (let at = 0; at + RECORD_BYTES <= bytes.length; at += RECORD_BYTES) {
         const mode = MODES[bytes.readUInt8(at + 9)];
-        if (mode)
+        if (bytes.readUInt8(at + 10) === 1) this.#markReplaced(bytes.readDoubleLE(at));
+        else if (mode)
           this.#apply(bytes.readDoubleLE(at), bytes.readInt8(at + 8), mode, bytes.readUInt32LE(at + 12));
+        const low = bytes.readUInt32LE(at + 16);
+        const high = bytes.readUInt32LE(at + 20);
+        if (low !== 0 || high !== 0) this.#lastRequest = `${high}:${low}`;
       }
     }
     this.#fd = this.#rewrite();
@@ -76,6 +89,19 @@ export class HandleLog {
     this.#note(node, -1, mode, 0, request);
   }
 
+  /** The bytes of a file that may be passed through lie in a new file. */
+  replaced(node: number): void {
+    if ((this.#counts.get(node)?.backingId ?? 0) === 0) return;
+    this.#markReplaced(node);
+    this.#fill(node, 0, 'passed', 0, NO_REQUEST, true);
+    writeSync(this.#fd, this.#record);
+  }
+
+  #markReplaced(node: number): void {
+    const counts = this.#counts.get(node);
+    if (counts) counts.replaced = true;
+  }
+
   close(): void {
     closeSync(this.#fd);
   }
@@ -84,13 +110,24 @@ export class HandleLog {
     const counts = this.#counts.get(node) ?? empty();
     counts[mode] = Math.max(0, counts[mode] + delta);
     if (delta > 0 && backingId !== 0) counts.backingId = backingId;
-    if (counts.passed + counts['passed-writing'] === 0) counts.backingId = 0;
+    if (counts.passed + counts['passed-writing'] === 0) {
+      counts.backingId = 0;
+      counts.replaced = false;
+    }
     if (counts.cached + counts.writing + counts.passed + counts['passed-writing'] === 0)
       this.#counts.delete(node);
     else this.#counts.set(node, counts);
   }
 
-  #fill(node: number, delta: number, mode: OpenMode, backingId: number, request: RequestNumber): void {
+  #fill(
+    node: number,
+    delta: number,
+    mode: OpenMode,
+    backingId: number,
+    request: RequestNumber,
+    replaced = false,
+  ): void {
+    this.#record.writeUInt8(replaced ? 1 : 0, 10);
     this.#record.writeDoubleLE(node, 0);
     this.#record.writeInt8(delta, 8);
     this.#record.writeUInt8(MODES.indexOf(mode), 9);
@@ -128,6 +165,9 @@ export class HandleLog {
           this.#records++;
         }
       }
+      if (!counts.replaced) continue;
+      this.#fill(node, 0, 'passed', 0, NO_REQUEST, true);
+      writeSync(fd, this.#record);
     }
     writeSync(fd, last);
     renameSync(temporary, this.#path);

@@ -34,6 +34,8 @@ export class Namespace {
   readonly #directoryChangedMs = new Map<number, number>();
   /** The last request carried out, and the node it concerned. */
   lastRequest: { unique: string; node: number } | undefined;
+  /** Names that the last hook result brought; the kernel may not have heard of them if a daemon died. */
+  lastPublished: readonly Place[] = [];
   nextInode = FIRST_OVERLAY_INODE;
   readonly #lower: LowerTree;
 
@@ -53,9 +55,9 @@ export class Namespace {
     return this.#entries.get(parent);
   }
 
-  /** Whether the overlay hides or replaces a tree name. */
-  covers(parent: number, name: string): boolean {
-    return this.#entries.get(parent)?.has(name) ?? false;
+  /** What the overlay has under a name, a whiteout included; undefined where the tree's own shows. */
+  entryOf(parent: number, name: string): OverlayEntry | undefined {
+    return this.#entries.get(parent)?.get(name);
   }
 
   directoryChangedMs(node: number): number | undefined {
@@ -85,6 +87,15 @@ export class Namespace {
       if (place === undefined) {
         if (current >= FIRST_OVERLAY_INODE) return undefined;
         const base = this.#lower.pathOf(current);
+        // Where a tree folder was moved, what lies in it moved along.
+        if (this.#moved.size > 0 && base !== '') {
+          const cut = base.lastIndexOf('/');
+          const parent = this.#lower.resolve(base.slice(0, Math.max(0, cut)));
+          if (parent === undefined) return undefined;
+          names.push(base.slice(cut + 1));
+          current = parent;
+          continue;
+        }
         const rest = names.reverse().join('/');
         return base === '' || rest === '' ? base + rest : `${base}/${rest}`;
       }
@@ -154,7 +165,7 @@ export class Namespace {
       xattrs: undefined,
       splitAt: Number.POSITIVE_INFINITY,
       version: 1,
-      sealed: false,
+      sealed: made.sealed === true,
       landed: undefined,
       hooksDone: undefined,
       changedNs: BigInt(Math.trunc(atMs)) * 1_000_000n,
@@ -201,6 +212,7 @@ export class Namespace {
       case 'published': {
         const unlinked = record.made.flatMap((made) => this.#make(made, record.at));
         for (const made of record.made) this.#sealOf(made.inode);
+        this.lastPublished = record.made.map(({ parent, name }) => ({ parent, name }));
         this.#endHook(record.source);
         return { unlinked };
       }
@@ -231,6 +243,7 @@ export class Namespace {
           inode.xattrs ??= new Map();
           inode.xattrs.set(record.name, Buffer.from(record.value, 'base64'));
         } else inode?.xattrs?.delete(record.name);
+        this.#note(record.unique, record.inode);
         return NOTHING;
       }
       case 'split': {

@@ -49,7 +49,7 @@ export function openOverlay(
   const { resumed, budgetBytes, calls, lower } = options;
   for (const folder of [stagingFolder(folders), durableFolder(folders)])
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const names = new Namespace(lower);
+  let names = new Namespace(lower);
   const { journal, tornBytes } = Journal.open(journalPath(folders), (record) =>
     names.apply(record as OverlayRecord),
   );
@@ -59,7 +59,8 @@ export function openOverlay(
     calls,
   );
   const handles = new HandleLog(join(folders.memory, 'handles'), resumed);
-  const overlay = Overlay.over(names, { journal, store, handles, lower, ...notices });
+  const parts = { journal, store, handles, lower, ...notices };
+  let overlay = Overlay.over(names, parts);
   const lost: string[] = [];
   for (const inode of [...names.inodes.values()]) {
     if (!isFile(inode) || inode.landed) continue;
@@ -79,10 +80,16 @@ export function openOverlay(
   });
   for (const name of readdirSync(stagingFolder(folders)))
     rmSync(join(stagingFolder(folders), name), { recursive: true });
+  for (const inode of [...names.inodes.values()])
+    if (!inode.place && handles.countsOf(inode.number) === undefined) overlay.drop(inode.number);
   if (!resumed) {
-    for (const inode of [...names.inodes.values()]) if (!inode.place) overlay.drop(inode.number);
     for (const inode of names.inodes.values()) overlay.seal(inode);
     journal.rewrite(names.snapshot());
+    // As a daemon that resumes will find it: listings go on by the order in which entries came.
+    const replayed = new Namespace(lower);
+    for (const record of names.snapshot()) replayed.apply(record);
+    names = replayed;
+    overlay = Overlay.over(names, parts);
     for (const name of readdirSync(durableFolder(folders))) {
       const inode = names.inodes.get(Number.parseInt(name, 16));
       if (!inode || inode.landed) rmSync(join(durableFolder(folders), name));

@@ -1,4 +1,5 @@
 import { FsRefusal, NoSpaceError } from '../core/errors.ts';
+import { passFaultPoint } from '../core/fault-points.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { DataPiece, DataStore, FileStat } from './data-store.ts';
 import type { HandleLog } from './handle-log.ts';
@@ -25,6 +26,8 @@ export interface NewInode extends Place {
   readonly gid: number;
   readonly rdev?: number;
   readonly target?: string;
+  /** A file that is whole from the start; else it begins open for writing. */
+  readonly sealed?: boolean;
 }
 
 export interface OverlayParts {
@@ -100,7 +103,7 @@ export class Overlay {
     }
   }
 
-  /** Makes a file, directory, symlink or special file. A file begins empty and open for writing. */
+  /** Makes a file, directory, symlink or special file. A file begins empty. */
   make(made: NewInode, unique?: string): OverlayInode {
     const number = this.names.nextInode;
     const place = { number, splitAt: Number.POSITIVE_INFINITY };
@@ -112,6 +115,7 @@ export class Overlay {
       at: Date.now(),
       ...(unique === undefined ? {} : { unique }),
     });
+    if (made.sealed) this.#parts.onSealed(number);
     return this.#known(number);
   }
 
@@ -121,8 +125,7 @@ export class Overlay {
     const place = { number, splitAt: Number.POSITIVE_INFINITY };
     if (stagedPath === undefined) this.store.create(place);
     else this.store.adopt(place, stagedPath);
-    this.#commit({ op: 'make', inode: number, ...made, at: Date.now() });
-    this.#commit({ op: 'sealed', inode: number, version: 1 });
+    this.#commit({ op: 'make', inode: number, ...made, sealed: true, at: Date.now() });
     return this.#known(number);
   }
 
@@ -166,12 +169,13 @@ export class Overlay {
     this.#commit({ op: 'touched', inode: inode.number, changedNs: String(changedNs) });
   }
 
-  setXattr(inode: number, name: string, value: Uint8Array | null): void {
+  setXattr(inode: number, name: string, value: Uint8Array | null, unique: string): void {
     this.#commit({
       op: 'xattr',
       inode,
       name,
       value: value === null ? null : Buffer.from(value).toString('base64'),
+      unique,
     });
   }
 
@@ -201,6 +205,7 @@ export class Overlay {
   recallEmpty(inode: OverlayInode): void {
     const { landed } = inode;
     if (!landed) return;
+    this.#parts.handles.replaced(inode.number);
     this.store.create(inode);
     this.#commit({ op: 'recalled', inode: inode.number });
     this.#parts.onAbandoned(landed.record);
@@ -210,6 +215,7 @@ export class Overlay {
   recall(inode: OverlayInode, stagedPath: string): void {
     const { landed } = inode;
     if (!landed) return;
+    this.#parts.handles.replaced(inode.number);
     this.store.adopt(inode, stagedPath);
     this.store.setTimes(inode, landed.mtimeNs, landed.mtimeNs);
     this.#commit({ op: 'recalled', inode: inode.number });
@@ -219,12 +225,14 @@ export class Overlay {
   #makeRoom(inode: OverlayInode, sizeBytes: number): void {
     const splitAt = this.store.splitNeeded(inode, sizeBytes);
     if (splitAt === undefined || splitAt >= inode.splitAt) return;
+    if (inode.splitAt === Number.POSITIVE_INFINITY) this.store.clearSpill(inode);
     this.#commit({ op: 'split', inode: inode.number, splitAt });
     this.store.split(inode, splitAt);
   }
 
   /** Moves a file's memory to disk, for a budget it no longer fits in or a tmpfs that is full. */
   spill(inode: OverlayInode): void {
+    if (inode.splitAt === Number.POSITIVE_INFINITY) this.store.clearSpill(inode);
     this.store.spillWhole(inode);
     this.#commit({ op: 'split', inode: inode.number, splitAt: 0 });
     this.store.freeMemory(inode);
@@ -283,6 +291,7 @@ export class Overlay {
     const { sizeBytes, mtimeNs } = this.store.stat(inode);
     this.#commit({ op: 'landed', inode: number, version, record, sizeBytes, mtimeNs: String(mtimeNs) });
     this.#parts.journal.sync();
+    passFaultPoint('overlay.landed-not-freed');
     this.store.remove(number);
     return true;
   }

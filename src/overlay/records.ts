@@ -13,6 +13,8 @@ export interface MadeInode extends Place {
   readonly gid: number;
   readonly rdev?: number;
   readonly target?: string;
+  /** A file that is whole from the start. */
+  readonly sealed?: boolean;
 }
 
 /**
@@ -43,7 +45,13 @@ export type OverlayRecord =
       readonly at: number;
     }
   | { readonly op: 'touched'; readonly inode: number; readonly changedNs: string }
-  | { readonly op: 'xattr'; readonly inode: number; readonly name: string; readonly value: string | null }
+  | {
+      readonly op: 'xattr';
+      readonly inode: number;
+      readonly name: string;
+      readonly value: string | null;
+      readonly unique?: string;
+    }
   | { readonly op: 'split'; readonly inode: number; readonly splitAt: number }
   | { readonly op: 'opened'; readonly inode: number; readonly version: number }
   | { readonly op: 'sealed'; readonly inode: number; readonly version: number }

@@ -1,4 +1,4 @@
-import { statfsSync } from 'node:fs';
+import { rmSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf } from '../core/errno.ts';
 import { explain } from '../core/errors.ts';
@@ -217,17 +217,8 @@ export class Front implements FileSystem {
 
   mknod(context: RequestContext, parent: number, name: string, mode: number, rdev: number): Entry {
     const { uid, gid } = context;
-    const entry = this.#make(context, {
-      parent,
-      name,
-      mode: mode & S_IFMT ? mode : mode | S_IFREG,
-      uid,
-      gid,
-      rdev,
-    });
-    const inode = this.#overlay.inode(entry.node);
-    if (inode && isFile(inode)) this.#overlay.seal(inode);
-    return entry;
+    const made = { parent, name, mode: mode & S_IFMT ? mode : mode | S_IFREG, uid, gid, rdev };
+    return this.#make(context, { ...made, sealed: isFile(made) });
   }
 
   mkdir(context: RequestContext, parent: number, name: string, mode: number): Entry {
@@ -410,14 +401,15 @@ export class Front implements FileSystem {
     value: Uint8Array,
     flags: number,
   ): undefined | Deferred {
-    return this.#onInode(context, node, () => this.#xattrs.set(node, name, value, flags));
+    return this.#onInode(context, node, () => this.#xattrs.set(node, name, value, flags, uniqueOf(context)));
   }
 
   removexattr(context: RequestContext, node: number, name: string): undefined | Deferred {
-    return this.#onInode(context, node, () => this.#xattrs.remove(node, name));
+    return this.#onInode(context, node, () => this.#xattrs.remove(node, name, uniqueOf(context)));
   }
 
   #onInode(context: RequestContext, node: number, change: () => void): undefined | Deferred {
+    if (this.#wasCarriedOut(context)) return undefined;
     if (this.#parts.readOnly || this.#isFixed(node)) throw READ_ONLY;
     if (!this.#overlay.inode(node)) {
       if (this.#isDirectory(node)) throw NOT_PERMITTED;
@@ -742,6 +734,7 @@ export class Front implements FileSystem {
    * once when it begins empty.
    */
   #copyUp(context: RequestContext, node: number, empty: boolean): Deferred {
+    this.#placeOf(node);
     if (empty) {
       this.#finishCopyUp(node, undefined);
       throw STALE;
@@ -784,39 +777,47 @@ export class Front implements FileSystem {
     this.#staging.delete(node);
     let errno = failedErrno;
     if (errno === 0) {
+      const { from, stagedPath } = staging.job;
       try {
         const inode = this.#overlay.inode(node);
-        if (inode) this.#overlay.recall(inode, staging.job.stagedPath);
-        else this.#finishCopyUp(node, staging.job.stagedPath);
+        if (!inode) this.#finishCopyUp(node, stagedPath);
+        else if (from.kind === 'landed' && inode.landed?.record === from.record)
+          this.#overlay.recall(inode, stagedPath);
         errno = errnoOf(STALE);
       } catch (error) {
-        this.#report(node, error);
+        if (error !== STALE) this.#report(node, error);
         errno = errnoOf(error);
       }
+      rmSync(stagedPath, { force: true });
     }
     for (const ticket of staging.waiting) this.#parts.refuse(ticket, errno);
   }
 
   #finishCopyUp(node: number, stagedPath: string | undefined): void {
     const attributes = this.#attributes.of(node);
-    const path = this.#overlay.names.pathOf(node);
-    if (!attributes || path === undefined) throw STALE;
-    const place = this.#placeOf(path);
+    if (!attributes) throw STALE;
+    const place = this.#placeOf(node);
     const { mode, uid, gid } = attributes;
     const inode = this.#overlay.copyUp({ ...place, mode, uid, gid }, stagedPath);
     if (stagedPath !== undefined) this.#overlay.store.setTimes(inode, attributes.atimeNs, attributes.mtimeNs);
   }
 
-  /** The directory and name a mount path ends in. */
-  #placeOf(path: string): { parent: number; name: string } {
+  /**
+   * The directory and name a tree node hangs at. @throws STALE when it is gone, or something else lies there: a
+   * copy that was made before, mostly, and may have been written since.
+   */
+  #placeOf(node: number): { parent: number; name: string } {
+    const path = this.#overlay.names.pathOf(node);
+    if (path === undefined) throw STALE;
     const names = path.split('/');
     const name = names.pop() ?? '';
     let parent = ROOT_NODE;
     for (const part of names) {
-      const node = this.#overlay.names.lookup(parent, part);
-      if (node === undefined) throw STALE;
-      parent = node;
+      const next = this.#overlay.names.lookup(parent, part);
+      if (next === undefined) throw STALE;
+      parent = next;
     }
+    if (this.#overlay.names.lookup(parent, name) !== node) throw STALE;
     return { parent, name };
   }
 }

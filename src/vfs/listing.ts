@@ -50,8 +50,11 @@ export class Listing {
       const count = this.#tree.entryCount(directory);
       for (let position = Math.max(0, cookie - FIRST_TREE_COOKIE + 1); position < count; position++) {
         const entry = this.#tree.entryAt(directory, position);
-        if (!entry || this.#overlay.names.covers(directory, entry.name)) continue;
-        if (!this.#add(sink, entry.name, entry.node, FIRST_TREE_COOKIE + position)) return;
+        if (!entry) continue;
+        // A name that the tree has keeps its position when it is written, so that no listing shows it twice.
+        const over = this.#overlay.names.entryOf(directory, entry.name)?.node;
+        if (over === WHITEOUT) continue;
+        if (!this.#add(sink, entry.name, over ?? entry.node, FIRST_TREE_COOKIE + position)) return;
       }
     }
     this.#listOverlay(directory, Math.max(cookie, OVERLAY_COOKIE), sink);
@@ -76,6 +79,7 @@ export class Listing {
       if (item === undefined) return;
       const [name, { node, order }] = item;
       const next = OVERLAY_COOKIE + order;
+      if (directory < FIRST_OVERLAY_INODE && this.#tree.lookup(directory, name) !== undefined) continue;
       if (node === WHITEOUT || next <= cookie || entries.get(name)?.order !== order) continue;
       if (!this.#add(sink, name, node, next)) {
         cursor.pending = item;

@@ -81,6 +81,12 @@ export class OpenFiles {
   openInode(inode: OverlayInode, writing: boolean, request: RequestNumber): OpenReply {
     const { number } = inode;
     const counts = this.#overlay.handles.countsOf(number);
+    if (counts?.replaced) {
+      // The kernel knows the old file; past its cache and past that file is the one way left.
+      const { handle } = this.#reply(number, writing ? 'writing' : 'cached', 0, request, true);
+      this.#staleCache.add(number);
+      return { handle, openFlags: FOPEN_DIRECT_IO };
+    }
     if (counts && counts.backingId !== 0) {
       return this.#reply(number, writing ? 'passed-writing' : 'passed', counts.backingId, request, true);
     }

@@ -49,18 +49,18 @@ export class Xattrs {
   }
 
   /** `inode` is the overlay's; a tree file must have been copied up before. */
-  set(inode: number, name: string, value: Uint8Array, flags: number): void {
+  set(inode: number, name: string, value: Uint8Array, flags: number, unique: string): void {
     this.#check(name);
     const present = this.#overlay.inode(inode)?.xattrs?.has(name) ?? false;
     if (flags & XATTR_CREATE && present) throw EXISTING_ATTRIBUTE;
     if (flags & XATTR_REPLACE && !present) throw NO_ATTRIBUTE;
-    this.#overlay.setXattr(inode, name, value);
+    this.#overlay.setXattr(inode, name, value, unique);
   }
 
-  remove(inode: number, name: string): void {
+  remove(inode: number, name: string, unique: string): void {
     this.#check(name);
     if (!this.#overlay.inode(inode)?.xattrs?.has(name)) throw NO_ATTRIBUTE;
-    this.#overlay.setXattr(inode, name, null);
+    this.#overlay.setXattr(inode, name, null, unique);
   }
 
   #check(name: string): void {

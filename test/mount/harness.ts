@@ -166,6 +166,10 @@ export interface MountOptions {
   daemonSpec?: Record<string, unknown>;
   /** Mount here, on a folder that the caller made, instead of on a new one. */
   mountpoint?: string;
+  /** Deaths within ten seconds that the supervisor puts up with. */
+  deathsMax?: number;
+  /** Environment of supervisor and daemon, on top of ours. */
+  env?: Readonly<Record<string, string>>;
   /** Do not wait for 'ready'. */
   unready?: boolean;
 }
@@ -203,6 +207,7 @@ export class TestMount {
       sourceLabel: 'test, of commas',
       daemonEntry: options.daemonEntry ?? FIXTURE_DAEMON,
       daemonSpec: { ...options.daemonSpec, stateFolder: this.stateFolder },
+      ...(options.deathsMax === undefined ? {} : { deathsMax: options.deathsMax }),
     };
     this.supervisor = spawn(process.execPath, [...SUPERVISOR_FLAGS, SUPERVISOR, JSON.stringify(spec)], {
       detached: true,

@@ -1,0 +1,396 @@
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { errnoOf } from '../../src/core/errno.ts';
+import { type FaultPoint, hearFaultPoints } from '../../src/core/fault-points.ts';
+import { kernelFileCalls } from '../../src/daemon/file-calls.ts';
+import type { LandingRecord } from '../../src/overlay/inode.ts';
+import {
+  durableFolder,
+  journalPath,
+  type OverlayFolders,
+  openOverlay,
+  stagingFolder,
+} from '../../src/overlay/open-overlay.ts';
+import type { Overlay } from '../../src/overlay/overlay.ts';
+import { ROOT_NODE } from '../../src/tree/tree.ts';
+import { DEFERRED, type Deferred, type OpenReply, type RequestContext } from '../../src/vfs/file-system.ts';
+import { Front } from '../../src/vfs/front.ts';
+import type { ReaderJob } from '../../src/vfs/jobs.ts';
+import { Reader } from '../../src/vfs/reader.ts';
+import type { MemoryTree } from './memory-tree.ts';
+
+const STALE_ERRNO = 116;
+const FOPEN_PASSTHROUGH = 1 << 7;
+const FOPEN_DIRECT_IO = 1 << 0;
+const O_TRUNC = 0o1000;
+
+/** What a client gets instead of a result. */
+export class Refused extends Error {
+  readonly errno: number;
+  constructor(errno: number) {
+    super(`errno ${errno}`);
+    this.errno = errno;
+  }
+}
+
+/** The daemon is gone. */
+class Died extends Error {}
+
+export interface DoubleHandle {
+  readonly node: number;
+  readonly reply: OpenReply;
+  readonly writing: boolean;
+  /** The backing file, where reads are passed through. */
+  readonly backingFd: number | undefined;
+}
+
+/** What the kernel does around a file system: numbers requests, repeats them, asks again after ESTALE. */
+export class KernelDouble {
+  readonly folders: OverlayFolders;
+  readonly #base: string;
+  readonly #memoryBase: string;
+  readonly tree: MemoryTree;
+  readonly #budgetBytes: number;
+  front!: Front;
+  overlay!: Overlay;
+  /** Names of files that were said to be lost. */
+  lost: readonly string[] = [];
+  /** What "lies in the output folder". */
+  readonly landedBytes = new Map<number, Uint8Array>();
+  #nextLanding = 1;
+  #nextUnique = 2;
+  #nextBacking = 1;
+  /** The kernel's backing files live as long as the connection. */
+  readonly #backing = new Map<number, number>();
+  readonly #openPassed = new Map<number, { backingId: number; count: number }>();
+  readonly #openCached = new Map<number, number>();
+  #jobs: ReaderJob[] = [];
+  #answers = new Map<number, number | Uint8Array | undefined>();
+  /** Passes of fault points until the daemon dies; Infinity: it lives. */
+  #passesLeft = Number.POSITIVE_INFINITY;
+  deaths = 0;
+  #dying = false;
+
+  constructor(treeOf: (folder: string) => MemoryTree, budgetBytes: number) {
+    this.#base = mkdtempSync(join(tmpdir(), 'platefs-model-'));
+    this.#memoryBase = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'platefs-model-'));
+    const source = join(this.#base, 'source');
+    mkdirSync(source);
+    this.folders = { state: join(this.#base, 'state'), memory: this.#memoryBase };
+    mkdirSync(this.folders.state);
+    this.tree = treeOf(source);
+    this.#budgetBytes = budgetBytes;
+    this.#open(false);
+  }
+
+  dispose(): void {
+    hearFaultPoints(undefined);
+    for (const fd of this.#backing.values()) closeSync(fd);
+    rmSync(this.#base, { recursive: true, force: true });
+    rmSync(this.#memoryBase, { recursive: true, force: true });
+  }
+
+  #open(resumed: boolean): void {
+    hearFaultPoints(undefined);
+    this.#dying = false;
+    this.#jobs = [];
+    this.#answers = new Map();
+    const { overlay, lost } = openOverlay(
+      this.folders,
+      { resumed, budgetBytes: this.#budgetBytes, calls: kernelFileCalls, lower: this.tree },
+      { onSealed: () => {}, onUnsealed: () => {}, onAbandoned: (record) => this.#abandon(record) },
+    );
+    this.overlay = overlay;
+    this.lost = lost;
+    this.front = new Front({
+      tree: this.tree,
+      overlay,
+      backing: {
+        open: (fd) => {
+          this.#backing.set(this.#nextBacking, openSync(`/proc/self/fd/${fd}`, 'r'));
+          return this.#nextBacking++;
+        },
+        close: () => {},
+      },
+      calls: kernelFileCalls,
+      owner: { uid: 0, gid: 0 },
+      readOnly: false,
+      stagingFolder: stagingFolder(this.folders),
+      durableFolder: durableFolder(this.folders),
+      journalPath: journalPath(this.folders),
+      diskFolder: this.folders.state,
+      submit: (job) => this.#jobs.push(job),
+      notify: (notice) => {
+        if (this.#dying) throw new Died();
+        if (notice.kind === 'failed') throw new Error(`failed: ${notice.path}: ${notice.message}`);
+      },
+      refuse: ({ uniqueLow }, errno) => this.#answers.set(uniqueLow, errno),
+      drain: () => {},
+    });
+  }
+
+  /** A new daemon on the same connection. */
+  resume(): void {
+    this.deaths++;
+    this.#closeFiles();
+    this.#open(true);
+  }
+
+  /** Everything died: a new mount. */
+  remount(): void {
+    this.#closeFiles();
+    this.#openPassed.clear();
+    this.#openCached.clear();
+    this.#open(false);
+  }
+
+  #closeFiles(): void {
+    hearFaultPoints(undefined);
+    for (const number of this.overlay.names.inodes.keys()) this.overlay.store.close(number);
+    this.overlay.handles.close();
+  }
+
+  /** The daemon dies when it passes its nth fault point from here on, unless the work is done before. */
+  dieAfter(passes: number): void {
+    this.#passesLeft = passes;
+    hearFaultPoints((_point: FaultPoint) => {
+      if (--this.#passesLeft === 0) {
+        hearFaultPoints(undefined);
+        this.#dying = true;
+        throw new Died();
+      }
+    });
+  }
+
+  stayAlive(): void {
+    hearFaultPoints(undefined);
+  }
+
+  /** Carries out work of the daemon's own: when it dies in it, a new one takes over. */
+  inside<T>(work: () => T): T | undefined {
+    try {
+      return work();
+    } catch (error) {
+      if (!(error instanceof Died)) throw error;
+      this.resume();
+      return undefined;
+    }
+  }
+
+  /** One request, resent to the next daemon as long as daemons die over it. */
+  request<T>(send: (front: Front, context: RequestContext) => T | Deferred): T {
+    const unique = this.#nextUnique;
+    this.#nextUnique += 2;
+    for (let resent = false; ; resent = true) {
+      const context: RequestContext = {
+        uniqueLow: unique,
+        uniqueHigh: resent ? 0x8000_0000 : 0,
+        resent,
+        uid: 0,
+        gid: 0,
+        pid: 1,
+      };
+      try {
+        const result = send(this.front, context);
+        return result === DEFERRED ? (this.#wait(unique) as T) : result;
+      } catch (error) {
+        if (error instanceof Died) {
+          this.resume();
+          continue;
+        }
+        if (error instanceof Refused) throw error;
+        const errno = errnoOf(error);
+        if (errno === 5) throw error;
+        throw new Refused(errno);
+      }
+    }
+  }
+
+  /** Lets the readers work until a request is answered. */
+  #wait(unique: number): unknown {
+    const reader = new Reader({
+      readRendered: (node, offset, target) => {
+        const bytes = this.tree.bytesOf(node).subarray(offset, offset + target.length);
+        target.set(bytes);
+        return bytes.length;
+      },
+      readLanded: (record, offset, target) => {
+        const bytes = this.landedBytes.get(Number(record['id']))?.subarray(offset, offset + target.length);
+        if (!bytes) throw new Error(`landing ${String(record['id'])} was removed and is read`);
+        target.set(bytes);
+        return bytes.length;
+      },
+    });
+    for (let job = this.#jobs.shift(); job; job = this.#jobs.shift()) {
+      const result = reader.run(job);
+      if (job.kind === 'stage') this.front.staged(job.node, 0);
+      else this.#answers.set(job.uniqueLow, result === undefined ? undefined : Uint8Array.from(result));
+    }
+    if (!this.#answers.has(unique)) throw new Error('a request was never answered');
+    const answer = this.#answers.get(unique);
+    if (typeof answer === 'number') throw new Refused(answer);
+    return answer;
+  }
+
+  lookup(parent: number, name: string): number {
+    const entry = this.request((front, context) => front.lookup(context, parent, name));
+    if (entry.node === 0) throw new Refused(2);
+    return entry.node;
+  }
+
+  /** The node a path names. */
+  walk(path: readonly string[]): number {
+    return path.reduce((node, name) => this.lookup(node, name), ROOT_NODE);
+  }
+
+  /** Repeats what a path names while its node goes stale, as the kernel does. */
+  retrying<T>(path: readonly string[], act: (node: number) => T): T {
+    for (let tries = 0; ; tries++) {
+      try {
+        return act(this.walk(path));
+      } catch (error) {
+        if (!(error instanceof Refused) || error.errno !== STALE_ERRNO || tries > 3) throw error;
+      }
+    }
+  }
+
+  create(path: readonly string[], mode: number, flags: number): DoubleHandle {
+    const parent = this.walk(path.slice(0, -1));
+    const { entry, open } = this.request((front, context) =>
+      front.create(context, parent, path.at(-1) ?? '', mode, flags),
+    );
+    return this.#opened(entry.node, open, (flags & 3) !== 0);
+  }
+
+  open(path: readonly string[], flags: number): DoubleHandle {
+    return this.retrying(path, (node) =>
+      this.#opened(
+        node,
+        this.request((front, context) => front.open(context, node, flags)),
+        (flags & (3 | O_TRUNC)) !== 0,
+      ),
+    );
+  }
+
+  /** The kernel's own rules: one way of reading per node, one backing file. */
+  #opened(node: number, reply: OpenReply, writing: boolean): DoubleHandle {
+    let backingFd: number | undefined;
+    if (reply.openFlags & FOPEN_PASSTHROUGH) {
+      const { backingId = -1 } = reply;
+      const fd = this.#backing.get(backingId);
+      if (fd === undefined) throw new Error(`there is no backing file ${backingId}`);
+      if ((this.#openCached.get(node) ?? 0) > 0) throw new Error(`${node} is passed through while cached`);
+      const known = this.#openPassed.get(node);
+      if (known && known.backingId !== backingId) throw new Error(`${node} has two backing files`);
+      this.#openPassed.set(node, { backingId, count: (known?.count ?? 0) + 1 });
+      if (!(reply.openFlags & FOPEN_DIRECT_IO)) backingFd = fd;
+    } else if (!(reply.openFlags & FOPEN_DIRECT_IO)) {
+      if (this.#openPassed.has(node)) throw new Error(`${node} is cached while passed through`);
+      this.#openCached.set(node, (this.#openCached.get(node) ?? 0) + 1);
+    }
+    return { node, reply, writing, backingFd };
+  }
+
+  close({ node, reply }: DoubleHandle): void {
+    const passed = this.#openPassed.get(node);
+    if (reply.openFlags & FOPEN_PASSTHROUGH && passed) {
+      if (--passed.count === 0) this.#openPassed.delete(node);
+    } else if (!(reply.openFlags & FOPEN_DIRECT_IO)) {
+      this.#openCached.set(node, (this.#openCached.get(node) ?? 1) - 1);
+    }
+    this.request((front, context) => front.release(context, node, reply.handle));
+  }
+
+  read({ node, reply, backingFd }: DoubleHandle, offset: number, size: number): Uint8Array {
+    if (backingFd !== undefined) {
+      const target = Buffer.alloc(size);
+      return target.subarray(0, readSync(backingFd, target, 0, size, offset));
+    }
+    return Uint8Array.from(
+      this.request((front, context) => front.read(context, node, reply.handle, offset, size)),
+    );
+  }
+
+  write({ node, reply }: DoubleHandle, offset: number, data: Uint8Array): number {
+    return this.request((front, context) => front.write(context, node, reply.handle, offset, data));
+  }
+
+  /** All names from a cookie on, at most `room` of them; and where the next call goes on. */
+  list(node: number, cookie: number, room: number): { names: string[]; next: number; ended: boolean } {
+    const names: string[] = [];
+    let next = cookie;
+    let full = false;
+    this.request((front, context) =>
+      front.readdir(context, node, 0n, cookie, {
+        plus: false,
+        add: (name, _node, _type, after) => {
+          if (names.length >= room) {
+            full = true;
+            return false;
+          }
+          names.push(name);
+          next = after;
+          return true;
+        },
+      }),
+    );
+    return { names: names.filter((name) => name !== '.' && name !== '..'), next, ended: !full };
+  }
+
+  // ---- the daemon's other rooms
+
+  /** What a landing takes away with it: the bytes of a version. */
+  beginLanding(number: number): { inode: number; version: number; record: LandingRecord } | undefined {
+    const file = this.overlay.sealedFile(number);
+    if (!file) return undefined;
+    const reader = new Reader({ readRendered: () => 0, readLanded: () => 0 });
+    const bytes = reader.run({
+      kind: 'read-pieces',
+      uniqueLow: 0,
+      uniqueHigh: 0,
+      pieces: file.pieces,
+      fileSizeBytes: file.sizeBytes,
+      offsetBytes: 0,
+      sizeBytes: file.sizeBytes,
+    });
+    const id = this.#nextLanding++;
+    this.landedBytes.set(id, Uint8Array.from(bytes ?? []));
+    return { inode: number, version: file.version, record: { id } };
+  }
+
+  endLanding(landing: { inode: number; version: number; record: LandingRecord }): void {
+    const { inode, version, record } = landing;
+    this.inside(() => {
+      if (this.overlay.handles.isWriting(inode) || !this.overlay.landed(inode, version, record))
+        this.#abandon(record);
+    });
+  }
+
+  #abandon(record: LandingRecord): void {
+    this.landedBytes.delete(Number(record['id']));
+  }
+
+  /** Memory that written files really take. */
+  memoryBytes(): number {
+    const folder = join(this.folders.memory, 'data');
+    return readdirSync(folder).reduce((sum, name) => sum + statSync(join(folder, name)).blocks * 512, 0);
+  }
+
+  stage(name: string, bytes: Uint8Array): string {
+    const path = join(stagingFolder(this.folders), name);
+    writeFileSync(path, bytes);
+    return path;
+  }
+}

@@ -25,7 +25,7 @@ import { type ClientOptions, type ClientResult, client, eventually, PLAIN_USER }
  * a path under the mountpoint: everything there is done by child processes with deadlines.
  */
 const ROOT = resolve(import.meta.dirname, '../..');
-const PLATEFS = join(ROOT, 'bin/platefs');
+export const PLATEFS = join(ROOT, 'bin/platefs');
 /** Data of real instruments, where it lies beside the project. */
 export const SHARED_DATA = resolve(ROOT, '../shared/data');
 /** Debian's Python: the one that has tifffile, zarr, numpy, scipy and skimage. */

@@ -15,7 +15,7 @@ import {
 } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, relative, resolve } from 'node:path';
+import { basename, extname, join, relative, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { demonstrate, hasProgram, heading, ProgressLine, run, show } from './demo-session.ts';
@@ -213,11 +213,12 @@ async function writeAndProcess(places: Places, plane: string): Promise<void> {
   const { mountpoint, output } = places;
   heading('Writing an image into inbox/: the rule "nuclei" starts when the file is closed');
   const inbox = join(mountpoint, 'inbox');
-  const written = join(inbox, 'cells.tif');
+  const written = join(inbox, basename(plane));
+  const stem = basename(plane, extname(plane));
   await demonstrate('mkdir', [inbox]);
   await demonstrate('cp', [plane, written]);
-  const table = join(mountpoint, 'results/cells_objects.csv');
-  await waitForHook(places, [join(mountpoint, 'results/cells_labels.tif'), table]);
+  const table = join(mountpoint, `results/${stem}_objects.csv`);
+  await waitForHook(places, [join(mountpoint, `results/${stem}_labels.tif`), table]);
   await demonstrate('ls', ['-l', join(mountpoint, 'results')]);
   await demonstrate('head', ['-n', '4', table]);
   const objects = (await run('grep', ['-c', '^[0-9]', table])).stdout.trim();

@@ -10,6 +10,7 @@ import { MOUNT_OPTIONS } from '../src/config/mount-options.ts';
 import { errnoTable } from '../src/core/errno.ts';
 import { loadAll } from '../src/core/plugin.ts';
 import { HOOKS } from '../src/registry.generated.ts';
+import { METRICS } from '../src/telemetry/metrics.ts';
 import { settle } from './generated-text.ts';
 
 const ROOT = new URL('../', import.meta.url);
@@ -80,12 +81,17 @@ const SECTIONS: Readonly<Record<string, () => string | Promise<string>>> = {
       ['status', 'meaning'],
       EXIT_CODES.map(({ code, meaning }) => [String(code), meaning]),
     ),
+  metrics: () =>
+    table(
+      ['metric', 'type', 'what it counts'],
+      Object.entries(METRICS).map(([name, { type, help }]) => [`\`${name}\``, type, help]),
+    ),
   operations,
   errors,
 };
 
 /** Files with sections. */
-const READMES = ['README.md', 'src/core/README.md'] as const;
+const READMES = ['README.md', 'src/core/README.md', 'src/telemetry/README.md'] as const;
 
 for (const name of READMES) {
   const url = new URL(name, ROOT);

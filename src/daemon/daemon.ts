@@ -89,6 +89,8 @@ export class Daemon {
   #unlock: () => void = () => {};
   readonly #unmounted = Promise.withResolvers<void>();
   readonly #opened = Promise.withResolvers<void>();
+  /** Resolves when `run` has started everything. */
+  readonly #running = Promise.withResolvers<void>();
 
   constructor(start: StartMessage, voice: DaemonVoice) {
     this.#start = start;
@@ -140,6 +142,7 @@ export class Daemon {
     // Whoever waited for a reader when the last daemon died waits for the next one's.
     if (this.#start.resumed) this.#readers.start();
     await this.#startWork(shared, folders, budgetBytes);
+    this.#running.resolve();
     this.#voice.tell({ type: 'ready' });
     setImmediate(flushCompileCache);
     void this.#unmounted.promise.then(() => this.#end());
@@ -479,6 +482,8 @@ export class Daemon {
 
   /** SIGTERM: everything out, then gone, whether programs have files open or not. */
   async drain(): Promise<void> {
+    // Before all is up, nobody knows what there is to write out.
+    await this.#running.promise;
     try {
       const { kept } = await this.#drain(true, () => {}, this.#stop.signal);
       for (const { path, reason } of kept) this.log(`${path} is kept for the next mount: ${reason}`);
@@ -509,7 +514,7 @@ export class Daemon {
     await this.#hooks?.close();
     await (await this.#materializer)?.close();
     await this.#readers?.close();
-    if (kept.length === 0) removeMemoryFolder(memoryFolder(state));
+    if (kept.length === 0) removeMemoryFolder({ state, memory: memoryFolder(state) });
     await this.#control?.[Symbol.asyncDispose]();
     await this.#frontWorker?.terminate();
     // Whoever waits for the entry to go may mount the plate again at once.

@@ -132,8 +132,12 @@ describe.skipIf(problem !== undefined)('a daemon that dies', () => {
         'x_objects.csv',
       ]);
       expect(await succeed('head', ['-n', '1', join(results, 'x_objects.csv')])).toContain('label');
-      const status = (await callControl(join(ground.folder, 'socket'), 'status')) as { hooks: unknown };
-      expect(status.hooks).toMatchObject({ running: 0, waiting: 0, failed: 0 });
+      await eventually('all hooks are done', async () => {
+        const status = await callControl(join(ground.folder, 'socket'), 'status').catch(() => undefined);
+        const { hooks } = (status ?? {}) as { hooks?: { running: number; waiting: number; failed: number } };
+        expect(hooks?.failed ?? 0).toBe(0);
+        return hooks?.running === 0 && hooks.waiting === 0;
+      });
     },
   );
 

@@ -77,6 +77,8 @@ export interface ClientOptions {
   cwd?: string;
   asPlainUser?: boolean;
   input?: string;
+  /** On top of the environment of the tests. */
+  env?: Record<string, string>;
 }
 
 /** Runs a program to its end, or kills it at the deadline (then `signal` is SIGKILL). */
@@ -87,7 +89,12 @@ export async function client(
 ): Promise<ClientResult> {
   const child = spawn(program, args, {
     stdio: ['pipe', 'pipe', 'pipe'],
-    env: { ...process.env, LC_ALL: 'C.UTF-8', ...(options.asPlainUser ? { HOME: '/nonexistent' } : {}) },
+    env: {
+      ...process.env,
+      LC_ALL: 'C.UTF-8',
+      ...(options.asPlainUser ? { HOME: '/nonexistent' } : {}),
+      ...options.env,
+    },
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(options.asPlainUser ? PLAIN_USER : {}),
   });

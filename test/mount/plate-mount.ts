@@ -1,0 +1,349 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join, resolve } from 'node:path';
+import { makePlate, type PlateTruth } from '../../scripts/plate-maker/plate-maker.ts';
+import type { PlateOptions } from '../../scripts/plate-maker/plate-options.ts';
+import type { StatusDocument } from '../../src/control/documents.ts';
+import { abortConnection } from '../../src/fuse/connection.ts';
+import { type ClientOptions, type ClientResult, client, eventually, PLAIN_USER } from './harness.ts';
+
+/**
+ * A plate mounted by the real command line, for tests with real programs. The test process itself never touches
+ * a path under the mountpoint: everything there is done by child processes with deadlines.
+ */
+const ROOT = resolve(import.meta.dirname, '../..');
+export const PLATEFS = join(ROOT, 'bin/platefs');
+/** Data of real instruments, where it lies beside the project. */
+export const SHARED_DATA = resolve(ROOT, '../shared/data');
+/** Debian's Python: the one that has tifffile, zarr, numpy, scipy and skimage. */
+export const PYTHON = '/usr/bin/python3';
+const COMMAND_TIMEOUT_MS = 30_000;
+
+export function hasProgram(name: string): boolean {
+  return (process.env['PATH'] ?? '').split(delimiter).some((folder) => existsSync(join(folder, name)));
+}
+
+/** A small plate with several of every axis. */
+export const SMALL_PLATE: Partial<PlateOptions> = {
+  plateName: 'Assay_B2_plate',
+  wells: ['A01', 'B12'],
+  sites: 2,
+  channels: ['DAPI', 'FITC'],
+  zSteps: 2,
+  timePoints: 2,
+  width: 48,
+  height: 40,
+};
+
+export interface PlateMountOptions {
+  /** A plate that exists, or what to make. Without it a small one is made. */
+  plate?: string | Partial<PlateOptions>;
+  /** Changes a made plate before it is mounted. */
+  prepare?: (root: string, truth: PlateTruth) => void | Promise<void>;
+  /** Rules, the `hooks:` of a mount definition as YAML: then the plate is mounted by a definition. */
+  hooks?: string;
+  /** Further words for `platefs mount`. */
+  args?: readonly string[];
+  /** Run PlateFS and all clients as nobody. */
+  asPlainUser?: boolean;
+  /** A shell script run in a mount namespace of its own, in which PlateFS and all clients then live. `$T` is the temporary folder. */
+  namespace?: string;
+}
+
+export class PlateMount {
+  readonly folder: string;
+  readonly mountpoint: string;
+  readonly output: string;
+  readonly state: string;
+  readonly env: Record<string, string>;
+  readonly #options: PlateMountOptions;
+  #plate = '';
+  #truth: PlateTruth | undefined;
+  #namespace: ChildProcess | undefined;
+  #prefix: readonly string[] = [];
+
+  private constructor(options: PlateMountOptions) {
+    this.#options = options;
+    this.folder = mkdtempSync(join(tmpdir(), 'pfs-'));
+    this.mountpoint = join(this.folder, 'mnt');
+    this.output = join(this.folder, 'results');
+    this.state = join(this.folder, 'state');
+    this.env = {
+      HOME: this.folder,
+      XDG_STATE_HOME: join(this.folder, 'xs'),
+      XDG_CACHE_HOME: join(this.folder, 'xc'),
+      XDG_RUNTIME_DIR: join(this.folder, 'r'),
+      NODE_COMPILE_CACHE: join(tmpdir(), `pfs-node-${options.asPlainUser ? 'plain' : 'own'}`),
+    };
+    chmodSync(this.folder, 0o755);
+    mkdirSync(this.mountpoint);
+    mkdirSync(join(this.folder, 'r'), { mode: 0o700 });
+    if (options.asPlainUser)
+      for (const path of [this.folder, this.mountpoint, join(this.folder, 'r')])
+        chownSync(path, PLAIN_USER.uid, PLAIN_USER.gid);
+  }
+
+  /** Everything but the mount itself. Call {@link remove} in the end, whatever happens. */
+  static async make(options: PlateMountOptions = {}): Promise<PlateMount> {
+    const made = new PlateMount(options);
+    try {
+      await made.#makeParts();
+      return made;
+    } catch (error) {
+      await made.remove();
+      throw error;
+    }
+  }
+
+  /** Made and mounted. */
+  static async start(options: PlateMountOptions = {}): Promise<PlateMount> {
+    const made = await PlateMount.make(options);
+    try {
+      await made.mount();
+      return made;
+    } catch (error) {
+      await made.remove();
+      throw error;
+    }
+  }
+
+  async #makeParts(): Promise<void> {
+    const { plate = SMALL_PLATE, prepare, namespace } = this.#options;
+    if (typeof plate === 'string') this.#plate = plate;
+    else {
+      const folder = join(this.folder, 'plate');
+      this.#truth = await makePlate(folder, plate);
+      this.#plate = this.#truth.root;
+      await prepare?.(this.#plate, this.#truth);
+    }
+    if (namespace !== undefined) await this.#enterNamespace(namespace);
+  }
+
+  async #enterNamespace(script: string): Promise<void> {
+    const marker = join(this.folder, 'namespace-ready');
+    const child = spawn(
+      'unshare',
+      ['-m', 'sh', '-ec', `${script}\n: > "$T/namespace-ready"; exec sleep 600`],
+      { stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, T: this.folder } },
+    );
+    this.#namespace = child;
+    await eventually('the namespace is there', () => {
+      if (child.exitCode !== null) throw new Error('the namespace could not be made');
+      return existsSync(marker);
+    });
+    this.#prefix = ['nsenter', '-t', String(child.pid), '-m', '--'];
+  }
+
+  get plate(): string {
+    return this.#plate;
+  }
+
+  /** What the plate maker made. */
+  get truth(): PlateTruth {
+    if (!this.#truth) throw new Error('this plate was not made here');
+    return this.#truth;
+  }
+
+  /** A path below the mountpoint: for clients, never for this process. */
+  path(...parts: string[]): string {
+    return join(this.mountpoint, ...parts);
+  }
+
+  /** Where the written bytes lie in memory while mounted. */
+  get memoryFolder(): string {
+    const digest = createHash('sha256').update(this.state).digest('hex').slice(0, 16);
+    const uid = this.#options.asPlainUser ? PLAIN_USER.uid : (process.getuid?.() ?? 0);
+    return `/dev/shm/platefs-${uid}-${digest}`;
+  }
+
+  get log(): string {
+    const path = join(this.state, 'platefs.log');
+    return existsSync(path) ? readFileSync(path, 'utf8') : '';
+  }
+
+  /** Runs a program to its end, in the mountpoint's world (user, namespace, environment). */
+  async run(
+    program: string,
+    args: readonly string[] = [],
+    options: ClientOptions = {},
+  ): Promise<ClientResult> {
+    const [first = program, ...rest] = [...this.#prefix, program, ...args];
+    return await client(first, rest, {
+      timeoutMs: COMMAND_TIMEOUT_MS,
+      asPlainUser: this.#options.asPlainUser === true,
+      ...options,
+      env: { ...this.env, ...options.env },
+    });
+  }
+
+  /** {@link run}, throwing unless it ends with code 0. @returns its standard output. */
+  async succeed(program: string, args: readonly string[] = [], options: ClientOptions = {}): Promise<string> {
+    const { code, signal, stdout, stderr } = await this.run(program, args, options);
+    if (code === 0) return stdout;
+    const text = [program, ...args].join(' ').slice(0, 300);
+    throw new Error(
+      `${text}: ended with ${code ?? signal}\n${stdout}${stderr}\nlog: ${this.log.slice(-2000)}`,
+    );
+  }
+
+  /** A shell script in the mountpoint. */
+  async shell(script: string, ...args: string[]): Promise<string> {
+    return await this.succeed('sh', ['-ec', `cd "$0"\n${script}`, this.mountpoint, ...args]);
+  }
+
+  /** Python statements; `mnt` is the mountpoint, `argv` the further arguments, and os, sys, json, np are there. */
+  async python(code: string, ...args: string[]): Promise<string> {
+    const head = 'import os, sys, json\nimport numpy as np\nmnt, argv = sys.argv[1], sys.argv[2:]\n';
+    return await this.succeed(PYTHON, ['-c', head + code, this.mountpoint, ...args]);
+  }
+
+  async platefs(...args: string[]): Promise<ClientResult> {
+    return await this.run(PLATEFS, args);
+  }
+
+  /** The document of `platefs … --json`. @throws when it exits with anything but `code`. */
+  async json<T>(args: readonly string[], code = 0): Promise<T> {
+    const result = await this.platefs(...args, '--json');
+    if (result.code !== code)
+      throw new Error(
+        `platefs ${args.join(' ')} exited with ${result.code}: ${result.stdout}${result.stderr}\nlog: ${this.log.slice(-3000)}`,
+      );
+    return JSON.parse(result.stdout) as T;
+  }
+
+  mountWords(): string[] {
+    const { args = [], hooks } = this.#options;
+    if (hooks === undefined)
+      return ['mount', this.plate, this.mountpoint, '--output', this.output, '--state', this.state, ...args];
+    const definition = join(this.folder, 'mount.yaml');
+    const head = { source: this.plate, mountpoint: this.mountpoint, output: this.output, state: this.state };
+    const lines = Object.entries(head).map(([key, value]) => `${key}: ${JSON.stringify(value)}\n`);
+    writeFileSync(definition, `${lines.join('')}hooks:\n${hooks}`);
+    return ['mount', definition, ...args];
+  }
+
+  async mount(...more: string[]): Promise<StatusDocument> {
+    return await this.json<StatusDocument>([...this.mountWords(), ...more]);
+  }
+
+  async umount(): Promise<ClientResult> {
+    return await this.platefs('umount', this.mountpoint, '--timeout', '25');
+  }
+
+  async status(): Promise<StatusDocument & Record<string, unknown>> {
+    const { status } = await this.json<{ status: StatusDocument & Record<string, unknown> }>([
+      'status',
+      this.mountpoint,
+    ]);
+    return status;
+  }
+
+  async flush(): Promise<{ files: number; kept: { path: string; reason: string }[] }> {
+    return await this.json(['flush', this.mountpoint]);
+  }
+
+  /** Processes of this mount. */
+  processes(): number[] {
+    return readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+      .filter((name) => {
+        try {
+          const words = readFileSync(`/proc/${name}/cmdline`, 'utf8');
+          return words.includes('/src/daemon/') && words.includes(this.folder);
+        } catch {
+          return false;
+        }
+      })
+      .map(Number);
+  }
+
+  get #mountinfo(): string {
+    return `/proc/${this.#namespace?.pid ?? 'self'}/mountinfo`;
+  }
+
+  /** FUSE connections mounted below the temporary folder. */
+  #connections(): { minor: number; path: string }[] {
+    if (!existsSync(this.#mountinfo)) return [];
+    return readFileSync(this.#mountinfo, 'utf8')
+      .split('\n')
+      .map((line) => line.split(' '))
+      .filter((words) => words[4]?.startsWith(`${this.folder}/`) && / - fuse/.test(words.join(' ')))
+      .map((words) => ({ minor: Number(words[2]?.split(':')[1]), path: words[4] ?? '' }));
+  }
+
+  get isMounted(): boolean {
+    return this.#connections().length > 0;
+  }
+
+  /** SIGKILL to everything of this mount, the connection aborted. */
+  async kill(): Promise<void> {
+    for (const { minor } of this.#connections()) abortConnection(minor);
+    for (const pid of this.processes()) killIfAlive(pid);
+    for (const { path } of this.#connections())
+      await client(this.#prefix[0] ?? 'umount', [
+        ...this.#prefix.slice(1),
+        ...(this.#prefix.length ? ['umount'] : []),
+        '-l',
+        path,
+      ]);
+  }
+
+  /** Unmounts, by force where it must, and removes everything. @throws when force was needed. */
+  async remove(): Promise<void> {
+    let problem = '';
+    try {
+      if (this.isMounted) {
+        const { code, stderr, stdout } = await this.umount();
+        if (code !== 0 && code !== 3)
+          problem = `umount ended with ${code}: ${stdout}${stderr}\n${this.log.slice(-3000)}`;
+      }
+    } finally {
+      await this.kill();
+      this.#namespace?.kill('SIGKILL');
+      rmSync(this.memoryFolder, { recursive: true, force: true });
+      await this.#removeFolder();
+    }
+    if (problem !== '') throw new Error(problem);
+  }
+
+  /** Waits for what was killed to let go of its files. */
+  async #removeFolder(): Promise<void> {
+    await eventually('nothing of the mount runs', () => this.processes().length === 0);
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.remove();
+  }
+}
+
+/** Relative path → contents of every file below a real folder. */
+export function readTree(folder: string): Map<string, Buffer> {
+  const entries = readdirSync(folder, { recursive: true, encoding: 'utf8' }).toSorted();
+  return new Map(
+    entries
+      .filter((name) => lstatSync(join(folder, name)).isFile())
+      .map((name) => [name, readFileSync(join(folder, name))]),
+  );
+}
+
+function killIfAlive(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
+}

@@ -132,6 +132,7 @@ export class Daemon {
       onMessage: (message) => {
         if (message.type === 'staged')
           this.#front?.tell({ type: 'staged', node: message.node, errno: message.errno });
+        else if (message.type === 'failed-job') this.#front?.tell({ ...message, type: 'failed' });
         else this.#fail(message.message);
       },
       onDeath: (error) => this.#die('a reader thread', error),

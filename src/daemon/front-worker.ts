@@ -69,6 +69,9 @@ function receive(overlay: Overlay, front: Front, message: ToFront): void {
     case 'staged':
       front.staged(message.node, message.errno);
       return;
+    case 'failed':
+      front.failed(message.job, message.errno, message.message);
+      return;
     case 'list-sealed':
       tell({
         type: 'sealed-files',
@@ -149,6 +152,7 @@ async function serve(): Promise<void> {
     diskFolder: data.folders.state,
     submit: (job) => readers.submit(job),
     notify: (notice) => tell({ type: 'notice', notice }),
+    answer: ({ uniqueLow, uniqueHigh }, bytes) => replyTo(data.fuseFd, uniqueLow, uniqueHigh, [bytes]),
     refuse: ({ uniqueLow, uniqueHigh }, errno) => replyTo(data.fuseFd, uniqueLow, uniqueHigh, errno),
     drain: () => {
       for (

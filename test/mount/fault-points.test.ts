@@ -70,9 +70,9 @@ describe.skipIf(problem !== undefined)('a daemon that dies', () => {
       (await succeed('sh', ['-c', `${command} | sha256sum`])).slice(0, 64);
     expect(await sum(`head -c -4 ${path}`)).toBe(ground.planes[name]);
     expect(await succeed('tail', ['-c', '4', path])).toBe('tail');
-    expect((await succeed('ls', [join(ground.mountpoint, 'images')])).split('\n').sort().join('\n').trim()).toBe(
-      Object.keys(ground.planes).sort().join('\n'),
-    );
+    expect(
+      (await succeed('ls', [join(ground.mountpoint, 'images')])).split('\n').sort().join('\n').trim(),
+    ).toBe(Object.keys(ground.planes).sort().join('\n'));
   });
 
   it.each<FaultPoint>(['landing.before-note', 'overlay.landed-not-freed'])(
@@ -91,10 +91,17 @@ describe.skipIf(problem !== undefined)('a daemon that dies', () => {
       await failed;
       await flush();
       const compare = async (): Promise<void> => {
-        const sums = await succeed('sha256sum', copies.map((name) => join(ground.mountpoint, name)));
-        expect(sums.trim().split('\n').map((line) => line.slice(0, 64)), mount.output).toEqual(
-          names.map((name) => ground.planes[name]),
+        const sums = await succeed(
+          'sha256sum',
+          copies.map((name) => join(ground.mountpoint, name)),
         );
+        expect(
+          sums
+            .trim()
+            .split('\n')
+            .map((line) => line.slice(0, 64)),
+          mount.output,
+        ).toEqual(names.map((name) => ground.planes[name]));
         expect(await succeed('cat', [join(ground.mountpoint, 'note.txt')])).toBe('note\n');
       };
       await compare();
@@ -144,7 +151,10 @@ describe.skipIf(problem !== undefined)('a daemon that dies', () => {
   it.each([1, 2])('while it writes out at the end (pass %i) leaves the rest to the next', async (passes) => {
     let mount = await ground.mount({ env: faultAt('daemon.draining', passes) });
     const writer = ground.write('work', 11);
-    await eventually('something is written', () => existsSync(writer.list) && readFileSync(writer.list).length > 9000);
+    await eventually(
+      'something is written',
+      () => existsSync(writer.list) && readFileSync(writer.list).length > 9000,
+    );
     expect(await writer.stop()).toMatchObject({ code: 0, stderr: '' });
     arm();
     expect(await mount.stop(), mount.output).toBe(0);
@@ -156,7 +166,10 @@ describe.skipIf(problem !== undefined)('a daemon that dies', () => {
   it('together with its supervisor leaves a stale mount that the next one mends', async () => {
     let mount = await ground.mount();
     const writer = ground.write('work', 13);
-    await eventually('something is written', () => existsSync(writer.list) && readFileSync(writer.list).length > 9000);
+    await eventually(
+      'something is written',
+      () => existsSync(writer.list) && readFileSync(writer.list).length > 9000,
+    );
     const daemon = await mount.daemonPid();
     process.kill(mount.supervisor.pid ?? 0, 'SIGKILL');
     process.kill(daemon, 'SIGKILL');
@@ -169,7 +182,11 @@ describe.skipIf(problem !== undefined)('a daemon that dies', () => {
     const { complaints } = JSON.parse(stdout) as { complaints: string[] };
     // What was asked for last may have been carried out without an answer.
     expect(complaints.length, stdout).toBeLessThanOrEqual(2);
-    expect(complaints.filter((text) => text.includes('missing') && !complaints.some((other) => other.includes('should not')))).toEqual([]);
+    expect(
+      complaints.filter(
+        (text) => text.includes('missing') && !complaints.some((other) => other.includes('should not')),
+      ),
+    ).toEqual([]);
     expect(sha256(Buffer.from(''))).toHaveLength(64);
   });
 });

@@ -1,7 +1,7 @@
-import * as fc from 'fast-check';
 import { mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Journal } from '../../src/journal/journal.ts';
 import { FIRST_OVERLAY_INODE, S_IFDIR, S_IFLNK } from '../../src/overlay/inode.ts';
@@ -10,7 +10,10 @@ import type { OverlayRecord } from '../../src/overlay/records.ts';
 import { ROOT_NODE } from '../../src/tree/tree.ts';
 import { MemoryTree, type Seed } from './memory-tree.ts';
 
-const SEED: Seed = { images: { a: new Uint8Array(1), b: new Uint8Array(2) }, stacks: { deep: { a: new Uint8Array(3) } } };
+const SEED: Seed = {
+  images: { a: new Uint8Array(1), b: new Uint8Array(2) },
+  stacks: { deep: { a: new Uint8Array(3) } },
+};
 const NAMES = ['a', 'b', 'deep', 'images', 'x'];
 
 /** A change by numbers, made to fit whatever is there. */

@@ -28,7 +28,7 @@ describe.skipIf(problem !== undefined)('a daemon that is killed', () => {
           else await pause((kill * 37) % 120);
           const startMs = performance.now();
           const lengths = writers.map(({ list }) => lengthOf(list));
-          process.kill(await mount.daemonPid(), 'SIGKILL');
+          await mount.shootDaemon();
           if (kill % 8 === 6) continue;
           await eventually(
             'somebody is served again',
@@ -88,7 +88,7 @@ describe.skipIf(problem !== undefined)('a daemon that is killed', () => {
       })();
       for (let kill = 0; kill < HOOK_KILLS; kill++) {
         await pause(200 + ((kill * 97) % 500));
-        process.kill(await mount.daemonPid(), 'SIGKILL');
+        await mount.shootDaemon();
       }
       await copies;
       await eventually(

@@ -90,11 +90,12 @@ function receive(overlay: Overlay, front: Front, message: ToFront): void {
         ({ inode, version, record }) =>
           overlay.handles.isWriting(inode) || !overlay.landed(inode, version, record),
       );
+      for (const { inode, record } of refused) overlay.abandon(inode, record);
       const { reservedBytes } = overlay.store;
       tell({
         type: 'landed',
         token: message.token,
-        refused: refused.map(({ record }) => record),
+        refused: refused.map(({ inode }) => inode),
         reservedBytes,
       });
       return;
@@ -108,6 +109,9 @@ function receive(overlay: Overlay, front: Front, message: ToFront): void {
       }
       return;
     }
+    case 'cleared':
+      overlay.cleared(message.abandoned);
+      return;
     case 'hook-ended':
       overlay.hookEnded(message.inode, message.version, message.rule);
       return;
@@ -136,7 +140,7 @@ async function serve(): Promise<void> {
     {
       onSealed: (inode) => tell({ type: 'notice', notice: { kind: 'sealed', inode } }),
       onUnsealed: (inode) => tell({ type: 'notice', notice: { kind: 'unsealed', inode } }),
-      onAbandoned: (record) => tell({ type: 'notice', notice: { kind: 'abandoned', record } }),
+      onAbandoned: (id, record) => tell({ type: 'notice', notice: { kind: 'abandoned', id, record } }),
     },
   );
   const front: Front = new Front({

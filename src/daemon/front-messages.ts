@@ -76,6 +76,8 @@ export type FrontAnswer =
       /** Landings of files that changed meanwhile: they are to be removed again. */
       readonly refused: readonly LandingRecord[];
       readonly reservedBytes: number;
+      /** Why refused landings could not be noted, where that is the reason. */
+      readonly failure?: string;
     }
   | {
       readonly type: 'published';

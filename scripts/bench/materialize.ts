@@ -2,7 +2,7 @@
  * Landing planes from tmpfs to disk, durable, against zarr-python writing the same arrays with the same compressor
  * and chunks in the same run: as it is (its bytes are not synced), and with a sync at its end. JSON lines.
  *
- *   node scripts/bench/materialize.ts [folder on the disk to measure]
+ *   node scripts/bench/materialize.ts [folder on the disk to measure [width of a plane: 512 or 2048]]
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -95,7 +95,8 @@ const freshFolder = (): string => join(disk, String(folders++));
 const disk = mkdtempSync(join(process.argv[2] ?? tmpdir(), 'platefs-bench-'));
 const memory = mkdtempSync('/dev/shm/platefs-bench-');
 try {
-  for (const set of SETS) await measure(set);
+  const wanted = process.argv[3];
+  for (const set of SETS) if (wanted === undefined || wanted === String(set.sizePx)) await measure(set);
 } finally {
   rmSync(disk, { recursive: true, force: true });
   rmSync(memory, { recursive: true, force: true });

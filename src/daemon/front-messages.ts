@@ -1,7 +1,7 @@
 import type { Negotiated } from '../fuse/negotiation.ts';
 import type { LandingRecord } from '../overlay/inode.ts';
 import type { SealedFile } from '../overlay/overlay.ts';
-import type { FrontNotice } from '../vfs/jobs.ts';
+import type { FrontNotice, MovableJob } from '../vfs/jobs.ts';
 
 /** Which version of which file a rule worked on. */
 export interface HookSource {
@@ -25,6 +25,7 @@ export interface ChangedName {
 /** Main thread to front. A `token` comes back in the answer. */
 export type ToFront =
   | { readonly type: 'staged'; readonly node: number; readonly errno: number }
+  | { readonly type: 'failed'; readonly job: MovableJob; readonly errno: number; readonly message: string }
   | { readonly type: 'list-sealed'; readonly token: number }
   | { readonly type: 'sealed-file'; readonly token: number; readonly inode: number }
   | {

@@ -177,7 +177,9 @@ function readPieces(pieces: readonly DataPiece[], offsetBytes: number, target: U
     if (from >= to) continue;
     const fd = openSync(piece.path, 'r');
     try {
-      readFully(fd, target.subarray(from - offsetBytes, to - offsetBytes), from);
+      // A file that moves to disk is cut off in memory.
+      if (readFully(fd, target.subarray(from - offsetBytes, to - offsetBytes), from) < to - from)
+        throw new SourceChangedError(piece.path, `it ends before byte ${to}`);
     } finally {
       closeSync(fd);
     }

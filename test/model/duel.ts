@@ -47,6 +47,9 @@ export type Step = { readonly die?: number | undefined } & (
   | { readonly do: 'removexattr'; path: Path; name: string }
   | { readonly do: 'begin-landing'; nth: number }
   | { readonly do: 'end-landing' }
+  | { readonly do: 'spill'; slot: number }
+  | { readonly do: 'read-while-landing'; path: Path }
+  | { readonly do: 'fsync'; slot: number }
   | { readonly do: 'publish'; path: Path; to: Path; seed: number }
   | { readonly do: 'begin-listing'; path: Path }
   | { readonly do: 'list'; room: number }
@@ -379,6 +382,34 @@ export class Duel {
       case 'end-landing': {
         const landing = this.#landings.shift();
         if (landing) kernel.endLanding(landing);
+        return;
+      }
+      case 'spill': {
+        const slot = this.#slot(step.slot);
+        const inode = slot?.writing ? kernel.overlay.inode(slot.handle.node) : undefined;
+        if (inode && !inode.sealed) kernel.inside(() => kernel.overlay.spill(inode));
+        return;
+      }
+      case 'fsync': {
+        const slot = this.#slot(step.slot);
+        if (!slot) return;
+        const { node, reply } = slot.handle;
+        kernel.request((front, context) => front.fsync(context, node));
+        void reply;
+        return;
+      }
+      case 'read-while-landing': {
+        const node = this.#node(step.path);
+        if (node?.type !== 'file') return;
+        const landing = kernel.beginLanding(kernel.walk(step.path));
+        if (!landing) return;
+        const handle = kernel.open(step.path, 0);
+        kernel.beforeReading = () => kernel.endLanding(landing);
+        const got = kernel.read(handle, 0, node.bytes.length + 10);
+        if (kernel.beforeReading) kernel.beforeReading();
+        kernel.beforeReading = undefined;
+        if (Buffer.compare(got, node.bytes) !== 0) this.#fail('a file that lands is read with other bytes');
+        kernel.close(handle);
         return;
       }
       case 'publish':

@@ -81,6 +81,8 @@ export class KernelDouble {
   /** Passes of fault points until the daemon dies; Infinity: it lives. */
   #passesLeft = Number.POSITIVE_INFINITY;
   deaths = 0;
+  /** What happens between a reader's job being given and being done, once. */
+  beforeReading: (() => void) | undefined;
   #dying = false;
 
   constructor(treeOf: (folder: string) => MemoryTree, budgetBytes: number) {
@@ -136,6 +138,7 @@ export class KernelDouble {
         if (this.#dying) throw new Died();
         if (notice.kind === 'failed') throw new Error(`failed: ${notice.path}: ${notice.message}`);
       },
+      answer: ({ uniqueLow }, bytes) => this.#answers.set(uniqueLow, Uint8Array.from(bytes)),
       refuse: ({ uniqueLow }, errno) => this.#answers.set(uniqueLow, errno),
       drain: () => {},
     });
@@ -234,9 +237,19 @@ export class KernelDouble {
       },
     });
     for (let job = this.#jobs.shift(); job; job = this.#jobs.shift()) {
-      const result = reader.run(job);
-      if (job.kind === 'stage') this.front.staged(job.node, 0);
-      else this.#answers.set(job.uniqueLow, result === undefined ? undefined : Uint8Array.from(result));
+      this.beforeReading?.();
+      this.beforeReading = undefined;
+      try {
+        const result = reader.run(job);
+        if (job.kind === 'stage') this.front.staged(job.node, 0);
+        else this.#answers.set(job.uniqueLow, result === undefined ? undefined : Uint8Array.from(result));
+      } catch (error) {
+        if (error instanceof Died) throw error;
+        if (job.kind === 'stage') this.front.staged(job.node, errnoOf(error));
+        else if (job.kind === 'read-pieces' || job.kind === 'read-landed' || job.kind === 'persist')
+          this.front.failed(job, errnoOf(error), String(error));
+        else throw error;
+      }
     }
     if (!this.#answers.has(unique)) throw new Error('a request was never answered');
     const answer = this.#answers.get(unique);
@@ -358,6 +371,7 @@ export class KernelDouble {
     const reader = new Reader({ readRendered: () => 0, readLanded: () => 0 });
     const bytes = reader.run({
       kind: 'read-pieces',
+      inode: number,
       uniqueLow: 0,
       uniqueHigh: 0,
       pieces: file.pieces,

@@ -122,6 +122,9 @@ const kinds: { weight: number; arbitrary: fc.Arbitrary<Step> }[] = [
     weight: 3,
     arbitrary: fc.record({ do: fc.constant('list' as const), room: fc.integer({ min: 1, max: 4 }) }),
   },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('spill' as const), slot }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('fsync' as const), slot }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('read-while-landing' as const), path }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('resume' as const) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('remount' as const) }) },
 ];

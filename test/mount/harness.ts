@@ -213,7 +213,11 @@ export class TestMount {
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       cwd: '/',
-      env: supervisorEnvironment({ ...process.env, ...(asPlainUser ? { HOME: this.folder } : {}) }),
+      env: supervisorEnvironment({
+        ...process.env,
+        ...(asPlainUser ? { HOME: this.folder } : {}),
+        ...options.env,
+      }),
       ...(asPlainUser ? PLAIN_USER : {}),
     });
     this.supervisor.on('message', (message) => this.messages.push(message as FromSupervisor));

@@ -1,0 +1,116 @@
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { makePlate, type PlateTruth } from '../plate-maker/plate-maker.ts';
+import { plateOfPlanes } from '../plate-maker/plate-options.ts';
+import { tiffFile } from '../plate-maker/tiff-file.ts';
+import type { Row } from './figure.ts';
+import { OwnMounts } from './own-mounts.ts';
+
+export interface BenchOptions {
+  readonly rounds: number;
+  /** Small plates and files: to see that everything runs, not to quote. */
+  readonly quick: boolean;
+  /** Where plates are made. */
+  readonly disk: string;
+}
+
+/** Measures rows; each file of measures/ exports some. */
+export type Measure = (bench: Bench) => Row[] | Promise<Row[]>;
+
+const AN_HOUR_MS = 3_600_000;
+/** 4096 × 8192 × 2 bytes. */
+const LARGE = { width: 4096, height: 8192 };
+
+/** What the measures share: scratch folders, plates, mounts. Everything goes at the end. */
+export class Bench implements Disposable {
+  readonly options: BenchOptions;
+  readonly folder: string;
+  readonly memoryFolder: string;
+  readonly mounts: OwnMounts;
+  readonly #plates = new Map<string, Promise<PlateTruth>>();
+
+  constructor(options: BenchOptions) {
+    this.options = options;
+    this.folder = mkdtempSync(join(options.disk, 'platefs-bench-'));
+    this.memoryFolder = mkdtempSync(join('/dev/shm', 'platefs-bench-'));
+    this.mounts = new OwnMounts(this.folder);
+  }
+
+  newFolder(name: string): string {
+    const path = join(this.folder, name);
+    mkdirSync(path, { recursive: true });
+    return path;
+  }
+
+  #plate(name: string, make: (folder: string) => Promise<PlateTruth>): Promise<PlateTruth> {
+    const made = this.#plates.get(name);
+    if (made) return made;
+    const fresh = make(join(this.folder, name)).then((truth) => {
+      letRest(truth.root);
+      return truth;
+    });
+    this.#plates.set(name, fresh);
+    return fresh;
+  }
+
+  /** Many tiny planes in TimePoint and ZStep folders. */
+  wholePlate(): Promise<PlateTruth> {
+    const planes = this.options.quick ? 4_000 : 50_000;
+    return this.#plate('plate', (folder) => {
+      console.error(`making a plate of ${planes} planes`);
+      return makePlate(folder, plateOfPlanes(planes));
+    });
+  }
+
+  /** One plane of 64 MiB. */
+  largePlane(): Promise<PlateTruth> {
+    return this.#plate('large', async (folder) => {
+      const truth = await makePlate(folder, { ...ONE_PLANE, width: 64, height: 64 });
+      const [plane] = truth.planes;
+      const pixels = new Uint16Array(LARGE.width * LARGE.height);
+      for (let pixel = 0; pixel < pixels.length; pixel++) pixels[pixel] = Math.imul(pixel, 40_503) >>> 16;
+      const content = tiffFile({
+        ...LARGE,
+        pixels,
+        description: '',
+        dateTime: '20240709 13:13:03.006',
+        compression: 'none',
+        rowsPerStrip: LARGE.height,
+        directoryFirst: true,
+      });
+      writeFileSync(join(truth.root, plane?.source ?? ''), content);
+      return truth;
+    });
+  }
+
+  /** One field of uncompressed planes, 2 MiB each: 64 MiB. */
+  oneField(): Promise<PlateTruth> {
+    return this.#plate('field', (folder) =>
+      makePlate(folder, {
+        ...ONE_PLANE,
+        channels: ['DAPI', 'FITC'],
+        zSteps: 8,
+        timePoints: 2,
+        width: 1024,
+        height: 1024,
+        stamped: true,
+      }),
+    );
+  }
+
+  [Symbol.dispose](): void {
+    this.mounts[Symbol.dispose]();
+    rmSync(this.folder, { recursive: true, force: true });
+    rmSync(this.memoryFolder, { recursive: true, force: true });
+  }
+}
+
+const ONE_PLANE = { wells: ['A01'], sites: 1, channels: ['DAPI'], zSteps: 1, timePoints: 1 };
+
+/** Sets back the folders' times: of a plate that was written this very moment no index is kept. */
+export function letRest(root: string): void {
+  const past = new Date(Date.now() - AN_HOUR_MS);
+  for (const entry of readdirSync(root, { withFileTypes: true, recursive: true }))
+    if (entry.isDirectory()) utimesSync(join(entry.parentPath, entry.name), past, past);
+  utimesSync(root, past, past);
+}

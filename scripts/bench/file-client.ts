@@ -1,0 +1,81 @@
+/**
+ * A program that uses files and times itself, so that its own start does not count. Prints the seconds of each
+ * pass as JSON.
+ *
+ *   file-client.ts read PASSES FILE …      each pass opens the files one after the other and reads them in 1 MiB steps
+ *   file-client.ts random PASSES FILE      each pass makes the same READS reads of 4 KiB, anywhere in the open file
+ *   file-client.ts write MEBIBYTES FILE    one pass: creates the file, writes it in 1 MiB steps, closes it
+ *   file-client.ts link LIST               one pass: makes the symlinks a JSON file lists as [path, target]
+ */
+import { closeSync, fstatSync, openSync, readFileSync, readSync, symlinkSync, writeSync } from 'node:fs';
+
+const STEP_BYTES = 1 << 20;
+const PAGE_BYTES = 4096;
+const READS = 4096;
+
+function timed(work: () => void): number {
+  const startMs = performance.now();
+  work();
+  return (performance.now() - startMs) / 1000;
+}
+
+function readAll(paths: readonly string[], buffer: Uint8Array): void {
+  for (const path of paths) {
+    const fd = openSync(path, 'r');
+    while (readSync(fd, buffer, 0, STEP_BYTES, null) > 0);
+    closeSync(fd);
+  }
+}
+
+/** The same page numbers in every run: a linear congruential generator (Numerical Recipes' constants). */
+function pageNumbers(pages: number): number[] {
+  let state = 1;
+  return Array.from({ length: READS }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state % pages;
+  });
+}
+
+function random(path: string, passes: number): number[] {
+  const fd = openSync(path, 'r');
+  const buffer = Buffer.alloc(PAGE_BYTES);
+  const numbers = pageNumbers(Math.floor(fstatSync(fd).size / PAGE_BYTES));
+  return Array.from({ length: passes }, () =>
+    timed(() => {
+      for (const number of numbers)
+        if (readSync(fd, buffer, 0, PAGE_BYTES, number * PAGE_BYTES) !== PAGE_BYTES)
+          throw new Error(`a short read of ${path}`);
+    }),
+  );
+}
+
+function write(path: string, mebibytes: number): number {
+  const data = Buffer.alloc(STEP_BYTES, 0xa5);
+  return timed(() => {
+    const fd = openSync(path, 'wx');
+    for (let step = 0; step < mebibytes; step++)
+      if (writeSync(fd, data, 0, STEP_BYTES, null) !== STEP_BYTES)
+        throw new Error(`a short write of ${path}`);
+    closeSync(fd);
+  });
+}
+
+function link(list: string): number {
+  const links = JSON.parse(readFileSync(list, 'utf8')) as [string, string][];
+  return timed(() => {
+    for (const [path, target] of links) symlinkSync(target, path);
+  });
+}
+
+const [operation, second = '', ...paths] = process.argv.slice(2);
+const [path = ''] = paths;
+const buffer = Buffer.alloc(STEP_BYTES);
+const seconds =
+  operation === 'read'
+    ? Array.from({ length: Number(second) }, () => timed(() => readAll(paths, buffer)))
+    : operation === 'random'
+      ? random(path, Number(second))
+      : operation === 'write'
+        ? [write(path, Number(second))]
+        : [link(second)];
+console.log(JSON.stringify(seconds));

@@ -1,0 +1,46 @@
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** Resident memory of some processes: added up, and with what they share counted once. */
+export interface ProcessMemory {
+  readonly rssMb: number;
+  readonly pssMb: number;
+}
+
+/** The value of a `Name:   123 kB` line. */
+const kilobytes = (text: string, name: string): number =>
+  Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(text)?.[1] ?? Number.NaN);
+
+/** A mount's processes: the daemon, its supervisor, and whatever the daemon started. */
+export function processesOf(daemonPid: number): number[] {
+  const parentOf = (pid: number): number => kilobytes(readFileSync(`/proc/${pid}/status`, 'utf8'), 'PPid');
+  const children = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => {
+      try {
+        return parentOf(pid) === daemonPid;
+      } catch {
+        // It ended while we looked.
+        return false;
+      }
+    });
+  return [parentOf(daemonPid), daemonPid, ...children];
+}
+
+export function memoryOf(pids: readonly number[]): ProcessMemory {
+  let rss = 0;
+  let pss = 0;
+  for (const pid of pids) {
+    rss += kilobytes(readFileSync(`/proc/${pid}/status`, 'utf8'), 'VmRSS');
+    pss += kilobytes(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'), 'Pss');
+  }
+  return { rssMb: rss / 1024, pssMb: pss / 1024 };
+}
+
+/** CPU time a process has used, in clock ticks. */
+export function cpuTicks(pids: readonly number[]): number {
+  return pids.reduce((sum, pid) => {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1]?.split(' ') ?? [];
+    return sum + Number(fields[11]) + Number(fields[12]);
+  }, 0);
+}

@@ -50,6 +50,8 @@ export type Step = { readonly die?: number | undefined } & (
   | { readonly do: 'spill'; slot: number }
   | { readonly do: 'read-while-landing'; path: Path }
   | { readonly do: 'fsync'; slot: number }
+  /** Through a reader's handle of what was a tree file: refused, and nothing may come of it. */
+  | { readonly do: 'fchmod-old'; slot: number }
   | { readonly do: 'publish'; path: Path; to: Path; seed: number }
   | { readonly do: 'begin-listing'; path: Path }
   | { readonly do: 'list'; room: number }
@@ -390,6 +392,16 @@ export class Duel {
         const slot = this.#slot(step.slot);
         const inode = slot?.writing ? kernel.overlay.inode(slot.handle.node) : undefined;
         if (inode && !inode.sealed) kernel.inside(() => kernel.overlay.spill(inode));
+        return;
+      }
+      case 'fchmod-old': {
+        const slot = this.#slot(step.slot);
+        if (!slot?.frozen) return;
+        try {
+          this.#send(slot.handle.node, { mode: slot.file.mode });
+        } catch (error) {
+          if (!(error instanceof Refused)) throw error;
+        }
         return;
       }
       case 'fsync': {

@@ -9,6 +9,7 @@ import { resend } from '../fuse/notify.ts';
 import { BackingFiles } from '../fuse/passthrough.ts';
 import { replyTo } from '../fuse/reply-writer.ts';
 import { runSession } from '../fuse/session.ts';
+import { isFile } from '../overlay/inode.ts';
 import {
   durableFolder,
   journalPath,
@@ -99,6 +100,24 @@ function receive(overlay: Overlay, front: Front, message: ToFront): void {
       });
       return;
     }
+    case 'list-moved':
+      tell({ type: 'moved-files', token: message.token, files: [...overlay.movedFiles()] });
+      return;
+    case 'relanded': {
+      const { token, inode, version, record } = message;
+      const accepted = overlay.relanded(inode, version, record);
+      const present = overlay.inode(inode)?.landed ?? overlay.inode(inode)?.previous;
+      tell({
+        type: 'relanded',
+        token,
+        accepted,
+        ...(present === undefined ? {} : { present: present.record }),
+      });
+      return;
+    }
+    case 'cleared':
+      overlay.cleared(message.id);
+      return;
     case 'publish': {
       const { token, source, outputs } = message;
       try {
@@ -130,13 +149,16 @@ async function serve(): Promise<void> {
   const { encoders, probe } = await loadPlaneTools();
   const tree = new PlateTree(data.shared, encoders, probe);
   const readers = new ReaderPool(data.readers, data.finished, () => tell({ type: 'readers-wanted' }));
+  let isOpen = false;
   const { overlay, tornBytes, lost } = openOverlay(
     data.folders,
     { resumed: data.resumed, budgetBytes: data.budgetBytes, calls: kernelFileCalls, lower: tree },
     {
       onSealed: (inode) => tell({ type: 'notice', notice: { kind: 'sealed', inode } }),
       onUnsealed: (inode) => tell({ type: 'notice', notice: { kind: 'unsealed', inode } }),
-      onAbandoned: (record) => tell({ type: 'notice', notice: { kind: 'abandoned', record } }),
+      onAbandoned: (abandoned) => {
+        if (isOpen) tell({ type: 'notice', notice: { kind: 'abandoned', abandoned } });
+      },
     },
   );
   const front: Front = new Front({
@@ -165,7 +187,14 @@ async function serve(): Promise<void> {
     },
   });
   const published = data.resumed ? overlay.names.lastPublished : [];
-  tell({ type: 'open', tornBytes, lost, published, reservedBytes: overlay.store.reservedBytes });
+  const { names } = overlay;
+  const files = [...names.inodes.values()].filter(isFile).map((inode) => inode.number);
+  const { reservedBytes } = overlay.store;
+  tell({ type: 'open', tornBytes, lost, published, reservedBytes, files, nextInode: names.nextInode });
+  isOpen = true;
+  // Also those a daemon that died was told of.
+  for (const abandoned of names.abandoned.values())
+    tell({ type: 'notice', notice: { kind: 'abandoned', abandoned } });
   // Now, because this thread never comes to its end: a successor then starts in a third of the time.
   if (!data.resumed) flushCompileCache();
   // Before the first read: what was carried out and not answered must come before anything new.

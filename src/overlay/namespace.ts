@@ -1,4 +1,11 @@
-import { FIRST_OVERLAY_INODE, isDirectory, type OverlayInode } from './inode.ts';
+import {
+  type Abandoned,
+  FIRST_OVERLAY_INODE,
+  isDirectory,
+  type LandedBytes,
+  type LandingRecord,
+  type OverlayInode,
+} from './inode.ts';
 import type { LowerTree } from './lower-tree.ts';
 import type { MadeInode, OverlayRecord, Place } from './records.ts';
 
@@ -37,6 +44,9 @@ export class Namespace {
   /** Names that the last hook result brought; the kernel may not have heard of them if a daemon died. */
   lastPublished: readonly Place[] = [];
   nextInode = FIRST_OVERLAY_INODE;
+  /** Landings to be removed, by their id. */
+  readonly abandoned = new Map<number, Abandoned>();
+  #nextAbandoned = 1;
   readonly #lower: LowerTree;
 
   constructor(lower: LowerTree) {
@@ -167,6 +177,7 @@ export class Namespace {
       version: 1,
       sealed: made.sealed === true,
       landed: undefined,
+      previous: undefined,
       hooksDone: undefined,
       changedNs: BigInt(Math.trunc(atMs)) * 1_000_000n,
     });
@@ -272,6 +283,8 @@ export class Namespace {
         const inode = this.inodes.get(record.inode);
         if (inode) {
           const { sizeBytes } = record;
+          this.#abandon(inode.landed ?? inode.previous, record.record);
+          inode.previous = undefined;
           inode.landed = { record: record.record, sizeBytes, mtimeNs: BigInt(record.mtimeNs) };
           inode.splitAt = Number.POSITIVE_INFINITY;
         }
@@ -279,13 +292,39 @@ export class Namespace {
       }
       case 'recalled': {
         const inode = this.inodes.get(record.inode);
-        if (inode) inode.landed = undefined;
+        if (inode) {
+          inode.previous = inode.landed;
+          inode.landed = undefined;
+        }
         return NOTHING;
       }
-      case 'dropped':
+      case 'restored': {
+        const inode = this.inodes.get(record.inode);
+        if (inode) {
+          inode.landed = inode.previous;
+          inode.previous = undefined;
+          inode.splitAt = Number.POSITIVE_INFINITY;
+          inode.sealed = true;
+          inode.version++;
+        }
+        return NOTHING;
+      }
+      case 'abandoned': {
+        const { op: _op, ...abandoned } = record;
+        this.abandoned.set(record.id, abandoned);
+        this.#nextAbandoned = Math.max(this.#nextAbandoned, record.id + 1);
+        return NOTHING;
+      }
+      case 'cleared':
+        this.abandoned.delete(record.id);
+        return NOTHING;
+      case 'dropped': {
+        const inode = this.inodes.get(record.inode);
+        this.#abandon(inode?.landed ?? inode?.previous, undefined);
         this.inodes.delete(record.inode);
         this.#entries.delete(record.inode);
         return NOTHING;
+      }
       case 'whiteout':
         this.#put(record.place, WHITEOUT);
         return NOTHING;
@@ -304,6 +343,16 @@ export class Namespace {
     if (unique !== undefined) this.lastRequest = { unique, node };
   }
 
+  #abandon(landed: LandedBytes | undefined, successor: LandingRecord | undefined): void {
+    if (!landed) return;
+    const id = this.#nextAbandoned++;
+    this.abandoned.set(id, {
+      id,
+      record: landed.record,
+      ...(successor === undefined ? {} : { successor }),
+    });
+  }
+
   #sealOf(number: number): void {
     const inode = this.inodes.get(number);
     if (inode) inode.sealed = true;
@@ -319,6 +368,7 @@ export class Namespace {
   /** Records that lead from nothing to the present state: what a rewritten journal holds. */
   *snapshot(): Generator<OverlayRecord> {
     yield { op: 'next', inode: this.nextInode };
+    for (const abandoned of this.abandoned.values()) yield { op: 'abandoned', ...abandoned };
     for (const inode of this.#parentsFirst()) {
       const place = inode.place;
       if (!place) continue;
@@ -338,23 +388,17 @@ export class Namespace {
       for (const [name, value] of inode.xattrs ?? []) {
         yield { op: 'xattr', inode: number, name, value: Buffer.from(value).toString('base64') };
       }
+      if (inode.previous) {
+        yield landedRecord(inode, inode.previous);
+        yield { op: 'recalled', inode: number };
+      }
       if (inode.splitAt !== Number.POSITIVE_INFINITY)
         yield { op: 'split', inode: number, splitAt: inode.splitAt };
       yield { op: inode.sealed ? 'sealed' : 'opened', inode: number, version: inode.version };
       for (const rule of inode.hooksDone ?? []) {
         yield { op: 'hook-ended', inode: number, version: inode.version, rule };
       }
-      if (inode.landed) {
-        const { record, sizeBytes, mtimeNs } = inode.landed;
-        yield {
-          op: 'landed',
-          inode: number,
-          version: inode.version,
-          record,
-          sizeBytes,
-          mtimeNs: String(mtimeNs),
-        };
-      }
+      if (inode.landed) yield landedRecord(inode, inode.landed);
     }
     for (const [parent, entries] of this.#entries) {
       for (const [name, { node }] of entries) {
@@ -381,4 +425,10 @@ export class Namespace {
     };
     for (const inode of this.inodes.values()) yield* visit.call(this, inode);
   }
+}
+
+function landedRecord(inode: OverlayInode, landed: LandedBytes): OverlayRecord {
+  const { record, sizeBytes, mtimeNs } = landed;
+  const { number, version } = inode;
+  return { op: 'landed', inode: number, version, record, sizeBytes, mtimeNs: String(mtimeNs) };
 }

@@ -3,7 +3,13 @@ import { passFaultPoint } from '../core/fault-points.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { DataPiece, DataStore, FileStat } from './data-store.ts';
 import type { HandleLog } from './handle-log.ts';
-import { FIRST_OVERLAY_INODE, isFile, type LandingRecord, type OverlayInode } from './inode.ts';
+import {
+  type Abandoned,
+  FIRST_OVERLAY_INODE,
+  isFile,
+  type LandingRecord,
+  type OverlayInode,
+} from './inode.ts';
 import type { LowerTree } from './lower-tree.ts';
 import type { Namespace } from './namespace.ts';
 import type { OverlayRecord, Place } from './records.ts';
@@ -39,8 +45,8 @@ export interface OverlayParts {
   readonly onSealed: (inode: number) => void;
   /** Called when a file that was sealed is written again or unlinked. */
   readonly onUnsealed: (inode: number) => void;
-  /** Called when a landed file's record is no longer needed. */
-  readonly onAbandoned: (record: LandingRecord) => void;
+  /** Called when a landing is no longer needed; told again after a restart until {@link Overlay.cleared}. */
+  readonly onAbandoned: (abandoned: Abandoned) => void;
 }
 
 const PAGE_BYTES = 4096;
@@ -78,7 +84,14 @@ export class Overlay {
 
   #commit(record: OverlayRecord): void {
     this.#parts.journal.append(record);
-    for (const inode of this.names.apply(record).unlinked) this.#unlinked(inode);
+    const { abandoned } = this.names;
+    const before = abandoned.size;
+    const { unlinked } = this.names.apply(record);
+    if (abandoned.size > before) {
+      const last = [...abandoned.values()].at(-1);
+      if (last) this.#parts.onAbandoned(last);
+    }
+    for (const inode of unlinked) this.#unlinked(inode);
   }
 
   #unlinked(inode: OverlayInode): void {
@@ -90,10 +103,10 @@ export class Overlay {
   drop(number: number): void {
     const inode = this.inode(number);
     if (!inode || inode.place !== undefined) return;
-    const { landed } = inode;
     this.#commit({ op: 'dropped', inode: number });
-    if (isFile(inode)) this.store.remove(number);
-    if (landed) this.#parts.onAbandoned(landed.record);
+    if (!isFile(inode)) return;
+    this.store.remove(number);
+    this.store.removeDurable(number);
   }
 
   /** @throws FsRefusal when names in a directory can't change. */
@@ -203,12 +216,10 @@ export class Overlay {
 
   /** Forgets that a file landed, its bytes gone from the store: it is about to be made empty. */
   recallEmpty(inode: OverlayInode): void {
-    const { landed } = inode;
-    if (!landed) return;
+    if (!inode.landed) return;
     this.#parts.handles.replaced(inode.number);
     this.store.create(inode);
     this.#commit({ op: 'recalled', inode: inode.number });
-    this.#parts.onAbandoned(landed.record);
   }
 
   /** Takes back the bytes of a landed file, which a reader has staged in memory. */
@@ -219,7 +230,6 @@ export class Overlay {
     this.store.adopt(inode, stagedPath);
     this.store.setTimes(inode, landed.mtimeNs, landed.mtimeNs);
     this.#commit({ op: 'recalled', inode: inode.number });
-    this.#parts.onAbandoned(landed.record);
   }
 
   #makeRoom(inode: OverlayInode, sizeBytes: number): void {
@@ -238,8 +248,20 @@ export class Overlay {
     this.store.freeMemory(inode);
   }
 
-  /** Notes that all of a file lies in its spill file, where start-up put it. */
+  /** Notes that an abandoned landing is gone from the output folder. */
+  cleared(id: number): void {
+    if (this.names.abandoned.has(id)) this.#commit({ op: 'cleared', id });
+  }
+
+  /** Brings back what had landed before, for a file whose bytes since then are gone. */
+  restoreLanded(inode: OverlayInode): void {
+    this.#commit({ op: 'restored', inode: inode.number });
+    this.store.remove(inode.number);
+  }
+
+  /** Notes that all of a file lies in its spill file, where start-up put it: an earlier version, maybe. */
   adoptSpilled(inode: OverlayInode): void {
+    this.unseal(inode);
     this.#commit({ op: 'split', inode: inode.number, splitAt: 0 });
     this.store.recover(inode);
   }
@@ -293,6 +315,7 @@ export class Overlay {
     this.#parts.journal.sync();
     passFaultPoint('overlay.landed-not-freed');
     this.store.remove(number);
+    this.store.removeDurable(number);
     return true;
   }
 
@@ -307,15 +330,16 @@ export class Overlay {
 
   /**
    * Puts a hook's staged outputs into the namespace in one step, directories included, and notes that the rule
-   * ran. False, with nothing changed, when the input was written again meanwhile.
+   * ran. False, with nothing changed, when the input was written again, renamed or removed meanwhile.
    */
   publish(
-    source: { inode: number; version: number; rule: string },
+    source: { inode: number; version: number; rule: string; mountPath: string },
     files: readonly { made: NewInode; stagedPath: string }[],
     directories: readonly (NewInode & { inode: number })[],
   ): boolean {
     const input = this.inode(source.inode);
-    if (!input || input.version !== source.version) return false;
+    if (!input?.place || input.version !== source.version) return false;
+    if (this.names.pathOf(source.inode) !== source.mountPath) return false;
     let next = Math.max(this.names.nextInode, ...directories.map((directory) => directory.inode + 1));
     const made = [...directories];
     for (const { made: file, stagedPath } of files) {
@@ -323,7 +347,8 @@ export class Overlay {
       this.store.adopt({ number, splitAt: Number.POSITIVE_INFINITY }, stagedPath);
       made.push({ ...file, inode: number });
     }
-    this.#commit({ op: 'published', made, source, at: Date.now() });
+    const { inode, version, rule } = source;
+    this.#commit({ op: 'published', made, source: { inode, version, rule }, at: Date.now() });
     for (const file of made.slice(directories.length)) this.#parts.onSealed(file.inode);
     return true;
   }
@@ -348,6 +373,15 @@ export class Overlay {
       pieces: this.store.pieces(inode),
       hooksDone: [...(inode.hooksDone ?? [])],
     };
+  }
+
+  /** Landed files that have another name than the one they landed under. */
+  *movedFiles(): Generator<{ inode: number; version: number; mountPath: string; record: LandingRecord }> {
+    for (const { number, version, landed } of this.names.inodes.values()) {
+      const mountPath = landed && this.names.pathOf(number);
+      if (mountPath !== undefined && landed && landed.record['mountPath'] !== mountPath)
+        yield { inode: number, version, mountPath, record: landed.record };
+    }
   }
 
   /** Every sealed file that has not landed, oldest inode first. */

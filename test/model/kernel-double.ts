@@ -112,7 +112,7 @@ export class KernelDouble {
     const { overlay, lost } = openOverlay(
       this.folders,
       { resumed, budgetBytes: this.#budgetBytes, calls: kernelFileCalls, lower: this.tree },
-      { onSealed: () => {}, onUnsealed: () => {}, onAbandoned: (record) => this.#abandon(record) },
+      { onSealed: () => {}, onUnsealed: () => {}, onAbandoned: ({ record }) => this.#abandon(record) },
     );
     this.overlay = overlay;
     this.lost = lost;

@@ -106,8 +106,8 @@ export type FrontAnswer =
   | {
       readonly type: 'landed';
       readonly token: number;
-      /** Landings of files that changed meanwhile: they are to be removed again. */
-      readonly refused: readonly LandingRecord[];
+      /** Files that changed meanwhile; what they landed was abandoned. */
+      readonly refused: readonly number[];
       readonly reservedBytes: number;
     }
   | {

@@ -91,11 +91,12 @@ function receive(overlay: Overlay, front: Front, message: ToFront): void {
         ({ inode, version, record }) =>
           overlay.handles.isWriting(inode) || !overlay.landed(inode, version, record),
       );
+      for (const { inode, record } of refused) overlay.abandon(inode, record);
       const { reservedBytes } = overlay.store;
       tell({
         type: 'landed',
         token: message.token,
-        refused: refused.map(({ record }) => record),
+        refused: refused.map(({ inode }) => inode),
         reservedBytes,
       });
       return;
@@ -149,16 +150,13 @@ async function serve(): Promise<void> {
   const { encoders, probe } = await loadPlaneTools();
   const tree = new PlateTree(data.shared, encoders, probe);
   const readers = new ReaderPool(data.readers, data.finished, () => tell({ type: 'readers-wanted' }));
-  let isOpen = false;
   const { overlay, tornBytes, lost } = openOverlay(
     data.folders,
     { resumed: data.resumed, budgetBytes: data.budgetBytes, calls: kernelFileCalls, lower: tree },
     {
       onSealed: (inode) => tell({ type: 'notice', notice: { kind: 'sealed', inode } }),
       onUnsealed: (inode) => tell({ type: 'notice', notice: { kind: 'unsealed', inode } }),
-      onAbandoned: (abandoned) => {
-        if (isOpen) tell({ type: 'notice', notice: { kind: 'abandoned', abandoned } });
-      },
+      onAbandoned: (abandoned) => tell({ type: 'notice', notice: { kind: 'abandoned', abandoned } }),
     },
   );
   const front: Front = new Front({
@@ -191,10 +189,6 @@ async function serve(): Promise<void> {
   const files = [...names.inodes.values()].filter(isFile).map((inode) => inode.number);
   const { reservedBytes } = overlay.store;
   tell({ type: 'open', tornBytes, lost, published, reservedBytes, files, nextInode: names.nextInode });
-  isOpen = true;
-  // Also those a daemon that died was told of.
-  for (const abandoned of names.abandoned.values())
-    tell({ type: 'notice', notice: { kind: 'abandoned', abandoned } });
   // Now, because this thread never comes to its end: a successor then starts in a third of the time.
   if (!data.resumed) flushCompileCache();
   // Before the first read: what was carried out and not answered must come before anything new.

@@ -131,7 +131,7 @@ export class HookPump {
     if (answer.failure !== undefined) throw new HookFailedError(`${mountPath}: ${answer.failure}`);
     if (!answer.accepted) {
       // Under another name, mostly: rules may want it there.
-      if (this.#held.get(inode) === held) this.#release(inode);
+      if (this.#held.get(inode) === held) this.onUnsealed(inode);
       this.onSealed(inode).catch((error: unknown) => this.#parts.log(explain(error)));
       throw new CancelledError(`${mountPath} was written again`);
     }

@@ -156,8 +156,7 @@ export class LandingLoop {
     }
     passFaultPoint('landing.before-note');
     const answer = await this.#parts.front.ask('landed', { items });
-    for (const record of answer.refused) await materializer.remove(record as unknown as Landing);
-    const refused = new Set(answer.refused.map((record) => record['inode']));
+    const refused = new Set(answer.refused);
     for (const { inode } of items) {
       const file = byInode.get(inode);
       if (!file || refused.has(inode)) continue;

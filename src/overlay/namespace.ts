@@ -287,6 +287,10 @@ export class Namespace {
           inode.previous = undefined;
           inode.landed = { record: record.record, sizeBytes, mtimeNs: BigInt(record.mtimeNs) };
           inode.splitAt = Number.POSITIVE_INFINITY;
+          // The same bytes landed in the same place again.
+          for (const [id, old] of this.abandoned)
+            if (!old.successor && old.record['id'] === record.record['id'])
+              this.abandoned.set(id, { ...old, successor: record.record });
         }
         return NOTHING;
       }
@@ -310,9 +314,9 @@ export class Namespace {
         return NOTHING;
       }
       case 'abandoned': {
-        const { op: _op, ...abandoned } = record;
-        this.abandoned.set(record.id, abandoned);
-        this.#nextAbandoned = Math.max(this.#nextAbandoned, record.id + 1);
+        const { op: _op, id = this.#nextAbandoned, ...abandoned } = record;
+        this.abandoned.set(id, { ...abandoned, id });
+        this.#nextAbandoned = Math.max(this.#nextAbandoned, id + 1);
         return NOTHING;
       }
       case 'cleared':

@@ -59,6 +59,7 @@ const PAGE_BYTES = 4096;
 export class Overlay {
   readonly names: Namespace;
   readonly #parts: OverlayParts;
+  #lastAnnounced = 0;
 
   private constructor(names: Namespace, parts: OverlayParts) {
     this.names = names;
@@ -84,13 +85,7 @@ export class Overlay {
 
   #commit(record: OverlayRecord): void {
     this.#parts.journal.append(record);
-    const { abandoned } = this.names;
-    const before = abandoned.size;
     const { unlinked } = this.names.apply(record);
-    if (abandoned.size > before) {
-      const last = [...abandoned.values()].at(-1);
-      if (last) this.#parts.onAbandoned(last);
-    }
     for (const inode of unlinked) this.#unlinked(inode);
   }
 
@@ -107,6 +102,7 @@ export class Overlay {
     if (!isFile(inode)) return;
     this.store.remove(number);
     this.store.removeDurable(number);
+    this.announceAbandoned();
   }
 
   /** @throws FsRefusal when names in a directory can't change. */
@@ -248,11 +244,6 @@ export class Overlay {
     this.store.freeMemory(inode);
   }
 
-  /** Notes that an abandoned landing is gone from the output folder. */
-  cleared(id: number): void {
-    if (this.names.abandoned.has(id)) this.#commit({ op: 'cleared', id });
-  }
-
   /** Brings back what had landed before, for a file whose bytes since then are gone. */
   restoreLanded(inode: OverlayInode): void {
     this.#commit({ op: 'restored', inode: inode.number });
@@ -316,7 +307,30 @@ export class Overlay {
     passFaultPoint('overlay.landed-not-freed');
     this.store.remove(number);
     this.store.removeDurable(number);
+    this.announceAbandoned();
     return true;
+  }
+
+  /** Notes that a landing of a file is of no use, since the file changed meanwhile. */
+  abandon(number: number, record: LandingRecord): void {
+    const inode = this.inode(number);
+    if ((inode?.landed ?? inode?.previous)?.record['id'] === record['id']) return;
+    this.#commit({ op: 'abandoned', record });
+    this.announceAbandoned();
+  }
+
+  /** Says once of every landing that it is to be removed. */
+  announceAbandoned(): void {
+    for (const abandoned of this.names.abandoned.values()) {
+      if (abandoned.id <= this.#lastAnnounced) continue;
+      this.#lastAnnounced = abandoned.id;
+      this.#parts.onAbandoned(abandoned);
+    }
+  }
+
+  /** What was to be removed is. */
+  cleared(id: number): void {
+    if (this.names.abandoned.has(id)) this.#commit({ op: 'cleared', id });
   }
 
   /** Notes that a landed file lies elsewhere now. */
@@ -325,6 +339,7 @@ export class Overlay {
     if (!inode?.landed || inode.version !== version) return false;
     const { sizeBytes, mtimeNs } = inode.landed;
     this.#commit({ op: 'landed', inode: number, version, record, sizeBytes, mtimeNs: String(mtimeNs) });
+    this.announceAbandoned();
     return true;
   }
 

@@ -80,4 +80,5 @@ export type OverlayRecord =
   | { readonly op: 'whiteout'; readonly place: Place }
   | { readonly op: 'placed'; readonly place: Place; readonly tree: string }
   | { readonly op: 'next'; readonly inode: number }
-  | ({ readonly op: 'abandoned' } & Abandoned);
+  /** What landed is not wanted; so is what 'dropped' inodes landed, and what another landing took the place of. */
+  | ({ readonly op: 'abandoned' } & Omit<Abandoned, 'id'> & { readonly id?: number });

@@ -39,6 +39,7 @@ import type { FromFront } from './front-messages.ts';
 import type { FrontData } from './front-worker.ts';
 import type { HookPump } from './hook-pump.ts';
 import { LandingLoop } from './landing-loop.ts';
+import { logLine } from './log.ts';
 import { memoryFolder, removeMemoryFolder } from './memory-folder.ts';
 import { loadPlaneTools } from './plane-tools.ts';
 import { Readers } from './readers.ts';
@@ -112,7 +113,7 @@ export class Daemon {
   }
 
   log(message: string): void {
-    process.stderr.write(`${new Date().toISOString()} ${message}\n`);
+    logLine(`${new Date().toISOString()} ${message}`);
   }
 
   #warn(kind: string, message: string): void {

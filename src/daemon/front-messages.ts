@@ -109,6 +109,8 @@ export type FrontAnswer =
       /** Files that changed meanwhile; what they landed was abandoned. */
       readonly refused: readonly number[];
       readonly reservedBytes: number;
+      /** Why refused landings could not be noted, where that is the reason. */
+      readonly failure?: string;
     }
   | {
       readonly type: 'published';

@@ -87,17 +87,26 @@ function receive(overlay: Overlay, front: Front, message: ToFront): void {
       return;
     }
     case 'landed': {
-      const refused = message.items.filter(
-        ({ inode, version, record }) =>
-          overlay.handles.isWriting(inode) || !overlay.landed(inode, version, record),
-      );
-      for (const { inode, record } of refused) overlay.abandon(inode, record);
+      let failure: string | undefined;
+      const isNoted = ({ inode, version, record }: (typeof message.items)[number]): boolean => {
+        if (failure !== undefined || overlay.handles.isWriting(inode)) return false;
+        try {
+          return overlay.landed(inode, version, record);
+        } catch (error) {
+          failure = explain(error);
+          return false;
+        }
+      };
+      const refused = message.items.filter((item) => !isNoted(item));
+      // Where the journal can't take a line, what landed stays for the next try to land in its place.
+      if (failure === undefined) for (const { inode, record } of refused) overlay.abandon(inode, record);
       const { reservedBytes } = overlay.store;
       tell({
         type: 'landed',
         token: message.token,
         refused: refused.map(({ inode }) => inode),
         reservedBytes,
+        ...(failure === undefined ? {} : { failure }),
       });
       return;
     }
@@ -106,7 +115,13 @@ function receive(overlay: Overlay, front: Front, message: ToFront): void {
       return;
     case 'relanded': {
       const { token, inode, version, record } = message;
-      const accepted = overlay.relanded(inode, version, record);
+      let accepted = false;
+      try {
+        accepted = overlay.relanded(inode, version, record);
+      } catch (error) {
+        // The journal can't take a line: the file stays where it lies.
+        tell({ type: 'notice', notice: { kind: 'failed', path: '', message: explain(error) } });
+      }
       const present = overlay.inode(inode)?.landed ?? overlay.inode(inode)?.previous;
       tell({
         type: 'relanded',
@@ -180,7 +195,12 @@ async function serve(): Promise<void> {
         received;
         received = receiveMessageOnPort(data.fromMain)
       ) {
-        receive(overlay, front, received.message as ToFront);
+        try {
+          receive(overlay, front, received.message as ToFront);
+        } catch (error) {
+          // A disk that is full, as a rule: this change was not made, and everything else goes on.
+          tell({ type: 'notice', notice: { kind: 'failed', path: '', message: explain(error) } });
+        }
       }
     },
   });

@@ -81,6 +81,9 @@ export class LandingLoop {
     if (retry) await this.#relocate(signal);
     const listed = await this.#parts.front.ask('list-sealed', {});
     let { reservedBytes } = listed;
+    // What was deleted since, or is being written anew, is kept no longer.
+    const present = new Set(listed.files.map(({ inode }) => inode));
+    for (const inode of this.#failed.keys()) if (!present.has(inode)) this.#failed.delete(inode);
     const queue = listed.files.filter((file) => !this.#parts.isHeld(file.inode) && this.#isDue(file, retry));
     let leftBytes = queue.reduce((sum, file) => sum + file.sizeBytes, 0);
     const filesTotal = queue.length;
@@ -128,6 +131,12 @@ export class LandingLoop {
     return undefined;
   }
 
+  #fail(file: SealedFile, reason: string): void {
+    const untilMs = Date.now() + RETRY_AFTER_MS;
+    this.#failed.set(file.inode, { version: file.version, untilMs, path: file.mountPath, reason });
+    this.#parts.log(`${file.mountPath} could not land: ${reason}`);
+  }
+
   async #land(
     batch: readonly SealedFile[],
     landed: { files: number; sizeBytes: number },
@@ -148,15 +157,18 @@ export class LandingLoop {
           record: result.landing as unknown as LandingRecord,
         });
       } else {
-        const reason = explain(result.error);
-        const untilMs = Date.now() + RETRY_AFTER_MS;
-        this.#failed.set(file.inode, { version: file.version, untilMs, path: file.mountPath, reason });
-        this.#parts.log(`${file.mountPath} could not land: ${reason}`);
+        this.#fail(file, explain(result.error));
       }
     }
     passFaultPoint('landing.before-note');
     const answer = await this.#parts.front.ask('landed', { items });
     const refused = new Set(answer.refused);
+    if (answer.failure !== undefined) {
+      for (const { inode } of items) {
+        const file = byInode.get(inode);
+        if (file && refused.has(inode)) this.#fail(file, answer.failure);
+      }
+    }
     for (const { inode } of items) {
       const file = byInode.get(inode);
       if (!file || refused.has(inode)) continue;

@@ -60,14 +60,9 @@ export class Namespace {
     return parent < FIRST_OVERLAY_INODE ? this.#lower.lookup(parent, name) : undefined;
   }
 
-  /** The overlay's own entries of a directory, in the order they came. */
+  /** The overlay's own entries of a directory, in the order they came; whiteouts included. */
   entriesOf(parent: number): ReadonlyMap<string, OverlayEntry> | undefined {
     return this.#entries.get(parent);
-  }
-
-  /** What the overlay has under a name, a whiteout included; undefined where the tree's own shows. */
-  entryOf(parent: number, name: string): OverlayEntry | undefined {
-    return this.#entries.get(parent)?.get(name);
   }
 
   directoryChangedMs(node: number): number | undefined {

@@ -115,7 +115,11 @@ export class KernelDouble {
     const { overlay, lost } = openOverlay(
       this.folders,
       { resumed, budgetBytes: this.#budgetBytes, calls: kernelFileCalls, lower: this.tree },
-      { onSealed: () => {}, onUnsealed: () => {}, onAbandoned: ({ id, record }) => this.#abandoned.set(id, record) },
+      {
+        onSealed: () => {},
+        onUnsealed: () => {},
+        onAbandoned: ({ id, record }) => this.#abandoned.set(id, record),
+      },
     );
     this.overlay = overlay;
     this.lost = lost;

@@ -261,8 +261,8 @@ export class PlateMount {
       .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
       .filter((name) => {
         try {
-          const words = readFileSync(`/proc/${name}/cmdline`, 'utf8');
-          return words.includes('/src/daemon/') && words.includes(this.folder);
+          if (!readFileSync(`/proc/${name}/cmdline`, 'utf8').includes('/src/daemon/')) return false;
+          return readFileSync(`/proc/${name}/environ`, 'utf8').includes(`HOME=${this.folder}\0`);
         } catch {
           return false;
         }

@@ -542,7 +542,8 @@ export class Duel {
     const inode = kernel.overlay.inode(number);
     if (!inode?.sealed) return;
     const rule = `rule ${this.#published++}`;
-    const source = { inode: number, version: inode.version, rule };
+    const mountPath = kernel.overlay.names.pathOf(number) ?? '';
+    const source = { inode: number, version: inode.version, rule, mountPath };
     const outputs = ['labels', 'table'].map((name, i) => ({
       path: [...step.to, name],
       bytes: pattern(1000 * (i + 1), step.seed + i),

@@ -344,6 +344,7 @@ export class Daemon {
       case 'abandoned':
         this.#openMaterializer()
           .then((materializer) => materializer.remove(notice.record as unknown as Landing))
+          .then(() => this.#front?.tell({ type: 'cleared', abandoned: notice.id }))
           .catch((error: unknown) => this.#warn('landing', explain(error)));
         return;
       case 'pressed':

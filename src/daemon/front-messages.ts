@@ -43,6 +43,7 @@ export type ToFront =
       readonly source: HookSource;
       readonly outputs: readonly StagedOutput[];
     }
+  | { readonly type: 'cleared'; readonly abandoned: number }
   | ({ readonly type: 'hook-ended' } & HookSource)
   | { readonly type: 'set-budget'; readonly budgetBytes: number }
   | { readonly type: 'usage'; readonly token: number };
@@ -74,8 +75,8 @@ export type FrontAnswer =
   | {
       readonly type: 'landed';
       readonly token: number;
-      /** Landings of files that changed meanwhile: they are to be removed again. */
-      readonly refused: readonly LandingRecord[];
+      /** Files that changed meanwhile; what they landed was abandoned. */
+      readonly refused: readonly number[];
       readonly reservedBytes: number;
       /** Why refused landings could not be noted, where that is the reason. */
       readonly failure?: string;

@@ -97,11 +97,13 @@ function receive(overlay: Overlay, front: Front, message: ToFront): void {
         }
       };
       const refused = message.items.filter((item) => !isNoted(item));
+      // Where the journal can't take a line, what landed stays for the next try to land in its place.
+      if (failure === undefined) for (const { inode, record } of refused) overlay.abandon(inode, record);
       const { reservedBytes } = overlay.store;
       tell({
         type: 'landed',
         token: message.token,
-        refused: refused.map(({ record }) => record),
+        refused: refused.map(({ inode }) => inode),
         reservedBytes,
         ...(failure === undefined ? {} : { failure }),
       });
@@ -116,6 +118,9 @@ function receive(overlay: Overlay, front: Front, message: ToFront): void {
       }
       return;
     }
+    case 'cleared':
+      overlay.cleared(message.abandoned);
+      return;
     case 'hook-ended':
       overlay.hookEnded(message.inode, message.version, message.rule);
       return;
@@ -144,7 +149,7 @@ async function serve(): Promise<void> {
     {
       onSealed: (inode) => tell({ type: 'notice', notice: { kind: 'sealed', inode } }),
       onUnsealed: (inode) => tell({ type: 'notice', notice: { kind: 'unsealed', inode } }),
-      onAbandoned: (record) => tell({ type: 'notice', notice: { kind: 'abandoned', record } }),
+      onAbandoned: (id, record) => tell({ type: 'notice', notice: { kind: 'abandoned', id, record } }),
     },
   );
   const front: Front = new Front({

@@ -1,7 +1,6 @@
 import type { LandingProgress, LandingResult } from '../control/documents.ts';
 import { explain } from '../core/errors.ts';
 import { passFaultPoint } from '../core/fault-points.ts';
-import type { Landing } from '../materializer/landing.ts';
 import type { Materializer } from '../materializer/materializer.ts';
 import type { LandingRecord } from '../overlay/inode.ts';
 import type { SealedFile } from '../overlay/overlay.ts';
@@ -117,13 +116,13 @@ export class LandingLoop {
     }
     passFaultPoint('landing.before-note');
     const answer = await this.#parts.front.ask('landed', { items });
-    for (const record of answer.refused) await materializer.remove(record as unknown as Landing);
-    const refused = new Set(answer.refused.map((record) => record['inode']));
-    if (answer.failure !== undefined)
+    const refused = new Set(answer.refused);
+    if (answer.failure !== undefined) {
       for (const { inode } of items) {
         const file = byInode.get(inode);
         if (file && refused.has(inode)) this.#fail(file, answer.failure);
       }
+    }
     for (const { inode } of items) {
       const file = byInode.get(inode);
       if (!file || refused.has(inode)) continue;

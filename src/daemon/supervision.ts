@@ -22,8 +22,11 @@ const DEATHS_MAX = 5;
 const DEATH_WINDOW_MS = 10_000;
 /** How long a daemon may take to end once its mount is gone. */
 const END_TIMEOUT_MS = 5_000;
-/** One WRITE-sized step; larger values gain nothing where reads are served by one thread. */
-const READ_AHEAD_KIB = 1024;
+/**
+ * Four of the kernel's largest requests: the next ones wait while one is answered, and readers work side by side
+ * (64 MiB without passthrough: 1.6 GB/s, against 1.0 with one).
+ */
+const READ_AHEAD_KIB = 4096;
 
 export function fatalMessage(error: unknown): FatalMessage {
   const isOurs = error instanceof PlateFsError;

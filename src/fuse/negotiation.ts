@@ -37,6 +37,10 @@ export interface InitRequest {
 }
 
 /**
+ * Without READDIRPLUS_AUTO, by which the kernel asks for attributes with a directory's first entries only: find
+ * and ls read a directory to its end before they look at any entry, and then every entry of a large one costs
+ * a LOOKUP of its own (50,000 entries: 3.0 s, against 0.7 s).
+ *
  * HANDLE_KILLPRIV_V2 makes clearing set-id bits upon a write ours. We leave them: every mount is nosuid, so they
  * have no effect, and the kernel spares a GETXATTR per write(2).
  */
@@ -45,7 +49,6 @@ const WANTED =
   INIT.ATOMIC_O_TRUNC |
   INIT.BIG_WRITES |
   INIT.DO_READDIRPLUS |
-  INIT.READDIRPLUS_AUTO |
   INIT.ASYNC_DIO |
   INIT.PARALLEL_DIROPS |
   INIT.MAX_PAGES |

@@ -12,7 +12,8 @@ export interface PlaneAddress {
   readonly t: number;
 }
 
-const pad3 = (value: number): string => String(value).padStart(3, '0');
+const pad3 = (value: number): string =>
+  value < 10 ? `00${value}` : value < 100 ? `0${value}` : String(value);
 
 /** `A01_s001` */
 export function fieldName(well: WellPosition, site: number): string {

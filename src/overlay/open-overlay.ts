@@ -63,7 +63,8 @@ export function openOverlay(
     reserveRoom(calls, fd, sizeBytes),
   );
   const parts = { journal, store, handles, lower, ...notices };
-  let overlay = Overlay.over(names, parts);
+  // Before the journal is rewritten, numbers of what is to be removed are not final.
+  let overlay = Overlay.over(names, resumed ? parts : { ...parts, onAbandoned: () => undefined });
   const lost: string[] = [];
   for (const inode of [...names.inodes.values()]) {
     if (!isFile(inode) || inode.landed) continue;
@@ -98,6 +99,7 @@ export function openOverlay(
       if (!inode || inode.landed) rmSync(join(durableFolder(folders), name));
     }
   }
+  overlay.announceAbandoned();
   return { overlay, tornBytes, lost };
 }
 

@@ -115,6 +115,9 @@ export interface StackFile {
   readonly kind: (typeof STACK_KINDS)[number];
 }
 
+/** Where a stack's shape lies in the shared columns. */
+const shapeSlot = ({ field, kind }: StackFile): number => field * 2 + (kind.projection ? 1 : 0);
+
 /** The first plane of a file, without reading pixels. @throws when the file is unreadable or no image. */
 export type Probe = (path: string) => PlaneProbe;
 
@@ -124,6 +127,8 @@ export class PlateTree implements Tree {
   readonly #index: PlateIndex;
   readonly #encoders: ReadonlyMap<string, ImageEncoder>;
   readonly #probe: Probe;
+  /** Absolute paths of source directories, by number, made when first needed. */
+  readonly #folders: string[] = [];
 
   constructor(shared: SharedTree, encoders: readonly ImageEncoder[], probe: Probe) {
     this.shared = shared;
@@ -149,7 +154,7 @@ export class PlateTree implements Tree {
     );
   }
 
-  #isDocument(node: number): boolean {
+  isDocument(node: number): boolean {
     return node >= OPENHCS_NODE && node <= METRICS_NODE;
   }
 
@@ -278,7 +283,10 @@ export class PlateTree implements Tree {
   }
 
   #absolute(file: number): string {
-    return join(this.#index.rootPath, filePath(this.#index, file));
+    const { rootPath, files } = this.#index;
+    const directory = files.directories[file] ?? 0;
+    const folder = (this.#folders[directory] ??= join(rootPath, directoryPath(this.#index, directory)));
+    return `${folder}/${nameAt(files.names, file)}`;
   }
 
   attributes(node: number): TreeAttributes | undefined {
@@ -289,12 +297,19 @@ export class PlateTree implements Tree {
         source === undefined ? mountedAtMs : (this.#index.directories.mtimeMs[source] ?? mountedAtMs);
       return { directory: true, sizeBytes: 0, mtimeMs, live: false };
     }
-    if (this.#isDocument(node)) return { directory: false, sizeBytes: 0, mtimeMs: mountedAtMs, live: true };
+    if (this.isDocument(node)) return { directory: false, sizeBytes: 0, mtimeMs: mountedAtMs, live: true };
     const file = this.#fileOf(node);
     if (file !== undefined) return this.#fileAttributes(file);
     const stack = this.stackOf(node);
     if (!stack) return undefined;
     return { directory: false, sizeBytes: this.layoutOf(stack).sizeBytes, mtimeMs: mountedAtMs, live: false };
+  }
+
+  isKnown(node: number): boolean {
+    const file = this.#fileOf(node);
+    if (file !== undefined) return (this.#index.files.sizeBytes[file] ?? -1) >= 0;
+    const stack = this.stackOf(node);
+    return stack === undefined || this.shared.dtypes[shapeSlot(stack)] !== 0;
   }
 
   #fileAttributes(file: number): TreeAttributes {
@@ -319,7 +334,7 @@ export class PlateTree implements Tree {
   /** Shape and type of a stack's planes. @throws when no plane of the field can be read. */
   planeShape({ field, kind }: StackFile): { width: number; height: number; dtype: Dtype } {
     const { widths, heights, dtypes, fieldStarts: starts } = this.shared;
-    const slot = field * 2 + (kind.projection ? 1 : 0);
+    const slot = shapeSlot({ field, kind });
     const known = DTYPES[dtypes[slot] ?? 0];
     if (known) return { width: widths[slot] ?? 0, height: heights[slot] ?? 0, dtype: known };
     let failure: unknown;
@@ -396,7 +411,7 @@ export class PlateTree implements Tree {
   }
 
   content(node: number): TreeContent {
-    if (this.#isDocument(node)) return { kind: 'document' };
+    if (this.isDocument(node)) return { kind: 'document' };
     const file = this.#fileOf(node);
     return file === undefined ? { kind: 'rendered' } : { kind: 'verbatim', path: this.#absolute(file) };
   }

@@ -38,6 +38,10 @@ export interface Tree {
   entryAt(directory: number, position: number): { readonly name: string; readonly node: number } | undefined;
   names(directory: number): Iterable<string>;
   content(node: number): TreeContent;
+  /** Whether the daemon's main thread writes the file; as `content` says, without naming a path. */
+  isDocument(node: number): boolean;
+  /** Whether `attributes` answers from memory; else it asks the source, which may be slow. */
+  isKnown(node: number): boolean;
   /** `user.platefs.*` facts, without the prefix. */
   facts(node: number): ReadonlyMap<string, string>;
 }

@@ -128,8 +128,8 @@ export class Front implements FileSystem {
     this.#tree = parts.tree;
     this.#overlay = parts.overlay;
     this.#attributes = new Attributes(parts.tree, parts.overlay, parts.owner, !parts.readOnly);
-    this.#listing = new Listing(parts.tree, parts.overlay, this.#attributes, (node) =>
-      this.#listedEntry(node),
+    this.#listing = new Listing(parts.tree, parts.overlay, this.#attributes, (node, mayAsk) =>
+      this.#listedEntry(node, mayAsk),
     );
     this.#files = new OpenFiles(parts.overlay, parts.backing);
     this.#xattrs = new Xattrs(parts.tree, parts.overlay);
@@ -153,9 +153,10 @@ export class Front implements FileSystem {
     return { node, entryTimeoutMs: DAY_MS, attrTimeoutMs: DAY_MS, attributes };
   }
 
-  /** For a listing: nothing where the main thread or a failing source would have to be asked. */
-  #listedEntry(node: number): Entry | undefined {
+  /** For a listing: nothing where the main thread, a slow or a failing source would have to be asked. */
+  #listedEntry(node: number, mayAsk: boolean): Entry | undefined {
     if (this.#isDocument(node)) return undefined;
+    if (!mayAsk && node < FIRST_OVERLAY_INODE && !this.#tree.isKnown(node)) return undefined;
     try {
       return this.#entry(node);
     } catch (error) {
@@ -165,11 +166,7 @@ export class Front implements FileSystem {
   }
 
   #isDocument(node: number): boolean {
-    return (
-      node < FIRST_OVERLAY_INODE &&
-      !this.#tree.isDirectory(node) &&
-      this.#tree.content(node).kind === 'document'
-    );
+    return node < FIRST_OVERLAY_INODE && this.#tree.isDocument(node);
   }
 
   #isDirectory(node: number): boolean {

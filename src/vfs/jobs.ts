@@ -93,7 +93,7 @@ export type FrontNotice =
   | { readonly kind: 'sealed'; readonly inode: number }
   | { readonly kind: 'unsealed'; readonly inode: number }
   | { readonly kind: 'moved'; readonly inode: number }
-  | { readonly kind: 'abandoned'; readonly record: LandingRecord }
+  | { readonly kind: 'abandoned'; readonly id: number; readonly record: LandingRecord }
   | { readonly kind: 'pressed'; readonly reservedBytes: number; readonly budgetBytes: number }
   | { readonly kind: 'source-changed'; readonly node: number }
   | { readonly kind: 'failed'; readonly path: string; readonly message: string };

@@ -10,6 +10,8 @@ const FIRST_TREE_COOKIE = 3;
 /** Overlay entries come after every possible tree entry. */
 const OVERLAY_COOKIE = 2 ** 44;
 const MAX_KEPT_CURSORS = 64;
+/** For how long one reply may ask the source; a local disk answers for all of its entries in less. */
+const PATIENCE_MS = 2;
 
 interface Cursor {
   readonly directory: number;
@@ -26,15 +28,16 @@ export class Listing {
   readonly #tree: Tree;
   readonly #overlay: Overlay;
   readonly #attributes: Attributes;
-  readonly #entryOf: (node: number) => Entry | undefined;
+  readonly #entryOf: (node: number, mayAsk: boolean) => Entry | undefined;
   /** Where the last listings of overlay entries stopped, by the cookie they go on from. */
   readonly #cursors = new Map<string, Cursor>();
+  #patienceEndMs = 0;
 
   constructor(
     tree: Tree,
     overlay: Overlay,
     attributes: Attributes,
-    entryOf: (node: number) => Entry | undefined,
+    entryOf: (node: number, mayAsk: boolean) => Entry | undefined,
   ) {
     this.#tree = tree;
     this.#overlay = overlay;
@@ -42,26 +45,31 @@ export class Listing {
     this.#entryOf = entryOf;
   }
 
-  /** Fills `sink` from `cookie` on, until it is full or the directory ends. */
+  /**
+   * Fills `sink` from `cookie` on, until it is full or the directory ends. Attributes that the source must be
+   * asked for are given as long as it answers quickly; the kernel asks for the others when somebody wants them.
+   */
   list(directory: number, cookie: number, sink: DirectorySink): void {
+    this.#patienceEndMs = performance.now() + PATIENCE_MS;
     if (cookie < 1 && !sink.add('.', directory, this.#attributes.typeOf(directory), 1)) return;
     if (cookie < 2 && !sink.add('..', ROOT_NODE, this.#attributes.typeOf(ROOT_NODE), 2)) return;
     if (cookie < OVERLAY_COOKIE && directory < FIRST_OVERLAY_INODE) {
       const count = this.#tree.entryCount(directory);
+      const over = this.#overlay.names.entriesOf(directory);
       for (let position = Math.max(0, cookie - FIRST_TREE_COOKIE + 1); position < count; position++) {
         const entry = this.#tree.entryAt(directory, position);
         if (!entry) continue;
         // A name that the tree has keeps its position when it is written, so that no listing shows it twice.
-        const over = this.#overlay.names.entryOf(directory, entry.name)?.node;
-        if (over === WHITEOUT) continue;
-        if (!this.#add(sink, entry.name, over ?? entry.node, FIRST_TREE_COOKIE + position)) return;
+        const written = over?.get(entry.name)?.node;
+        if (written === WHITEOUT) continue;
+        if (!this.#add(sink, entry.name, written ?? entry.node, FIRST_TREE_COOKIE + position)) return;
       }
     }
     this.#listOverlay(directory, Math.max(cookie, OVERLAY_COOKIE), sink);
   }
 
   #add(sink: DirectorySink, name: string, node: number, next: number): boolean {
-    const entry = sink.plus ? this.#entryOf(node) : undefined;
+    const entry = sink.plus ? this.#entryOf(node, performance.now() < this.#patienceEndMs) : undefined;
     return sink.add(name, node, this.#attributes.typeOf(node), next, entry);
   }
 

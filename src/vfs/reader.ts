@@ -10,7 +10,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { SourceChangedError } from '../core/errors.ts';
+import { SourceChangedError, UnreadableSourceError } from '../core/errors.ts';
 import type { DataPiece } from '../overlay/data-store.ts';
 import type { LandingRecord } from '../overlay/inode.ts';
 import type { ReaderJob, StageJob } from './jobs.ts';
@@ -42,6 +42,20 @@ export class Reader {
 
   /** The returned view is good until the next call. */
   run(job: ReaderJob): ReaderResult {
+    try {
+      return this.#do(job);
+    } catch (error) {
+      // Whoever reads has the file open: "no such file" would be said of another one.
+      if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT' && 'path' in error))
+        throw error;
+      throw new UnreadableSourceError(String(error.path), 'is gone', {
+        cause: error,
+        advice: 'put it back, or unmount',
+      });
+    }
+  }
+
+  #do(job: ReaderJob): ReaderResult {
     switch (job.kind) {
       case 'read-file':
         return this.#readFile(job.path, this.#target(job.sizeBytes), job.offsetBytes);

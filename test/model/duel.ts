@@ -156,6 +156,8 @@ export class Duel {
   }
 
   take(step: Step): void {
+    // The materializer does one thing after the other: what was to be removed goes before anything lands.
+    if (step.do === 'begin-landing' || step.do === 'read-while-landing') this.kernel.clearAbandoned();
     if (step.die !== undefined && step.do !== 'remount') this.kernel.dieAfter(step.die);
     try {
       this.#take(step);
@@ -448,7 +450,7 @@ export class Duel {
       }
       case 'resume':
         kernel.resume();
-        this.#landings.length = 0;
+        this.#forgetLandings();
         return;
       case 'remount':
         this.remount();
@@ -458,10 +460,23 @@ export class Duel {
   remount(): void {
     for (const slot of this.#slots) this.#compareSlot(slot);
     this.#slots.length = 0;
-    this.#landings.length = 0;
     this.#listing = undefined;
     this.kernel.remount();
+    this.#forgetLandings();
     if (this.kernel.lost.length > 0) this.#fail(`lost: ${this.kernel.lost.join(', ')}`);
+  }
+
+  #forgetLandings(): void {
+    for (const { inode, record } of this.#landings) this.kernel.forgetLanding(inode, record);
+    this.#landings.length = 0;
+  }
+
+  /** The output folder holds what is wanted and nothing else. */
+  compareLanded(): void {
+    for (const landing of this.#landings.splice(0)) this.kernel.endLanding(landing);
+    this.kernel.clearAbandoned();
+    const orphans = this.kernel.orphans();
+    if (orphans.length > 0) this.#fail(`left in the output folder: ${orphans.join(', ')}`);
   }
 
   #send(node: number, change: { sizeBytes?: number; mode?: number; atimeNs?: bigint; mtimeNs?: bigint }) {

@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { errnoOf } from '../../src/core/errno.ts';
 import { type FaultPoint, hearFaultPoints } from '../../src/core/fault-points.ts';
 import { kernelFileCalls } from '../../src/daemon/file-calls.ts';
@@ -68,8 +69,9 @@ export class KernelDouble {
   /** Names of files that were said to be lost. */
   lost: readonly string[] = [];
   /** What "lies in the output folder". */
-  readonly landedBytes = new Map<number, Uint8Array>();
-  #nextLanding = 1;
+  readonly landedBytes = new Map<string, Uint8Array>();
+  /** What the materializer has yet to remove. */
+  readonly #abandoned = new Map<number, LandingRecord>();
   #nextUnique = 2;
   #nextBacking = 1;
   /** The kernel's backing files live as long as the connection. */
@@ -105,6 +107,7 @@ export class KernelDouble {
   }
 
   #open(resumed: boolean): void {
+    this.#abandoned.clear();
     hearFaultPoints(undefined);
     this.#dying = false;
     this.#jobs = [];
@@ -112,7 +115,11 @@ export class KernelDouble {
     const { overlay, lost } = openOverlay(
       this.folders,
       { resumed, budgetBytes: this.#budgetBytes, calls: kernelFileCalls, lower: this.tree },
-      { onSealed: () => {}, onUnsealed: () => {}, onAbandoned: (record) => this.#abandon(record) },
+      {
+        onSealed: () => {},
+        onUnsealed: () => {},
+        onAbandoned: (id, record) => this.#abandoned.set(id, record),
+      },
     );
     this.overlay = overlay;
     this.lost = lost;
@@ -230,7 +237,7 @@ export class KernelDouble {
         return bytes.length;
       },
       readLanded: (record, offset, target) => {
-        const bytes = this.landedBytes.get(Number(record['id']))?.subarray(offset, offset + target.length);
+        const bytes = this.landedBytes.get(String(record['id']))?.subarray(offset, offset + target.length);
         if (!bytes) throw new Error(`landing ${String(record['id'])} was removed and is read`);
         target.set(bytes);
         return bytes.length;
@@ -379,21 +386,42 @@ export class KernelDouble {
       offsetBytes: 0,
       sizeBytes: file.sizeBytes,
     });
-    const id = this.#nextLanding++;
+    // The same bytes of the same file land as the same thing.
+    const id = `${number}-${crc32(bytes ?? '')}`;
     this.landedBytes.set(id, Uint8Array.from(bytes ?? []));
     return { inode: number, version: file.version, record: { id } };
   }
 
   endLanding(landing: { inode: number; version: number; record: LandingRecord }): void {
     const { inode, version, record } = landing;
+    const { deaths } = this;
     this.inside(() => {
       if (this.overlay.handles.isWriting(inode) || !this.overlay.landed(inode, version, record))
-        this.#abandon(record);
+        this.overlay.abandon(inode, record);
     });
+    // A daemon that dies before anything is noted leaves what a later landing replaces.
+    if (this.deaths > deaths) this.forgetLanding(inode, record);
   }
 
-  #abandon(record: LandingRecord): void {
-    this.landedBytes.delete(Number(record['id']));
+  /** What was landed is not noted, and lies there for the next landing to replace. */
+  forgetLanding(inode: number, record: LandingRecord): void {
+    if (this.overlay.inode(inode)?.landed?.record['id'] !== record['id'])
+      this.landedBytes.delete(String(record['id']));
+  }
+
+  /** The materializer removes what it was told to. */
+  clearAbandoned(): void {
+    for (const [id, record] of this.#abandoned) {
+      this.landedBytes.delete(String(record['id']));
+      this.inside(() => this.overlay.cleared(id));
+    }
+    this.#abandoned.clear();
+  }
+
+  /** What lies in the output folder and belongs to nobody. */
+  orphans(): string[] {
+    const wanted = new Set([...this.overlay.names.inodes.values()].map(({ landed }) => landed?.record['id']));
+    return [...this.landedBytes.keys()].filter((id) => !wanted.has(id));
   }
 
   /** Memory that written files really take. */

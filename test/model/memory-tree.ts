@@ -77,6 +77,14 @@ export class MemoryTree implements Tree {
     return { directory: !bytes, sizeBytes: bytes?.length ?? 0, mtimeMs: MTIME_MS, live: false };
   }
 
+  isDocument(): boolean {
+    return false;
+  }
+
+  isKnown(): boolean {
+    return true;
+  }
+
   pathOf(node: number): string {
     return this.#node(node).path;
   }

@@ -269,6 +269,20 @@ export class TestMount {
     return pid!;
   }
 
+  /** SIGKILL to whichever daemon runs. */
+  async shootDaemon(): Promise<void> {
+    for (;;) {
+      const pid = await this.daemonPid();
+      try {
+        process.kill(pid, 'SIGKILL');
+        return;
+      } catch (error) {
+        // It was on its way out by itself, and the next one comes.
+        if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+      }
+    }
+  }
+
   /** SIGKILL to the daemon. @returns once its successor is ready. */
   async killDaemon(): Promise<void> {
     const readies = this.messages.filter((message) => message.type === 'ready').length;

@@ -167,7 +167,7 @@ export class PlateGround {
   }
 }
 
-export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
 /** Files below a folder, or none where it is missing. */
 export function filesBelow(folder: string): string[] {

@@ -23,7 +23,8 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const SOURCE = join(ROOT, 'src');
 /** Relative module specifiers, in imports and in `new URL('./x.ts', import.meta.url)`. */
 const SPECIFIER = /(['"])(\.{1,2}\/[^'"\n]*)\.ts\1/g;
-const KEPT_VERSIONS = 3;
+/** Stripped code of older sources is dropped after this time. */
+const KEPT_MS = 7 * 24 * 3600 * 1000;
 
 /** @returns {{ path: string, text: string }[]} every source file, relative to src, with what tells versions apart */
 function sourceFiles() {
@@ -59,13 +60,28 @@ function isTrusted(folder) {
   return uid === process.getuid() || uid === statSync(ROOT).uid;
 }
 
+/** Versions that running processes were started from: a mount's next daemon must find its code. */
+function versionsInUse() {
+  const commands = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map((name) => {
+      try {
+        return readFileSync(`/proc/${name}/cmdline`, 'utf8');
+      } catch {
+        // It ended meanwhile, or is hidden from us; then its code is young enough or not ours to drop.
+        return '';
+      }
+    });
+  return (version) => commands.some((command) => command.includes(version));
+}
+
 function dropOldVersions(folder, current) {
-  const versions = readdirSync(folder)
-    .filter((name) => name !== current)
-    .map((name) => ({ name, usedMs: statSync(join(folder, name), { throwIfNoEntry: false })?.mtimeMs ?? 0 }))
-    .sort((a, b) => b.usedMs - a.usedMs);
-  for (const { name } of versions.slice(KEPT_VERSIONS - 1))
+  const isInUse = versionsInUse();
+  for (const name of readdirSync(folder)) {
+    const madeMs = statSync(join(folder, name), { throwIfNoEntry: false })?.mtimeMs ?? Date.now();
+    if (name === current || Date.now() - madeMs < KEPT_MS || isInUse(name)) continue;
     rmSync(join(folder, name), { recursive: true, force: true });
+  }
 }
 
 function strip(files, folder, version) {

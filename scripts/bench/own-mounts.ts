@@ -92,7 +92,7 @@ export class OwnMounts {
         spawnSync('umount', ['-l', path]);
         writeFileSync(`/sys/fs/fuse/connections/${mounted.minor}/abort`, '1');
       }
-      if (state !== '') removeMemoryFolder(memoryFolder(state));
+      if (state !== '') removeMemoryFolder({ state, memory: memoryFolder(state) });
     }
     this.#mounted.clear();
     rmSync(this.#runtime, { recursive: true, force: true });

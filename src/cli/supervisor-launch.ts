@@ -76,6 +76,8 @@ export function launchSupervisor(options: LaunchOptions): Promise<Launched> {
         else if (message.type === 'fatal') fail(new RemoteError(message));
         else if (message.type === 'ready') {
           if (!attached) supervisor.detach();
+          // From here on an interrupt is for the mount's owner, who drains; a second signal would cut that short.
+          signal.removeEventListener('abort', onAbort);
           resolve({ supervisorPid: child.pid ?? 0, ended, stop: () => void child.kill('SIGTERM') });
         }
       },
@@ -87,10 +89,11 @@ export function launchSupervisor(options: LaunchOptions): Promise<Launched> {
       supervisor.detach();
       reject(error);
     };
-    signal.addEventListener('abort', () => {
+    const onAbort = (): void => {
       child.kill('SIGTERM');
       fail(new CancelledError('mount was interrupted'));
-    });
+    };
+    signal.addEventListener('abort', onAbort);
     child.once('error', (cause) =>
       fail(new FuseUnavailableError('the supervisor cannot be started', { cause })),
     );

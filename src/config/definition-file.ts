@@ -2,7 +2,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { parseByteSize } from '../core/byte-size.ts';
+import { parseBudget } from '../core/byte-size.ts';
 import { BadDefinitionError, BadParameterError, type PlateFsError } from '../core/errors.ts';
 import { loadAll } from '../core/plugin.ts';
 import type { Hook } from '../hooks.ts';
@@ -125,7 +125,7 @@ async function readForm(
 function budgetOf(source: YamlSource, form: DefinitionForm): number | undefined {
   if (form.budget === undefined) return undefined;
   try {
-    return parseByteSize(form.budget, 'budget');
+    return parseBudget(form.budget, 'budget');
   } catch (error) {
     const { message } = error as PlateFsError;
     throw error instanceof BadParameterError

@@ -1,4 +1,4 @@
-import { parseByteSize } from '../core/byte-size.ts';
+import { parseBudget } from '../core/byte-size.ts';
 import { BadParameterError } from '../core/errors.ts';
 import { didYouMean } from './did-you-mean.ts';
 
@@ -41,7 +41,7 @@ export const MOUNT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   budget: {
     value: 'SIZE',
     description: 'memory that written files may hold',
-    apply: (overrides, value) => void (overrides.budgetBytes = parseByteSize(value, '-o budget')),
+    apply: (overrides, value) => void (overrides.budgetBytes = parseBudget(value, '-o budget')),
   },
   readers: {
     value: 'N',

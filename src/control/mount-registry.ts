@@ -14,6 +14,8 @@ export interface MountEntry {
   readonly supervisorPid: number;
   /** With the pid, tells the supervisor from a later process of that number; filled in by `add`. */
   readonly supervisorStartTicks?: number;
+  /** The same of the daemon. */
+  readonly startTicks?: number;
   /** The control socket. */
   readonly socket: string;
   readonly output: string;
@@ -23,7 +25,7 @@ export interface MountEntry {
 }
 
 export interface ListedMount extends MountEntry {
-  /** Whether its supervisor runs. */
+  /** Whether its supervisor runs, or at least the daemon, which serves on when its supervisor is killed. */
   readonly isAlive: boolean;
 }
 
@@ -43,6 +45,12 @@ function parseEntry(text: string): MountEntry | undefined {
   }
 }
 
+/** Whether a process that was noted still runs; without its start time, any of that number will do. */
+function isSameProcess(pid: number, startTicks: number | undefined): boolean {
+  const ticks = processStartTicks(pid);
+  return ticks !== undefined && (startTicks === undefined || startTicks === ticks);
+}
+
 /** A short stable name for a mountpoint. */
 function keyOf(mountpoint: string): string {
   return createHash('sha256').update(mountpoint).digest('hex').slice(0, 16);
@@ -50,7 +58,7 @@ function keyOf(mountpoint: string): string {
 
 /**
  * The list of this user's mounts: one small file per mount in a folder that nobody else can enter. A file is
- * whole or absent (rename), and an entry whose supervisor is gone is listed as dead until somebody removes it.
+ * whole or absent (rename), and an entry whose processes are gone is listed as dead until somebody removes it.
  */
 export class MountRegistry {
   readonly folder: string;
@@ -73,8 +81,13 @@ export class MountRegistry {
 
   add(entry: MountEntry): void {
     const path = this.#path(entry.mountpoint);
-    const ticks = processStartTicks(entry.supervisorPid);
-    const whole = ticks === undefined ? entry : { ...entry, supervisorStartTicks: ticks };
+    const supervisorStartTicks = processStartTicks(entry.supervisorPid);
+    const startTicks = processStartTicks(entry.pid);
+    const whole = {
+      ...entry,
+      ...(supervisorStartTicks === undefined ? {} : { supervisorStartTicks }),
+      ...(startTicks === undefined ? {} : { startTicks }),
+    };
     const temporary = `${path}.${process.pid}.new`;
     writeFileSync(temporary, `${JSON.stringify(whole)}\n`, { mode: 0o600 });
     renameSync(temporary, path);
@@ -116,10 +129,9 @@ export class MountRegistry {
     }
     const entry = parseEntry(text);
     if (!entry) return undefined;
-    const ticks = processStartTicks(entry.supervisorPid);
     const isAlive =
-      ticks !== undefined &&
-      (entry.supervisorStartTicks === undefined || entry.supervisorStartTicks === ticks);
+      isSameProcess(entry.supervisorPid, entry.supervisorStartTicks) ||
+      (entry.startTicks !== undefined && isSameProcess(entry.pid, entry.startTicks));
     return { ...entry, isAlive };
   }
 }

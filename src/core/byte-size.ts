@@ -21,6 +21,23 @@ export function parseByteSize(text: string | number, parameter: string): number 
   return sizeBytes;
 }
 
+/** Below this not even one plane of a common camera fits twice. */
+export const MIN_BUDGET_BYTES = 16 * 2 ** 20;
+
+/**
+ * A memory budget given by a user.
+ * @throws BadParameterError when it is no size or too small to work with.
+ */
+export function parseBudget(text: string | number, parameter: string): number {
+  const sizeBytes = parseByteSize(text, parameter);
+  if (sizeBytes < MIN_BUDGET_BYTES)
+    throw new BadParameterError(
+      parameter,
+      `'${text}' is too little to work with; give at least ${formatByteSize(MIN_BUDGET_BYTES)}`,
+    );
+  return sizeBytes;
+}
+
 /** A size for people, in binary units with three digits at most: `1.5 GiB`, `120 MiB`, `17 B`. */
 export function formatByteSize(sizeBytes: number): string {
   let unit = 0;

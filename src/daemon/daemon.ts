@@ -1,4 +1,5 @@
 import { appendFileSync, existsSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
+import { flushCompileCache } from 'node:module';
 import { availableParallelism, freemem } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -37,6 +38,7 @@ import type { FromFront } from './front-messages.ts';
 import type { FrontData } from './front-worker.ts';
 import type { HookPump } from './hook-pump.ts';
 import { LandingLoop } from './landing-loop.ts';
+import { logLine } from './log.ts';
 import { memoryFolder, removeMemoryFolder } from './memory-folder.ts';
 import { loadPlaneTools } from './plane-tools.ts';
 import { Readers } from './readers.ts';
@@ -88,6 +90,8 @@ export class Daemon {
   #unlock: () => void = () => {};
   readonly #unmounted = Promise.withResolvers<void>();
   readonly #opened = Promise.withResolvers<void>();
+  /** Resolves when `run` has started everything. */
+  readonly #running = Promise.withResolvers<void>();
 
   constructor(start: StartMessage, voice: DaemonVoice) {
     this.#start = start;
@@ -101,7 +105,7 @@ export class Daemon {
   }
 
   log(message: string): void {
-    process.stderr.write(`${new Date().toISOString()} ${message}\n`);
+    logLine(`${new Date().toISOString()} ${message}`);
   }
 
   #warn(kind: string, message: string): void {
@@ -129,6 +133,7 @@ export class Daemon {
       onMessage: (message) => {
         if (message.type === 'staged')
           this.#front?.tell({ type: 'staged', node: message.node, errno: message.errno });
+        else if (message.type === 'failed-job') this.#front?.tell({ ...message, type: 'failed' });
         else this.#fail(message.message);
       },
       onDeath: (error) => this.#die('a reader thread', error),
@@ -136,8 +141,12 @@ export class Daemon {
     this.#startFront(shared, folders, budgetBytes, this.#readers);
     this.#documents = new Documents(this.#start.fuseFd, this.#texts(), this.#owner);
     await this.#opened.promise;
+    // Whoever waited for a reader when the last daemon died waits for the next one's.
+    if (this.#start.resumed) this.#readers.start();
     await this.#startWork(shared, folders, budgetBytes);
+    this.#running.resolve();
     this.#voice.tell({ type: 'ready' });
+    setImmediate(flushCompileCache);
     void this.#unmounted.promise.then(() => this.#end());
   }
 
@@ -335,6 +344,7 @@ export class Daemon {
       case 'abandoned':
         this.#openMaterializer()
           .then((materializer) => materializer.remove(notice.record as unknown as Landing))
+          .then(() => this.#front?.tell({ type: 'cleared', abandoned: notice.id }))
           .catch((error: unknown) => this.#warn('landing', explain(error)));
         return;
       case 'pressed':
@@ -475,6 +485,8 @@ export class Daemon {
 
   /** SIGTERM: everything out, then gone, whether programs have files open or not. */
   async drain(): Promise<void> {
+    // Before all is up, nobody knows what there is to write out.
+    await this.#running.promise;
     try {
       const { kept } = await this.#drain(true, () => {}, this.#stop.signal);
       for (const { path, reason } of kept) this.log(`${path} is kept for the next mount: ${reason}`);
@@ -505,7 +517,7 @@ export class Daemon {
     await this.#hooks?.close();
     await (await this.#materializer)?.close();
     await this.#readers?.close();
-    if (kept.length === 0) removeMemoryFolder(memoryFolder(state));
+    if (kept.length === 0) removeMemoryFolder({ state, memory: memoryFolder(state) });
     await this.#control?.[Symbol.asyncDispose]();
     await this.#frontWorker?.terminate();
     // Whoever waits for the entry to go may mount the plate again at once.

@@ -1,7 +1,7 @@
 import type { Negotiated } from '../fuse/negotiation.ts';
 import type { LandingRecord } from '../overlay/inode.ts';
 import type { SealedFile } from '../overlay/overlay.ts';
-import type { FrontNotice } from '../vfs/jobs.ts';
+import type { FrontNotice, MovableJob } from '../vfs/jobs.ts';
 
 /** Which version of which file a rule worked on. */
 export interface HookSource {
@@ -25,6 +25,7 @@ export interface ChangedName {
 /** Main thread to front. A `token` comes back in the answer. */
 export type ToFront =
   | { readonly type: 'staged'; readonly node: number; readonly errno: number }
+  | { readonly type: 'failed'; readonly job: MovableJob; readonly errno: number; readonly message: string }
   | { readonly type: 'list-sealed'; readonly token: number }
   | { readonly type: 'sealed-file'; readonly token: number; readonly inode: number }
   | {
@@ -42,6 +43,7 @@ export type ToFront =
       readonly source: HookSource;
       readonly outputs: readonly StagedOutput[];
     }
+  | { readonly type: 'cleared'; readonly abandoned: number }
   | ({ readonly type: 'hook-ended' } & HookSource)
   | { readonly type: 'set-budget'; readonly budgetBytes: number }
   | { readonly type: 'usage'; readonly token: number };
@@ -73,9 +75,11 @@ export type FrontAnswer =
   | {
       readonly type: 'landed';
       readonly token: number;
-      /** Landings of files that changed meanwhile: they are to be removed again. */
-      readonly refused: readonly LandingRecord[];
+      /** Files that changed meanwhile; what they landed was abandoned. */
+      readonly refused: readonly number[];
       readonly reservedBytes: number;
+      /** Why refused landings could not be noted, where that is the reason. */
+      readonly failure?: string;
     }
   | {
       readonly type: 'published';

@@ -1,4 +1,5 @@
 import { writeSync } from 'node:fs';
+import { flushCompileCache } from 'node:module';
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { errnoOf } from '../core/errno.ts';
 import { explain } from '../core/errors.ts';
@@ -68,6 +69,9 @@ function receive(overlay: Overlay, front: Front, message: ToFront): void {
     case 'staged':
       front.staged(message.node, message.errno);
       return;
+    case 'failed':
+      front.failed(message.job, message.errno, message.message);
+      return;
     case 'list-sealed':
       tell({
         type: 'sealed-files',
@@ -82,16 +86,26 @@ function receive(overlay: Overlay, front: Front, message: ToFront): void {
       return;
     }
     case 'landed': {
-      const refused = message.items.filter(
-        ({ inode, version, record }) =>
-          overlay.handles.isWriting(inode) || !overlay.landed(inode, version, record),
-      );
+      let failure: string | undefined;
+      const isNoted = ({ inode, version, record }: (typeof message.items)[number]): boolean => {
+        if (failure !== undefined || overlay.handles.isWriting(inode)) return false;
+        try {
+          return overlay.landed(inode, version, record);
+        } catch (error) {
+          failure = explain(error);
+          return false;
+        }
+      };
+      const refused = message.items.filter((item) => !isNoted(item));
+      // Where the journal can't take a line, what landed stays for the next try to land in its place.
+      if (failure === undefined) for (const { inode, record } of refused) overlay.abandon(inode, record);
       const { reservedBytes } = overlay.store;
       tell({
         type: 'landed',
         token: message.token,
-        refused: refused.map(({ record }) => record),
+        refused: refused.map(({ inode }) => inode),
         reservedBytes,
+        ...(failure === undefined ? {} : { failure }),
       });
       return;
     }
@@ -104,6 +118,9 @@ function receive(overlay: Overlay, front: Front, message: ToFront): void {
       }
       return;
     }
+    case 'cleared':
+      overlay.cleared(message.abandoned);
+      return;
     case 'hook-ended':
       overlay.hookEnded(message.inode, message.version, message.rule);
       return;
@@ -132,7 +149,7 @@ async function serve(): Promise<void> {
     {
       onSealed: (inode) => tell({ type: 'notice', notice: { kind: 'sealed', inode } }),
       onUnsealed: (inode) => tell({ type: 'notice', notice: { kind: 'unsealed', inode } }),
-      onAbandoned: (record) => tell({ type: 'notice', notice: { kind: 'abandoned', record } }),
+      onAbandoned: (id, record) => tell({ type: 'notice', notice: { kind: 'abandoned', id, record } }),
     },
   );
   const front: Front = new Front({
@@ -148,6 +165,7 @@ async function serve(): Promise<void> {
     diskFolder: data.folders.state,
     submit: (job) => readers.submit(job),
     notify: (notice) => tell({ type: 'notice', notice }),
+    answer: ({ uniqueLow, uniqueHigh }, bytes) => replyTo(data.fuseFd, uniqueLow, uniqueHigh, [bytes]),
     refuse: ({ uniqueLow, uniqueHigh }, errno) => replyTo(data.fuseFd, uniqueLow, uniqueHigh, errno),
     drain: () => {
       for (
@@ -155,12 +173,19 @@ async function serve(): Promise<void> {
         received;
         received = receiveMessageOnPort(data.fromMain)
       ) {
-        receive(overlay, front, received.message as ToFront);
+        try {
+          receive(overlay, front, received.message as ToFront);
+        } catch (error) {
+          // A disk that is full, as a rule: this change was not made, and everything else goes on.
+          tell({ type: 'notice', notice: { kind: 'failed', path: '', message: explain(error) } });
+        }
       }
     },
   });
   const published = data.resumed ? overlay.names.lastPublished : [];
   tell({ type: 'open', tornBytes, lost, published, reservedBytes: overlay.store.reservedBytes });
+  // Now, because this thread never comes to its end: a successor then starts in a third of the time.
+  if (!data.resumed) flushCompileCache();
   // Before the first read: what was carried out and not answered must come before anything new.
   if (data.resumed) resend(data.fuseFd);
   runSession({

@@ -1,7 +1,6 @@
 import type { LandingProgress, LandingResult } from '../control/documents.ts';
 import { explain } from '../core/errors.ts';
 import { passFaultPoint } from '../core/fault-points.ts';
-import type { Landing } from '../materializer/landing.ts';
 import type { Materializer } from '../materializer/materializer.ts';
 import type { LandingRecord } from '../overlay/inode.ts';
 import type { SealedFile } from '../overlay/overlay.ts';
@@ -70,6 +69,9 @@ export class LandingLoop {
   ): Promise<LandingResult> {
     const listed = await this.#parts.front.ask('list-sealed', {});
     let { reservedBytes } = listed;
+    // What was deleted since, or is being written anew, is kept no longer.
+    const present = new Set(listed.files.map(({ inode }) => inode));
+    for (const inode of this.#failed.keys()) if (!present.has(inode)) this.#failed.delete(inode);
     const queue = listed.files.filter((file) => !this.#parts.isHeld(file.inode) && this.#isDue(file, retry));
     let leftBytes = queue.reduce((sum, file) => sum + file.sizeBytes, 0);
     const filesTotal = queue.length;
@@ -81,6 +83,12 @@ export class LandingLoop {
       onProgress({ filesDone: filesTotal - queue.length, filesTotal, leftBytes });
     }
     return { ...landed, kept: this.failures };
+  }
+
+  #fail(file: SealedFile, reason: string): void {
+    const untilMs = Date.now() + RETRY_AFTER_MS;
+    this.#failed.set(file.inode, { version: file.version, untilMs, path: file.mountPath, reason });
+    this.#parts.log(`${file.mountPath} could not land: ${reason}`);
   }
 
   async #land(
@@ -103,16 +111,18 @@ export class LandingLoop {
           record: result.landing as unknown as LandingRecord,
         });
       } else {
-        const reason = explain(result.error);
-        const untilMs = Date.now() + RETRY_AFTER_MS;
-        this.#failed.set(file.inode, { version: file.version, untilMs, path: file.mountPath, reason });
-        this.#parts.log(`${file.mountPath} could not land: ${reason}`);
+        this.#fail(file, explain(result.error));
       }
     }
     passFaultPoint('landing.before-note');
     const answer = await this.#parts.front.ask('landed', { items });
-    for (const record of answer.refused) await materializer.remove(record as unknown as Landing);
-    const refused = new Set(answer.refused.map((record) => record['inode']));
+    const refused = new Set(answer.refused);
+    if (answer.failure !== undefined) {
+      for (const { inode } of items) {
+        const file = byInode.get(inode);
+        if (file && refused.has(inode)) this.#fail(file, answer.failure);
+      }
+    }
     for (const { inode } of items) {
       const file = byInode.get(inode);
       if (!file || refused.has(inode)) continue;

@@ -1,12 +1,15 @@
 /** The daemon's process: started by the supervisor with the FUSE device open, told the rest over IPC. */
 import { explain } from '../core/errors.ts';
+import { unmountFuse } from '../fuse/unmount.ts';
 import { Daemon } from './daemon.ts';
+import { logLine, tolerateFullLog } from './log.ts';
 import { fatalMessage } from './supervision.ts';
 import type { FromDaemon, ToDaemon } from './supervisor-messages.ts';
 
 type UnmountResult = 'unmounted' | 'busy' | 'not-mounted';
 
 let daemon: Daemon | undefined;
+let mountpoint = '';
 const unmounting: ((result: UnmountResult) => void)[] = [];
 
 function tell(message: FromDaemon): void {
@@ -19,17 +22,24 @@ const voice = {
   tell,
   unmount: (lazy: boolean): Promise<UnmountResult> =>
     new Promise((resolve) => {
+      if (!process.connected) {
+        // The supervisor was killed: the mount is ours alone.
+        resolve(unmountFuse(mountpoint, { lazy }));
+        return;
+      }
       unmounting.push(resolve);
       tell({ type: 'unmount', lazy });
     }),
 };
 
+tolerateFullLog();
 process.on('message', (message: ToDaemon) => {
   switch (message.type) {
     case 'start':
+      mountpoint = message.mountpoint;
       daemon = new Daemon(message, voice);
       daemon.run().catch((error: unknown) => {
-        process.stderr.write(`platefs: ${explain(error)}\n`);
+        logLine(`platefs: ${explain(error)}`);
         tell(fatalMessage(error));
       });
       return;

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, rmSync, statfsSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
+import { dataFolder, type OverlayFolders } from '../overlay/open-overlay.ts';
 
 /** statfs type of tmpfs; <linux/magic.h>. */
 const TMPFS_MAGIC = 0x0102_1994;
@@ -22,7 +23,12 @@ export function memoryFolder(stateFolder: string): string {
   return folder;
 }
 
-/** Takes the folder away after a clean end; what had to stay lies on disk by then. */
-export function removeMemoryFolder(folder: string): void {
-  rmSync(folder, { recursive: true, force: true });
+/**
+ * Takes the memory folder away after a clean end. It stays while there are bytes of any file in it: of one that
+ * could not land, or that a program had open when the mount was taken away under it.
+ */
+export function removeMemoryFolder(folders: OverlayFolders): void {
+  const data = dataFolder(folders);
+  if (existsSync(data) && readdirSync(data).length > 0) return;
+  rmSync(folders.memory, { recursive: true, force: true });
 }

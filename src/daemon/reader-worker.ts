@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { errnoOf } from '../core/errno.ts';
 import { explain } from '../core/errors.ts';
@@ -6,7 +7,7 @@ import { LandedReader } from '../materializer/landed-reader.ts';
 import type { Landing } from '../materializer/landing.ts';
 import { PlateTree, type SharedTree } from '../tree/plate-tree.ts';
 import { StackReader } from '../tree/stack-reader.ts';
-import type { ReaderJob } from '../vfs/jobs.ts';
+import type { MovableJob, ReaderJob } from '../vfs/jobs.ts';
 import { Reader } from '../vfs/reader.ts';
 import { loadPlaneTools } from './plane-tools.ts';
 
@@ -24,6 +25,13 @@ export interface ReaderData {
 /** Reader to main thread. */
 export type FromReader =
   | { readonly type: 'staged'; readonly node: number; readonly errno: number }
+  /** The front decides what comes of it: the file may lie elsewhere by now. */
+  | {
+      readonly type: 'failed-job';
+      readonly job: MovableJob;
+      readonly errno: number;
+      readonly message: string;
+    }
   | { readonly type: 'failed'; readonly message: string };
 
 const data = workerData as ReaderData;
@@ -46,7 +54,13 @@ function run(job: ReaderJob): void {
       replyTo(data.fuseFd, job.uniqueLow, job.uniqueHigh, bytes === undefined ? [] : [bytes]);
   } catch (error) {
     errno = errnoOf(error);
-    tell({ type: 'failed', message: explain(error) });
+    const message = explain(error);
+    if (job.kind === 'read-pieces' || job.kind === 'read-landed' || job.kind === 'persist') {
+      Atomics.add(data.finished, data.number, 1);
+      tell({ type: 'failed-job', job, errno, message });
+      return;
+    }
+    tell({ type: 'failed', message });
     if (job.kind !== 'stage') replyTo(data.fuseFd, job.uniqueLow, job.uniqueHigh, errno);
   }
   Atomics.add(data.finished, data.number, 1);
@@ -54,3 +68,5 @@ function run(job: ReaderJob): void {
 }
 
 data.jobs.on('message', run);
+// A thread that is killed leaves no compiled code for the next one.
+setImmediate(flushCompileCache);

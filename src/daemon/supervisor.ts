@@ -1,5 +1,5 @@
-import { writeSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
+import { logLine } from './log.ts';
 import { fatalMessage, Supervision } from './supervision.ts';
 import type { FromSupervisor, SupervisorSpec } from './supervisor-messages.ts';
 
@@ -8,8 +8,6 @@ import type { FromSupervisor, SupervisorSpec } from './supervisor-messages.ts';
  * daemon, and runs it again when it dies. It imports nothing it does not need, because it stays in memory as
  * long as the mount. Whoever started it over IPC hears FromSupervisor messages and may disconnect at any time.
  */
-const STDERR = 2;
-
 let unsent = 0;
 let isFinished = false;
 
@@ -28,7 +26,7 @@ function tell(message: FromSupervisor): void {
       exitWhenSent();
     });
   } else if (message.type === 'fatal')
-    writeSync(STDERR, `${message.message}${message.advice === undefined ? '' : ` (${message.advice})`}\n`);
+    logLine(`${message.message}${message.advice === undefined ? '' : ` (${message.advice})`}`);
 }
 
 function finish(exitCode: number): void {

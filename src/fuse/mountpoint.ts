@@ -1,4 +1,4 @@
-import { readdirSync, realpathSync, statSync } from 'node:fs';
+import { readdirSync, realpathSync, statfsSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { BadMountpointError } from '../core/errors.ts';
 import { mountAt } from './mount-table.ts';
@@ -22,10 +22,13 @@ function resolvedPath(path: string): string {
   }
 }
 
-/** Whether the mount at `path` is one whose daemon is gone. */
+/**
+ * Whether the mount at `path` is one whose daemon is gone. Asked by statfs(2), which no kernel answers from its
+ * memory: the attributes of the root it remembers long after the daemon's death.
+ */
 export function isStaleMount(path: string): boolean {
   try {
-    statSync(path);
+    statfsSync(path);
     return false;
   } catch (error) {
     return codeOf(error) === 'ENOTCONN';

@@ -32,6 +32,9 @@ export class RequestBuffer {
 
   constructor(maxWriteBytes: number = MAX_WRITE_BYTES) {
     const memory = new ArrayBuffer(maxWriteBytes + 2 * PAGE_BYTES);
+    // Every page must be there before the kernel copies a request into it: where it has to fault one in for a
+    // process that was just killed, the copy fails, and the client gets EIO (fuse_dev_do_read) and no resend.
+    new Uint8Array(memory).fill(0);
     // So that the payload of a WRITE, which follows both headers, begins at a page of the memory block.
     const start = PAGE_BYTES - SIZE.IN_HEADER - SIZE.WRITE_IN;
     this.bytes = Buffer.from(memory, start, maxWriteBytes + PAGE_BYTES);

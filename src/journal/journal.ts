@@ -21,6 +21,12 @@ const FRAME_BYTES = 12;
 /** A longer record than this was never written, so such a length is damage. */
 const MAX_RECORD_BYTES = 64 * 1024 * 1024;
 
+/** Room held ahead of the end: some thousands of changes once the disk is full. */
+const RESERVE_BYTES = 1024 * 1024;
+
+/** Sees to it that a file of this size fits on the disk, its length as it is; never throws for want of room. */
+type ReserveRoom = (fd: number, sizeBytes: number) => void;
+
 /** Records are plain JSON objects; what they mean is the writer's business. */
 export type JournalRecord = object;
 
@@ -68,6 +74,8 @@ export class Journal {
   readonly path: string;
   #fd: number;
   #sizeBytes: number;
+  #reservedBytes = 0;
+  #reserve: ReserveRoom | undefined;
 
   private constructor(path: string, fd: number, sizeBytes: number) {
     this.path = path;
@@ -106,6 +114,18 @@ export class Journal {
     return this.#sizeBytes;
   }
 
+  /** From now on room is taken ahead of need. */
+  reserveBy(reserve: ReserveRoom): void {
+    this.#reserve = reserve;
+    this.#takeRoom();
+  }
+
+  #takeRoom(): void {
+    if (!this.#reserve || this.#sizeBytes + RESERVE_BYTES / 2 < this.#reservedBytes) return;
+    this.#reservedBytes = this.#sizeBytes + RESERVE_BYTES;
+    this.#reserve(this.#fd, this.#reservedBytes);
+  }
+
   /** @throws NoSpaceError when the disk is full; the journal is then as it was before. */
   append(record: JournalRecord): void {
     const bytes = frame(record);
@@ -123,6 +143,7 @@ export class Journal {
       throw error;
     }
     this.#sizeBytes += bytes.length;
+    this.#takeRoom();
     passFaultPoint('journal.after-append');
   }
 
@@ -156,6 +177,8 @@ export class Journal {
     closeSync(this.#fd);
     this.#fd = openSync(this.path, 'a+', 0o600);
     this.#sizeBytes = sizeBytes;
+    this.#reservedBytes = 0;
+    this.#takeRoom();
   }
 
   close(): void {

@@ -2,7 +2,7 @@ import { closeSync, existsSync, openSync, readFileSync, renameSync, writeSync } 
 
 /** node f64, delta i8, mode u8, replaced u8, 1 byte spare, backing id u32, request u64 as two u32. */
 const RECORD_BYTES = 24;
-const REWRITE_AFTER_RECORDS = 65_536;
+const REWRITE_AFTER_RECORDS = 8192;
 
 /** How a file was opened. The kernel wants one way of reading per inode at a time (cached or passed through). */
 export type OpenMode = 'cached' | 'writing' | 'passed' | 'passed-writing';
@@ -43,14 +43,18 @@ const empty = (): OpenCounts => ({
  */
 export class HandleLog {
   readonly #path: string;
+  readonly #reserve: (fd: number, sizeBytes: number) => void;
+  #rewriteAt = REWRITE_AFTER_RECORDS;
   readonly #counts = new Map<number, OpenCounts>();
   #fd: number;
   #records = 0;
   #lastRequest = '';
   readonly #record = Buffer.alloc(RECORD_BYTES);
 
-  constructor(path: string, resumed: boolean) {
+  /** @param reserve takes room for a file, so that files can be opened and closed when memory is full. */
+  constructor(path: string, resumed: boolean, reserve: (fd: number, sizeBytes: number) => void = () => {}) {
     this.#path = path;
+    this.#reserve = reserve;
     if (resumed && existsSync(path)) {
       const bytes = readFileSync(path);
       for (let at = 0; at + RECORD_BYTES <= bytes.length; at += RECORD_BYTES) {
@@ -143,7 +147,7 @@ export class HandleLog {
     this.#apply(node, delta, mode, backingId);
     this.#fill(node, delta, mode, backingId, request);
     writeSync(this.#fd, this.#record);
-    if (++this.#records > REWRITE_AFTER_RECORDS) {
+    if (++this.#records > this.#rewriteAt) {
       closeSync(this.#fd);
       this.#fd = this.#rewrite();
     }
@@ -170,6 +174,9 @@ export class HandleLog {
       writeSync(fd, this.#record);
     }
     writeSync(fd, last);
+    // Rewritten when it is mostly out of date, however much is open.
+    this.#rewriteAt = this.#records * 2 + REWRITE_AFTER_RECORDS;
+    this.#reserve(fd, (this.#rewriteAt + 2) * RECORD_BYTES);
     renameSync(temporary, this.#path);
     return fd;
   }

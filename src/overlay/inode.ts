@@ -7,7 +7,10 @@ export const S_IFLNK = 0o120000;
 /** Node numbers from here on belong to the overlay; below are the tree's. */
 export const FIRST_OVERLAY_INODE = 2 ** 45;
 
-/** A landed file's place on disk; what it says is the materializer's business. */
+/**
+ * A landed file's place on disk; what it says is the materializer's business, but for `id`: records with the same
+ * id are of the same bytes in the same place.
+ */
 export type LandingRecord = Readonly<Record<string, unknown>>;
 
 /**

@@ -1,4 +1,4 @@
-import { FIRST_OVERLAY_INODE, isDirectory, type OverlayInode } from './inode.ts';
+import { FIRST_OVERLAY_INODE, isDirectory, type LandingRecord, type OverlayInode } from './inode.ts';
 import type { LowerTree } from './lower-tree.ts';
 import type { MadeInode, OverlayRecord, Place } from './records.ts';
 
@@ -37,6 +37,9 @@ export class Namespace {
   /** Names that the last hook result brought; the kernel may not have heard of them if a daemon died. */
   lastPublished: readonly Place[] = [];
   nextInode = FIRST_OVERLAY_INODE;
+  /** Landings that nothing needs any more and that are not known to be removed. */
+  readonly abandoned = new Map<number, LandingRecord>();
+  #nextAbandoned = 1;
   readonly #lower: LowerTree;
 
   constructor(lower: LowerTree) {
@@ -269,18 +272,31 @@ export class Namespace {
           const { sizeBytes } = record;
           inode.landed = { record: record.record, sizeBytes, mtimeNs: BigInt(record.mtimeNs) };
           inode.splitAt = Number.POSITIVE_INFINITY;
+          // The same bytes landed in the same place again.
+          for (const [id, old] of this.abandoned)
+            if (old['id'] === record.record['id']) this.abandoned.delete(id);
         }
         return NOTHING;
       }
       case 'recalled': {
         const inode = this.inodes.get(record.inode);
+        if (inode?.landed) this.#abandon(inode.landed.record);
         if (inode) inode.landed = undefined;
         return NOTHING;
       }
-      case 'dropped':
+      case 'abandoned':
+        this.#abandon(record.record);
+        return NOTHING;
+      case 'cleared':
+        this.abandoned.delete(record.abandoned);
+        return NOTHING;
+      case 'dropped': {
+        const { landed } = this.inodes.get(record.inode) ?? {};
+        if (landed) this.#abandon(landed.record);
         this.inodes.delete(record.inode);
         this.#entries.delete(record.inode);
         return NOTHING;
+      }
       case 'whiteout':
         this.#put(record.place, WHITEOUT);
         return NOTHING;
@@ -293,6 +309,10 @@ export class Namespace {
         this.nextInode = Math.max(this.nextInode, record.inode);
         return NOTHING;
     }
+  }
+
+  #abandon(record: LandingRecord): void {
+    this.abandoned.set(this.#nextAbandoned++, record);
   }
 
   #note(unique: string | undefined, node: number): void {
@@ -314,6 +334,7 @@ export class Namespace {
   /** Records that lead from nothing to the present state: what a rewritten journal holds. */
   *snapshot(): Generator<OverlayRecord> {
     yield { op: 'next', inode: this.nextInode };
+    for (const record of this.abandoned.values()) yield { op: 'abandoned', record };
     for (const inode of this.#parentsFirst()) {
       const place = inode.place;
       if (!place) continue;

@@ -58,9 +58,13 @@ export function openOverlay(
     budgetBytes,
     calls,
   );
-  const handles = new HandleLog(join(folders.memory, 'handles'), resumed);
+  journal.reserveBy((fd, sizeBytes) => reserveRoom(calls, fd, sizeBytes));
+  const handles = new HandleLog(join(folders.memory, 'handles'), resumed, (fd, sizeBytes) =>
+    reserveRoom(calls, fd, sizeBytes),
+  );
   const parts = { journal, store, handles, lower, ...notices };
-  let overlay = Overlay.over(names, parts);
+  // Before the journal is rewritten, numbers of what is to be removed are not final.
+  let overlay = Overlay.over(names, resumed ? parts : { ...parts, onAbandoned: () => undefined });
   const lost: string[] = [];
   for (const inode of [...names.inodes.values()]) {
     if (!isFile(inode) || inode.landed) continue;
@@ -95,5 +99,22 @@ export function openOverlay(
       if (!inode || inode.landed) rmSync(join(durableFolder(folders), name));
     }
   }
+  overlay.announceAbandoned();
   return { overlay, tornBytes, lost };
+}
+
+/** fallocate(2): the file's length stays; <linux/falloc.h>. */
+const KEEP_SIZE = 1;
+
+/**
+ * Takes room for a file ahead of need, so that names can still change when written bytes have filled the disk.
+ * Without effect where the file system can't, or where there is no room any more.
+ */
+function reserveRoom(calls: FileCalls, fd: number, sizeBytes: number): void {
+  try {
+    calls.fallocate(fd, KEEP_SIZE, 0, sizeBytes);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (!['ENOSPC', 'EDQUOT', 'EOPNOTSUPP', 'ENOTSUP', 'ENOSYS'].includes(String(code))) throw error;
+  }
 }

@@ -39,8 +39,11 @@ export interface OverlayParts {
   readonly onSealed: (inode: number) => void;
   /** Called when a file that was sealed is written again or unlinked. */
   readonly onUnsealed: (inode: number) => void;
-  /** Called when a landed file's record is no longer needed. */
-  readonly onAbandoned: (record: LandingRecord) => void;
+  /**
+   * Called when what a file landed is to be removed, again after a restart until {@link Overlay.cleared} is called
+   * with `id`.
+   */
+  readonly onAbandoned: (id: number, record: LandingRecord) => void;
 }
 
 const PAGE_BYTES = 4096;
@@ -53,6 +56,7 @@ const PAGE_BYTES = 4096;
 export class Overlay {
   readonly names: Namespace;
   readonly #parts: OverlayParts;
+  #lastAnnounced = 0;
 
   private constructor(names: Namespace, parts: OverlayParts) {
     this.names = names;
@@ -90,10 +94,9 @@ export class Overlay {
   drop(number: number): void {
     const inode = this.inode(number);
     if (!inode || inode.place !== undefined) return;
-    const { landed } = inode;
     this.#commit({ op: 'dropped', inode: number });
     if (isFile(inode)) this.store.remove(number);
-    if (landed) this.#parts.onAbandoned(landed.record);
+    this.announceAbandoned();
   }
 
   /** @throws FsRefusal when names in a directory can't change. */
@@ -208,7 +211,7 @@ export class Overlay {
     this.#parts.handles.replaced(inode.number);
     this.store.create(inode);
     this.#commit({ op: 'recalled', inode: inode.number });
-    this.#parts.onAbandoned(landed.record);
+    this.announceAbandoned();
   }
 
   /** Takes back the bytes of a landed file, which a reader has staged in memory. */
@@ -219,7 +222,7 @@ export class Overlay {
     this.store.adopt(inode, stagedPath);
     this.store.setTimes(inode, landed.mtimeNs, landed.mtimeNs);
     this.#commit({ op: 'recalled', inode: inode.number });
-    this.#parts.onAbandoned(landed.record);
+    this.announceAbandoned();
   }
 
   #makeRoom(inode: OverlayInode, sizeBytes: number): void {
@@ -294,6 +297,27 @@ export class Overlay {
     passFaultPoint('overlay.landed-not-freed');
     this.store.remove(number);
     return true;
+  }
+
+  /** Notes that a landing of a file is of no use, since the file changed meanwhile. */
+  abandon(number: number, record: LandingRecord): void {
+    if (this.inode(number)?.landed?.record['id'] === record['id']) return;
+    this.#commit({ op: 'abandoned', record });
+    this.announceAbandoned();
+  }
+
+  /** Says once of every landing that it is to be removed. */
+  announceAbandoned(): void {
+    for (const [id, record] of this.names.abandoned) {
+      if (id <= this.#lastAnnounced) continue;
+      this.#lastAnnounced = id;
+      this.#parts.onAbandoned(id, record);
+    }
+  }
+
+  /** What was to be removed is. */
+  cleared(id: number): void {
+    if (this.names.abandoned.has(id)) this.#commit({ op: 'cleared', abandoned: id });
   }
 
   /** Notes that a landed file lies elsewhere now. */

@@ -64,6 +64,9 @@ export type OverlayRecord =
       readonly mtimeNs: string;
     }
   | { readonly op: 'recalled'; readonly inode: number }
+  /** What landed is no longer wanted and is to be removed; so is what 'recalled' and 'dropped' inodes landed. */
+  | { readonly op: 'abandoned'; readonly record: LandingRecord }
+  | { readonly op: 'cleared'; readonly abandoned: number }
   | {
       readonly op: 'published';
       readonly made: readonly MadeInode[];

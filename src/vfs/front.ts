@@ -1,5 +1,6 @@
 import { rmSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { errnoOf } from '../core/errno.ts';
 import { explain } from '../core/errors.ts';
 import type { FileCalls } from '../core/file-calls.ts';
@@ -28,7 +29,7 @@ import {
   type RequestContext,
   type StatFs,
 } from './file-system.ts';
-import type { FrontNotice, ReaderJob, StageJob, Ticket } from './jobs.ts';
+import type { FrontNotice, MovableJob, ReaderJob, StageJob, Ticket } from './jobs.ts';
 import { Listing } from './listing.ts';
 import {
   type BackingFiles,
@@ -65,6 +66,8 @@ const S_ISGID = 0o2000;
 const S_IXGRP = 0o010;
 /** Descriptors kept for reads that are not passed through. */
 const MAX_SOURCE_DESCRIPTORS = 128;
+/** Whoever asks again in a client's name: rights were checked the first time. */
+const NOBODY = { resent: false, uid: 0, gid: 0, pid: 0 };
 /** Share of the budget from which the main thread is told to make room. */
 const LOW_MARK = 0.5;
 
@@ -86,6 +89,8 @@ export interface FrontParts {
   /** Hands a job to a reader thread. */
   readonly submit: (job: ReaderJob) => void;
   readonly notify: (notice: FrontNotice) => void;
+  /** Answers a deferred READ. */
+  readonly answer: (ticket: Ticket, bytes: Uint8Array) => void;
   /** Answers a deferred request with an errno. */
   readonly refuse: (ticket: Ticket, errno: number) => void;
   /** Handles messages from other threads. */
@@ -438,7 +443,7 @@ export class Front implements FileSystem {
   }
 
   fsyncdir(context: RequestContext): undefined | Deferred {
-    return this.#persist(context, [], 0, '');
+    return this.#persist(context, 0, [], 0, '');
   }
 
   // ---- files
@@ -592,6 +597,7 @@ export class Front implements FileSystem {
     const { sizeBytes: fileSizeBytes } = this.#overlay.store.stat(inode);
     this.#parts.submit({
       kind: 'read-pieces',
+      inode: inode.number,
       uniqueLow,
       uniqueHigh,
       pieces,
@@ -638,14 +644,15 @@ export class Front implements FileSystem {
 
   fsync(context: RequestContext, node: number): undefined | Deferred {
     const inode = this.#overlay.inode(node);
-    if (!inode || !isFile(inode) || inode.landed) return this.#persist(context, [], 0, '');
+    if (!inode || !isFile(inode) || inode.landed) return this.#persist(context, 0, [], 0, '');
     const { sizeBytes } = this.#overlay.store.stat(inode);
     const durablePath = inode.place ? join(this.#parts.durableFolder, node.toString(16)) : '';
-    return this.#persist(context, this.#overlay.store.pieces(inode), sizeBytes, durablePath);
+    return this.#persist(context, node, this.#overlay.store.pieces(inode), sizeBytes, durablePath);
   }
 
   #persist(
     context: RequestContext,
+    inode: number,
     pieces: Extract<ReaderJob, { kind: 'persist' }>['pieces'],
     fileSizeBytes: number,
     durablePath: string,
@@ -654,6 +661,7 @@ export class Front implements FileSystem {
     const { journalPath } = this.#parts;
     this.#parts.submit({
       kind: 'persist',
+      inode,
       uniqueLow,
       uniqueHigh,
       pieces,
@@ -701,6 +709,37 @@ export class Front implements FileSystem {
     if (got === undefined) throw Object.assign(new Error('not in memory'), { errno: -18 });
     if (got === 0) return 0;
     return this.write(context, target.number, 0n, to.offsetBytes, buffer.subarray(0, got));
+  }
+
+  /**
+   * A reader failed. Where the file lies elsewhere by now (it landed, or came back to be written), the request is
+   * taken up again; else it fails with `errno`, and `message` is reported.
+   */
+  failed(job: MovableJob, errno: number, message: string): void {
+    if (!this.#hasMoved(job)) {
+      this.#parts.notify({ kind: 'failed', path: '', message });
+      this.#parts.refuse(job, errno);
+      return;
+    }
+    const context = { ...NOBODY, uniqueLow: job.uniqueLow, uniqueHigh: job.uniqueHigh };
+    const inode = this.#overlay.inode(job.inode);
+    try {
+      if (!inode) throw STALE;
+      if (job.kind === 'persist') this.fsync(context, job.inode);
+      else {
+        const bytes = this.#readInode(context, inode, job.offsetBytes, job.sizeBytes);
+        if (bytes !== DEFERRED) this.#parts.answer(job, bytes);
+      }
+    } catch (error) {
+      this.#parts.refuse(job, errnoOf(error));
+    }
+  }
+
+  #hasMoved(job: MovableJob): boolean {
+    const inode = this.#overlay.inode(job.inode);
+    if (!inode || !isFile(inode)) return false;
+    if (job.kind === 'read-landed') return !isDeepStrictEqual(inode.landed?.record, job.record);
+    return inode.landed !== undefined || !isDeepStrictEqual(this.#overlay.store.pieces(inode), job.pieces);
   }
 
   statfs(): StatFs {
@@ -772,7 +811,9 @@ export class Front implements FileSystem {
     const staging = this.#staging.get(node);
     if (!staging) return;
     this.#staging.delete(node);
-    let errno = failedErrno;
+    const landed = this.#overlay.inode(node)?.landed?.record;
+    const hasMoved = staging.job.from.kind === 'landed' && landed !== staging.job.from.record;
+    let errno = failedErrno !== 0 && hasMoved ? errnoOf(STALE) : failedErrno;
     if (errno === 0) {
       const { from, stagedPath } = staging.job;
       try {

@@ -23,6 +23,7 @@ export type ReaderJob =
     })
   | (Ticket & {
       readonly kind: 'read-pieces';
+      readonly inode: number;
       readonly pieces: readonly DataPiece[];
       readonly fileSizeBytes: number;
       readonly offsetBytes: number;
@@ -40,12 +41,17 @@ export type ReaderJob =
   | (Ticket & {
       /** Make the bytes safe from power loss: copy them to `durablePath` on disk, then sync the journal. */
       readonly kind: 'persist';
+      /** 0 where only the journal is meant. */
+      readonly inode: number;
       readonly pieces: readonly DataPiece[];
       readonly fileSizeBytes: number;
       readonly durablePath: string;
       readonly journalPath: string;
     })
   | StageJob;
+
+/** Jobs whose files may have moved (landed, come back) between the asking and the doing. */
+export type MovableJob = Extract<ReaderJob, { readonly kind: 'read-pieces' | 'read-landed' | 'persist' }>;
 
 /** Copy a whole file into memory so that it can be written; the front goes on when it is told `staged`. */
 export type StageJob = {
@@ -87,7 +93,7 @@ export type FrontNotice =
   | { readonly kind: 'sealed'; readonly inode: number }
   | { readonly kind: 'unsealed'; readonly inode: number }
   | { readonly kind: 'moved'; readonly inode: number }
-  | { readonly kind: 'abandoned'; readonly record: LandingRecord }
+  | { readonly kind: 'abandoned'; readonly id: number; readonly record: LandingRecord }
   | { readonly kind: 'pressed'; readonly reservedBytes: number; readonly budgetBytes: number }
   | { readonly kind: 'source-changed'; readonly node: number }
   | { readonly kind: 'failed'; readonly path: string; readonly message: string };

@@ -10,7 +10,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { SourceChangedError } from '../core/errors.ts';
+import { SourceChangedError, UnreadableSourceError } from '../core/errors.ts';
 import type { DataPiece } from '../overlay/data-store.ts';
 import type { LandingRecord } from '../overlay/inode.ts';
 import type { ReaderJob, StageJob } from './jobs.ts';
@@ -42,6 +42,20 @@ export class Reader {
 
   /** The returned view is good until the next call. */
   run(job: ReaderJob): ReaderResult {
+    try {
+      return this.#do(job);
+    } catch (error) {
+      // Whoever reads has the file open: "no such file" would be said of another one.
+      if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT' && 'path' in error))
+        throw error;
+      throw new UnreadableSourceError(String(error.path), 'is gone', {
+        cause: error,
+        advice: 'put it back, or unmount',
+      });
+    }
+  }
+
+  #do(job: ReaderJob): ReaderResult {
     switch (job.kind) {
       case 'read-file':
         return this.#readFile(job.path, this.#target(job.sizeBytes), job.offsetBytes);
@@ -177,7 +191,9 @@ function readPieces(pieces: readonly DataPiece[], offsetBytes: number, target: U
     if (from >= to) continue;
     const fd = openSync(piece.path, 'r');
     try {
-      readFully(fd, target.subarray(from - offsetBytes, to - offsetBytes), from);
+      // A file that moves to disk is cut off in memory.
+      if (readFully(fd, target.subarray(from - offsetBytes, to - offsetBytes), from) < to - from)
+        throw new SourceChangedError(piece.path, `it ends before byte ${to}`);
     } finally {
       closeSync(fd);
     }

@@ -47,6 +47,9 @@ export type Step = { readonly die?: number | undefined } & (
   | { readonly do: 'removexattr'; path: Path; name: string }
   | { readonly do: 'begin-landing'; nth: number }
   | { readonly do: 'end-landing' }
+  | { readonly do: 'spill'; slot: number }
+  | { readonly do: 'read-while-landing'; path: Path }
+  | { readonly do: 'fsync'; slot: number }
   | { readonly do: 'publish'; path: Path; to: Path; seed: number }
   | { readonly do: 'begin-listing'; path: Path }
   | { readonly do: 'list'; room: number }
@@ -153,6 +156,8 @@ export class Duel {
   }
 
   take(step: Step): void {
+    // The materializer does one thing after the other: what was to be removed goes before anything lands.
+    if (step.do === 'begin-landing' || step.do === 'read-while-landing') this.kernel.clearAbandoned();
     if (step.die !== undefined && step.do !== 'remount') this.kernel.dieAfter(step.die);
     try {
       this.#take(step);
@@ -381,6 +386,34 @@ export class Duel {
         if (landing) kernel.endLanding(landing);
         return;
       }
+      case 'spill': {
+        const slot = this.#slot(step.slot);
+        const inode = slot?.writing ? kernel.overlay.inode(slot.handle.node) : undefined;
+        if (inode && !inode.sealed) kernel.inside(() => kernel.overlay.spill(inode));
+        return;
+      }
+      case 'fsync': {
+        const slot = this.#slot(step.slot);
+        if (!slot) return;
+        const { node, reply } = slot.handle;
+        kernel.request((front, context) => front.fsync(context, node));
+        void reply;
+        return;
+      }
+      case 'read-while-landing': {
+        const node = this.#node(step.path);
+        if (node?.type !== 'file') return;
+        const landing = kernel.beginLanding(kernel.walk(step.path));
+        if (!landing) return;
+        const handle = kernel.open(step.path, 0);
+        kernel.beforeReading = () => kernel.endLanding(landing);
+        const got = kernel.read(handle, 0, node.bytes.length + 10);
+        if (kernel.beforeReading) kernel.beforeReading();
+        kernel.beforeReading = undefined;
+        if (Buffer.compare(got, node.bytes) !== 0) this.#fail('a file that lands is read with other bytes');
+        kernel.close(handle);
+        return;
+      }
       case 'publish':
         this.#publish(step);
         return;
@@ -417,7 +450,7 @@ export class Duel {
       }
       case 'resume':
         kernel.resume();
-        this.#landings.length = 0;
+        this.#forgetLandings();
         return;
       case 'remount':
         this.remount();
@@ -427,10 +460,23 @@ export class Duel {
   remount(): void {
     for (const slot of this.#slots) this.#compareSlot(slot);
     this.#slots.length = 0;
-    this.#landings.length = 0;
     this.#listing = undefined;
     this.kernel.remount();
+    this.#forgetLandings();
     if (this.kernel.lost.length > 0) this.#fail(`lost: ${this.kernel.lost.join(', ')}`);
+  }
+
+  #forgetLandings(): void {
+    for (const { inode, record } of this.#landings) this.kernel.forgetLanding(inode, record);
+    this.#landings.length = 0;
+  }
+
+  /** The output folder holds what is wanted and nothing else. */
+  compareLanded(): void {
+    for (const landing of this.#landings.splice(0)) this.kernel.endLanding(landing);
+    this.kernel.clearAbandoned();
+    const orphans = this.kernel.orphans();
+    if (orphans.length > 0) this.#fail(`left in the output folder: ${orphans.join(', ')}`);
   }
 
   #send(node: number, change: { sizeBytes?: number; mode?: number; atimeNs?: bigint; mtimeNs?: bigint }) {

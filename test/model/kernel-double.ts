@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { errnoOf } from '../../src/core/errno.ts';
 import { type FaultPoint, hearFaultPoints } from '../../src/core/fault-points.ts';
 import { kernelFileCalls } from '../../src/daemon/file-calls.ts';
@@ -68,8 +69,9 @@ export class KernelDouble {
   /** Names of files that were said to be lost. */
   lost: readonly string[] = [];
   /** What "lies in the output folder". */
-  readonly landedBytes = new Map<number, Uint8Array>();
-  #nextLanding = 1;
+  readonly landedBytes = new Map<string, Uint8Array>();
+  /** What the materializer has yet to remove. */
+  readonly #abandoned = new Map<number, LandingRecord>();
   #nextUnique = 2;
   #nextBacking = 1;
   /** The kernel's backing files live as long as the connection. */
@@ -81,6 +83,8 @@ export class KernelDouble {
   /** Passes of fault points until the daemon dies; Infinity: it lives. */
   #passesLeft = Number.POSITIVE_INFINITY;
   deaths = 0;
+  /** What happens between a reader's job being given and being done, once. */
+  beforeReading: (() => void) | undefined;
   #dying = false;
 
   constructor(treeOf: (folder: string) => MemoryTree, budgetBytes: number) {
@@ -103,6 +107,7 @@ export class KernelDouble {
   }
 
   #open(resumed: boolean): void {
+    this.#abandoned.clear();
     hearFaultPoints(undefined);
     this.#dying = false;
     this.#jobs = [];
@@ -110,7 +115,11 @@ export class KernelDouble {
     const { overlay, lost } = openOverlay(
       this.folders,
       { resumed, budgetBytes: this.#budgetBytes, calls: kernelFileCalls, lower: this.tree },
-      { onSealed: () => {}, onUnsealed: () => {}, onAbandoned: (record) => this.#abandon(record) },
+      {
+        onSealed: () => {},
+        onUnsealed: () => {},
+        onAbandoned: (id, record) => this.#abandoned.set(id, record),
+      },
     );
     this.overlay = overlay;
     this.lost = lost;
@@ -136,6 +145,7 @@ export class KernelDouble {
         if (this.#dying) throw new Died();
         if (notice.kind === 'failed') throw new Error(`failed: ${notice.path}: ${notice.message}`);
       },
+      answer: ({ uniqueLow }, bytes) => this.#answers.set(uniqueLow, Uint8Array.from(bytes)),
       refuse: ({ uniqueLow }, errno) => this.#answers.set(uniqueLow, errno),
       drain: () => {},
     });
@@ -227,16 +237,26 @@ export class KernelDouble {
         return bytes.length;
       },
       readLanded: (record, offset, target) => {
-        const bytes = this.landedBytes.get(Number(record['id']))?.subarray(offset, offset + target.length);
+        const bytes = this.landedBytes.get(String(record['id']))?.subarray(offset, offset + target.length);
         if (!bytes) throw new Error(`landing ${String(record['id'])} was removed and is read`);
         target.set(bytes);
         return bytes.length;
       },
     });
     for (let job = this.#jobs.shift(); job; job = this.#jobs.shift()) {
-      const result = reader.run(job);
-      if (job.kind === 'stage') this.front.staged(job.node, 0);
-      else this.#answers.set(job.uniqueLow, result === undefined ? undefined : Uint8Array.from(result));
+      this.beforeReading?.();
+      this.beforeReading = undefined;
+      try {
+        const result = reader.run(job);
+        if (job.kind === 'stage') this.front.staged(job.node, 0);
+        else this.#answers.set(job.uniqueLow, result === undefined ? undefined : Uint8Array.from(result));
+      } catch (error) {
+        if (error instanceof Died) throw error;
+        if (job.kind === 'stage') this.front.staged(job.node, errnoOf(error));
+        else if (job.kind === 'read-pieces' || job.kind === 'read-landed' || job.kind === 'persist')
+          this.front.failed(job, errnoOf(error), String(error));
+        else throw error;
+      }
     }
     if (!this.#answers.has(unique)) throw new Error('a request was never answered');
     const answer = this.#answers.get(unique);
@@ -358,6 +378,7 @@ export class KernelDouble {
     const reader = new Reader({ readRendered: () => 0, readLanded: () => 0 });
     const bytes = reader.run({
       kind: 'read-pieces',
+      inode: number,
       uniqueLow: 0,
       uniqueHigh: 0,
       pieces: file.pieces,
@@ -365,21 +386,42 @@ export class KernelDouble {
       offsetBytes: 0,
       sizeBytes: file.sizeBytes,
     });
-    const id = this.#nextLanding++;
+    // The same bytes of the same file land as the same thing.
+    const id = `${number}-${crc32(bytes ?? '')}`;
     this.landedBytes.set(id, Uint8Array.from(bytes ?? []));
     return { inode: number, version: file.version, record: { id } };
   }
 
   endLanding(landing: { inode: number; version: number; record: LandingRecord }): void {
     const { inode, version, record } = landing;
+    const { deaths } = this;
     this.inside(() => {
       if (this.overlay.handles.isWriting(inode) || !this.overlay.landed(inode, version, record))
-        this.#abandon(record);
+        this.overlay.abandon(inode, record);
     });
+    // A daemon that dies before anything is noted leaves what a later landing replaces.
+    if (this.deaths > deaths) this.forgetLanding(inode, record);
   }
 
-  #abandon(record: LandingRecord): void {
-    this.landedBytes.delete(Number(record['id']));
+  /** What was landed is not noted, and lies there for the next landing to replace. */
+  forgetLanding(inode: number, record: LandingRecord): void {
+    if (this.overlay.inode(inode)?.landed?.record['id'] !== record['id'])
+      this.landedBytes.delete(String(record['id']));
+  }
+
+  /** The materializer removes what it was told to. */
+  clearAbandoned(): void {
+    for (const [id, record] of this.#abandoned) {
+      this.landedBytes.delete(String(record['id']));
+      this.inside(() => this.overlay.cleared(id));
+    }
+    this.#abandoned.clear();
+  }
+
+  /** What lies in the output folder and belongs to nobody. */
+  orphans(): string[] {
+    const wanted = new Set([...this.overlay.names.inodes.values()].map(({ landed }) => landed?.record['id']));
+    return [...this.landedBytes.keys()].filter((id) => !wanted.has(id));
   }
 
   /** Memory that written files really take. */

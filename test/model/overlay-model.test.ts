@@ -6,7 +6,7 @@ import { Duel, pattern, type Step } from './duel.ts';
 import { MemoryTree, type Seed } from './memory-tree.ts';
 
 const BUDGET_BYTES = 96 * 1024;
-const RUNS = Number(process.env['PLATEFS_MODEL_RUNS'] ?? 150);
+const RUNS = Number(process.env['PLATEFS_MODEL_RUNS'] ?? 100);
 
 const SEED: Seed = {
   images: { a: pattern(9000, 1), b: pattern(100, 2), c: pattern(0, 3) },
@@ -122,6 +122,9 @@ const kinds: { weight: number; arbitrary: fc.Arbitrary<Step> }[] = [
     weight: 3,
     arbitrary: fc.record({ do: fc.constant('list' as const), room: fc.integer({ min: 1, max: 4 }) }),
   },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('spill' as const), slot }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('fsync' as const), slot }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('read-while-landing' as const), path }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('resume' as const) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('remount' as const) }) },
 ];
@@ -144,6 +147,7 @@ function play(history: readonly Step[]): void {
     duel.compare();
     duel.remount();
     duel.compare();
+    duel.compareLanded();
     duel.remount();
     duel.compare();
   } finally {
@@ -152,12 +156,20 @@ function play(history: readonly Step[]): void {
 }
 
 describe('what was written', () => {
-  it('is what a simple model of files holds, after any history', () => {
-    fc.assert(fc.property(steps(fc.constant(undefined)), play), { numRuns: RUNS });
-  }, 120_000);
+  it(
+    'is what a simple model of files holds, after any history',
+    () => {
+      fc.assert(fc.property(steps(fc.constant(undefined)), play), { numRuns: RUNS });
+    },
+    60_000 + RUNS * 300,
+  );
 
-  it('survives the death of the daemon at any point of any step, which the client never notices', () => {
-    const die = fc.option(fc.integer({ min: 1, max: 6 }), { nil: undefined, freq: 2 });
-    fc.assert(fc.property(steps(die), play), { numRuns: RUNS });
-  }, 120_000);
+  it(
+    'survives the death of the daemon at any point of any step, which the client never notices',
+    () => {
+      const die = fc.option(fc.integer({ min: 1, max: 6 }), { nil: undefined, freq: 2 });
+      fc.assert(fc.property(steps(die), play), { numRuns: RUNS });
+    },
+    60_000 + RUNS * 300,
+  );
 });

@@ -213,7 +213,11 @@ export class TestMount {
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       cwd: '/',
-      env: supervisorEnvironment({ ...process.env, ...(asPlainUser ? { HOME: this.folder } : {}) }),
+      env: supervisorEnvironment({
+        ...process.env,
+        ...(asPlainUser ? { HOME: this.folder } : {}),
+        ...options.env,
+      }),
       ...(asPlainUser ? PLAIN_USER : {}),
     });
     this.supervisor.on('message', (message) => this.messages.push(message as FromSupervisor));
@@ -263,6 +267,20 @@ export class TestMount {
       return pid !== undefined;
     });
     return pid!;
+  }
+
+  /** SIGKILL to whichever daemon runs. */
+  async shootDaemon(): Promise<void> {
+    for (;;) {
+      const pid = await this.daemonPid();
+      try {
+        process.kill(pid, 'SIGKILL');
+        return;
+      } catch (error) {
+        // It was on its way out by itself, and the next one comes.
+        if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+      }
+    }
   }
 
   /** SIGKILL to the daemon. @returns once its successor is ready. */

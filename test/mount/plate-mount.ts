@@ -25,7 +25,7 @@ import { type ClientOptions, type ClientResult, client, eventually, PLAIN_USER }
  * a path under the mountpoint: everything there is done by child processes with deadlines.
  */
 const ROOT = resolve(import.meta.dirname, '../..');
-const PLATEFS = join(ROOT, 'bin/platefs');
+export const PLATEFS = join(ROOT, 'bin/platefs');
 /** Data of real instruments, where it lies beside the project. */
 export const SHARED_DATA = resolve(ROOT, '../shared/data');
 /** Debian's Python: the one that has tifffile, zarr, numpy, scipy and skimage. */
@@ -261,8 +261,8 @@ export class PlateMount {
       .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
       .filter((name) => {
         try {
-          const words = readFileSync(`/proc/${name}/cmdline`, 'utf8');
-          return words.includes('/src/daemon/') && words.includes(this.folder);
+          if (!readFileSync(`/proc/${name}/cmdline`, 'utf8').includes('/src/daemon/')) return false;
+          return readFileSync(`/proc/${name}/environ`, 'utf8').includes(`HOME=${this.folder}\0`);
         } catch {
           return false;
         }

@@ -2,7 +2,7 @@ import { MOUNT_OPTIONS, type OptionOverrides, parseMountOptions } from '../../co
 import { cacheFolder, stateFolder } from '../../config/xdg.ts';
 import { callControl } from '../../control/control-client.ts';
 import type { StatusDocument } from '../../control/documents.ts';
-import { parseByteSize } from '../../core/byte-size.ts';
+import { parseBudget } from '../../core/byte-size.ts';
 import { AlreadyRunningError } from '../../core/errors.ts';
 import type { MountDefinition } from '../../model/mount-definition.ts';
 import { recognisePlate } from '../../tree/open-plate.ts';
@@ -36,7 +36,7 @@ function overridesOf(args: MountArgs): OptionOverrides {
     ...parseMountOptions(args.option),
     ...(args.output === undefined ? {} : { output: args.output }),
     ...(args.state === undefined ? {} : { state: args.state }),
-    ...(args.budget === undefined ? {} : { budgetBytes: parseByteSize(args.budget, '--budget') }),
+    ...(args.budget === undefined ? {} : { budgetBytes: parseBudget(args.budget, '--budget') }),
     ...(args.readOnly === undefined ? {} : { readOnly: args.readOnly }),
   };
 }

@@ -21,15 +21,20 @@ interface UmountArgs {
 const DRAIN_SILENCE_MS = 120_000;
 const POLL_MS = 25;
 
-/** The mount is gone when neither the kernel nor a process has it. */
+/**
+ * The mount is gone when neither the kernel nor a process has it; a lazy one when nobody finds it any more, though
+ * PlateFS serves those who have files open until they close them.
+ */
 async function untilGone(
   { mountpoint }: ListedMount,
   registry: MountRegistry,
   signal: AbortSignal,
+  lazy: boolean,
 ): Promise<void> {
   const isThere = (): boolean => {
     const mounted = mountAt(mountpoint);
-    return (mounted !== undefined && isPlateMount(mounted)) || registry.find(mountpoint)?.isAlive === true;
+    if (mounted !== undefined && isPlateMount(mounted)) return true;
+    return !lazy && registry.find(mountpoint)?.isAlive === true;
   };
   while (isThere()) {
     if (signal.aborted)
@@ -99,7 +104,7 @@ async function run(
       });
     throw error;
   })) as LandingResult;
-  await untilGone(entry, registry, signal);
+  await untilGone(entry, registry, signal, lazy);
   registry.remove(mountpoint);
   terminal.result({ mountpoint, ...result }, unmountedText(entry, result));
   return result.kept.length === 0 ? exitCode('ok') : exitCode('kept');

@@ -62,7 +62,7 @@ describe('list of mounts', () => {
       .map((name) => join(folder, name))
       .find((path) => readFileSync(path, 'utf8').includes('/mnt/b'));
     const stored = JSON.parse(readFileSync(file ?? '', 'utf8'));
-    writeFileSync(file ?? '', JSON.stringify({ ...stored, supervisorStartTicks: 1 }));
+    writeFileSync(file ?? '', JSON.stringify({ ...stored, supervisorStartTicks: 1, startTicks: 1 }));
     expect(registry.find('/mnt/b')?.isAlive).toBe(false);
   });
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatByteSize, parseByteSize } from '../../../src/core/byte-size.ts';
+import { formatByteSize, MIN_BUDGET_BYTES, parseBudget, parseByteSize } from '../../../src/core/byte-size.ts';
 
 describe('byte sizes', () => {
   it.each([
@@ -40,5 +40,12 @@ describe('byte sizes', () => {
         expect(Math.abs(again - sizeBytes) / sizeBytes).toBeLessThan(0.05);
       }),
     );
+  });
+});
+
+describe('parseBudget', () => {
+  it('refuses what is too little to work with', () => {
+    expect(() => parseBudget('1KiB', '--budget')).toThrow(/^--budget: '1KiB' is too little.*16 MiB/);
+    expect(parseBudget('16MiB', '--budget')).toBe(MIN_BUDGET_BYTES);
   });
 });

@@ -3,13 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  budgetOf,
-  defaultBudgetBytes,
-  MIN_BUDGET_BYTES,
-  parseBudgetBytes,
-  parseSizeBytes,
-} from '../../../src/memory/budget.ts';
+import { MIN_BUDGET_BYTES } from '../../../src/core/byte-size.ts';
+import { budgetOf, defaultBudgetBytes } from '../../../src/memory/budget.ts';
 import { ByteCache } from '../../../src/memory/byte-cache.ts';
 import { nextPressure, PressureProbe, watchPressure } from '../../../src/memory/pressure.ts';
 import { type PoolSnapshot, planReclaim, usedBytes } from '../../../src/memory/reclaimer.ts';
@@ -17,31 +12,7 @@ import { type PoolSnapshot, planReclaim, usedBytes } from '../../../src/memory/r
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
 
-describe('sizes', () => {
-  it.each([
-    ['512MiB', 512 * MIB],
-    ['2G', 2 * GIB],
-    ['1.5 GB', 1.5e9],
-    ['64k', 65_536],
-    [' 1073741824 ', GIB],
-  ])('%s', (text, bytes) => expect(parseSizeBytes(text, '--budget')).toBe(bytes));
-
-  it.each([
-    ['', 'no size'],
-    ['12 parsecs', '"parsecs" is no unit'],
-    ['-1G', 'negative'],
-    ['0', 'no memory at all'],
-    ['1e9', 'no unit|no size'],
-    ['99999999T', 'more than any machine'],
-  ])('%s is refused', (text, why) => {
-    expect(() => parseSizeBytes(text, '--budget')).toThrow(new RegExp(`^--budget: .*(${why})`));
-  });
-
-  it('a budget has a least size', () => {
-    expect(() => parseBudgetBytes('1K', '--budget')).toThrow(/too little/);
-    expect(parseBudgetBytes('16MiB', '--budget')).toBe(16 * MIB);
-  });
-
+describe('budgets', () => {
   it('the default leaves most of the machine and half of the tmpfs to others', () => {
     expect(defaultBudgetBytes(16 * GIB, 16 * GIB)).toBe(4 * GIB);
     expect(defaultBudgetBytes(16 * GIB, GIB)).toBe(GIB / 2);

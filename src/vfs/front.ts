@@ -778,7 +778,6 @@ export class Front implements FileSystem {
       throw STALE;
     }
     const content = this.#tree.content(node);
-    if (content.kind === 'document') throw READ_ONLY;
     const attributes = this.#attributes.of(node);
     if (!attributes) throw STALE;
     const from = content.kind === 'verbatim' ? content : { kind: 'rendered' as const, node };
@@ -804,7 +803,9 @@ export class Front implements FileSystem {
     const stagedPath = join(this.#parts.stagingFolder, `copy-${node.toString(16)}`);
     const job: StageJob = { kind: 'stage', node, stagedPath, sizeBytes, from };
     this.#staging.set(node, { waiting: [ticket], job });
-    this.#parts.submit(job);
+    // A document's text is the main thread's.
+    if (this.#isDocument(node)) this.#parts.notify({ kind: 'stage-document', node, stagedPath });
+    else this.#parts.submit(job);
     return DEFERRED;
   }
 

@@ -8,6 +8,7 @@ import type { DaemonSpec } from '../config/daemon-spec.ts';
 import { type ControlMethod, ControlServer } from '../control/control-server.ts';
 import type { DrainParams, LandingProgress, LandingResult, StatusDocument } from '../control/documents.ts';
 import { MountRegistry } from '../control/mount-registry.ts';
+import { errnoOf } from '../core/errno.ts';
 import { BadMountpointError, explain } from '../core/errors.ts';
 import { passFaultPoint } from '../core/fault-points.ts';
 import { FrontWake } from '../fuse/front-wake.ts';
@@ -346,6 +347,9 @@ export class Daemon {
       case 'document':
         void this.#documents?.answer(notice);
         return;
+      case 'stage-document':
+        void this.#stageDocument(notice.node, notice.stagedPath);
+        return;
       case 'sealed':
       case 'moved':
         this.#hooks?.onSealed(notice.inode).catch((error: unknown) => this.#warn('hook', explain(error)));
@@ -377,6 +381,17 @@ export class Daemon {
     } catch (error) {
       this.#warn('landing', explain(error));
     }
+  }
+
+  async #stageDocument(node: number, stagedPath: string): Promise<void> {
+    let errno = 0;
+    try {
+      writeFileSync(stagedPath, (await this.#documents?.bytesOf(node)) ?? '', { mode: 0o600 });
+    } catch (error) {
+      errno = errnoOf(error);
+      this.#fail(explain(error));
+    }
+    this.#front?.tell({ type: 'staged', node, errno });
   }
 
   #isLive(inode: number): boolean {

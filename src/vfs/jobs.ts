@@ -90,6 +90,8 @@ export type DocumentJob = Ticket & {
 /** What the front tells the main thread. */
 export type FrontNotice =
   | DocumentJob
+  /** Write a document's text to a file, so that it can be written; to be answered `staged`. */
+  | { readonly kind: 'stage-document'; readonly node: number; readonly stagedPath: string }
   | { readonly kind: 'sealed'; readonly inode: number }
   | { readonly kind: 'unsealed'; readonly inode: number }
   | { readonly kind: 'moved'; readonly inode: number }

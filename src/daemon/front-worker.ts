@@ -87,17 +87,7 @@ function receive(overlay: Overlay, front: Front, message: ToFront): void {
       return;
     }
     case 'landed': {
-      let failure: string | undefined;
-      const isNoted = ({ inode, version, record }: (typeof message.items)[number]): boolean => {
-        if (failure !== undefined || overlay.handles.isWriting(inode)) return false;
-        try {
-          return overlay.landed(inode, version, record);
-        } catch (error) {
-          failure = explain(error);
-          return false;
-        }
-      };
-      const refused = message.items.filter((item) => !isNoted(item));
+      const { refused, failure } = overlay.landed(message.items);
       // Where the journal can't take a line, what landed stays for the next try to land in its place.
       if (failure === undefined) for (const { inode, record } of refused) overlay.abandon(inode, record);
       const { reservedBytes } = overlay.store;
@@ -106,7 +96,7 @@ function receive(overlay: Overlay, front: Front, message: ToFront): void {
         token: message.token,
         refused: refused.map(({ inode }) => inode),
         reservedBytes,
-        ...(failure === undefined ? {} : { failure }),
+        ...(failure === undefined ? {} : { failure: explain(failure) }),
       });
       return;
     }

@@ -26,6 +26,13 @@ export interface SealedFile {
   readonly hooksDone: readonly string[];
 }
 
+/** A version of a file, and where it is safe now. */
+export interface LandedItem {
+  readonly inode: number;
+  readonly version: number;
+  readonly record: LandingRecord;
+}
+
 export interface NewInode extends Place {
   readonly mode: number;
   readonly uid: number;
@@ -296,18 +303,42 @@ export class Overlay {
     this.store.allocate(inode, mode, offsetBytes, sizeBytes);
   }
 
-  /** Notes that a version is safe in the output folder and frees its memory. False when it is out of date. */
-  landed(number: number, version: number, record: LandingRecord): boolean {
+  /**
+   * Notes that versions are safe in the output folder, makes that survive power loss, and frees their memory.
+   * `refused` are the items that are out of date (their files were written, unlinked or landed meanwhile) and,
+   * when the journal can't take a line, those from that one on; `failure` then says why.
+   */
+  landed<Item extends LandedItem>(items: readonly Item[]): { refused: Item[]; failure?: unknown } {
+    const noted: number[] = [];
+    const refused: Item[] = [];
+    let failure: unknown;
+    for (const item of items) {
+      try {
+        const isNoted = failure === undefined && this.#noteLanded(item);
+        if (isNoted) noted.push(item.inode);
+        else refused.push(item);
+      } catch (error) {
+        failure = error;
+        refused.push(item);
+      }
+    }
+    if (noted.length > 0) this.#parts.journal.sync();
+    passFaultPoint('overlay.landed-not-freed');
+    for (const number of noted) {
+      this.store.remove(number);
+      this.store.removeDurable(number);
+    }
+    this.announceAbandoned();
+    return { refused, ...(failure === undefined ? {} : { failure }) };
+  }
+
+  #noteLanded({ inode: number, version, record }: LandedItem): boolean {
     const inode = this.inode(number);
     if (!inode?.sealed || inode.version !== version || inode.landed || inode.place === undefined)
       return false;
+    if (this.handles.isWriting(number)) return false;
     const { sizeBytes, mtimeNs } = this.store.stat(inode);
     this.#commit({ op: 'landed', inode: number, version, record, sizeBytes, mtimeNs: String(mtimeNs) });
-    this.#parts.journal.sync();
-    passFaultPoint('overlay.landed-not-freed');
-    this.store.remove(number);
-    this.store.removeDurable(number);
-    this.announceAbandoned();
     return true;
   }
 

@@ -60,7 +60,7 @@ describe('what a machine that lost power brings back', () => {
     const inode = overlay.make(file);
     overlay.write(inode, Buffer.from('first'), 0);
     overlay.seal(inode);
-    overlay.landed(inode.number, inode.version, { id: 1, mountPath: 'a.bin' });
+    overlay.landed([{ inode: inode.number, version: inode.version, record: { id: 1, mountPath: 'a.bin' } }]);
     const staged = join(stagingFolder(folders()), 'copy');
     writeFileSync(staged, 'first');
     overlay.recall(inode, staged);
@@ -82,7 +82,8 @@ describe('what a machine that lost power brings back', () => {
       const copy = join(durableFolder(folders()), inode.number.toString(16));
       writeFileSync(copy, 'old');
       overlay.seal(inode);
-      if (name === 'a') overlay.landed(inode.number, inode.version, { id: 1, mountPath: name });
+      if (name === 'a')
+        overlay.landed([{ inode: inode.number, version: inode.version, record: { id: 1, mountPath: name } }]);
       else overlay.remove({ parent: 1, name }, '1:1');
       expect(() => readFileSync(copy)).toThrow('ENOENT');
     }
@@ -94,12 +95,12 @@ describe('landings that no file needs any more', () => {
     const { overlay } = open();
     const inode = overlay.make(file);
     overlay.seal(inode);
-    overlay.landed(inode.number, inode.version, { id: 1, mountPath: 'a.bin' });
+    overlay.landed([{ inode: inode.number, version: inode.version, record: { id: 1, mountPath: 'a.bin' } }]);
     overlay.recallEmpty(inode);
     overlay.unseal(inode);
     overlay.seal(inode);
     expect(abandoned).toEqual([]);
-    overlay.landed(inode.number, inode.version, { id: 2, mountPath: 'a.bin' });
+    overlay.landed([{ inode: inode.number, version: inode.version, record: { id: 2, mountPath: 'a.bin' } }]);
     expect(abandoned).toMatchObject([{ record: { id: 1 }, successor: { id: 2 } }]);
     overlay.remove({ parent: 1, name: 'a.bin' }, '1:1');
     expect(abandoned).toHaveLength(2);
@@ -118,7 +119,7 @@ describe('landings that no file needs any more', () => {
     const { overlay } = open();
     const inode = overlay.make(file);
     overlay.seal(inode);
-    overlay.landed(inode.number, 1, { id: 1, mountPath: 'a.bin' });
+    overlay.landed([{ inode: inode.number, version: 1, record: { id: 1, mountPath: 'a.bin' } }]);
     overlay.move({ parent: 1, name: 'a.bin' }, { parent: 1, name: 'b.bin' }, false, '1:1');
     expect([...overlay.movedFiles()]).toMatchObject([{ mountPath: 'b.bin', record: { id: 1 } }]);
     expect(overlay.relanded(inode.number, 1, { id: 2, mountPath: 'b.bin' })).toBe(true);

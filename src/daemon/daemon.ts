@@ -1,4 +1,12 @@
-import { appendFileSync, existsSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  readdirSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { flushCompileCache } from 'node:module';
 import { availableParallelism, freemem } from 'node:os';
 import { join } from 'node:path';
@@ -19,7 +27,7 @@ import { defaultBudgetBytes } from '../memory/budget.ts';
 import { PressureProbe, watchPressure } from '../memory/pressure.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
 import type { Abandoned } from '../overlay/inode.ts';
-import { type OverlayFolders, stagingFolder } from '../overlay/open-overlay.ts';
+import { dataFolder, type OverlayFolders, stagingFolder } from '../overlay/open-overlay.ts';
 import { renderMetrics } from '../telemetry/metrics.ts';
 import { readIndexFile, writeIndexFile } from '../tree/index-cache.ts';
 import { openPlate } from '../tree/open-plate.ts';
@@ -52,6 +60,8 @@ import type { FromDaemon, StartMessage } from './supervisor-messages.ts';
 const KEEP_SHARE = 0.25;
 /** Share of the budget that readers may use for decoded planes and chunks. */
 const READER_CACHE_BYTES = 128 * 1024 * 1024;
+/** The front hears within milliseconds that it is to end. */
+const FRONT_END_TIMEOUT_MS = 5000;
 const MAX_RUNTIME_WARNINGS = 1000;
 
 /** How the outside world is told. */
@@ -535,6 +545,9 @@ export class Daemon {
     } catch (error) {
       this.log(`writing out failed, what was written is kept for the next mount: ${explain(error)}`);
     }
+    // Programs that still have files open lose them now; what they wrote is whole with that, and lands.
+    this.#front?.tell({ type: 'end' });
+    await Promise.race([this.#unmounted.promise, delay(FRONT_END_TIMEOUT_MS)]);
     await this.#end();
   }
 
@@ -546,22 +559,24 @@ export class Daemon {
 
   async #finish(): Promise<void> {
     const { state, mountpoint } = this.#definition;
-    let kept: LandingResult['kept'] = [];
     await this.#draining;
     try {
-      kept = (await this.#flush(() => {}, this.#stop.signal)).kept;
+      await this.#flush(() => {}, this.#stop.signal);
     } catch (error) {
       this.log(`writing out failed: ${explain(error)}`);
-      kept = [{ path: mountpoint, reason: explain(error) }];
     }
     this.#stop.abort();
     this.#pressure?.[Symbol.dispose]();
     await this.#hooks?.close();
     await (await this.#materializer)?.close();
     await this.#readers?.close();
-    if (kept.length === 0) removeMemoryFolder({ state, memory: memoryFolder(state) });
     await this.#control?.[Symbol.asyncDispose]();
     await this.#frontWorker?.terminate();
+    const folders = { state, memory: memoryFolder(state) };
+    // What a program had open to the last could not land: nobody called it whole. The next mount does.
+    const unlanded = readdirSync(dataFolder(folders)).length;
+    if (unlanded === 0) removeMemoryFolder(folders);
+    else this.log(`${unlanded} files that had not landed are kept for the next mount`);
     // Whoever waits for the entry to go may mount the plate again at once.
     this.#unlock();
     new MountRegistry(this.#spec.registryFolder).remove(mountpoint);

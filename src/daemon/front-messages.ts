@@ -28,6 +28,8 @@ export interface ChangedName {
 export type ToFront =
   | { readonly type: 'staged'; readonly node: number; readonly errno: number }
   | { readonly type: 'failed'; readonly job: MovableJob; readonly errno: number; readonly message: string }
+  /** Serve no more requests: what is being written is whole as it is. Questions are answered still. */
+  | { readonly type: 'end' }
   | { readonly type: 'list-sealed'; readonly token: number }
   | { readonly type: 'sealed-file'; readonly token: number; readonly inode: number }
   | {

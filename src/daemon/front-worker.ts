@@ -65,6 +65,9 @@ const lazyBacking = {
   },
 };
 
+/** Thrown out of the session's loop when main wants no more requests served. */
+class SessionOver extends Error {}
+
 function receive(overlay: Overlay, front: Front, message: ToFront): void {
   switch (message.type) {
     case 'staged':
@@ -139,6 +142,9 @@ function receive(overlay: Overlay, front: Front, message: ToFront): void {
     case 'set-budget':
       overlay.store.budgetBytes = message.budgetBytes;
       return;
+    case 'end':
+      // The session's loop is left already.
+      return;
     case 'usage':
       tell({
         type: 'usage',
@@ -186,8 +192,11 @@ async function serve(): Promise<void> {
         received = receiveMessageOnPort(data.fromMain)
       ) {
         try {
-          receive(overlay, front, received.message as ToFront);
+          const message = received.message as ToFront;
+          if (message.type === 'end') throw new SessionOver();
+          receive(overlay, front, message);
         } catch (error) {
+          if (error instanceof SessionOver) throw error;
           // A disk that is full, as a rule: this change was not made, and everything else goes on.
           tell({ type: 'notice', notice: { kind: 'failed', path: '', message: explain(error) } });
         }
@@ -203,19 +212,23 @@ async function serve(): Promise<void> {
   if (!data.resumed) flushCompileCache();
   // Before the first read: what was carried out and not answered must come before anything new.
   if (data.resumed) resend(data.fuseFd);
-  runSession({
-    fd: data.fuseFd,
-    handler: front,
-    wake: new FrontWake(data.wake),
-    errnoOf,
-    ...(data.negotiated === undefined ? {} : { negotiated: data.negotiated }),
-    onInit: (agreed) => {
-      negotiated = agreed;
-      tell({ type: 'negotiated', negotiated: agreed });
-    },
-    report: (error) =>
-      tell({ type: 'notice', notice: { kind: 'failed', path: '', message: explain(error) } }),
-  });
+  try {
+    runSession({
+      fd: data.fuseFd,
+      handler: front,
+      wake: new FrontWake(data.wake),
+      errnoOf,
+      ...(data.negotiated === undefined ? {} : { negotiated: data.negotiated }),
+      onInit: (agreed) => {
+        negotiated = agreed;
+        tell({ type: 'negotiated', negotiated: agreed });
+      },
+      report: (error) =>
+        tell({ type: 'notice', notice: { kind: 'failed', path: '', message: explain(error) } }),
+    });
+  } catch (error) {
+    if (!(error instanceof SessionOver)) throw error;
+  }
   // The mount is gone. What was being written is whole now, and main may still ask about it.
   for (const inode of overlay.names.inodes.values()) overlay.seal(inode);
   tell({ type: 'unmounted' });

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { LRUCache } from 'lru-cache';
 import { UnsupportedTiffError } from '../core/errors.ts';
 import type { Region } from '../core/region.ts';
@@ -17,6 +18,14 @@ export interface PlaneDriver {
   readPlaneSync(path: string, page: number): PlaneBytes;
 }
 
+/** A plane's first look, and the file it was true of. */
+interface ProbedPlane {
+  readonly probe: PlaneProbe;
+  readonly inode: number;
+  readonly sizeBytes: number;
+  readonly mtimeMs: number;
+}
+
 /**
  * Reads any byte range of a file in stacks/. A plane the plate lacks is zeros; one that can't be read, or is
  * of another shape than its stack, fails the read. One per reader thread.
@@ -27,7 +36,7 @@ export class StackReader {
   readonly #decoded: DecodedPlanes;
   readonly #files = new SourceFiles(MAX_SOURCE_FILES);
   readonly #open = new LRUCache<number, LayoutReader>({ max: MAX_OPEN_STACKS });
-  readonly #probes = new LRUCache<number, PlaneProbe>({ max: MAX_PROBED_PLANES });
+  readonly #probes = new LRUCache<number, ProbedPlane>({ max: MAX_PROBED_PLANES });
 
   constructor(tree: PlateTree, driver: PlaneDriver, cacheBytes: number) {
     this.#tree = tree;
@@ -67,9 +76,17 @@ export class StackReader {
 
   /** The plane's first look, checked against what its stack promises. */
   #probeOf(stack: StackFile, plane: number): PlaneProbe {
-    const known = this.#probes.get(plane);
-    if (known) return known;
     const path = this.#tree.planePath(plane);
+    // A plane that was written anew may have its pixels elsewhere: what was seen counts for the file that was seen.
+    const { ino: inode, size: sizeBytes, mtimeMs } = statSync(path);
+    const known = this.#probes.get(plane);
+    if (known && known.inode === inode && known.sizeBytes === sizeBytes && known.mtimeMs === mtimeMs) {
+      return known.probe;
+    }
+    if (known) {
+      this.#files.forget(path);
+      this.#decoded.clear();
+    }
     const probe = this.#driver.probeSync(path);
     const { width, height, dtype } = this.#tree.planeShape(stack);
     if (
@@ -83,7 +100,7 @@ export class StackReader {
         advice: 'read this plane under images/',
       });
     }
-    this.#probes.set(plane, probe);
+    this.#probes.set(plane, { probe, inode, sizeBytes, mtimeMs });
     return probe;
   }
 

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { client, eventually, mountProblem, plainUserProblem } from './harness.ts';
@@ -9,6 +9,13 @@ const problem = mountProblem();
 const why = problem === undefined ? '' : ` (skipped: ${problem})`;
 const isRoot = process.geteuid?.() === 0;
 const canUnshare = isRoot && (await client('unshare', ['-m', 'true'])).code === 0;
+
+/** The registry's entry of the one mount. */
+function registryFile(mount: PlateMount): string {
+  const folder = join(mount.folder, 'r/platefs');
+  const [name = ''] = readdirSync(folder).filter((entry) => entry.endsWith('.json'));
+  return join(folder, name);
+}
 
 interface Refusal {
   readonly error: { readonly tag: string; readonly message: string; readonly advice?: string };
@@ -342,6 +349,30 @@ print(json.dumps(out))`),
     expect(mount.isMounted).toBe(false);
     expect(readFileSync(join(mount.output, 'numbers'), 'utf8')).toMatch(/^1\n2\n[\s\S]*\n100000\n$/);
     expect(existsSync(join(mount.output, 'results.ome.zarr/.zattrs'))).toBe(true);
+  });
+
+  it('SIGTERM while a program writes: what it wrote by then is there at the next mount', async () => {
+    await using mount = await PlateMount.start();
+    const held = join(mount.folder, 'held');
+    const writer = mount.run('sh', [
+      '-c',
+      `exec 3> ${mount.path('f')}; seq 1 5000 >&3; echo $$ > ${held}.new; mv ${held}.new ${held}; exec sleep 30`,
+    ]);
+    await eventually('the file is being written', () => existsSync(held));
+    await mount.shell('echo closed > g');
+    const { supervisorPid } = JSON.parse(readFileSync(registryFile(mount), 'utf8')) as {
+      supervisorPid: number;
+    };
+    process.kill(supervisorPid, 'SIGTERM');
+    await eventually('it has ended', () => mount.processes().length === 0);
+    process.kill(Number(readFileSync(held, 'utf8')), 'SIGKILL');
+    await writer;
+    expect(mount.isMounted).toBe(false);
+    await mount.mount();
+    await mount.shell('seq 1 5000 | cmp - f; grep -qx closed g');
+    expect((await mount.umount()).code).toBe(0);
+    expect(existsSync(mount.memoryFolder)).toBe(false);
+    expect(readFileSync(join(mount.output, 'f'), 'utf8')).toMatch(/\n5000\n$/);
   });
 
   it('umount waits for nobody who still has files open, unless told to go lazily', async () => {

@@ -1,4 +1,4 @@
-import { renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { mountProblem } from './harness.ts';
@@ -19,5 +19,34 @@ describe.skipIf(problem)(`a source file that changes while it is mounted${why}`,
       renameSync(`${path}.new`, path);
       expect(await mount.shell(`cat "source/$1" > /dev/null; cat "source/$1"`, found)).toBe(text);
     }
+  });
+
+  it('fails a stack that it breaks, and shows the new pixels when it is whole again', async () => {
+    let root = '';
+    await using mount = await PlateMount.start({ prepare: (folder) => void (root = folder) });
+    const plane = (await mount.shell('ls images | head -1')).trim();
+    const source = (
+      await mount.shell(`getfattr --only-values -n user.platefs.source "images/$1"`, plane)
+    ).trim();
+    const stack = `stacks/${plane.slice(0, 'A01_s001'.length)}.tif`;
+    // Past the kernel's page cache, as a reader that comes later sees it.
+    const read = `dd if="$1" iflag=direct bs=1M status=none | cksum`;
+    const before = await mount.shell(read, stack);
+    const path = join(root, source);
+    const bytes = readFileSync(path);
+    writeFileSync(path, bytes.subarray(0, bytes.length / 2));
+    const broken = await mount.shell(
+      `dd if="$1" iflag=direct bs=1M status=none of=/dev/null 2>&1 || true`,
+      stack,
+    );
+    expect(broken).toContain('Input/output error');
+    const changed = Buffer.from(bytes);
+    const middle = bytes.length >> 2;
+    for (let at = middle; at < middle + 32; at++) changed[at] = (changed[at] ?? 0) ^ 0xff;
+    writeFileSync(path, changed);
+    const after = await mount.shell(read, stack);
+    writeFileSync(path, bytes);
+    expect(await mount.shell(read, stack)).toBe(before);
+    expect(after).not.toBe(before);
   });
 });

@@ -8,6 +8,7 @@ import type { DaemonSpec } from '../config/daemon-spec.ts';
 import { type ControlMethod, ControlServer } from '../control/control-server.ts';
 import type { DrainParams, LandingProgress, LandingResult, StatusDocument } from '../control/documents.ts';
 import { MountRegistry } from '../control/mount-registry.ts';
+import { errnoOf } from '../core/errno.ts';
 import { BadMountpointError, explain } from '../core/errors.ts';
 import { passFaultPoint } from '../core/fault-points.ts';
 import { FrontWake } from '../fuse/front-wake.ts';
@@ -17,6 +18,7 @@ import type { Materializer } from '../materializer/materializer.ts';
 import { defaultBudgetBytes } from '../memory/budget.ts';
 import { PressureProbe, watchPressure } from '../memory/pressure.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
+import type { Abandoned } from '../overlay/inode.ts';
 import { type OverlayFolders, stagingFolder } from '../overlay/open-overlay.ts';
 import { renderMetrics } from '../telemetry/metrics.ts';
 import { readIndexFile, writeIndexFile } from '../tree/index-cache.ts';
@@ -82,6 +84,13 @@ export class Daemon {
   #materializer: Promise<Materializer> | undefined;
   #landed = { files: 0, sizeBytes: 0 };
   #failures = 0;
+  /** Files there were when this daemon began; later ones are numbered from `firstNewInode` on. */
+  #knownFiles: ReadonlySet<number> = new Set();
+  #firstNewInode = 0;
+  /** Files that had landed and are gone. */
+  readonly #deadFiles = new Set<number>();
+  /** Removals of landings that are under way. */
+  #removal: Promise<unknown> = Promise.resolve();
   #resumes: number;
   #ending: Promise<void> | undefined;
   /** A drain whose answer somebody waits for. */
@@ -227,6 +236,7 @@ export class Daemon {
       onLanded: (files, sizeBytes) => {
         this.#landed = { files: this.#landed.files + files, sizeBytes: this.#landed.sizeBytes + sizeBytes };
       },
+      removed: () => this.#removal,
       log: (message) => this.#warn('landing', message),
     });
     // What only some mounts need is loaded only by them.
@@ -281,6 +291,7 @@ export class Daemon {
           outputDir: this.#definition.output,
           workers: Math.max(1, availableParallelism()),
           codec: 'blosc-lz4',
+          isLive: (inode) => this.#isLive(inode),
         },
         this.#stop.signal,
       ),
@@ -313,6 +324,8 @@ export class Daemon {
           invalidateEntry(this.#start.fuseFd, parent, name);
           invalidateNode(this.#start.fuseFd, parent);
         }
+        this.#knownFiles = new Set(message.files);
+        this.#firstNewInode = message.nextInode;
         this.#opened.resolve();
         return;
       case 'negotiated':
@@ -334,6 +347,9 @@ export class Daemon {
       case 'document':
         void this.#documents?.answer(notice);
         return;
+      case 'stage-document':
+        void this.#stageDocument(notice.node, notice.stagedPath);
+        return;
       case 'sealed':
       case 'moved':
         this.#hooks?.onSealed(notice.inode).catch((error: unknown) => this.#warn('hook', explain(error)));
@@ -342,10 +358,7 @@ export class Daemon {
         this.#hooks?.onUnsealed(notice.inode);
         return;
       case 'abandoned':
-        this.#openMaterializer()
-          .then((materializer) => materializer.remove(notice.record as unknown as Landing))
-          .then(() => this.#front?.tell({ type: 'cleared', abandoned: notice.id }))
-          .catch((error: unknown) => this.#warn('landing', explain(error)));
+        this.#removal = Promise.all([this.#removal, this.#removeLanding(notice.abandoned)]);
         return;
       case 'pressed':
         this.#makeRoom(this.#keepBytes);
@@ -356,6 +369,33 @@ export class Daemon {
       case 'failed':
         this.#fail(notice.path === '' ? notice.message : `${notice.path}: ${notice.message}`);
     }
+  }
+
+  /** What fails to be removed is tried again by the next daemon. */
+  async #removeLanding({ id, record, successor }: Abandoned): Promise<void> {
+    if (successor === undefined) this.#deadFiles.add(Number(record['inode']));
+    try {
+      const materializer = await this.#openMaterializer();
+      await materializer.remove(record as unknown as Landing, successor as unknown as Landing | undefined);
+      this.#frontLink().tell({ type: 'cleared', id });
+    } catch (error) {
+      this.#warn('landing', explain(error));
+    }
+  }
+
+  async #stageDocument(node: number, stagedPath: string): Promise<void> {
+    let errno = 0;
+    try {
+      writeFileSync(stagedPath, (await this.#documents?.bytesOf(node)) ?? '', { mode: 0o600 });
+    } catch (error) {
+      errno = errnoOf(error);
+      this.#fail(explain(error));
+    }
+    this.#front?.tell({ type: 'staged', node, errno });
+  }
+
+  #isLive(inode: number): boolean {
+    return (inode >= this.#firstNewInode || this.#knownFiles.has(inode)) && !this.#deadFiles.has(inode);
   }
 
   #fail(message: string): void {
@@ -447,7 +487,9 @@ export class Daemon {
   async #flush(progress: (value: LandingProgress) => void, signal: AbortSignal): Promise<LandingResult> {
     if (!this.#landing) return { files: 0, sizeBytes: 0, kept: [] };
     await this.#hooks?.idle();
-    return this.#landing.landAll(progress, signal);
+    const result = await this.#landing.landAll(progress, signal);
+    await this.#removal;
+    return result;
   }
 
   /**

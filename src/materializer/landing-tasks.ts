@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, futimesSync } from 'node:fs';
+import { closeSync, fstatSync, ftruncateSync, futimesSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { BadTiffError, BadZarrError, UnsupportedTiffError } from '../core/errors.ts';
 import { itemSizeBytes } from '../core/nd-array.ts';
@@ -12,7 +12,7 @@ import { isTiffName } from './placement.ts';
 import { DecodedPixels, type PlanePixels, StoredPixels } from './plane-pixels.ts';
 import { type SealedFile, SealedReader } from './sealed-file.ts';
 import { encodeRun, encodeSidecar, type Sidecar } from './sidecar.ts';
-import { createStaged, removeStaged, writeFully, writeStaged } from './staged-file.ts';
+import { createStaged, removeStaged, writeSparsely, writeStaged } from './staged-file.ts';
 import { looksLikeTiff, readTiffStructure } from './tiff-structure.ts';
 
 const COPY_BYTES = 1 << 20;
@@ -79,8 +79,9 @@ function copyWhole(reader: SealedReader, stagedPath: string): PlainReport {
       const piece = buffer.subarray(0, Math.min(buffer.length, reader.file.sizeBytes - at));
       reader.read(at, piece);
       sum = crc32(piece, sum);
-      writeFully(descriptor, piece, at);
+      writeSparsely(descriptor, piece, at);
     }
+    ftruncateSync(descriptor, reader.file.sizeBytes);
     const mtime = reader.file.mtimeMs / 1000;
     futimesSync(descriptor, mtime, mtime);
     return { crc32: sum, diskInode: fstatSync(descriptor).ino };

@@ -23,6 +23,24 @@ export function writeFully(descriptor: number, bytes: Uint8Array, offsetBytes: n
   }
 }
 
+/** Runs of zeros are looked for in steps of this many bytes: whole blocks of every common file system. */
+const HOLE_BYTES = 64 * 1024;
+const ZEROS = Buffer.alloc(HOLE_BYTES);
+
+/**
+ * Writes `bytes` into a new file, leaving holes for runs of zeros. The caller sets the file's length in the end.
+ */
+export function writeSparsely(descriptor: number, bytes: Buffer, offsetBytes: number): void {
+  let from = 0;
+  for (let at = 0; at < bytes.length; at += HOLE_BYTES) {
+    const end = Math.min(bytes.length, at + HOLE_BYTES);
+    if (bytes.compare(ZEROS, 0, end - at, at, end) !== 0) continue;
+    if (from < at) writeFully(descriptor, bytes.subarray(from, at), offsetBytes + from);
+    from = end;
+  }
+  if (from < bytes.length) writeFully(descriptor, bytes.subarray(from), offsetBytes + from);
+}
+
 /** Writes a whole new file. */
 export function writeStaged(path: string, bytes: Uint8Array): void {
   const descriptor = createStaged(path);

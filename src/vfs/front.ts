@@ -481,19 +481,26 @@ export class Front implements FileSystem {
     const content = this.#tree.content(node);
     if (content.kind === 'document') return this.#askMain(context, node, { op: 'open' });
     if (content.kind === 'rendered') return this.#files.openRendered(node, numberOf(context));
+    // Opened anew, since another file may have taken the name.
+    this.#descriptors.forget(node);
     const fd = this.#descriptors.get(node, content.path);
-    this.#checkUnchanged(node, fd);
+    const hasChanged = this.#noteChange(node, fd);
     const reply = this.#files.openVerbatim(node, fd, numberOf(context));
     if (reply.backingId !== undefined) this.#descriptors.forget(node);
-    return reply;
+    // What the kernel keeps of the file is of the old one.
+    return hasChanged ? { ...reply, openFlags: reply.openFlags & ~FOPEN_KEEP_CACHE } : reply;
   }
 
   /** A source file that grew or was replaced since it was listed is shown as it is now. */
-  #checkUnchanged(node: number, fd: number): void {
+  #noteChange(node: number, fd: number): boolean {
     const known = this.#attributes.of(node);
     const { sizeBytes, mtimeMs } = statOpen(fd);
-    if (known && known.sizeBytes === sizeBytes && Math.abs(Number(known.mtimeNs) / 1e6 - mtimeMs) < 1) return;
+    if (known && known.sizeBytes === sizeBytes && Math.abs(Number(known.mtimeNs) / 1e6 - mtimeMs) < 1)
+      return false;
+    // Before the kernel is told to ask again.
+    this.#tree.refreshNode(node);
     this.#parts.notify({ kind: 'source-changed', node });
+    return true;
   }
 
   #openInode(
@@ -776,7 +783,6 @@ export class Front implements FileSystem {
       throw STALE;
     }
     const content = this.#tree.content(node);
-    if (content.kind === 'document') throw READ_ONLY;
     const attributes = this.#attributes.of(node);
     if (!attributes) throw STALE;
     const from = content.kind === 'verbatim' ? content : { kind: 'rendered' as const, node };
@@ -802,7 +808,9 @@ export class Front implements FileSystem {
     const stagedPath = join(this.#parts.stagingFolder, `copy-${node.toString(16)}`);
     const job: StageJob = { kind: 'stage', node, stagedPath, sizeBytes, from };
     this.#staging.set(node, { waiting: [ticket], job });
-    this.#parts.submit(job);
+    // A document's text is the main thread's.
+    if (this.#isDocument(node)) this.#parts.notify({ kind: 'stage-document', node, stagedPath });
+    else this.#parts.submit(job);
     return DEFERRED;
   }
 

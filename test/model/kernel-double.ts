@@ -118,7 +118,7 @@ export class KernelDouble {
       {
         onSealed: () => {},
         onUnsealed: () => {},
-        onAbandoned: (id, record) => this.#abandoned.set(id, record),
+        onAbandoned: ({ id, record }) => this.#abandoned.set(id, record),
       },
     );
     this.overlay = overlay;
@@ -396,7 +396,7 @@ export class KernelDouble {
     const { inode, version, record } = landing;
     const { deaths } = this;
     this.inside(() => {
-      if (this.overlay.handles.isWriting(inode) || !this.overlay.landed(inode, version, record))
+      if (this.overlay.landed([{ inode, version, record }]).refused.length > 0)
         this.overlay.abandon(inode, record);
     });
     // A daemon that dies before anything is noted leaves what a later landing replaces.
@@ -405,14 +405,22 @@ export class KernelDouble {
 
   /** What was landed is not noted, and lies there for the next landing to replace. */
   forgetLanding(inode: number, record: LandingRecord): void {
-    if (this.overlay.inode(inode)?.landed?.record['id'] !== record['id'])
+    const known = this.overlay.inode(inode);
+    if ((known?.landed ?? known?.previous)?.record['id'] !== record['id'])
       this.landedBytes.delete(String(record['id']));
   }
 
-  /** The materializer removes what it was told to. */
+  /** Landings that files lie in, or lay in until their present version has landed. */
+  #wanted(): Set<string> {
+    const inodes = [...this.overlay.names.inodes.values()];
+    return new Set(inodes.map(({ landed, previous }) => String((landed ?? previous)?.record['id'])));
+  }
+
+  /** The materializer removes what it was told to, unless a successor lies in the same place. */
   clearAbandoned(): void {
+    const wanted = this.#wanted();
     for (const [id, record] of this.#abandoned) {
-      this.landedBytes.delete(String(record['id']));
+      if (!wanted.has(String(record['id']))) this.landedBytes.delete(String(record['id']));
       this.inside(() => this.overlay.cleared(id));
     }
     this.#abandoned.clear();
@@ -420,7 +428,7 @@ export class KernelDouble {
 
   /** What lies in the output folder and belongs to nobody. */
   orphans(): string[] {
-    const wanted = new Set([...this.overlay.names.inodes.values()].map(({ landed }) => landed?.record['id']));
+    const wanted = this.#wanted();
     return [...this.landedBytes.keys()].filter((id) => !wanted.has(id));
   }
 

@@ -5,7 +5,7 @@ import type { DaemonSpec } from '../config/daemon-spec.ts';
 import { RemoteError } from '../control/protocol.ts';
 import { CancelledError, FuseUnavailableError } from '../core/errors.ts';
 import type { SupervisorSpec } from '../daemon/supervisor-messages.ts';
-import { startSupervisor } from '../daemon/supervisor-process.ts';
+import type { WaitingSupervisor } from '../daemon/supervisor-process.ts';
 
 const DAEMON_ENTRY = new URL('../daemon/main.ts', import.meta.url);
 /** A log that grew past this is set aside as `platefs.log.1` at the next mount. */
@@ -18,8 +18,8 @@ export interface LaunchOptions {
   readonly signal: AbortSignal;
   /** Stay its parent, with its and the daemon's output on our standard error. */
   readonly attached: boolean;
-  /** What starts the process; {@link startSupervisor} unless a test says otherwise. */
-  readonly start?: typeof startSupervisor;
+  /** Tells a supervisor that is loading what to mount. */
+  readonly start: WaitingSupervisor['begin'];
 }
 
 export interface Launched {
@@ -68,21 +68,16 @@ export function launchSupervisor(options: LaunchOptions): Promise<Launched> {
     }
     const log = logPath(spec.definition.state);
     rotateLog(log);
-    const begin = options.start ?? startSupervisor;
-    const supervisor = begin(
-      supervisorSpec(options),
-      (message) => {
-        if (message.type === 'progress') onProgress(message.text);
-        else if (message.type === 'fatal') fail(new RemoteError(message));
-        else if (message.type === 'ready') {
-          if (!attached) supervisor.detach();
-          // From here on an interrupt is for the mount's owner, who drains; a second signal would cut that short.
-          signal.removeEventListener('abort', onAbort);
-          resolve({ supervisorPid: child.pid ?? 0, ended, stop: () => void child.kill('SIGTERM') });
-        }
-      },
-      attached ? 'inherit' : 'ignore',
-    );
+    const supervisor = options.start(supervisorSpec(options), (message) => {
+      if (message.type === 'progress') onProgress(message.text);
+      else if (message.type === 'fatal') fail(new RemoteError(message));
+      else if (message.type === 'ready') {
+        if (!attached) supervisor.detach();
+        // From here on an interrupt is for the mount's owner, who drains; a second signal would cut that short.
+        signal.removeEventListener('abort', onAbort);
+        resolve({ supervisorPid: child.pid ?? 0, ended, stop: () => void child.kill('SIGTERM') });
+      }
+    });
     const child = supervisor.process;
     const ended = new Promise<number>((settle) => child.once('exit', (code) => settle(code ?? 1)));
     const fail = (error: Error): void => {
@@ -94,16 +89,19 @@ export function launchSupervisor(options: LaunchOptions): Promise<Launched> {
       fail(new CancelledError('mount was interrupted'));
     };
     signal.addEventListener('abort', onAbort);
-    child.once('error', (cause) =>
-      fail(new FuseUnavailableError('the supervisor cannot be started', { cause })),
-    );
-    child.once('exit', (code, name) =>
+    const onExit = (code: number | null, name: string | null): void =>
       fail(
         new FuseUnavailableError(
           `the supervisor ended before the mount was ready (${name ?? `status ${code}`})`,
           { advice: attached ? 'see its messages above' : `see  tail ${log}` },
         ),
-      ),
+      );
+    child.once('error', (cause) =>
+      fail(new FuseUnavailableError('the supervisor cannot be started', { cause })),
     );
+    child.once('exit', onExit);
+    // It was started before, and may be gone before we listened.
+    if (child.exitCode !== null || child.signalCode !== null) onExit(child.exitCode, child.signalCode);
+    else if (child.pid === undefined) fail(new FuseUnavailableError('the supervisor cannot be started'));
   });
 }

@@ -11,7 +11,7 @@ import { flushCompileCache } from 'node:module';
 import { availableParallelism, freemem } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { MessageChannel, Worker } from 'node:worker_threads';
+import { MessageChannel, type Worker } from 'node:worker_threads';
 import type { DaemonSpec } from '../config/daemon-spec.ts';
 import { type ControlMethod, ControlServer } from '../control/control-server.ts';
 import type { DrainParams, LandingProgress, LandingResult, StatusDocument } from '../control/documents.ts';
@@ -84,7 +84,7 @@ export class Daemon {
   readonly #owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
   #index: PlateIndex | undefined;
   #front: FrontLink | undefined;
-  #frontWorker: Worker | undefined;
+  readonly #frontWorker: Worker;
   #readers: Readers | undefined;
   #documents: Documents | undefined;
   #landing: LandingLoop | undefined;
@@ -112,8 +112,10 @@ export class Daemon {
   /** Resolves when `run` has started everything. */
   readonly #running = Promise.withResolvers<void>();
 
-  constructor(start: StartMessage, voice: DaemonVoice) {
+  /** @param frontWorker - The front's thread, which may still be loading and waits for its first message. */
+  constructor(start: StartMessage, frontWorker: Worker, voice: DaemonVoice) {
     this.#start = start;
+    this.#frontWorker = frontWorker;
     this.#spec = start.spec as DaemonSpec;
     this.#voice = voice;
     this.#resumes = start.resumed ? 1 : 0;
@@ -211,7 +213,7 @@ export class Daemon {
     const channel = new MessageChannel();
     const wake = new FrontWake();
     const ports = readers.frontPorts();
-    const workerData: FrontData = {
+    const data: FrontData = {
       fuseFd,
       resumed,
       ...(negotiated === undefined ? {} : { negotiated }),
@@ -227,13 +229,11 @@ export class Daemon {
       readers: ports,
       finished: readers.finished,
     };
-    const worker = new Worker(new URL('./front-worker.ts', import.meta.url), {
-      workerData,
-      transferList: [channel.port2, ...ports],
-    });
+    const worker = this.#frontWorker;
+    worker.ref();
     worker.on('error', (error) => this.#die('the front thread', error));
-    this.#frontWorker = worker;
     this.#front = new FrontLink(worker, channel.port1, wake, (message) => this.#hear(message));
+    worker.postMessage(data, [channel.port2, ...ports]);
   }
 
   async #startWork(shared: SharedTree, folders: OverlayFolders, budgetBytes: number): Promise<void> {
@@ -571,7 +571,7 @@ export class Daemon {
     await (await this.#materializer)?.close();
     await this.#readers?.close();
     await this.#control?.[Symbol.asyncDispose]();
-    await this.#frontWorker?.terminate();
+    await this.#frontWorker.terminate();
     const folders = { state, memory: memoryFolder(state) };
     // What a program had open to the last could not land: nobody called it whole. The next mount does.
     const unlanded = readdirSync(dataFolder(folders)).length;

@@ -1,6 +1,6 @@
 import { writeSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
-import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { type MessagePort, parentPort, receiveMessageOnPort } from 'node:worker_threads';
 import { errnoOf } from '../core/errno.ts';
 import { explain } from '../core/errors.ts';
 import { FrontWake } from '../fuse/front-wake.ts';
@@ -26,7 +26,7 @@ import { loadPlaneTools } from './plane-tools.ts';
 import { publishOutputs } from './publish.ts';
 import { ReaderPool } from './reader-pool.ts';
 
-/** What the front thread is started with. */
+/** What the front thread serves: its first message. */
 export interface FrontData {
   readonly fuseFd: number;
   readonly resumed: boolean;
@@ -46,7 +46,7 @@ export interface FrontData {
   readonly finished: Int32Array;
 }
 
-const data = workerData as FrontData;
+const data = await new Promise<FrontData>((resolve) => parentPort?.once('message', resolve));
 const tell = (message: FromFront): void => parentPort?.postMessage(message);
 
 let negotiated: Negotiated | undefined = data.negotiated;

@@ -30,38 +30,53 @@ export interface SupervisorProcess {
   detach(): void;
 }
 
+/** A supervisor that loads and waits to be told what to mount. */
+export interface WaitingSupervisor {
+  /**
+   * Has it mount.
+   *
+   * @param spec - Relative paths are taken from the caller's folder.
+   * @param onMessage - Hears what it and its daemon report until {@link SupervisorProcess.detach}.
+   */
+  begin(spec: SupervisorSpec, onMessage: (message: FromSupervisor) => void): SupervisorProcess;
+  /** Lets it end, where it was not told to mount. */
+  abandon(): void;
+}
+
 /**
  * Starts a supervisor in a session of its own, without the terminal: Ctrl-C does not reach it, so a caller
- * that stays in the foreground passes signals on.
+ * that stays in the foreground passes signals on. It loads while the caller finds out what to mount, and ends by
+ * itself when the caller ends before it says so.
  *
- * @param spec - Relative paths are taken from the caller's folder.
- * @param onMessage - Hears what it and its daemon report until {@link SupervisorProcess.detach}.
  * @param output - Where its and the daemon's output goes: nowhere, or to the caller's standard error.
  */
-export function startSupervisor(
-  spec: SupervisorSpec,
-  onMessage: (message: FromSupervisor) => void,
-  output: 'ignore' | 'inherit' = 'ignore',
-): SupervisorProcess {
+export function prepareSupervisor(output: 'ignore' | 'inherit' = 'ignore'): WaitingSupervisor {
   const entry = fileURLToPath(new URL('./supervisor.ts', import.meta.url));
-  const absolute: SupervisorSpec = {
-    ...spec,
-    mountpoint: resolve(spec.mountpoint),
-    daemonEntry: resolve(spec.daemonEntry),
-    ...(spec.detachedLog === undefined ? {} : { detachedLog: resolve(spec.detachedLog) }),
-  };
-  const child = spawn(process.execPath, [...SUPERVISOR_FLAGS, entry, JSON.stringify(absolute)], {
+  const child = spawn(process.execPath, [...SUPERVISOR_FLAGS, entry], {
     detached: true,
     stdio: ['ignore', output === 'inherit' ? 2 : 'ignore', output === 'inherit' ? 2 : 'ignore', 'ipc'],
     cwd: '/',
     env: supervisorEnvironment(),
   });
-  child.on('message', (message) => onMessage(message as FromSupervisor));
+  // Whoever launches it hears of this as well; nobody may be listening yet.
+  child.on('error', () => undefined);
+  const detach = (): void => {
+    if (child.connected) child.disconnect();
+    child.unref();
+  };
   return {
-    process: child,
-    detach() {
-      if (child.connected) child.disconnect();
-      child.unref();
+    begin(spec, onMessage) {
+      const absolute: SupervisorSpec = {
+        ...spec,
+        mountpoint: resolve(spec.mountpoint),
+        daemonEntry: resolve(spec.daemonEntry),
+        ...(spec.detachedLog === undefined ? {} : { detachedLog: resolve(spec.detachedLog) }),
+      };
+      child.on('message', (message) => onMessage(message as FromSupervisor));
+      // What goes wrong here shows as its exit.
+      if (child.connected) child.send(absolute, () => undefined);
+      return { process: child, detach };
     },
+    abandon: detach,
   };
 }

@@ -4,8 +4,8 @@ import { fatalMessage, Supervision } from './supervision.ts';
 import type { FromSupervisor, SupervisorSpec } from './supervisor-messages.ts';
 
 /**
- * Entry of the supervisor process: `node supervisor.ts '<SupervisorSpec as JSON>'`. It mounts, runs the
- * daemon, and runs it again when it dies. It imports nothing it does not need, because it stays in memory as
+ * Entry of the supervisor process: `node supervisor.ts ['<SupervisorSpec as JSON>']`; without one, its first
+ * message over IPC is the specification. It mounts, runs the daemon, and runs it again when it dies. It imports nothing it does not need, because it stays in memory as
  * long as the mount. Whoever started it over IPC hears FromSupervisor messages and may disconnect at any time.
  */
 let unsent = 0;
@@ -35,15 +35,28 @@ function finish(exitCode: number): void {
   exitWhenSent();
 }
 
-const spec = JSON.parse(process.argv[2] ?? '') as SupervisorSpec;
-const supervision = new Supervision(spec, tell, finish);
-process.on('SIGTERM', () => supervision.stop());
-process.on('SIGINT', () => supervision.stop());
-// A terminal that closes is no reason to unmount.
-process.on('SIGHUP', () => undefined);
-try {
-  supervision.start();
-} catch (error) {
-  tell(fatalMessage(error));
-  finish(1);
+function begin(spec: SupervisorSpec): void {
+  const supervision = new Supervision(spec, tell, finish);
+  process.on('SIGTERM', () => supervision.stop());
+  process.on('SIGINT', () => supervision.stop());
+  // A terminal that closes is no reason to unmount.
+  process.on('SIGHUP', () => undefined);
+  try {
+    supervision.start();
+  } catch (error) {
+    tell(fatalMessage(error));
+    finish(1);
+  }
+}
+
+const [, , spec] = process.argv;
+if (spec !== undefined) begin(JSON.parse(spec) as SupervisorSpec);
+else {
+  // Whoever started us may find that there is nothing to mount, or end.
+  const leave = (): never => process.exit();
+  process.once('disconnect', leave);
+  process.once('message', (message: SupervisorSpec) => {
+    process.off('disconnect', leave);
+    begin(message);
+  });
 }

@@ -4,6 +4,7 @@ import { callControl } from '../../control/control-client.ts';
 import type { StatusDocument } from '../../control/documents.ts';
 import { parseBudget } from '../../core/byte-size.ts';
 import { AlreadyRunningError } from '../../core/errors.ts';
+import { prepareSupervisor } from '../../daemon/supervisor-process.ts';
 import type { MountDefinition } from '../../model/mount-definition.ts';
 import { recognisePlate } from '../../tree/open-plate.ts';
 import type { Command, CommandContext } from '../command.ts';
@@ -65,17 +66,26 @@ async function run(args: MountArgs, { terminal, signal }: CommandContext): Promi
     });
   await checkMountpoint(definition.mountpoint);
   checkFolders(definition);
-  terminal.progress(`looking at ${source}`);
-  await recognisePlate(source, signal);
-  makeStateFolder(definition.state);
-  const startedAt = new Date().toISOString();
   const socketPath = registry.socketPath(definition.mountpoint);
-  const launched = await launchSupervisor({
-    spec: { definition, socketPath, registryFolder: registry.folder, cacheFolder: cacheFolder(), startedAt },
-    onProgress: (text) => terminal.progress(text),
-    signal,
-    attached: args.foreground,
-  });
+  const spec = { definition, socketPath, registryFolder: registry.folder, cacheFolder: cacheFolder() };
+  // Loads while we look at the plate.
+  const supervisor = prepareSupervisor(args.foreground ? 'inherit' : 'ignore');
+  let launched: Launched;
+  try {
+    terminal.progress(`looking at ${source}`);
+    await recognisePlate(source, signal);
+    makeStateFolder(definition.state);
+    launched = await launchSupervisor({
+      spec: { ...spec, startedAt: new Date().toISOString() },
+      onProgress: (text) => terminal.progress(text),
+      signal,
+      attached: args.foreground,
+      start: supervisor.begin,
+    });
+  } catch (error) {
+    supervisor.abandon();
+    throw error;
+  }
   const status = (await callControl(socketPath, 'status', {}, { signal })) as StatusDocument;
   terminal.result(status, mountedText(status, args.foreground));
   return args.foreground

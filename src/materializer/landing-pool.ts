@@ -124,8 +124,10 @@ export class LandingPool {
   private lose(member: Member, cause: unknown): void {
     clearTimeout(member.idleTimer);
     this.members.delete(member);
-    for (const pending of member.pending.splice(0))
-      pending.reject(new FsRefusal('io', 'a landing worker ended', { cause }));
+    // Only the first was begun; the others go to another worker.
+    const [begun, ...others] = member.pending.splice(0);
+    begun?.reject(new FsRefusal('io', 'a landing worker ended', { cause }));
+    this.queue.unshift(...others);
     if (!this.isClosed) this.dispatch();
   }
 }

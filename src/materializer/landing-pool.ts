@@ -15,9 +15,13 @@ interface Pending {
   readonly reject: (error: Error) => void;
 }
 
+/** Jobs that a worker holds, the one it works on included: it need not wait for the deciding thread in between. */
+const JOBS_AHEAD = 4;
+
 interface Member {
   readonly worker: Worker;
-  pending: Pending | undefined;
+  /** In the order in which the worker answers them. */
+  readonly pending: Pending[];
   idleTimer: NodeJS.Timeout | undefined;
 }
 
@@ -62,7 +66,8 @@ export class LandingPool {
     await Promise.all(
       members.map(async (member) => {
         clearTimeout(member.idleTimer);
-        member.pending?.reject(new CancelledError('landing was cancelled'));
+        for (const pending of member.pending.splice(0))
+          pending.reject(new CancelledError('landing was cancelled'));
         await member.worker.terminate();
       }),
     );
@@ -70,25 +75,31 @@ export class LandingPool {
 
   private dispatch(): void {
     while (this.queue.length > 0) {
-      const free = [...this.members].find((member) => member.pending === undefined);
-      const member = free ?? (this.members.size < this.size ? this.start() : undefined);
+      const member = this.freest();
       const pending = member && this.queue.shift();
       if (!member || !pending) return;
       clearTimeout(member.idleTimer);
-      member.pending = pending;
+      member.pending.push(pending);
       member.worker.ref();
       member.worker.postMessage(pending.job);
     }
   }
 
+  /** An idle worker, else a new one, else the one with the least to do; undefined when all have enough. */
+  private freest(): Member | undefined {
+    const [least] = [...this.members].toSorted((a, b) => a.pending.length - b.pending.length);
+    if (least?.pending.length === 0) return least;
+    if (this.members.size < this.size) return this.start();
+    return least && least.pending.length < JOBS_AHEAD ? least : undefined;
+  }
+
   private start(): Member {
     const worker = new Worker(new URL('./landing-worker.ts', import.meta.url));
-    const member: Member = { worker, pending: undefined, idleTimer: undefined };
+    const member: Member = { worker, pending: [], idleTimer: undefined };
     this.members.add(member);
     worker.on('message', (answer: { report: JobReport<LandingJob> } | { failure: JobFailure }) => {
-      const { pending } = member;
-      member.pending = undefined;
-      this.rest(member);
+      const pending = member.pending.shift();
+      if (member.pending.length === 0) this.rest(member);
       if ('report' in answer) pending?.resolve(answer.report);
       else {
         const { code, message, isUndecodable } = answer.failure;
@@ -113,9 +124,10 @@ export class LandingPool {
   private lose(member: Member, cause: unknown): void {
     clearTimeout(member.idleTimer);
     this.members.delete(member);
-    const { pending } = member;
-    member.pending = undefined;
-    pending?.reject(new FsRefusal('io', 'a landing worker ended', { cause }));
+    // Only the first was begun; the others go to another worker.
+    const [begun, ...others] = member.pending.splice(0);
+    begun?.reject(new FsRefusal('io', 'a landing worker ended', { cause }));
+    this.queue.unshift(...others);
     if (!this.isClosed) this.dispatch();
   }
 }

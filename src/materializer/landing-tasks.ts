@@ -190,7 +190,7 @@ function stageChunks(
       if (decoded.compare(plane) !== 0)
         throw new BadZarrError(stagedPath, 'the encoded pixels do not decode to what they were');
       for (const run of runs) {
-        if (run.chunk === chunks.length && !isRunOf(reader, plan, run, decoded)) givesFileBack = false;
+        if (run.chunk === chunks.length && !isRunOf(reader, plan, run, plane, decoded)) givesFileBack = false;
       }
       chunks.push({ stagedPath, key, crc32: sum });
     });
@@ -205,8 +205,17 @@ function runsOfPage(plan: ImagePlan, index: number): PixelRun[] {
   return pixelRuns(page, itemSizeBytes(plan.dtype), index * plan.samples);
 }
 
-/** Whether the file has exactly the bytes that the run would put together out of the decoded chunk. */
-function isRunOf(reader: SealedReader, plan: ImagePlan, run: PixelRun, decoded: Buffer): boolean {
+/**
+ * Whether the file has exactly the bytes that the run would put together out of the decoded chunk, which equals
+ * `plane`: nothing to compare where the plane lies in the loaded file and the run is that very part of it.
+ */
+function isRunOf(
+  reader: SealedReader,
+  plan: ImagePlan,
+  run: PixelRun,
+  plane: Uint8Array,
+  decoded: Buffer,
+): boolean {
   const swapBytes = plan.littleEndian ? 1 : itemSizeBytes(plan.dtype);
   for (let row = 0; row < run.rows; row++) {
     const fileOffset = run.fileOffset + row * run.fileStride;
@@ -216,6 +225,11 @@ function isRunOf(reader: SealedReader, plan: ImagePlan, run: PixelRun, decoded: 
       const original = reader.view(fileOffset + at, count) ?? readPiece(reader, fileOffset + at, count);
       if (swapBytes === 1) {
         const start = chunkOffset + at;
+        const isSameMemory =
+          original.buffer === plane.buffer &&
+          original.byteOffset === plane.byteOffset + start &&
+          start + count <= plane.length;
+        if (isSameMemory) continue;
         if (original.compare(decoded, start, start + count) !== 0) return false;
         continue;
       }

@@ -4,7 +4,7 @@ import { makeDurable } from './durable-sync.ts';
 import type { JobFailure, JobReport, LandingJob } from './landing-job.ts';
 import { inspectFile, stageImage, stagePlain } from './landing-tasks.ts';
 
-/** A worker of the pool: one job at a time, answered by `{ report }` or `{ failure }`. */
+/** A worker of the pool: its jobs one after another, each answered by `{ report }` or `{ failure }`. */
 async function perform(job: LandingJob): Promise<JobReport<LandingJob>> {
   if (job.kind === 'inspect') return job.files.map(inspectFile);
   if (job.kind === 'plain') return stagePlain(job.file, job.stagedPath);
@@ -19,9 +19,13 @@ function failureOf(error: unknown): JobFailure {
 }
 
 const port = parentPort;
+// Jobs share this thread's buffers: none starts before the one before it has ended.
+let turn: Promise<void> = Promise.resolve();
 port?.on('message', (job: LandingJob) => {
-  void perform(job).then(
-    (report) => port.postMessage({ report }),
-    (error: unknown) => port.postMessage({ failure: failureOf(error) }),
-  );
+  turn = turn
+    .then(() => perform(job))
+    .then(
+      (report) => port.postMessage({ report }),
+      (error: unknown) => port.postMessage({ failure: failureOf(error) }),
+    );
 });

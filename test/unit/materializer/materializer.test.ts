@@ -247,6 +247,19 @@ describe('bytes come back exactly', () => {
     expect(landing && bytesOfLanding(landing).equals(whole)).toBe(true);
   });
 
+  it('for many files that wait in one worker, of both byte orders, some damaged', async () => {
+    const contents = Array.from({ length: 24 }, (_, seed) => {
+      const tiff = smallTiff(20 + (seed % 5), 16, seed, seed % 2 === 0);
+      if (seed % 4 === 3) tiff.fill(seed, 9, 40);
+      return tiff;
+    });
+    const landings = await land(...contents.map((bytes, index) => written(`x/${index}.tif`, bytes)));
+    expect(landings.map((landing, index) => contents[index]?.equals(bytesOfLanding(landing)))).toEqual(
+      contents.map(() => true),
+    );
+    expect(problems()).toEqual([]);
+  });
+
   it('or not at all once somebody has changed the chunk', async () => {
     const [landing] = await land(written('images/A01_s001_w1_z001_t001.tif', smallTiff(8, 8, 1)));
     const chunk = store('A/01/0/0/0/0/0/0/0');

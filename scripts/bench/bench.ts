@@ -83,11 +83,12 @@ export class Bench implements Disposable {
     });
   }
 
-  /** One field of uncompressed planes, 2 MiB each: 64 MiB. */
-  oneField(): Promise<PlateTruth> {
-    return this.#plate('field', (folder) =>
+  /** Two fields of uncompressed planes, 2 MiB each: 64 MiB a field. */
+  fields(): Promise<PlateTruth> {
+    return this.#plate('fields', (folder) =>
       makePlate(folder, {
         ...ONE_PLANE,
+        sites: 2,
         channels: ['DAPI', 'FITC'],
         zSteps: 8,
         timePoints: 2,

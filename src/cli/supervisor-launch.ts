@@ -48,7 +48,7 @@ function supervisorSpec({ spec, attached }: LaunchOptions): SupervisorSpec {
     allowOther: definition.options.allowOther,
     sourceLabel: definition.source,
     daemonEntry: fileURLToPath(DAEMON_ENTRY),
-    daemonArguments: ['--disable-warning=ExperimentalWarning'],
+    daemonArguments: ['--max-semi-space-size=1', '--disable-warning=ExperimentalWarning'],
     daemonSpec: spec,
     ...(attached ? {} : { detachedLog: logPath(definition.state) }),
   };

@@ -25,6 +25,7 @@ import type { Materializer } from '../materializer/materializer.ts';
 import { defaultBudgetBytes } from '../memory/budget.ts';
 import { PressureProbe, watchPressure } from '../memory/pressure.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
+import type { Abandoned } from '../overlay/inode.ts';
 import { dataFolder, type OverlayFolders, stagingFolder } from '../overlay/open-overlay.ts';
 import { renderMetrics } from '../telemetry/metrics.ts';
 import { readIndexFile, writeIndexFile } from '../tree/index-cache.ts';
@@ -92,6 +93,13 @@ export class Daemon {
   #materializer: Promise<Materializer> | undefined;
   #landed = { files: 0, sizeBytes: 0 };
   #failures = 0;
+  /** Files there were when this daemon began; later ones are numbered from `firstNewInode` on. */
+  #knownFiles: ReadonlySet<number> = new Set();
+  #firstNewInode = 0;
+  /** Files that had landed and are gone. */
+  readonly #deadFiles = new Set<number>();
+  /** Removals of landings that are under way. */
+  #removal: Promise<unknown> = Promise.resolve();
   #resumes: number;
   #ending: Promise<void> | undefined;
   /** A drain whose answer somebody waits for. */
@@ -237,6 +245,7 @@ export class Daemon {
       onLanded: (files, sizeBytes) => {
         this.#landed = { files: this.#landed.files + files, sizeBytes: this.#landed.sizeBytes + sizeBytes };
       },
+      removed: () => this.#removal,
       log: (message) => this.#warn('landing', message),
     });
     // What only some mounts need is loaded only by them.
@@ -291,6 +300,7 @@ export class Daemon {
           outputDir: this.#definition.output,
           workers: Math.max(1, availableParallelism()),
           codec: 'blosc-lz4',
+          isLive: (inode) => this.#isLive(inode),
         },
         this.#stop.signal,
       ),
@@ -323,6 +333,8 @@ export class Daemon {
           invalidateEntry(this.#start.fuseFd, parent, name);
           invalidateNode(this.#start.fuseFd, parent);
         }
+        this.#knownFiles = new Set(message.files);
+        this.#firstNewInode = message.nextInode;
         this.#opened.resolve();
         return;
       case 'negotiated':
@@ -352,10 +364,7 @@ export class Daemon {
         this.#hooks?.onUnsealed(notice.inode);
         return;
       case 'abandoned':
-        this.#openMaterializer()
-          .then((materializer) => materializer.remove(notice.record as unknown as Landing))
-          .then(() => this.#front?.tell({ type: 'cleared', abandoned: notice.id }))
-          .catch((error: unknown) => this.#warn('landing', explain(error)));
+        this.#removal = Promise.all([this.#removal, this.#removeLanding(notice.abandoned)]);
         return;
       case 'pressed':
         this.#makeRoom(this.#keepBytes);
@@ -366,6 +375,22 @@ export class Daemon {
       case 'failed':
         this.#fail(notice.path === '' ? notice.message : `${notice.path}: ${notice.message}`);
     }
+  }
+
+  /** What fails to be removed is tried again by the next daemon. */
+  async #removeLanding({ id, record, successor }: Abandoned): Promise<void> {
+    if (successor === undefined) this.#deadFiles.add(Number(record['inode']));
+    try {
+      const materializer = await this.#openMaterializer();
+      await materializer.remove(record as unknown as Landing, successor as unknown as Landing | undefined);
+      this.#frontLink().tell({ type: 'cleared', id });
+    } catch (error) {
+      this.#warn('landing', explain(error));
+    }
+  }
+
+  #isLive(inode: number): boolean {
+    return (inode >= this.#firstNewInode || this.#knownFiles.has(inode)) && !this.#deadFiles.has(inode);
   }
 
   #fail(message: string): void {
@@ -457,7 +482,9 @@ export class Daemon {
   async #flush(progress: (value: LandingProgress) => void, signal: AbortSignal): Promise<LandingResult> {
     if (!this.#landing) return { files: 0, sizeBytes: 0, kept: [] };
     await this.#hooks?.idle();
-    return this.#landing.landAll(progress, signal);
+    const result = await this.#landing.landAll(progress, signal);
+    await this.#removal;
+    return result;
   }
 
   /**

@@ -5,11 +5,13 @@ import type { FromFront, FrontAnswer, ToFront } from './front-messages.ts';
 
 type AnswerOf<T extends ToFront['type']> = T extends 'list-sealed'
   ? 'sealed-files'
-  : T extends 'publish'
-    ? 'published'
-    : T extends 'sealed-file' | 'landed' | 'usage'
-      ? T
-      : never;
+  : T extends 'list-moved'
+    ? 'moved-files'
+    : T extends 'publish'
+      ? 'published'
+      : T extends 'sealed-file' | 'landed' | 'relanded' | 'usage'
+        ? T
+        : never;
 
 type Question = Extract<ToFront, { readonly token: number }>;
 

@@ -5,6 +5,8 @@ import type { FrontNotice, MovableJob } from '../vfs/jobs.ts';
 
 /** Which version of which file a rule worked on. */
 export interface HookSource {
+  /** Under which name: its outputs are named after it. */
+  readonly mountPath: string;
   readonly inode: number;
   readonly version: number;
   readonly rule: string;
@@ -45,8 +47,17 @@ export type ToFront =
       readonly source: HookSource;
       readonly outputs: readonly StagedOutput[];
     }
-  | { readonly type: 'cleared'; readonly abandoned: number }
-  | ({ readonly type: 'hook-ended' } & HookSource)
+  | { readonly type: 'list-moved'; readonly token: number }
+  | {
+      readonly type: 'relanded';
+      readonly token: number;
+      readonly inode: number;
+      readonly version: number;
+      readonly record: LandingRecord;
+    }
+  /** An abandoned landing is gone from the output folder. */
+  | { readonly type: 'cleared'; readonly id: number }
+  | ({ readonly type: 'hook-ended' } & Omit<HookSource, 'mountPath'>)
   | { readonly type: 'set-budget'; readonly budgetBytes: number }
   | { readonly type: 'usage'; readonly token: number };
 
@@ -59,6 +70,9 @@ export type FromFront =
       /** Names that a daemon before this one may not have told the kernel of. */
       readonly published: readonly ChangedName[];
       readonly reservedBytes: number;
+      /** Every file there is; later ones have numbers from `nextInode` on. */
+      readonly files: readonly number[];
+      readonly nextInode: number;
     }
   | { readonly type: 'negotiated'; readonly negotiated: Negotiated }
   | { readonly type: 'unmounted' }
@@ -74,6 +88,23 @@ export type FrontAnswer =
       readonly reservedBytes: number;
     }
   | { readonly type: 'sealed-file'; readonly token: number; readonly file?: SealedFile }
+  | {
+      readonly type: 'moved-files';
+      readonly token: number;
+      readonly files: readonly {
+        readonly inode: number;
+        readonly version: number;
+        readonly mountPath: string;
+        readonly record: LandingRecord;
+      }[];
+    }
+  | {
+      readonly type: 'relanded';
+      readonly token: number;
+      readonly accepted: boolean;
+      /** Where the file lies when the new landing was refused. */
+      readonly present?: LandingRecord;
+    }
   | {
       readonly type: 'landed';
       readonly token: number;

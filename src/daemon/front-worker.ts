@@ -9,6 +9,7 @@ import { resend } from '../fuse/notify.ts';
 import { BackingFiles } from '../fuse/passthrough.ts';
 import { replyTo } from '../fuse/reply-writer.ts';
 import { runSession } from '../fuse/session.ts';
+import { isFile } from '../overlay/inode.ts';
 import {
   durableFolder,
   journalPath,
@@ -112,6 +113,30 @@ function receive(overlay: Overlay, front: Front, message: ToFront): void {
       });
       return;
     }
+    case 'list-moved':
+      tell({ type: 'moved-files', token: message.token, files: [...overlay.movedFiles()] });
+      return;
+    case 'relanded': {
+      const { token, inode, version, record } = message;
+      let accepted = false;
+      try {
+        accepted = overlay.relanded(inode, version, record);
+      } catch (error) {
+        // The journal can't take a line: the file stays where it lies.
+        tell({ type: 'notice', notice: { kind: 'failed', path: '', message: explain(error) } });
+      }
+      const present = overlay.inode(inode)?.landed ?? overlay.inode(inode)?.previous;
+      tell({
+        type: 'relanded',
+        token,
+        accepted,
+        ...(present === undefined ? {} : { present: present.record }),
+      });
+      return;
+    }
+    case 'cleared':
+      overlay.cleared(message.id);
+      return;
     case 'publish': {
       const { token, source, outputs } = message;
       try {
@@ -121,9 +146,6 @@ function receive(overlay: Overlay, front: Front, message: ToFront): void {
       }
       return;
     }
-    case 'cleared':
-      overlay.cleared(message.abandoned);
-      return;
     case 'hook-ended':
       overlay.hookEnded(message.inode, message.version, message.rule);
       return;
@@ -155,7 +177,7 @@ async function serve(): Promise<void> {
     {
       onSealed: (inode) => tell({ type: 'notice', notice: { kind: 'sealed', inode } }),
       onUnsealed: (inode) => tell({ type: 'notice', notice: { kind: 'unsealed', inode } }),
-      onAbandoned: (id, record) => tell({ type: 'notice', notice: { kind: 'abandoned', id, record } }),
+      onAbandoned: (abandoned) => tell({ type: 'notice', notice: { kind: 'abandoned', abandoned } }),
     },
   );
   const front: Front = new Front({
@@ -192,7 +214,10 @@ async function serve(): Promise<void> {
     },
   });
   const published = data.resumed ? overlay.names.lastPublished : [];
-  tell({ type: 'open', tornBytes, lost, published, reservedBytes: overlay.store.reservedBytes });
+  const { names } = overlay;
+  const files = [...names.inodes.values()].filter(isFile).map((inode) => inode.number);
+  const { reservedBytes } = overlay.store;
+  tell({ type: 'open', tornBytes, lost, published, reservedBytes, files, nextInode: names.nextInode });
   // Now, because this thread never comes to its end: a successor then starts in a third of the time.
   if (!data.resumed) flushCompileCache();
   // Before the first read: what was carried out and not answered must come before anything new.

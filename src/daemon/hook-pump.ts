@@ -1,7 +1,7 @@
 import { HookQueue } from '../compute/hook-queue.ts';
 import type { HookJob } from '../compute/queue-ledger.ts';
 import { HookRunner } from '../compute/runner.ts';
-import { CancelledError, HookFailedError } from '../core/errors.ts';
+import { CancelledError, explain, HookFailedError } from '../core/errors.ts';
 import { passFaultPoint } from '../core/fault-points.ts';
 import { loadAll } from '../core/plugin.ts';
 import { invalidateEntry, invalidateNode } from '../fuse/notify.ts';
@@ -79,6 +79,9 @@ export class HookPump {
   offer(file: SealedFile): void {
     const rules = this.#runner.rulesFor(file.mountPath).map((bound) => bound.rule.name);
     const due = rules.filter((rule) => !file.hooksDone.includes(rule));
+    const known = this.#held.get(file.inode);
+    // What waits under the old name of a renamed file has nothing to work on any more.
+    if (known && known.file.mountPath !== file.mountPath) this.onUnsealed(file.inode);
     if (due.length === 0) return;
     this.#held.set(file.inode, { file, rules: new Set(due) });
     this.#byPath.set(file.mountPath, file.inode);
@@ -121,12 +124,17 @@ export class HookPump {
     const rule = this.#runner.rulesFor(mountPath).find((bound) => bound.rule.name === job.rule);
     if (!rule) throw new HookFailedError(`there is no rule ${job.rule}`);
     const { outputs } = await this.#runner.run(rule, { mountPath, sizeBytes, pieces }, signal);
-    const source = { inode, version, rule: job.rule };
+    const source = { inode, version, mountPath, rule: job.rule };
     passFaultPoint('hook.before-publish');
     const answer = await this.#parts.front.ask('publish', { source, outputs });
     passFaultPoint('hook.after-publish');
     if (answer.failure !== undefined) throw new HookFailedError(`${mountPath}: ${answer.failure}`);
-    if (!answer.accepted) throw new CancelledError(`${mountPath} was written again`);
+    if (!answer.accepted) {
+      // Under another name, mostly: rules may want it there.
+      if (this.#held.get(inode) === held) this.onUnsealed(inode);
+      this.onSealed(inode).catch((error: unknown) => this.#parts.log(explain(error)));
+      throw new CancelledError(`${mountPath} was written again`);
+    }
     for (const { parent, name } of answer.changed) {
       invalidateEntry(this.#parts.fuseFd, parent, name);
       invalidateNode(this.#parts.fuseFd, parent);

@@ -1,6 +1,7 @@
 import type { LandingProgress, LandingResult } from '../control/documents.ts';
 import { explain } from '../core/errors.ts';
 import { passFaultPoint } from '../core/fault-points.ts';
+import type { Landing } from '../materializer/landing.ts';
 import type { Materializer } from '../materializer/materializer.ts';
 import type { LandingRecord } from '../overlay/inode.ts';
 import type { SealedFile } from '../overlay/overlay.ts';
@@ -19,7 +20,16 @@ export interface LandingLoopParts {
   /** A hook still wants to read this file. */
   readonly isHeld: (inode: number) => boolean;
   readonly onLanded: (files: number, sizeBytes: number) => void;
+  /** Resolves when landings given up so far are gone from the output folder. */
+  readonly removed: () => Promise<unknown>;
   readonly log: (message: string) => void;
+}
+
+interface MovedFile {
+  readonly inode: number;
+  readonly version: number;
+  readonly mountPath: string;
+  readonly record: LandingRecord;
 }
 
 /**
@@ -67,6 +77,8 @@ export class LandingLoop {
     onProgress: (progress: LandingProgress) => void,
     signal: AbortSignal,
   ): Promise<LandingResult> {
+    // First, so that new files find the names free that others have given up.
+    if (retry) await this.#relocate(signal);
     const listed = await this.#parts.front.ask('list-sealed', {});
     let { reservedBytes } = listed;
     // What was deleted since, or is being written anew, is kept no longer.
@@ -83,6 +95,40 @@ export class LandingLoop {
       onProgress({ filesDone: filesTotal - queue.length, filesTotal, leftBytes });
     }
     return { ...landed, kept: this.failures };
+  }
+
+  /** Lands files that were renamed since where their names put them. */
+  async #relocate(signal: AbortSignal): Promise<void> {
+    const { files } = await this.#parts.front.ask('list-moved', {});
+    const aside: MovedFile[] = [];
+    for (const file of files) {
+      if (signal.aborted) return;
+      const landing = await this.#relocateFile(file, signal);
+      if (landing && !isInPlace(landing))
+        aside.push({ ...file, record: landing as unknown as LandingRecord });
+    }
+    if (files.length > 0) await this.#parts.removed();
+    // Files that took each other's names: their places are free only now.
+    for (const file of aside) if (!signal.aborted) await this.#relocateFile(file, signal);
+    if (aside.length > 0) await this.#parts.removed();
+  }
+
+  /** @returns where the file lies now; undefined where it stayed. */
+  async #relocateFile(file: MovedFile, signal: AbortSignal): Promise<Landing | undefined> {
+    const { inode, version, mountPath, record } = file;
+    try {
+      const materializer = await this.#parts.materializer();
+      const landing = await materializer.relocate(record as unknown as Landing, mountPath, signal);
+      passFaultPoint('landing.before-note');
+      const next = landing as unknown as LandingRecord;
+      const answer = await this.#parts.front.ask('relanded', { inode, version, record: next });
+      if (answer.accepted) return landing;
+      await materializer.remove(landing, answer.present as unknown as Landing | undefined);
+    } catch (error) {
+      // Its bytes stay safe, and are shown, where they lie.
+      this.#parts.log(`${mountPath} could not be renamed in the output folder: ${explain(error)}`);
+    }
+    return undefined;
   }
 
   #fail(file: SealedFile, reason: string): void {
@@ -138,6 +184,10 @@ export class LandingLoop {
     await this.#last;
   }
 }
+
+/** Whether a file lies where its name puts it. */
+const isInPlace = (landing: Landing): boolean =>
+  landing.kind === 'plain' ? landing.path === landing.mountPath : landing.note === undefined;
 
 function takeBatch(queue: SealedFile[]): SealedFile[] {
   const batch: SealedFile[] = [];

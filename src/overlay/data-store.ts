@@ -3,6 +3,7 @@ import {
   constants,
   existsSync,
   fstatSync,
+  fsyncSync,
   ftruncateSync,
   mkdirSync,
   openSync,
@@ -46,6 +47,8 @@ export interface DataStoreFolders {
   readonly memory: string;
   /** On disk. */
   readonly spill: string;
+  /** On disk: copies of files that programs synced. */
+  readonly durable: string;
 }
 
 export interface FileStat {
@@ -156,7 +159,8 @@ export class DataStore {
     const memory = this.memoryPath(place.number);
     const isInMemory = existsSync(memory);
     const isWhole = place.splitAt === Number.POSITIVE_INFINITY;
-    if (!isInMemory && (isWhole || !existsSync(this.spillPath(place.number)))) return false;
+    // What lies past the split is no file without what lay before it.
+    if (!isInMemory && (place.splitAt > 0 || !existsSync(this.spillPath(place.number)))) return false;
     if (isWhole) this.clearSpill(place);
     if (isInMemory) this.#trimMemory(place);
     this.#reserve(place.number, this.#reservation(place, this.stat(place).sizeBytes));
@@ -180,6 +184,16 @@ export class DataStore {
       if (existsSync(path)) unlinkSync(path);
     this.#reservedBytes -= this.#reserved.get(number) ?? 0;
     this.#reserved.delete(number);
+  }
+
+  /** Where a copy of a file lies that survives power loss, when there is one. */
+  durablePath(number: number): string {
+    return join(this.folders.durable, number.toString(16));
+  }
+
+  /** Takes the copy away that was to survive power loss. */
+  removeDurable(number: number): void {
+    rmSync(this.durablePath(number), { force: true });
   }
 
   /** Removes files that belong to no inode: left behind between two steps of a change when a daemon died. */
@@ -299,6 +313,8 @@ export class DataStore {
       at += got;
     }
     if (fstatSync(files.spill).size < sizeBytes) ftruncateSync(files.spill, sizeBytes);
+    // From now on the spilled file stands in for the synced copy.
+    if (existsSync(this.durablePath(place.number))) fsyncSync(files.spill);
     passFaultPoint('store.after-spill');
   }
 

@@ -13,6 +13,22 @@ export const FIRST_OVERLAY_INODE = 2 ** 45;
  */
 export type LandingRecord = Readonly<Record<string, unknown>>;
 
+/** Bytes that are safe in the output folder. */
+export interface LandedBytes {
+  readonly record: LandingRecord;
+  readonly sizeBytes: number;
+  readonly mtimeNs: bigint;
+}
+
+/** A landing that no file needs any more, to be removed from the output folder. */
+export interface Abandoned {
+  /** Names it until it is removed. */
+  readonly id: number;
+  readonly record: LandingRecord;
+  /** The later landing of the same file; none when the file is gone. */
+  readonly successor?: LandingRecord;
+}
+
 /**
  * Something that was written: a file, directory, symlink or special file. A file is *open* while a program may
  * write it, *sealed* from its last close on, *landed* once its bytes are safe in the output folder and its
@@ -36,7 +52,9 @@ export interface OverlayInode {
   version: number;
   /** No program has it open for writing, and the last version was noted as whole. */
   sealed: boolean;
-  landed: { record: LandingRecord; sizeBytes: number; mtimeNs: bigint } | undefined;
+  landed: LandedBytes | undefined;
+  /** Where the file lay before it was taken back to be written; it stays there until the next version lands. */
+  previous: LandedBytes | undefined;
   /** Rules that have run for `version`, or were given up. */
   hooksDone: Set<string> | undefined;
   /** A directory's or special file's times; a file's own lie with its bytes. */

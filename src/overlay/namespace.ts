@@ -1,4 +1,11 @@
-import { FIRST_OVERLAY_INODE, isDirectory, type LandingRecord, type OverlayInode } from './inode.ts';
+import {
+  type Abandoned,
+  FIRST_OVERLAY_INODE,
+  isDirectory,
+  type LandedBytes,
+  type LandingRecord,
+  type OverlayInode,
+} from './inode.ts';
 import type { LowerTree } from './lower-tree.ts';
 import type { MadeInode, OverlayRecord, Place } from './records.ts';
 
@@ -37,8 +44,8 @@ export class Namespace {
   /** Names that the last hook result brought; the kernel may not have heard of them if a daemon died. */
   lastPublished: readonly Place[] = [];
   nextInode = FIRST_OVERLAY_INODE;
-  /** Landings that nothing needs any more and that are not known to be removed. */
-  readonly abandoned = new Map<number, LandingRecord>();
+  /** Landings to be removed, by their id. */
+  readonly abandoned = new Map<number, Abandoned>();
   #nextAbandoned = 1;
   readonly #lower: LowerTree;
 
@@ -165,6 +172,7 @@ export class Namespace {
       version: 1,
       sealed: made.sealed === true,
       landed: undefined,
+      previous: undefined,
       hooksDone: undefined,
       changedNs: BigInt(Math.trunc(atMs)) * 1_000_000n,
     });
@@ -270,29 +278,48 @@ export class Namespace {
         const inode = this.inodes.get(record.inode);
         if (inode) {
           const { sizeBytes } = record;
+          this.#abandon(inode.landed ?? inode.previous, record.record);
+          inode.previous = undefined;
           inode.landed = { record: record.record, sizeBytes, mtimeNs: BigInt(record.mtimeNs) };
           inode.splitAt = Number.POSITIVE_INFINITY;
           // The same bytes landed in the same place again.
           for (const [id, old] of this.abandoned)
-            if (old['id'] === record.record['id']) this.abandoned.delete(id);
+            if (!old.successor && old.record['id'] === record.record['id'])
+              this.abandoned.set(id, { ...old, successor: record.record });
         }
         return NOTHING;
       }
       case 'recalled': {
         const inode = this.inodes.get(record.inode);
-        if (inode?.landed) this.#abandon(inode.landed.record);
-        if (inode) inode.landed = undefined;
+        if (inode) {
+          inode.previous = inode.landed;
+          inode.landed = undefined;
+        }
         return NOTHING;
       }
-      case 'abandoned':
-        this.#abandon(record.record);
+      case 'restored': {
+        const inode = this.inodes.get(record.inode);
+        if (inode) {
+          inode.landed = inode.previous;
+          inode.previous = undefined;
+          inode.splitAt = Number.POSITIVE_INFINITY;
+          inode.sealed = true;
+          inode.version++;
+        }
         return NOTHING;
+      }
+      case 'abandoned': {
+        const { op: _op, id = this.#nextAbandoned, ...abandoned } = record;
+        this.abandoned.set(id, { ...abandoned, id });
+        this.#nextAbandoned = Math.max(this.#nextAbandoned, id + 1);
+        return NOTHING;
+      }
       case 'cleared':
-        this.abandoned.delete(record.abandoned);
+        this.abandoned.delete(record.id);
         return NOTHING;
       case 'dropped': {
-        const { landed } = this.inodes.get(record.inode) ?? {};
-        if (landed) this.#abandon(landed.record);
+        const inode = this.inodes.get(record.inode);
+        this.#abandon(inode?.landed ?? inode?.previous, undefined);
         this.inodes.delete(record.inode);
         this.#entries.delete(record.inode);
         return NOTHING;
@@ -311,12 +338,18 @@ export class Namespace {
     }
   }
 
-  #abandon(record: LandingRecord): void {
-    this.abandoned.set(this.#nextAbandoned++, record);
-  }
-
   #note(unique: string | undefined, node: number): void {
     if (unique !== undefined) this.lastRequest = { unique, node };
+  }
+
+  #abandon(landed: LandedBytes | undefined, successor: LandingRecord | undefined): void {
+    if (!landed) return;
+    const id = this.#nextAbandoned++;
+    this.abandoned.set(id, {
+      id,
+      record: landed.record,
+      ...(successor === undefined ? {} : { successor }),
+    });
   }
 
   #sealOf(number: number): void {
@@ -334,7 +367,7 @@ export class Namespace {
   /** Records that lead from nothing to the present state: what a rewritten journal holds. */
   *snapshot(): Generator<OverlayRecord> {
     yield { op: 'next', inode: this.nextInode };
-    for (const record of this.abandoned.values()) yield { op: 'abandoned', record };
+    for (const abandoned of this.abandoned.values()) yield { op: 'abandoned', ...abandoned };
     for (const inode of this.#parentsFirst()) {
       const place = inode.place;
       if (!place) continue;
@@ -354,23 +387,17 @@ export class Namespace {
       for (const [name, value] of inode.xattrs ?? []) {
         yield { op: 'xattr', inode: number, name, value: Buffer.from(value).toString('base64') };
       }
+      if (inode.previous) {
+        yield landedRecord(inode, inode.previous);
+        yield { op: 'recalled', inode: number };
+      }
       if (inode.splitAt !== Number.POSITIVE_INFINITY)
         yield { op: 'split', inode: number, splitAt: inode.splitAt };
       yield { op: inode.sealed ? 'sealed' : 'opened', inode: number, version: inode.version };
       for (const rule of inode.hooksDone ?? []) {
         yield { op: 'hook-ended', inode: number, version: inode.version, rule };
       }
-      if (inode.landed) {
-        const { record, sizeBytes, mtimeNs } = inode.landed;
-        yield {
-          op: 'landed',
-          inode: number,
-          version: inode.version,
-          record,
-          sizeBytes,
-          mtimeNs: String(mtimeNs),
-        };
-      }
+      if (inode.landed) yield landedRecord(inode, inode.landed);
     }
     for (const [parent, entries] of this.#entries) {
       for (const [name, { node }] of entries) {
@@ -397,4 +424,10 @@ export class Namespace {
     };
     for (const inode of this.inodes.values()) yield* visit.call(this, inode);
   }
+}
+
+function landedRecord(inode: OverlayInode, landed: LandedBytes): OverlayRecord {
+  const { record, sizeBytes, mtimeNs } = landed;
+  const { number, version } = inode;
+  return { op: 'landed', inode: number, version, record, sizeBytes, mtimeNs: String(mtimeNs) };
 }

@@ -54,7 +54,7 @@ export function openOverlay(
     names.apply(record as OverlayRecord),
   );
   const store = new DataStore(
-    { memory: dataFolder(folders), spill: join(folders.state, 'spill') },
+    { memory: dataFolder(folders), spill: join(folders.state, 'spill'), durable: durableFolder(folders) },
     budgetBytes,
     calls,
   );
@@ -69,10 +69,13 @@ export function openOverlay(
   for (const inode of [...names.inodes.values()]) {
     if (!isFile(inode) || inode.landed) continue;
     if (store.recover(inode)) continue;
-    const durable = join(durableFolder(folders), inode.number.toString(16));
+    const durable = store.durablePath(inode.number);
     if (existsSync(durable)) {
       renameSync(durable, store.spillPath(inode.number));
       overlay.adoptSpilled(inode);
+    } else if (inode.previous) {
+      lost.push(`${names.pathOf(inode.number) ?? inode.number} (what was written since it landed)`);
+      overlay.restoreLanded(inode);
     } else if (inode.place) {
       lost.push(names.pathOf(inode.number) ?? inode.place.name);
       overlay.forgetLost(inode);

@@ -3,7 +3,13 @@ import { passFaultPoint } from '../core/fault-points.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { DataPiece, DataStore, FileStat } from './data-store.ts';
 import type { HandleLog } from './handle-log.ts';
-import { FIRST_OVERLAY_INODE, isFile, type LandingRecord, type OverlayInode } from './inode.ts';
+import {
+  type Abandoned,
+  FIRST_OVERLAY_INODE,
+  isFile,
+  type LandingRecord,
+  type OverlayInode,
+} from './inode.ts';
 import type { LowerTree } from './lower-tree.ts';
 import type { Namespace } from './namespace.ts';
 import type { OverlayRecord, Place } from './records.ts';
@@ -39,11 +45,8 @@ export interface OverlayParts {
   readonly onSealed: (inode: number) => void;
   /** Called when a file that was sealed is written again or unlinked. */
   readonly onUnsealed: (inode: number) => void;
-  /**
-   * Called when what a file landed is to be removed, again after a restart until {@link Overlay.cleared} is called
-   * with `id`.
-   */
-  readonly onAbandoned: (id: number, record: LandingRecord) => void;
+  /** Called when a landing is no longer needed; told again after a restart until {@link Overlay.cleared}. */
+  readonly onAbandoned: (abandoned: Abandoned) => void;
 }
 
 const PAGE_BYTES = 4096;
@@ -82,7 +85,8 @@ export class Overlay {
 
   #commit(record: OverlayRecord): void {
     this.#parts.journal.append(record);
-    for (const inode of this.names.apply(record).unlinked) this.#unlinked(inode);
+    const { unlinked } = this.names.apply(record);
+    for (const inode of unlinked) this.#unlinked(inode);
   }
 
   #unlinked(inode: OverlayInode): void {
@@ -95,7 +99,9 @@ export class Overlay {
     const inode = this.inode(number);
     if (!inode || inode.place !== undefined) return;
     this.#commit({ op: 'dropped', inode: number });
-    if (isFile(inode)) this.store.remove(number);
+    if (!isFile(inode)) return;
+    this.store.remove(number);
+    this.store.removeDurable(number);
     this.announceAbandoned();
   }
 
@@ -206,12 +212,10 @@ export class Overlay {
 
   /** Forgets that a file landed, its bytes gone from the store: it is about to be made empty. */
   recallEmpty(inode: OverlayInode): void {
-    const { landed } = inode;
-    if (!landed) return;
+    if (!inode.landed) return;
     this.#parts.handles.replaced(inode.number);
     this.store.create(inode);
     this.#commit({ op: 'recalled', inode: inode.number });
-    this.announceAbandoned();
   }
 
   /** Takes back the bytes of a landed file, which a reader has staged in memory. */
@@ -222,7 +226,6 @@ export class Overlay {
     this.store.adopt(inode, stagedPath);
     this.store.setTimes(inode, landed.mtimeNs, landed.mtimeNs);
     this.#commit({ op: 'recalled', inode: inode.number });
-    this.announceAbandoned();
   }
 
   #makeRoom(inode: OverlayInode, sizeBytes: number): void {
@@ -241,8 +244,15 @@ export class Overlay {
     this.store.freeMemory(inode);
   }
 
-  /** Notes that all of a file lies in its spill file, where start-up put it. */
+  /** Brings back what had landed before, for a file whose bytes since then are gone. */
+  restoreLanded(inode: OverlayInode): void {
+    this.#commit({ op: 'restored', inode: inode.number });
+    this.store.remove(inode.number);
+  }
+
+  /** Notes that all of a file lies in its spill file, where start-up put it: an earlier version, maybe. */
   adoptSpilled(inode: OverlayInode): void {
+    this.unseal(inode);
     this.#commit({ op: 'split', inode: inode.number, splitAt: 0 });
     this.store.recover(inode);
   }
@@ -296,28 +306,31 @@ export class Overlay {
     this.#parts.journal.sync();
     passFaultPoint('overlay.landed-not-freed');
     this.store.remove(number);
+    this.store.removeDurable(number);
+    this.announceAbandoned();
     return true;
   }
 
   /** Notes that a landing of a file is of no use, since the file changed meanwhile. */
   abandon(number: number, record: LandingRecord): void {
-    if (this.inode(number)?.landed?.record['id'] === record['id']) return;
+    const inode = this.inode(number);
+    if ((inode?.landed ?? inode?.previous)?.record['id'] === record['id']) return;
     this.#commit({ op: 'abandoned', record });
     this.announceAbandoned();
   }
 
   /** Says once of every landing that it is to be removed. */
   announceAbandoned(): void {
-    for (const [id, record] of this.names.abandoned) {
-      if (id <= this.#lastAnnounced) continue;
-      this.#lastAnnounced = id;
-      this.#parts.onAbandoned(id, record);
+    for (const abandoned of this.names.abandoned.values()) {
+      if (abandoned.id <= this.#lastAnnounced) continue;
+      this.#lastAnnounced = abandoned.id;
+      this.#parts.onAbandoned(abandoned);
     }
   }
 
   /** What was to be removed is. */
   cleared(id: number): void {
-    if (this.names.abandoned.has(id)) this.#commit({ op: 'cleared', abandoned: id });
+    if (this.names.abandoned.has(id)) this.#commit({ op: 'cleared', id });
   }
 
   /** Notes that a landed file lies elsewhere now. */
@@ -326,20 +339,22 @@ export class Overlay {
     if (!inode?.landed || inode.version !== version) return false;
     const { sizeBytes, mtimeNs } = inode.landed;
     this.#commit({ op: 'landed', inode: number, version, record, sizeBytes, mtimeNs: String(mtimeNs) });
+    this.announceAbandoned();
     return true;
   }
 
   /**
    * Puts a hook's staged outputs into the namespace in one step, directories included, and notes that the rule
-   * ran. False, with nothing changed, when the input was written again meanwhile.
+   * ran. False, with nothing changed, when the input was written again, renamed or removed meanwhile.
    */
   publish(
-    source: { inode: number; version: number; rule: string },
+    source: { inode: number; version: number; rule: string; mountPath: string },
     files: readonly { made: NewInode; stagedPath: string }[],
     directories: readonly (NewInode & { inode: number })[],
   ): boolean {
     const input = this.inode(source.inode);
-    if (!input || input.version !== source.version) return false;
+    if (!input?.place || input.version !== source.version) return false;
+    if (this.names.pathOf(source.inode) !== source.mountPath) return false;
     let next = Math.max(this.names.nextInode, ...directories.map((directory) => directory.inode + 1));
     const made = [...directories];
     for (const { made: file, stagedPath } of files) {
@@ -347,7 +362,8 @@ export class Overlay {
       this.store.adopt({ number, splitAt: Number.POSITIVE_INFINITY }, stagedPath);
       made.push({ ...file, inode: number });
     }
-    this.#commit({ op: 'published', made, source, at: Date.now() });
+    const { inode, version, rule } = source;
+    this.#commit({ op: 'published', made, source: { inode, version, rule }, at: Date.now() });
     for (const file of made.slice(directories.length)) this.#parts.onSealed(file.inode);
     return true;
   }
@@ -372,6 +388,15 @@ export class Overlay {
       pieces: this.store.pieces(inode),
       hooksDone: [...(inode.hooksDone ?? [])],
     };
+  }
+
+  /** Landed files that have another name than the one they landed under. */
+  *movedFiles(): Generator<{ inode: number; version: number; mountPath: string; record: LandingRecord }> {
+    for (const { number, version, landed } of this.names.inodes.values()) {
+      const mountPath = landed && this.names.pathOf(number);
+      if (mountPath !== undefined && landed && landed.record['mountPath'] !== mountPath)
+        yield { inode: number, version, mountPath, record: landed.record };
+    }
   }
 
   /** Every sealed file that has not landed, oldest inode first. */

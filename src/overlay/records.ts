@@ -1,4 +1,4 @@
-import type { LandingRecord } from './inode.ts';
+import type { Abandoned, LandingRecord } from './inode.ts';
 
 /** A place in the mount: a directory's node number and a name in it. */
 export interface Place {
@@ -64,9 +64,10 @@ export type OverlayRecord =
       readonly mtimeNs: string;
     }
   | { readonly op: 'recalled'; readonly inode: number }
-  /** What landed is no longer wanted and is to be removed; so is what 'recalled' and 'dropped' inodes landed. */
-  | { readonly op: 'abandoned'; readonly record: LandingRecord }
-  | { readonly op: 'cleared'; readonly abandoned: number }
+  /** The bytes since the recall are gone: the file is again what had landed. */
+  | { readonly op: 'restored'; readonly inode: number }
+  /** An abandoned landing is gone from the output folder. */
+  | { readonly op: 'cleared'; readonly id: number }
   | {
       readonly op: 'published';
       readonly made: readonly MadeInode[];
@@ -78,4 +79,6 @@ export type OverlayRecord =
   /** Only in rewritten journals: a tree name that is hidden, a tree node that was moved. */
   | { readonly op: 'whiteout'; readonly place: Place }
   | { readonly op: 'placed'; readonly place: Place; readonly tree: string }
-  | { readonly op: 'next'; readonly inode: number };
+  | { readonly op: 'next'; readonly inode: number }
+  /** What landed is not wanted; so is what 'dropped' inodes landed, and what another landing took the place of. */
+  | ({ readonly op: 'abandoned' } & Omit<Abandoned, 'id'> & { readonly id?: number });

@@ -29,6 +29,8 @@ export interface Tree {
   isReadOnly(node: number): boolean;
   /** @throws an error with its errno when the source can't be asked. Undefined when the node does not exist. */
   attributes(node: number): TreeAttributes | undefined;
+  /** Looks at the source file behind a node again, after it was seen to have changed. */
+  refreshNode(node: number): void;
   /** Path below the mount's root, without a leading slash. */
   pathOf(node: number): string;
   resolve(path: string): number | undefined;

@@ -493,6 +493,8 @@ export class Front implements FileSystem {
     const known = this.#attributes.of(node);
     const { sizeBytes, mtimeMs } = statOpen(fd);
     if (known && known.sizeBytes === sizeBytes && Math.abs(Number(known.mtimeNs) / 1e6 - mtimeMs) < 1) return;
+    // Before the kernel is told to ask again.
+    this.#tree.refreshNode(node);
     this.#parts.notify({ kind: 'source-changed', node });
   }
 

@@ -1,5 +1,5 @@
 import type { DataPiece } from '../overlay/data-store.ts';
-import type { LandingRecord } from '../overlay/inode.ts';
+import type { Abandoned, LandingRecord } from '../overlay/inode.ts';
 
 /** The kernel's number of a request that somebody else will answer. */
 export interface Ticket {
@@ -93,7 +93,7 @@ export type FrontNotice =
   | { readonly kind: 'sealed'; readonly inode: number }
   | { readonly kind: 'unsealed'; readonly inode: number }
   | { readonly kind: 'moved'; readonly inode: number }
-  | { readonly kind: 'abandoned'; readonly id: number; readonly record: LandingRecord }
+  | { readonly kind: 'abandoned'; readonly abandoned: Abandoned }
   | { readonly kind: 'pressed'; readonly reservedBytes: number; readonly budgetBytes: number }
   | { readonly kind: 'source-changed'; readonly node: number }
   | { readonly kind: 'failed'; readonly path: string; readonly message: string };

@@ -50,6 +50,8 @@ export type Step = { readonly die?: number | undefined } & (
   | { readonly do: 'spill'; slot: number }
   | { readonly do: 'read-while-landing'; path: Path }
   | { readonly do: 'fsync'; slot: number }
+  /** Through a reader's handle of what was a tree file: refused, and nothing may come of it. */
+  | { readonly do: 'fchmod-old'; slot: number }
   | { readonly do: 'publish'; path: Path; to: Path; seed: number }
   | { readonly do: 'begin-listing'; path: Path }
   | { readonly do: 'list'; room: number }
@@ -392,6 +394,16 @@ export class Duel {
         if (inode && !inode.sealed) kernel.inside(() => kernel.overlay.spill(inode));
         return;
       }
+      case 'fchmod-old': {
+        const slot = this.#slot(step.slot);
+        if (!slot?.frozen) return;
+        try {
+          this.#send(slot.handle.node, { mode: slot.file.mode });
+        } catch (error) {
+          if (!(error instanceof Refused)) throw error;
+        }
+        return;
+      }
       case 'fsync': {
         const slot = this.#slot(step.slot);
         if (!slot) return;
@@ -530,7 +542,8 @@ export class Duel {
     const inode = kernel.overlay.inode(number);
     if (!inode?.sealed) return;
     const rule = `rule ${this.#published++}`;
-    const source = { inode: number, version: inode.version, rule };
+    const mountPath = kernel.overlay.names.pathOf(number) ?? '';
+    const source = { inode: number, version: inode.version, rule, mountPath };
     const outputs = ['labels', 'table'].map((name, i) => ({
       path: [...step.to, name],
       bytes: pattern(1000 * (i + 1), step.seed + i),

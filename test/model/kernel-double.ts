@@ -118,7 +118,7 @@ export class KernelDouble {
       {
         onSealed: () => {},
         onUnsealed: () => {},
-        onAbandoned: (id, record) => this.#abandoned.set(id, record),
+        onAbandoned: ({ id, record }) => this.#abandoned.set(id, record),
       },
     );
     this.overlay = overlay;

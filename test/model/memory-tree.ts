@@ -57,6 +57,8 @@ export class MemoryTree implements Tree {
     return this.#node(node).bytes ?? new Uint8Array();
   }
 
+  refreshNode(): void {}
+
   lookup(parent: number, name: string): number | undefined {
     return this.#nodes.get(parent)?.children.get(name);
   }

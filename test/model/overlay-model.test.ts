@@ -125,6 +125,7 @@ const kinds: { weight: number; arbitrary: fc.Arbitrary<Step> }[] = [
   { weight: 2, arbitrary: fc.record({ do: fc.constant('spill' as const), slot }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('fsync' as const), slot }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('read-while-landing' as const), path }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('fchmod-old' as const), slot }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('resume' as const) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('remount' as const) }) },
 ];
@@ -155,7 +156,38 @@ function play(history: readonly Step[]): void {
   }
 }
 
+/** Histories that chance meets too seldom. */
+const TRAPS: Readonly<Record<string, readonly Step[]>> = {
+  'a reader of a plane changes its rights after somebody else wrote it': [
+    { do: 'open', path: ['images', 'a'], access: 'read' },
+    { do: 'open', path: ['images', 'a'], access: 'write' },
+    { do: 'write', slot: 1, offset: 10, size: 500, seed: 1 },
+    { do: 'fchmod-old', slot: 0 },
+  ],
+  'a file lands and is written anew while somebody reads it past the daemon': [
+    { do: 'create', path: ['x'], mode: 0o644, exclusive: true },
+    { do: 'write', slot: 0, offset: 0, size: 3000, seed: 2 },
+    { do: 'close', slot: 0 },
+    { do: 'open', path: ['x'], access: 'read' },
+    { do: 'begin-landing', nth: 0 },
+    { do: 'end-landing' },
+    { do: 'open', path: ['x'], access: 'truncate' },
+    { do: 'write', slot: 1, offset: 0, size: 4000, seed: 3 },
+    { do: 'resume' },
+    { do: 'open', path: ['x'], access: 'read' },
+  ],
+  'a daemon dies while it moves a file to disk, and the file is begun anew': [
+    { do: 'create', path: ['x'], mode: 0o644, exclusive: true },
+    { do: 'write', slot: 0, offset: 0, size: 9000, seed: 4 },
+    { do: 'spill', slot: 0, die: 1 },
+    { do: 'ftruncate', slot: 0, size: 0 },
+    { do: 'write', slot: 0, offset: 2 * BUDGET_BYTES, size: 100, seed: 5 },
+  ],
+};
+
 describe('what was written', () => {
+  it.each(Object.keys(TRAPS))('is right when %s', (name) => play(TRAPS[name] ?? []));
+
   it(
     'is what a simple model of files holds, after any history',
     () => {

@@ -10,7 +10,7 @@ const PEER_THREADS = 4;
 /** New files written in 1 MiB steps, into the mount, through the C peer to tmpfs, and to tmpfs itself. */
 export async function writing(bench: Bench): Promise<Row[]> {
   const mebibytes = bench.options.quick ? 64 : 256;
-  const { root } = await bench.oneField();
+  const { root } = await bench.fields();
   const mount = bench.mounts.mount(root, ['--budget', '4GiB']);
   const memory = join(bench.memoryFolder, 'written');
   mkdirSync(memory);

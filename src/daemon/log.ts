@@ -11,6 +11,11 @@ export function logLine(text: string): void {
   }
 }
 
+/** Writes a line to the log, with the time before it. */
+export function logEvent(message: string): void {
+  logLine(`${new Date().toISOString()} ${message}`);
+}
+
 /** Keeps what threads and libraries print from ending the process when it can't be written. */
 export function tolerateFullLog(): void {
   process.stdout.on('error', () => undefined);

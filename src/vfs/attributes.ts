@@ -1,8 +1,11 @@
 import { isFile, type OverlayInode, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../overlay/inode.ts';
 import type { Overlay } from '../overlay/overlay.ts';
 import type { Tree } from '../tree/tree.ts';
-import type { NodeAttributes } from './file-system.ts';
+import type { Entry, NodeAttributes } from './file-system.ts';
+import { NO_SUCH_ENTRY } from './refusals.ts';
 
+/** Nothing changes behind the kernel's back without a notification, so it may remember for a day. */
+export const DAY_MS = 86_400_000;
 /** What stat(2) counts blocks in. */
 const STAT_BLOCK_BYTES = 512;
 /** The transfer size programs are told to prefer: the kernel's largest request. */
@@ -31,6 +34,13 @@ export class Attributes {
   of(node: number): NodeAttributes | undefined {
     const inode = this.#overlay.inode(node);
     return inode ? this.#ofInode(inode) : this.#ofTree(node);
+  }
+
+  /** What a name that leads to `node` is answered with. @throws NO_SUCH_ENTRY when there is no such node. */
+  entry(node: number): Entry {
+    const attributes = this.of(node);
+    if (!attributes) throw NO_SUCH_ENTRY;
+    return { node, entryTimeoutMs: DAY_MS, attrTimeoutMs: DAY_MS, attributes };
   }
 
   /** st_mode's type bits of a node, without asking a source. */

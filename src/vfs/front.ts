@@ -1,22 +1,11 @@
-import { rmSync, statfsSync } from 'node:fs';
-import { join } from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
-import { errnoOf } from '../core/errno.ts';
+import { statfsSync } from 'node:fs';
 import { explain } from '../core/errors.ts';
-import type { FileCalls } from '../core/file-calls.ts';
-import type { RequestNumber } from '../overlay/handle-log.ts';
-import {
-  FIRST_OVERLAY_INODE,
-  isFile,
-  type OverlayInode,
-  S_IFDIR,
-  S_IFLNK,
-  S_IFMT,
-  S_IFREG,
-} from '../overlay/inode.ts';
-import type { NewInode, Overlay } from '../overlay/overlay.ts';
-import { ROOT_NODE, type Tree } from '../tree/tree.ts';
-import { Attributes, type Owner } from './attributes.ts';
+import { FIRST_OVERLAY_INODE, isFile, type OverlayInode, S_IFMT, S_IFREG } from '../overlay/inode.ts';
+import type { Overlay } from '../overlay/overlay.ts';
+import type { Tree } from '../tree/tree.ts';
+import { Attributes, DAY_MS, type Owner } from './attributes.ts';
+import { DocumentRequests } from './document-requests.ts';
+import { FileData, type FileDataParts } from './file-data.ts';
 import {
   type AttributeChange,
   type AttributesReply,
@@ -29,8 +18,9 @@ import {
   type RequestContext,
   type StatFs,
 } from './file-system.ts';
-import type { FrontNotice, MovableJob, ReaderJob, StageJob, Ticket } from './jobs.ts';
+import type { MovableJob } from './jobs.ts';
 import { Listing } from './listing.ts';
+import { MAX_NAME_BYTES, type NameChangeParts, NameChanges } from './name-changes.ts';
 import {
   type BackingFiles,
   FOPEN_CACHE_DIR,
@@ -43,72 +33,35 @@ import {
   ENTRY_EXISTS,
   INVALID,
   IS_A_DIRECTORY,
-  NAME_TOO_LONG,
-  NO_SUCH_ENTRY,
   NOT_A_DIRECTORY,
-  NOT_EMPTY,
   NOT_PERMITTED,
   READ_ONLY,
   STALE,
 } from './refusals.ts';
+import { numberOf, uniqueOf } from './request-number.ts';
+import { StagedCopies, type StagedCopyParts } from './staged-copies.ts';
 import { Xattrs } from './xattrs.ts';
 
-/** Nothing changes behind the kernel's back without a notification, so it may remember for a day. */
-const DAY_MS = 86_400_000;
-const MAX_NAME_BYTES = 255;
 const O_ACCMODE = 3;
 const O_TRUNC = 0o1000;
 const O_EXCL = 0o200;
-const RENAME_NOREPLACE = 1;
-const RENAME_EXCHANGE = 2;
-const S_ISUID = 0o4000;
-const S_ISGID = 0o2000;
-const S_IXGRP = 0o010;
 /** Descriptors kept for reads that are not passed through. */
 const MAX_SOURCE_DESCRIPTORS = 128;
-/** Whoever asks again in a client's name: rights were checked the first time. */
-const NOBODY = { resent: false, uid: 0, gid: 0, pid: 0 };
-/** Share of the budget from which the main thread is told to make room. */
-const LOW_MARK = 0.5;
 
-export interface FrontParts {
-  readonly tree: Tree;
-  readonly overlay: Overlay;
+export interface FrontParts extends NameChangeParts, StagedCopyParts, FileDataParts {
   /** Absent where the kernel or our rights don't allow it. */
   readonly backing: BackingFiles | undefined;
-  readonly calls: FileCalls;
   readonly owner: Owner;
-  readonly readOnly: boolean;
-  /** For copies being made, on the memory folder's file system. */
-  readonly stagingFolder: string;
-  /** On disk: copies of files that must survive power loss. */
-  readonly durableFolder: string;
-  readonly journalPath: string;
   /** Whose free space statfs shows. */
   readonly diskFolder: string;
-  /** Hands a job to a reader thread. */
-  readonly submit: (job: ReaderJob) => void;
-  readonly notify: (notice: FrontNotice) => void;
-  /** Answers a deferred READ. */
-  readonly answer: (ticket: Ticket, bytes: Uint8Array) => void;
-  /** Answers a deferred request with an errno. */
-  readonly refuse: (ticket: Ticket, errno: number) => void;
   /** Handles messages from other threads. */
   readonly drain: () => void;
 }
 
-interface Staging {
-  readonly waiting: Ticket[];
-  readonly job: StageJob;
-}
-
 /**
  * The file system as the kernel sees it: the tree with the overlay laid over it. Runs in the front thread; every
- * method answers from memory or tmpfs, and hands on what would wait for a disk.
- *
- * A tree file that is about to be written gets a new node: the request is answered ESTALE once the copy is in
- * place, which makes the kernel look the name up again and repeat the request on the new node. Programs never
- * see that, and whoever reads the old node keeps what it had open.
+ * method answers from memory or tmpfs, and hands on what would wait for a disk. Here names are looked up,
+ * attributes shown and files opened; {@link NameChanges}, {@link FileData} and {@link StagedCopies} do the rest.
  */
 export class Front implements FileSystem {
   readonly #parts: FrontParts;
@@ -119,9 +72,10 @@ export class Front implements FileSystem {
   readonly #files: OpenFiles;
   readonly #xattrs: Xattrs;
   readonly #descriptors = new SourceDescriptors(MAX_SOURCE_DESCRIPTORS);
-  /** Copies under way, by the node they are of. */
-  readonly #staging = new Map<number, Staging>();
-  #toldPressed = false;
+  readonly #documents: DocumentRequests;
+  readonly #names: NameChanges;
+  readonly #copies: StagedCopies;
+  readonly #data: FileData;
 
   constructor(parts: FrontParts) {
     this.#parts = parts;
@@ -133,6 +87,12 @@ export class Front implements FileSystem {
     );
     this.#files = new OpenFiles(parts.overlay, parts.backing);
     this.#xattrs = new Xattrs(parts.tree, parts.overlay);
+    this.#documents = new DocumentRequests(parts.tree, parts.notify);
+    this.#names = new NameChanges(parts, this.#attributes);
+    this.#copies = new StagedCopies(parts, this.#attributes, this.#documents, (node, error) =>
+      this.#report(node, error),
+    );
+    this.#data = new FileData(parts, this.#attributes, this.#documents, this.#descriptors);
   }
 
   // ---- names
@@ -140,37 +100,23 @@ export class Front implements FileSystem {
   lookup(context: RequestContext, parent: number, name: string): Entry | Deferred {
     const node = this.#overlay.names.lookup(parent, name);
     if (node === undefined) {
-      if (!this.#isDirectory(parent)) throw NOT_A_DIRECTORY;
+      if (!this.#overlay.names.isDirectory(parent)) throw NOT_A_DIRECTORY;
       return { node: 0, entryTimeoutMs: DAY_MS, attrTimeoutMs: 0 };
     }
-    if (this.#isDocument(node)) return this.#askMain(context, node, { op: 'lookup' });
-    return this.#entry(node);
-  }
-
-  #entry(node: number): Entry {
-    const attributes = this.#attributes.of(node);
-    if (!attributes) throw NO_SUCH_ENTRY;
-    return { node, entryTimeoutMs: DAY_MS, attrTimeoutMs: DAY_MS, attributes };
+    if (this.#documents.isDocument(node)) return this.#documents.ask(context, node, { op: 'lookup' });
+    return this.#attributes.entry(node);
   }
 
   /** For a listing: nothing where the main thread, a slow or a failing source would have to be asked. */
   #listedEntry(node: number, mayAsk: boolean): Entry | undefined {
-    if (this.#isDocument(node)) return undefined;
+    if (this.#documents.isDocument(node)) return undefined;
     if (!mayAsk && node < FIRST_OVERLAY_INODE && !this.#tree.isKnown(node)) return undefined;
     try {
-      return this.#entry(node);
+      return this.#attributes.entry(node);
     } catch (error) {
       this.#report(node, error);
       return undefined;
     }
-  }
-
-  #isDocument(node: number): boolean {
-    return node < FIRST_OVERLAY_INODE && this.#tree.isDocument(node);
-  }
-
-  #isDirectory(node: number): boolean {
-    return this.#overlay.names.isDirectory(node);
   }
 
   #report(node: number, error: unknown): void {
@@ -178,59 +124,20 @@ export class Front implements FileSystem {
     this.#parts.notify({ kind: 'failed', path, message: explain(error) });
   }
 
-  #askMain(
-    context: RequestContext,
-    node: number,
-    request: Extract<FrontNotice, { kind: 'document' }>['request'],
-  ): Deferred {
-    const { uniqueLow, uniqueHigh } = context;
-    this.#parts.notify({ kind: 'document', uniqueLow, uniqueHigh, node, request });
-    return DEFERRED;
-  }
-
   forget(): void {
     // Node numbers are permanent and unlinked files live by their open handles, so there is nothing to forget.
   }
 
-  /** Checks that names in `parent` may change. */
-  #writableDirectory(parent: number): void {
-    if (this.#parts.readOnly) throw READ_ONLY;
-    if (!this.#isDirectory(parent)) throw NOT_A_DIRECTORY;
-    if (parent < FIRST_OVERLAY_INODE && this.#tree.isReadOnly(parent)) throw READ_ONLY;
-    const inode = this.#overlay.inode(parent);
-    if (inode && !inode.place) throw NO_SUCH_ENTRY;
-  }
-
-  #make(context: RequestContext, made: NewInode): Entry {
-    if (this.#wasCarriedOut(context)) {
-      const { node = 0 } = this.#overlay.names.lastRequest ?? {};
-      return this.#entry(node);
-    }
-    this.#writableDirectory(made.parent);
-    if (Buffer.byteLength(made.name) > MAX_NAME_BYTES) throw NAME_TOO_LONG;
-    if (this.#overlay.names.lookup(made.parent, made.name) !== undefined) throw ENTRY_EXISTS;
-    return this.#entry(this.#overlay.make(made, uniqueOf(context)).number);
-  }
-
-  /** The kernel sent this change to a daemon that made it and died before it could say so. */
-  #wasCarriedOut(context: RequestContext): boolean {
-    return context.resent && this.#overlay.names.lastRequest?.unique === uniqueOf(context);
-  }
-
   mknod(context: RequestContext, parent: number, name: string, mode: number, rdev: number): Entry {
-    const { uid, gid } = context;
-    const made = { parent, name, mode: mode & S_IFMT ? mode : mode | S_IFREG, uid, gid, rdev };
-    return this.#make(context, { ...made, sealed: isFile(made) });
+    return this.#names.mknod(context, parent, name, mode, rdev);
   }
 
   mkdir(context: RequestContext, parent: number, name: string, mode: number): Entry {
-    const { uid, gid } = context;
-    return this.#make(context, { parent, name, mode: S_IFDIR | (mode & 0o7777), uid, gid });
+    return this.#names.mkdir(context, parent, name, mode);
   }
 
   symlink(context: RequestContext, parent: number, name: string, target: string): Entry {
-    const { uid, gid } = context;
-    return this.#make(context, { parent, name, mode: S_IFLNK | 0o777, uid, gid, target });
+    return this.#names.symlink(context, parent, name, target);
   }
 
   readlink(_context: RequestContext, node: number): string {
@@ -245,29 +152,11 @@ export class Front implements FileSystem {
   }
 
   unlink(context: RequestContext, parent: number, name: string): void {
-    if (this.#wasCarriedOut(context)) return;
-    this.#writableDirectory(parent);
-    const node = this.#overlay.names.lookup(parent, name);
-    if (node === undefined) throw NO_SUCH_ENTRY;
-    if (this.#isDirectory(node)) throw IS_A_DIRECTORY;
-    if (this.#isFixed(node)) throw READ_ONLY;
-    this.#overlay.remove({ parent, name }, uniqueOf(context));
+    this.#names.unlink(context, parent, name);
   }
 
   rmdir(context: RequestContext, parent: number, name: string): void {
-    if (this.#wasCarriedOut(context)) return;
-    this.#writableDirectory(parent);
-    const node = this.#overlay.names.lookup(parent, name);
-    if (node === undefined) throw NO_SUCH_ENTRY;
-    if (!this.#isDirectory(node)) throw NOT_A_DIRECTORY;
-    if (this.#isFixed(node)) throw READ_ONLY;
-    if (!this.#overlay.names.isEmpty(node)) throw NOT_EMPTY;
-    this.#overlay.remove({ parent, name }, uniqueOf(context));
-  }
-
-  /** A tree node that must stay where it is. */
-  #isFixed(node: number): boolean {
-    return node < FIRST_OVERLAY_INODE && this.#tree.isReadOnly(node);
+    this.#names.rmdir(context, parent, name);
   }
 
   rename(
@@ -278,62 +167,30 @@ export class Front implements FileSystem {
     newName: string,
     flags: number,
   ): void {
-    if (this.#wasCarriedOut(context)) return;
-    if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE)) throw INVALID;
-    this.#writableDirectory(parent);
-    this.#writableDirectory(newParent);
-    if (Buffer.byteLength(newName) > MAX_NAME_BYTES) throw NAME_TOO_LONG;
-    const node = this.#overlay.names.lookup(parent, name);
-    const target = this.#overlay.names.lookup(newParent, newName);
-    if (node === undefined) throw NO_SUCH_ENTRY;
-    if (flags & RENAME_NOREPLACE && target !== undefined) throw ENTRY_EXISTS;
-    const exchange = (flags & RENAME_EXCHANGE) !== 0;
-    if (exchange && target === undefined) throw NO_SUCH_ENTRY;
-    if (node === target) return;
-    if (this.#isFixed(node) || (target !== undefined && this.#isFixed(target))) throw READ_ONLY;
-    if (this.#overlay.names.isBelow(newParent, node)) throw INVALID;
-    if (target !== undefined) this.#checkReplacement(node, target, parent, exchange);
-    this.#overlay.move({ parent, name }, { parent: newParent, name: newName }, exchange, uniqueOf(context));
-    for (const moved of exchange && target !== undefined ? [node, target] : [node]) {
-      if (moved >= FIRST_OVERLAY_INODE) this.#parts.notify({ kind: 'moved', inode: moved });
-    }
-  }
-
-  #checkReplacement(node: number, target: number, parent: number, exchange: boolean): void {
-    if (exchange) {
-      if (this.#overlay.names.isBelow(parent, target)) throw INVALID;
-      return;
-    }
-    if (this.#isDirectory(target)) {
-      if (!this.#isDirectory(node)) throw IS_A_DIRECTORY;
-      if (!this.#overlay.names.isEmpty(target)) throw NOT_EMPTY;
-    } else if (this.#isDirectory(node)) throw NOT_A_DIRECTORY;
+    this.#names.rename(context, parent, name, newParent, newName, flags);
   }
 
   // ---- attributes
 
   getattr(context: RequestContext, node: number): AttributesReply | Deferred {
-    if (this.#isDocument(node)) return this.#askMain(context, node, { op: 'getattr' });
+    if (this.#documents.isDocument(node)) return this.#documents.ask(context, node, { op: 'getattr' });
     const attributes = this.#attributes.of(node);
     if (!attributes) throw STALE;
     return { attrTimeoutMs: DAY_MS, attributes };
   }
 
   setattr(context: RequestContext, node: number, change: AttributeChange): AttributesReply | Deferred {
-    if (this.#parts.readOnly || this.#isFixed(node)) throw READ_ONLY;
+    if (this.#parts.readOnly || this.#names.isFixed(node)) throw READ_ONLY;
     const inode = this.#overlay.inode(node);
     if (!inode) {
       // The tree's own folders keep their owner, rights and times.
-      if (this.#isDirectory(node)) throw NOT_PERMITTED;
-      return this.#copyUp(context, node, change.sizeBytes === 0);
+      if (this.#overlay.names.isDirectory(node)) throw NOT_PERMITTED;
+      return this.#copies.copyUp(context, node, change.sizeBytes === 0);
     }
     if (change.sizeBytes !== undefined) {
       if (!isFile(inode)) throw INVALID;
-      if (inode.landed && change.sizeBytes !== 0) return this.#recall(context, inode);
-      this.#overlay.recallEmpty(inode);
-      this.#overlay.unseal(inode);
-      this.#overlay.truncate(inode, change.sizeBytes);
-      this.#dropPrivileges(context, inode);
+      if (inode.landed && change.sizeBytes !== 0) return this.#copies.recall(context, inode);
+      this.#data.truncate(context, inode, change.sizeBytes);
       if (!this.#overlay.handles.isWriting(node)) this.#overlay.seal(inode);
     }
     this.#changeOwnership(inode, change);
@@ -363,7 +220,7 @@ export class Front implements FileSystem {
       this.#overlay.setDirectoryTime(inode, mtimeNs === 'now' ? nowNs : mtimeNs);
       return undefined;
     }
-    if (inode.landed) return this.#recall(context, inode);
+    if (inode.landed) return this.#copies.recall(context, inode);
     const stat = this.#overlay.stat(inode);
     const nowNs = BigInt(Date.now()) * 1_000_000n;
     const pick = (wanted: bigint | 'now' | undefined, present: bigint): bigint =>
@@ -374,14 +231,6 @@ export class Front implements FileSystem {
       pick(change.mtimeNs, stat.mtimeNs),
     );
     return undefined;
-  }
-
-  /** A write takes set-user-ID and set-group-ID away, as on every local disk. */
-  #dropPrivileges(context: RequestContext, inode: OverlayInode): void {
-    if (context.uid === 0 || (inode.mode & (S_ISUID | S_ISGID)) === 0) return;
-    const groupRuns = (inode.mode & S_IXGRP) !== 0;
-    const mode = inode.mode & ~S_ISUID & (groupRuns ? ~S_ISGID : ~0);
-    if (mode !== inode.mode) this.#overlay.setAttributes(inode.number, { mode });
   }
 
   access(): void {
@@ -411,11 +260,11 @@ export class Front implements FileSystem {
   }
 
   #onInode(context: RequestContext, node: number, change: () => void): undefined | Deferred {
-    if (this.#wasCarriedOut(context)) return undefined;
-    if (this.#parts.readOnly || this.#isFixed(node)) throw READ_ONLY;
+    if (this.#names.wasCarriedOut(context)) return undefined;
+    if (this.#parts.readOnly || this.#names.isFixed(node)) throw READ_ONLY;
     if (!this.#overlay.inode(node)) {
-      if (this.#isDirectory(node)) throw NOT_PERMITTED;
-      return this.#copyUp(context, node, false);
+      if (this.#overlay.names.isDirectory(node)) throw NOT_PERMITTED;
+      return this.#copies.copyUp(context, node, false);
     }
     change();
     return undefined;
@@ -424,7 +273,7 @@ export class Front implements FileSystem {
   // ---- directories
 
   opendir(_context: RequestContext, node: number): OpenReply {
-    if (!this.#isDirectory(node)) throw NOT_A_DIRECTORY;
+    if (!this.#overlay.names.isDirectory(node)) throw NOT_A_DIRECTORY;
     return { handle: 0n, openFlags: FOPEN_KEEP_CACHE | FOPEN_CACHE_DIR };
   }
 
@@ -443,7 +292,7 @@ export class Front implements FileSystem {
   }
 
   fsyncdir(context: RequestContext): undefined | Deferred {
-    return this.#persist(context, 0, [], 0, '');
+    return this.#data.syncNames(context);
   }
 
   // ---- files
@@ -455,14 +304,16 @@ export class Front implements FileSystem {
     mode: number,
     flags: number,
   ): { entry: Entry; open: OpenReply } {
-    const existing = this.#wasCarriedOut(context) ? undefined : this.#overlay.names.lookup(parent, name);
+    const existing = this.#names.wasCarriedOut(context)
+      ? undefined
+      : this.#overlay.names.lookup(parent, name);
     if (existing !== undefined) {
       if (flags & O_EXCL) throw ENTRY_EXISTS;
       // The kernel believed the name was free: let it look again.
       throw STALE;
     }
     const { uid, gid } = context;
-    const entry = this.#make(context, { parent, name, mode: S_IFREG | (mode & 0o7777), uid, gid });
+    const entry = this.#names.make(context, { parent, name, mode: S_IFREG | (mode & 0o7777), uid, gid });
     const inode = this.#overlay.inode(entry.node);
     if (!inode) throw STALE;
     return { entry, open: this.#files.openInode(inode, (flags & O_ACCMODE) !== 0, numberOf(context)) };
@@ -471,15 +322,15 @@ export class Front implements FileSystem {
   open(context: RequestContext, node: number, flags: number): OpenReply | Deferred {
     const writing = (flags & O_ACCMODE) !== 0;
     const truncating = (flags & O_TRUNC) !== 0;
-    if (this.#isDirectory(node)) throw IS_A_DIRECTORY;
+    if (this.#overlay.names.isDirectory(node)) throw IS_A_DIRECTORY;
     const inode = this.#overlay.inode(node);
     if (inode) return this.#openInode(context, inode, writing, truncating);
     if (writing) {
-      if (this.#parts.readOnly || this.#isFixed(node)) throw READ_ONLY;
-      return this.#copyUp(context, node, truncating);
+      if (this.#parts.readOnly || this.#names.isFixed(node)) throw READ_ONLY;
+      return this.#copies.copyUp(context, node, truncating);
     }
     const content = this.#tree.content(node);
-    if (content.kind === 'document') return this.#askMain(context, node, { op: 'open' });
+    if (content.kind === 'document') return this.#documents.ask(context, node, { op: 'open' });
     if (content.kind === 'rendered') return this.#files.openRendered(node, numberOf(context));
     // Opened anew, since another file may have taken the name.
     this.#descriptors.forget(node);
@@ -510,19 +361,14 @@ export class Front implements FileSystem {
     truncating: boolean,
   ): OpenReply | Deferred {
     if (writing && this.#parts.readOnly) throw READ_ONLY;
-    if (writing && inode.landed && !truncating) return this.#recall(context, inode);
-    if (writing && truncating) {
-      this.#overlay.recallEmpty(inode);
-      this.#overlay.unseal(inode);
-      this.#overlay.truncate(inode, 0);
-      this.#dropPrivileges(context, inode);
-    }
+    if (writing && inode.landed && !truncating) return this.#copies.recall(context, inode);
+    if (writing && truncating) this.#data.truncate(context, inode, 0);
     return this.#files.openInode(inode, writing, numberOf(context));
   }
 
   release(context: RequestContext, node: number, handle: bigint): void {
-    if (this.#isDocument(node)) {
-      this.#askMain(context, node, { op: 'release', handle });
+    if (this.#documents.isDocument(node)) {
+      this.#documents.ask(context, node, { op: 'release', handle });
       return;
     }
     const wrote = this.#files.release(node, handle, numberOf(context));
@@ -542,77 +388,7 @@ export class Front implements FileSystem {
     offsetBytes: number,
     sizeBytes: number,
   ): Uint8Array | Deferred {
-    const { uniqueLow, uniqueHigh } = context;
-    const inode = this.#overlay.inode(node);
-    if (inode) return this.#readInode(context, inode, offsetBytes, sizeBytes);
-    const content = this.#tree.content(node);
-    switch (content.kind) {
-      case 'document':
-        return this.#askMain(context, node, { op: 'read', handle, offsetBytes, sizeBytes });
-      case 'rendered':
-        this.#parts.submit({ kind: 'read-rendered', uniqueLow, uniqueHigh, node, offsetBytes, sizeBytes });
-        return DEFERRED;
-      case 'verbatim': {
-        const fd = this.#descriptors.get(node, content.path);
-        const inFileBytes = (this.#tree.attributes(node)?.sizeBytes ?? 0) - offsetBytes;
-        const wantedBytes = Math.max(0, Math.min(sizeBytes, inFileBytes));
-        const target = this.#readBuffer(wantedBytes);
-        const got = this.#parts.calls.preadNoWait(fd, target, 0, wantedBytes, offsetBytes);
-        // A short answer may be the end of what is cached, or a file that changed: a reader tells them apart.
-        if (got === wantedBytes) return target;
-        this.#parts.submit({
-          kind: 'read-file',
-          uniqueLow,
-          uniqueHigh,
-          path: content.path,
-          offsetBytes,
-          sizeBytes,
-        });
-        return DEFERRED;
-      }
-    }
-  }
-
-  readonly #buffer = Buffer.allocUnsafeSlow(1 << 20);
-
-  /** One buffer serves every read: the session sends it before the next call. */
-  #readBuffer(sizeBytes: number): Uint8Array {
-    return sizeBytes <= this.#buffer.length
-      ? this.#buffer.subarray(0, sizeBytes)
-      : Buffer.allocUnsafe(sizeBytes);
-  }
-
-  #readInode(
-    context: RequestContext,
-    inode: OverlayInode,
-    offsetBytes: number,
-    sizeBytes: number,
-  ): Uint8Array | Deferred {
-    const { uniqueLow, uniqueHigh } = context;
-    if (!isFile(inode)) throw INVALID;
-    if (inode.landed) {
-      const { record, sizeBytes: fileSizeBytes } = inode.landed;
-      const { number, version } = inode;
-      const at = { uniqueLow, uniqueHigh, inode: number, version, fileSizeBytes, offsetBytes, sizeBytes };
-      this.#parts.submit({ kind: 'read-landed', record, ...at });
-      return DEFERRED;
-    }
-    const target = this.#readBuffer(sizeBytes);
-    const got = this.#overlay.store.read(inode, target, offsetBytes);
-    if (got !== undefined) return target.subarray(0, got);
-    const pieces = this.#overlay.store.pieces(inode);
-    const { sizeBytes: fileSizeBytes } = this.#overlay.store.stat(inode);
-    this.#parts.submit({
-      kind: 'read-pieces',
-      inode: inode.number,
-      uniqueLow,
-      uniqueHigh,
-      pieces,
-      fileSizeBytes,
-      offsetBytes,
-      sizeBytes,
-    });
-    return DEFERRED;
+    return this.#data.read(context, node, handle, offsetBytes, sizeBytes);
   }
 
   write(
@@ -622,27 +398,7 @@ export class Front implements FileSystem {
     offsetBytes: number,
     data: Uint8Array,
   ): number {
-    const inode = this.#writableInode(node);
-    this.#overlay.unseal(inode);
-    this.#overlay.write(inode, data, offsetBytes);
-    this.#dropPrivileges(context, inode);
-    this.#watchBudget();
-    return data.length;
-  }
-
-  /** An overlay file that a program has open for writing. */
-  #writableInode(node: number): OverlayInode {
-    const inode = this.#overlay.inode(node);
-    if (!inode || !isFile(inode)) throw STALE;
-    if (inode.landed) throw STALE;
-    return inode;
-  }
-
-  #watchBudget(): void {
-    const { reservedBytes, budgetBytes } = this.#overlay.store;
-    const pressed = reservedBytes > budgetBytes * LOW_MARK;
-    if (pressed && !this.#toldPressed) this.#parts.notify({ kind: 'pressed', reservedBytes, budgetBytes });
-    this.#toldPressed = pressed;
+    return this.#data.write(context, node, offsetBytes, data);
   }
 
   flush(): undefined {
@@ -650,33 +406,7 @@ export class Front implements FileSystem {
   }
 
   fsync(context: RequestContext, node: number): undefined | Deferred {
-    const inode = this.#overlay.inode(node);
-    if (!inode || !isFile(inode) || inode.landed) return this.#persist(context, 0, [], 0, '');
-    const { sizeBytes } = this.#overlay.store.stat(inode);
-    const durablePath = inode.place ? join(this.#parts.durableFolder, node.toString(16)) : '';
-    return this.#persist(context, node, this.#overlay.store.pieces(inode), sizeBytes, durablePath);
-  }
-
-  #persist(
-    context: RequestContext,
-    inode: number,
-    pieces: Extract<ReaderJob, { kind: 'persist' }>['pieces'],
-    fileSizeBytes: number,
-    durablePath: string,
-  ): Deferred {
-    const { uniqueLow, uniqueHigh } = context;
-    const { journalPath } = this.#parts;
-    this.#parts.submit({
-      kind: 'persist',
-      inode,
-      uniqueLow,
-      uniqueHigh,
-      pieces,
-      fileSizeBytes,
-      durablePath,
-      journalPath,
-    });
-    return DEFERRED;
+    return this.#data.fsync(context, node);
   }
 
   fallocate(
@@ -686,18 +416,11 @@ export class Front implements FileSystem {
     offsetBytes: number,
     sizeBytes: number,
   ): undefined {
-    const inode = this.#writableInode(node);
-    this.#overlay.unseal(inode);
-    this.#overlay.allocate(inode, mode, offsetBytes, sizeBytes);
-    this.#watchBudget();
+    this.#data.fallocate(node, mode, offsetBytes, sizeBytes);
   }
 
   lseek(_context: RequestContext, node: number, offsetBytes: number, whence: number): number {
-    const inode = this.#overlay.inode(node);
-    if (inode && !inode.landed) return this.#overlay.store.seek(inode, offsetBytes, whence);
-    const sizeBytes = this.#attributes.of(node)?.sizeBytes ?? 0;
-    if (offsetBytes >= sizeBytes) throw Object.assign(new Error('past the end'), { errno: -6 });
-    return whence === 3 ? offsetBytes : sizeBytes;
+    return this.#data.lseek(node, offsetBytes, whence);
   }
 
   copyFileRange(
@@ -706,16 +429,7 @@ export class Front implements FileSystem {
     to: { node: number; offsetBytes: number },
     sizeBytes: number,
   ): number {
-    const target = this.#writableInode(to.node);
-    const source = this.#overlay.inode(from.node);
-    // Only what is in memory is copied here; for the rest the kernel reads and writes itself.
-    if (!source || source.landed || !isFile(source))
-      throw Object.assign(new Error('not in memory'), { errno: -18 });
-    const buffer = this.#readBuffer(Math.min(sizeBytes, this.#buffer.length));
-    const got = this.#overlay.store.read(source, buffer, from.offsetBytes);
-    if (got === undefined) throw Object.assign(new Error('not in memory'), { errno: -18 });
-    if (got === 0) return 0;
-    return this.write(context, target.number, 0n, to.offsetBytes, buffer.subarray(0, got));
+    return this.#data.copyFileRange(context, from, to, sizeBytes);
   }
 
   /**
@@ -723,30 +437,7 @@ export class Front implements FileSystem {
    * taken up again; else it fails with `errno`, and `message` is reported.
    */
   failed(job: MovableJob, errno: number, message: string): void {
-    if (!this.#hasMoved(job)) {
-      this.#parts.notify({ kind: 'failed', path: '', message });
-      this.#parts.refuse(job, errno);
-      return;
-    }
-    const context = { ...NOBODY, uniqueLow: job.uniqueLow, uniqueHigh: job.uniqueHigh };
-    const inode = this.#overlay.inode(job.inode);
-    try {
-      if (!inode) throw STALE;
-      if (job.kind === 'persist') this.fsync(context, job.inode);
-      else {
-        const bytes = this.#readInode(context, inode, job.offsetBytes, job.sizeBytes);
-        if (bytes !== DEFERRED) this.#parts.answer(job, bytes);
-      }
-    } catch (error) {
-      this.#parts.refuse(job, errnoOf(error));
-    }
-  }
-
-  #hasMoved(job: MovableJob): boolean {
-    const inode = this.#overlay.inode(job.inode);
-    if (!inode || !isFile(inode)) return false;
-    if (job.kind === 'read-landed') return !isDeepStrictEqual(inode.landed?.record, job.record);
-    return inode.landed !== undefined || !isDeepStrictEqual(this.#overlay.store.pieces(inode), job.pieces);
+    this.#data.failed(job, errno, message);
   }
 
   statfs(): StatFs {
@@ -770,109 +461,8 @@ export class Front implements FileSystem {
     this.#parts.drain();
   }
 
-  // ---- copies
-
-  /**
-   * Begins to lay a copy of a tree file over it. The request is answered ESTALE when the copy is in place: at
-   * once when it begins empty.
-   */
-  #copyUp(context: RequestContext, node: number, empty: boolean): Deferred {
-    this.#placeOf(node);
-    if (empty) {
-      this.#finishCopyUp(node, undefined);
-      throw STALE;
-    }
-    const content = this.#tree.content(node);
-    const attributes = this.#attributes.of(node);
-    if (!attributes) throw STALE;
-    const from = content.kind === 'verbatim' ? content : { kind: 'rendered' as const, node };
-    return this.#stage(context, node, attributes.sizeBytes, from);
-  }
-
-  /** Begins to take a landed file's bytes back into memory, to be written. */
-  #recall(context: RequestContext, inode: OverlayInode): Deferred {
-    const { landed, number, version } = inode;
-    if (!landed) throw STALE;
-    const from = { kind: 'landed' as const, inode: number, version, record: landed.record };
-    return this.#stage(context, number, landed.sizeBytes, from);
-  }
-
-  #stage(context: RequestContext, node: number, sizeBytes: number, from: StageJob['from']): Deferred {
-    const { uniqueLow, uniqueHigh } = context;
-    const ticket = { uniqueLow, uniqueHigh };
-    const running = this.#staging.get(node);
-    if (running) {
-      running.waiting.push(ticket);
-      return DEFERRED;
-    }
-    const stagedPath = join(this.#parts.stagingFolder, `copy-${node.toString(16)}`);
-    const job: StageJob = { kind: 'stage', node, stagedPath, sizeBytes, from };
-    this.#staging.set(node, { waiting: [ticket], job });
-    // A document's text is the main thread's.
-    if (this.#isDocument(node)) this.#parts.notify({ kind: 'stage-document', node, stagedPath });
-    else this.#parts.submit(job);
-    return DEFERRED;
-  }
-
   /** A reader finished a copy, or failed with an errno. */
   staged(node: number, failedErrno: number): void {
-    const staging = this.#staging.get(node);
-    if (!staging) return;
-    this.#staging.delete(node);
-    const landed = this.#overlay.inode(node)?.landed?.record;
-    const hasMoved = staging.job.from.kind === 'landed' && landed !== staging.job.from.record;
-    let errno = failedErrno !== 0 && hasMoved ? errnoOf(STALE) : failedErrno;
-    if (errno === 0) {
-      const { from, stagedPath } = staging.job;
-      try {
-        const inode = this.#overlay.inode(node);
-        if (!inode) this.#finishCopyUp(node, stagedPath);
-        else if (from.kind === 'landed' && inode.landed?.record === from.record)
-          this.#overlay.recall(inode, stagedPath);
-        errno = errnoOf(STALE);
-      } catch (error) {
-        if (error !== STALE) this.#report(node, error);
-        errno = errnoOf(error);
-      }
-      rmSync(stagedPath, { force: true });
-    }
-    for (const ticket of staging.waiting) this.#parts.refuse(ticket, errno);
-  }
-
-  #finishCopyUp(node: number, stagedPath: string | undefined): void {
-    const attributes = this.#attributes.of(node);
-    if (!attributes) throw STALE;
-    const place = this.#placeOf(node);
-    const { mode, uid, gid } = attributes;
-    const inode = this.#overlay.copyUp({ ...place, mode, uid, gid }, stagedPath);
-    if (stagedPath !== undefined) this.#overlay.store.setTimes(inode, attributes.atimeNs, attributes.mtimeNs);
-  }
-
-  /**
-   * The directory and name a tree node hangs at. @throws STALE when it is gone, or something else lies there: a
-   * copy that was made before, mostly, and may have been written since.
-   */
-  #placeOf(node: number): { parent: number; name: string } {
-    const path = this.#overlay.names.pathOf(node);
-    if (path === undefined) throw STALE;
-    const names = path.split('/');
-    const name = names.pop() ?? '';
-    let parent = ROOT_NODE;
-    for (const part of names) {
-      const next = this.#overlay.names.lookup(parent, part);
-      if (next === undefined) throw STALE;
-      parent = next;
-    }
-    if (this.#overlay.names.lookup(parent, name) !== node) throw STALE;
-    return { parent, name };
+    this.#copies.staged(node, failedErrno);
   }
 }
-
-const numberOf = (context: RequestContext): RequestNumber => ({
-  low: context.uniqueLow,
-  high: context.uniqueHigh & 0x7fff_ffff,
-});
-
-/** The request's number without the mark that it was sent again. */
-const uniqueOf = (context: RequestContext): string =>
-  `${context.uniqueHigh & 0x7fff_ffff}:${context.uniqueLow}`;

@@ -1,0 +1,134 @@
+import { availableParallelism } from 'node:os';
+import type { LandingProgress, LandingResult } from '../control/documents.ts';
+import { explain } from '../core/errors.ts';
+import type { Landing } from '../materializer/landing.ts';
+import type { Materializer } from '../materializer/materializer.ts';
+import type { Abandoned } from '../overlay/inode.ts';
+import type { FrontLink } from './front-link.ts';
+import { LandingLoop } from './landing-loop.ts';
+
+export interface LandingsParts {
+  readonly outputFolder: string;
+  readonly front: FrontLink;
+  /** A hook still wants to read this file. */
+  readonly isHeld: (inode: number) => boolean;
+  readonly warn: (message: string) => void;
+  /** Aborts when the daemon ends. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * A mount's landings: files are landed in the output folder, and what was landed in vain is taken away from there.
+ * The output folder is opened when the first of them needs it.
+ */
+export class Landings {
+  readonly #parts: LandingsParts;
+  #loop: LandingLoop | undefined;
+  #materializer: Promise<Materializer> | undefined;
+  #landed = { files: 0, sizeBytes: 0 };
+  /** Files there were when this daemon began; later ones are numbered from `firstNewInode` on. */
+  #knownFiles: ReadonlySet<number> = new Set();
+  #firstNewInode = 0;
+  /** Files that had landed and are gone. */
+  readonly #deadFiles = new Set<number>();
+  /** Removals of landings that are under way. */
+  #removal: Promise<unknown> = Promise.resolve();
+  #makingRoom = false;
+
+  constructor(parts: LandingsParts) {
+    this.#parts = parts;
+  }
+
+  /** Files and bytes that this daemon landed. */
+  get landed(): { readonly files: number; readonly sizeBytes: number } {
+    return this.#landed;
+  }
+
+  /** Files that could not land at the last try, with the reason. */
+  get failures(): { path: string; reason: string }[] {
+    return this.#loop?.failures ?? [];
+  }
+
+  /** The overlay is open: `files` are there, later ones are numbered from `firstNewInode` on. */
+  know(files: readonly number[], firstNewInode: number): void {
+    this.#knownFiles = new Set(files);
+    this.#firstNewInode = firstNewInode;
+  }
+
+  /** Files land from here on. */
+  start(): void {
+    this.#loop = new LandingLoop({
+      front: this.#parts.front,
+      materializer: () => this.#openMaterializer(),
+      isHeld: this.#parts.isHeld,
+      onLanded: (files, sizeBytes) => {
+        this.#landed = { files: this.#landed.files + files, sizeBytes: this.#landed.sizeBytes + sizeBytes };
+      },
+      removed: () => this.#removal,
+      log: this.#parts.warn,
+    });
+  }
+
+  #openMaterializer(): Promise<Materializer> {
+    // What only some mounts need is loaded only by them.
+    this.#materializer ??= import('../materializer/materializer.ts').then((room) =>
+      room.Materializer.open(
+        {
+          outputDir: this.#parts.outputFolder,
+          workers: Math.max(1, availableParallelism()),
+          codec: 'blosc-lz4',
+          isLive: (inode) => this.#isLive(inode),
+        },
+        this.#parts.signal,
+      ),
+    );
+    this.#materializer.catch(() => {
+      this.#materializer = undefined;
+    });
+    return this.#materializer;
+  }
+
+  #isLive(inode: number): boolean {
+    return (inode >= this.#firstNewInode || this.#knownFiles.has(inode)) && !this.#deadFiles.has(inode);
+  }
+
+  /** Lands until at most `keepBytes` of memory are reserved, unless that is under way. Nothing before `start`. */
+  makeRoom(keepBytes: number): void {
+    if (this.#makingRoom || !this.#loop) return;
+    this.#makingRoom = true;
+    this.#loop
+      .makeRoom(keepBytes, this.#parts.signal)
+      .catch((error: unknown) => this.#parts.warn(explain(error)))
+      .finally(() => {
+        this.#makingRoom = false;
+      });
+  }
+
+  /** Lands everything that is sealed, and ends removals. Nothing before `start`. */
+  async landAll(progress: (value: LandingProgress) => void, signal: AbortSignal): Promise<LandingResult> {
+    if (!this.#loop) return { files: 0, sizeBytes: 0, kept: [] };
+    const result = await this.#loop.landAll(progress, signal);
+    await this.#removal;
+    return result;
+  }
+
+  /** Takes a landing away that was given up. What fails to be removed is tried again by the next daemon. */
+  remove(abandoned: Abandoned): void {
+    this.#removal = Promise.all([this.#removal, this.#remove(abandoned)]);
+  }
+
+  async #remove({ id, record, successor }: Abandoned): Promise<void> {
+    if (successor === undefined) this.#deadFiles.add(Number(record['inode']));
+    try {
+      const materializer = await this.#openMaterializer();
+      await materializer.remove(record as unknown as Landing, successor as unknown as Landing | undefined);
+      this.#parts.front.tell({ type: 'cleared', id });
+    } catch (error) {
+      this.#parts.warn(explain(error));
+    }
+  }
+
+  async close(): Promise<void> {
+    await (await this.#materializer)?.close();
+  }
+}

@@ -1,0 +1,96 @@
+import type { DaemonSpec } from '../config/daemon-spec.ts';
+import type { StatusDocument } from '../control/documents.ts';
+import type { PlateIndex } from '../model/plate-index.ts';
+import { renderMetrics } from '../telemetry/metrics.ts';
+import { openhcsDocument } from '../tree/openhcs-document.ts';
+import { METRICS_NODE, OPENHCS_NODE, STATUS_NODE, WARNINGS_NODE } from '../tree/plate-tree.ts';
+import type { DocumentText } from './documents.ts';
+import type { FrontLink } from './front-link.ts';
+import type { HookPump } from './hook-pump.ts';
+import type { Landings } from './landings.ts';
+import type { RuntimeWarnings } from './runtime-warnings.ts';
+
+export interface StatusParts {
+  readonly spec: DaemonSpec;
+  readonly index: PlateIndex;
+  readonly front: FrontLink;
+  readonly landings: Landings;
+  /** Absent where the mount has no rules, and until they are loaded. */
+  readonly hooks: () => HookPump | undefined;
+  readonly warnings: RuntimeWarnings;
+  /** How often a daemon took over on this connection. */
+  readonly resumes: number;
+}
+
+/** What a mount tells of itself: the status, the warnings and the metrics, each as of the moment it is asked for. */
+export class Status {
+  readonly #parts: StatusParts;
+
+  constructor(parts: StatusParts) {
+    this.#parts = parts;
+  }
+
+  /** The texts of the documents, by their nodes. */
+  texts(): Map<number, DocumentText> {
+    const json = (value: unknown): string => `${JSON.stringify(value, undefined, 2)}\n`;
+    return new Map<number, DocumentText>([
+      [STATUS_NODE, async () => json(await this.document())],
+      [WARNINGS_NODE, () => json(this.#warningsDocument())],
+      [METRICS_NODE, () => this.#metrics()],
+      [OPENHCS_NODE, () => openhcsDocument(this.#parts.index)],
+    ]);
+  }
+
+  #warningsDocument(): unknown {
+    return { plate: this.#parts.index.warnings, runtime: this.#parts.warnings.list() };
+  }
+
+  /** What the control method `status` answers, and more. @throws when the front is gone. */
+  async document(): Promise<StatusDocument & Record<string, unknown>> {
+    const { spec, index, front, landings, warnings, resumes } = this.#parts;
+    const { mountpoint, source, output, state } = spec.definition;
+    const [usage, sealed] = await Promise.all([front.ask('usage', {}), front.ask('list-sealed', {})]);
+    const hooks = this.#parts.hooks();
+    return {
+      pid: process.pid,
+      mountpoint,
+      source,
+      plate: { name: index.facts.name, format: index.facts.formatDetail },
+      planes: index.planes.count,
+      warnings: index.warnings.length + warnings.count,
+      overlay: { usedBytes: usage.reservedBytes, budgetBytes: usage.budgetBytes },
+      waiting: {
+        files: sealed.files.length,
+        sizeBytes: sealed.files.reduce((sum, file) => sum + file.sizeBytes, 0),
+      },
+      openForWriting: usage.openForWriting,
+      landed: landings.landed,
+      kept: landings.failures,
+      hooks: hooks?.counts ?? { running: 0, waiting: 0, failed: 0 },
+      hookFailures: hooks?.failures() ?? [],
+      output,
+      state,
+      resumedCount: resumes,
+      startedAt: spec.startedAt,
+    };
+  }
+
+  async #metrics(): Promise<string> {
+    const status = await this.document();
+    const { landings, warnings, resumes } = this.#parts;
+    return renderMetrics({
+      platefs_planes: status.planes,
+      platefs_warnings: status.warnings,
+      platefs_overlay_bytes: status.overlay.usedBytes,
+      platefs_overlay_budget_bytes: status.overlay.budgetBytes,
+      platefs_landed_files_total: landings.landed.files,
+      platefs_landed_bytes_total: landings.landed.sizeBytes,
+      platefs_hooks_running: status.hooks.running,
+      platefs_hooks_waiting: status.hooks.waiting,
+      platefs_hooks_failed: status.hooks.failed,
+      platefs_failures_total: warnings.failures,
+      platefs_resumes_total: resumes,
+      platefs_rss_bytes: process.memoryUsage.rss(),
+    });
+  }
+}

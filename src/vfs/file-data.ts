@@ -1,0 +1,291 @@
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { errnoOf } from '../core/errno.ts';
+import type { FileCalls } from '../core/file-calls.ts';
+import { isFile, type OverlayInode } from '../overlay/inode.ts';
+import type { Overlay } from '../overlay/overlay.ts';
+import type { Tree } from '../tree/tree.ts';
+import type { Attributes } from './attributes.ts';
+import type { DocumentRequests } from './document-requests.ts';
+import { DEFERRED, type Deferred, type RequestContext } from './file-system.ts';
+import type { FrontNotice, MovableJob, ReaderJob, Ticket } from './jobs.ts';
+import type { SourceDescriptors } from './open-files.ts';
+import { INVALID, STALE } from './refusals.ts';
+
+const S_ISUID = 0o4000;
+const S_ISGID = 0o2000;
+const S_IXGRP = 0o010;
+/** Whoever asks again in a client's name: rights were checked the first time. */
+const NOBODY = { resent: false, uid: 0, gid: 0, pid: 0 };
+/** Share of the budget from which the main thread is told to make room. */
+const LOW_MARK = 0.5;
+
+export interface FileDataParts {
+  readonly tree: Tree;
+  readonly overlay: Overlay;
+  readonly calls: FileCalls;
+  /** On disk: copies of files that must survive power loss. */
+  readonly durableFolder: string;
+  readonly journalPath: string;
+  /** Hands a job to a reader thread. */
+  readonly submit: (job: ReaderJob) => void;
+  readonly notify: (notice: FrontNotice) => void;
+  /** Answers a deferred READ. */
+  readonly answer: (ticket: Ticket, bytes: Uint8Array) => void;
+  /** Answers a deferred request with an errno. */
+  readonly refuse: (ticket: Ticket, errno: number) => void;
+}
+
+/**
+ * The bytes of files: read, written, made safe. What lies in memory, tmpfs or the page cache is answered at once;
+ * what would wait for a disk or a decoder goes to a reader (`DEFERRED`), which answers on the device itself.
+ * Never zeros or fewer bytes in place of an error.
+ */
+export class FileData {
+  readonly #parts: FileDataParts;
+  readonly #tree: Tree;
+  readonly #overlay: Overlay;
+  readonly #attributes: Attributes;
+  readonly #documents: DocumentRequests;
+  readonly #descriptors: SourceDescriptors;
+  readonly #buffer = Buffer.allocUnsafeSlow(1 << 20);
+  #toldPressed = false;
+
+  /** @param descriptors - Of source files, shared with whoever opens them anew. */
+  constructor(
+    parts: FileDataParts,
+    attributes: Attributes,
+    documents: DocumentRequests,
+    descriptors: SourceDescriptors,
+  ) {
+    this.#parts = parts;
+    this.#tree = parts.tree;
+    this.#overlay = parts.overlay;
+    this.#attributes = attributes;
+    this.#documents = documents;
+    this.#descriptors = descriptors;
+  }
+
+  /** The bytes, fewer only at the end of the file. The next call writes over the view. */
+  read(
+    context: RequestContext,
+    node: number,
+    handle: bigint,
+    offsetBytes: number,
+    sizeBytes: number,
+  ): Uint8Array | Deferred {
+    const { uniqueLow, uniqueHigh } = context;
+    const inode = this.#overlay.inode(node);
+    if (inode) return this.#readInode(context, inode, offsetBytes, sizeBytes);
+    const content = this.#tree.content(node);
+    switch (content.kind) {
+      case 'document':
+        return this.#documents.ask(context, node, { op: 'read', handle, offsetBytes, sizeBytes });
+      case 'rendered':
+        this.#parts.submit({ kind: 'read-rendered', uniqueLow, uniqueHigh, node, offsetBytes, sizeBytes });
+        return DEFERRED;
+      case 'verbatim': {
+        const fd = this.#descriptors.get(node, content.path);
+        const inFileBytes = (this.#tree.attributes(node)?.sizeBytes ?? 0) - offsetBytes;
+        const wantedBytes = Math.max(0, Math.min(sizeBytes, inFileBytes));
+        const target = this.#readBuffer(wantedBytes);
+        const got = this.#parts.calls.preadNoWait(fd, target, 0, wantedBytes, offsetBytes);
+        // A short answer may be the end of what is cached, or a file that changed: a reader tells them apart.
+        if (got === wantedBytes) return target;
+        this.#parts.submit({
+          kind: 'read-file',
+          uniqueLow,
+          uniqueHigh,
+          path: content.path,
+          offsetBytes,
+          sizeBytes,
+        });
+        return DEFERRED;
+      }
+    }
+  }
+
+  /** One buffer serves every read: the session sends it before the next call. */
+  #readBuffer(sizeBytes: number): Uint8Array {
+    return sizeBytes <= this.#buffer.length
+      ? this.#buffer.subarray(0, sizeBytes)
+      : Buffer.allocUnsafe(sizeBytes);
+  }
+
+  #readInode(
+    context: RequestContext,
+    inode: OverlayInode,
+    offsetBytes: number,
+    sizeBytes: number,
+  ): Uint8Array | Deferred {
+    const { uniqueLow, uniqueHigh } = context;
+    if (!isFile(inode)) throw INVALID;
+    if (inode.landed) {
+      const { record, sizeBytes: fileSizeBytes } = inode.landed;
+      const { number, version } = inode;
+      const at = { uniqueLow, uniqueHigh, inode: number, version, fileSizeBytes, offsetBytes, sizeBytes };
+      this.#parts.submit({ kind: 'read-landed', record, ...at });
+      return DEFERRED;
+    }
+    const target = this.#readBuffer(sizeBytes);
+    const got = this.#overlay.store.read(inode, target, offsetBytes);
+    if (got !== undefined) return target.subarray(0, got);
+    const pieces = this.#overlay.store.pieces(inode);
+    const { sizeBytes: fileSizeBytes } = this.#overlay.store.stat(inode);
+    this.#parts.submit({
+      kind: 'read-pieces',
+      inode: inode.number,
+      uniqueLow,
+      uniqueHigh,
+      pieces,
+      fileSizeBytes,
+      offsetBytes,
+      sizeBytes,
+    });
+    return DEFERRED;
+  }
+
+  /** Takes all of `data`. @throws STALE unless the node is an overlay file whose bytes are in memory. */
+  write(context: RequestContext, node: number, offsetBytes: number, data: Uint8Array): number {
+    const inode = this.#writableInode(node);
+    this.#overlay.unseal(inode);
+    this.#overlay.write(inode, data, offsetBytes);
+    this.#dropPrivileges(context, inode);
+    this.#watchBudget();
+    return data.length;
+  }
+
+  /** Sets a file's length. A landed file's bytes must have been recalled before, unless it is to be empty. */
+  truncate(context: RequestContext, inode: OverlayInode, sizeBytes: number): void {
+    this.#overlay.recallEmpty(inode);
+    this.#overlay.unseal(inode);
+    this.#overlay.truncate(inode, sizeBytes);
+    this.#dropPrivileges(context, inode);
+  }
+
+  /** A write takes set-user-ID and set-group-ID away, as on every local disk. */
+  #dropPrivileges(context: RequestContext, inode: OverlayInode): void {
+    if (context.uid === 0 || (inode.mode & (S_ISUID | S_ISGID)) === 0) return;
+    const groupRuns = (inode.mode & S_IXGRP) !== 0;
+    const mode = inode.mode & ~S_ISUID & (groupRuns ? ~S_ISGID : ~0);
+    if (mode !== inode.mode) this.#overlay.setAttributes(inode.number, { mode });
+  }
+
+  /** An overlay file that a program has open for writing. */
+  #writableInode(node: number): OverlayInode {
+    const inode = this.#overlay.inode(node);
+    if (!inode || !isFile(inode)) throw STALE;
+    if (inode.landed) throw STALE;
+    return inode;
+  }
+
+  #watchBudget(): void {
+    const { reservedBytes, budgetBytes } = this.#overlay.store;
+    const pressed = reservedBytes > budgetBytes * LOW_MARK;
+    if (pressed && !this.#toldPressed) this.#parts.notify({ kind: 'pressed', reservedBytes, budgetBytes });
+    this.#toldPressed = pressed;
+  }
+
+  /** Makes a file's bytes safe from power loss, and every name with them. */
+  fsync(context: RequestContext, node: number): undefined | Deferred {
+    const inode = this.#overlay.inode(node);
+    if (!inode || !isFile(inode) || inode.landed) return this.#persist(context, 0, [], 0, '');
+    const { sizeBytes } = this.#overlay.store.stat(inode);
+    const durablePath = inode.place ? join(this.#parts.durableFolder, node.toString(16)) : '';
+    return this.#persist(context, node, this.#overlay.store.pieces(inode), sizeBytes, durablePath);
+  }
+
+  /** Makes names safe from power loss. */
+  syncNames(context: RequestContext): Deferred {
+    return this.#persist(context, 0, [], 0, '');
+  }
+
+  #persist(
+    context: RequestContext,
+    inode: number,
+    pieces: Extract<ReaderJob, { kind: 'persist' }>['pieces'],
+    fileSizeBytes: number,
+    durablePath: string,
+  ): Deferred {
+    const { uniqueLow, uniqueHigh } = context;
+    const { journalPath } = this.#parts;
+    this.#parts.submit({
+      kind: 'persist',
+      inode,
+      uniqueLow,
+      uniqueHigh,
+      pieces,
+      fileSizeBytes,
+      durablePath,
+      journalPath,
+    });
+    return DEFERRED;
+  }
+
+  /** `mode`: FALLOC_FL_* bits. @throws STALE as `write` does. */
+  fallocate(node: number, mode: number, offsetBytes: number, sizeBytes: number): void {
+    const inode = this.#writableInode(node);
+    this.#overlay.unseal(inode);
+    this.#overlay.allocate(inode, mode, offsetBytes, sizeBytes);
+    this.#watchBudget();
+  }
+
+  /** `whence`: SEEK_DATA 3 or SEEK_HOLE 4. @throws a system error with errno ENXIO past the end. */
+  lseek(node: number, offsetBytes: number, whence: number): number {
+    const inode = this.#overlay.inode(node);
+    if (inode && !inode.landed) return this.#overlay.store.seek(inode, offsetBytes, whence);
+    const sizeBytes = this.#attributes.of(node)?.sizeBytes ?? 0;
+    if (offsetBytes >= sizeBytes) throw Object.assign(new Error('past the end'), { errno: -6 });
+    return whence === 3 ? offsetBytes : sizeBytes;
+  }
+
+  /** @throws a system error with errno EXDEV where the kernel must read and write itself. */
+  copyFileRange(
+    context: RequestContext,
+    from: { node: number; offsetBytes: number },
+    to: { node: number; offsetBytes: number },
+    sizeBytes: number,
+  ): number {
+    const target = this.#writableInode(to.node);
+    const source = this.#overlay.inode(from.node);
+    // Only what is in memory is copied here; for the rest the kernel reads and writes itself.
+    if (!source || source.landed || !isFile(source))
+      throw Object.assign(new Error('not in memory'), { errno: -18 });
+    const buffer = this.#readBuffer(Math.min(sizeBytes, this.#buffer.length));
+    const got = this.#overlay.store.read(source, buffer, from.offsetBytes);
+    if (got === undefined) throw Object.assign(new Error('not in memory'), { errno: -18 });
+    if (got === 0) return 0;
+    return this.write(context, target.number, to.offsetBytes, buffer.subarray(0, got));
+  }
+
+  /**
+   * A reader failed. Where the file lies elsewhere by now (it landed, or came back to be written), the request is
+   * taken up again; else it fails with `errno`, and `message` is reported.
+   */
+  failed(job: MovableJob, errno: number, message: string): void {
+    if (!this.#hasMoved(job)) {
+      this.#parts.notify({ kind: 'failed', path: '', message });
+      this.#parts.refuse(job, errno);
+      return;
+    }
+    const context = { ...NOBODY, uniqueLow: job.uniqueLow, uniqueHigh: job.uniqueHigh };
+    const inode = this.#overlay.inode(job.inode);
+    try {
+      if (!inode) throw STALE;
+      if (job.kind === 'persist') this.fsync(context, job.inode);
+      else {
+        const bytes = this.#readInode(context, inode, job.offsetBytes, job.sizeBytes);
+        if (bytes !== DEFERRED) this.#parts.answer(job, bytes);
+      }
+    } catch (error) {
+      this.#parts.refuse(job, errnoOf(error));
+    }
+  }
+
+  #hasMoved(job: MovableJob): boolean {
+    const inode = this.#overlay.inode(job.inode);
+    if (!inode || !isFile(inode)) return false;
+    if (job.kind === 'read-landed') return !isDeepStrictEqual(inode.landed?.record, job.record);
+    return inode.landed !== undefined || !isDeepStrictEqual(this.#overlay.store.pieces(inode), job.pieces);
+  }
+}

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { runCommandLine } from './cli/command-line.ts';
+import { abandonEarly, startEarly } from './cli/early-supervisor.ts';
 
+startEarly(process.argv.slice(2));
+const { runCommandLine } = await import('./cli/command-line.ts');
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
 };
@@ -11,3 +13,4 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
 });
 process.exitCode = await runCommandLine(process.argv.slice(2), { version, signal: interrupt.signal });
+abandonEarly();

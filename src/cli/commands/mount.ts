@@ -4,10 +4,10 @@ import { callControl } from '../../control/control-client.ts';
 import type { StatusDocument } from '../../control/documents.ts';
 import { parseBudget } from '../../core/byte-size.ts';
 import { AlreadyRunningError } from '../../core/errors.ts';
-import { prepareSupervisor } from '../../daemon/supervisor-process.ts';
 import type { MountDefinition } from '../../model/mount-definition.ts';
 import { recognisePlate } from '../../tree/open-plate.ts';
 import type { Command, CommandContext } from '../command.ts';
+import { takeSupervisor } from '../early-supervisor.ts';
 import { exitCode } from '../exit-codes.ts';
 import {
   checkFolders,
@@ -69,7 +69,7 @@ async function run(args: MountArgs, { terminal, signal }: CommandContext): Promi
   const socketPath = registry.socketPath(definition.mountpoint);
   const spec = { definition, socketPath, registryFolder: registry.folder, cacheFolder: cacheFolder() };
   // Loads while we look at the plate.
-  const supervisor = prepareSupervisor(args.foreground ? 'inherit' : 'ignore');
+  const supervisor = takeSupervisor(args.foreground ? 'inherit' : 'ignore');
   let launched: Launched;
   try {
     terminal.progress(`looking at ${source}`);

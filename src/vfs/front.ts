@@ -181,7 +181,7 @@ export class Front implements FileSystem {
 
   setattr(context: RequestContext, node: number, change: AttributeChange): AttributesReply | Deferred {
     if (this.#parts.readOnly || this.#names.isFixed(node)) throw READ_ONLY;
-    const inode = this.#overlay.inode(node);
+    const inode = this.#known(node);
     if (!inode) {
       // The tree's own folders keep their owner, rights and times.
       if (this.#overlay.names.isDirectory(node)) throw NOT_PERMITTED;
@@ -238,10 +238,12 @@ export class Front implements FileSystem {
   }
 
   getxattr(_context: RequestContext, node: number, name: string): Uint8Array {
+    this.#known(node);
     return this.#xattrs.get(node, name);
   }
 
   listxattr(_context: RequestContext, node: number): readonly string[] {
+    this.#known(node);
     return this.#xattrs.list(node);
   }
 
@@ -262,7 +264,7 @@ export class Front implements FileSystem {
   #onInode(context: RequestContext, node: number, change: () => void): undefined | Deferred {
     if (this.#names.wasCarriedOut(context)) return undefined;
     if (this.#parts.readOnly || this.#names.isFixed(node)) throw READ_ONLY;
-    if (!this.#overlay.inode(node)) {
+    if (!this.#known(node)) {
       if (this.#overlay.names.isDirectory(node)) throw NOT_PERMITTED;
       return this.#copies.copyUp(context, node, false);
     }
@@ -319,11 +321,22 @@ export class Front implements FileSystem {
     return { entry, open: this.#files.openInode(inode, (flags & O_ACCMODE) !== 0, numberOf(context)) };
   }
 
+  /**
+   * The overlay inode of a node; undefined for the tree's.
+   * @throws stale for one that is gone: another took its name while the kernel was about to ask for it, so the
+   *   kernel looks the name up again and finds the new one.
+   */
+  #known(node: number): OverlayInode | undefined {
+    const inode = this.#overlay.inode(node);
+    if (!inode && node >= FIRST_OVERLAY_INODE) throw STALE;
+    return inode;
+  }
+
   open(context: RequestContext, node: number, flags: number): OpenReply | Deferred {
     const writing = (flags & O_ACCMODE) !== 0;
     const truncating = (flags & O_TRUNC) !== 0;
     if (this.#overlay.names.isDirectory(node)) throw IS_A_DIRECTORY;
-    const inode = this.#overlay.inode(node);
+    const inode = this.#known(node);
     if (inode) return this.#openInode(context, inode, writing, truncating);
     if (writing) {
       if (this.#parts.readOnly || this.#names.isFixed(node)) throw READ_ONLY;

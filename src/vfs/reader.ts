@@ -122,6 +122,8 @@ export class Reader {
       }
       renameSync(temporary, job.durablePath);
       syncPath(dirname(job.durablePath));
+      // A file that lies wholly in its spill file comes back from there: that must hold what was synced as well.
+      for (const { path } of job.pieces) syncPath(path);
     }
     syncPath(job.journalPath);
   }

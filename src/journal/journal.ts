@@ -13,6 +13,7 @@ import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { NoSpaceError, StateCorruptError } from '../core/errors.ts';
 import { passFaultPoint } from '../core/fault-points.ts';
+import { isOutOfSpace } from '../core/io.ts';
 
 /** Marks the start of a record, so that a damaged middle can be told from a torn tail. */
 const MAGIC = 0x31_4a_46_50; // 'PFJ1' in file order
@@ -60,10 +61,6 @@ function holdsRecordAfter(bytes: Buffer, from: number): boolean {
 
 function writeAll(fd: number, bytes: Buffer): void {
   for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done);
-}
-
-function isOutOfSpace(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
 }
 
 /**

@@ -13,11 +13,11 @@ import {
   rmSync,
   statSync,
   unlinkSync,
-  writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { passFaultPoint } from '../core/fault-points.ts';
 import type { FileCalls } from '../core/file-calls.ts';
+import { writeFully } from '../core/io.ts';
 
 /** tmpfs gives memory in pages; what a file reserves is rounded up to them. */
 const PAGE_BYTES = 4096;
@@ -280,8 +280,8 @@ export class DataStore {
   write(place: DataPlace, data: Uint8Array, offsetBytes: number): void {
     const { memory, spill } = this.#files(place);
     const lowBytes = Math.max(0, Math.min(data.length, place.splitAt - offsetBytes));
-    if (lowBytes > 0) writeAll(memory, data.subarray(0, lowBytes), offsetBytes);
-    if (lowBytes < data.length) writeAll(spill, data.subarray(lowBytes), offsetBytes + lowBytes);
+    if (lowBytes > 0) writeFully(memory, data.subarray(0, lowBytes), offsetBytes);
+    if (lowBytes < data.length) writeFully(spill, data.subarray(lowBytes), offsetBytes + lowBytes);
     passFaultPoint('store.after-write');
     const end = offsetBytes + lowBytes;
     if (end > (this.#reserved.get(place.number) ?? 0))
@@ -309,7 +309,7 @@ export class DataStore {
     const end = Math.min(sizeBytes, fstatSync(files.memory).size);
     for (let at = 0; at < end; ) {
       const got = readSync(files.memory, buffer, 0, Math.min(COPY_BYTES, end - at), at);
-      writeAll(files.spill, buffer.subarray(0, got), at);
+      writeFully(files.spill, buffer.subarray(0, got), at);
       at += got;
     }
     if (fstatSync(files.spill).size < sizeBytes) ftruncateSync(files.spill, sizeBytes);
@@ -364,11 +364,5 @@ export class DataStore {
   /** A descriptor of the file in memory, for the kernel to read directly; only while nothing lies on disk. */
   memoryDescriptor(place: DataPlace): number | undefined {
     return place.splitAt === Number.POSITIVE_INFINITY ? this.#files(place).memory : undefined;
-  }
-}
-
-function writeAll(fd: number, data: Uint8Array, offsetBytes: number): void {
-  for (let done = 0; done < data.length; ) {
-    done += writeSync(fd, data, done, data.length - done, offsetBytes + done);
   }
 }

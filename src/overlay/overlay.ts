@@ -1,5 +1,6 @@
 import { FsRefusal, NoSpaceError } from '../core/errors.ts';
 import { passFaultPoint } from '../core/fault-points.ts';
+import { isOutOfSpace } from '../core/io.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { DataPiece, DataStore, FileStat } from './data-store.ts';
 import type { HandleLog } from './handle-log.ts';
@@ -437,8 +438,4 @@ export class Overlay {
       if (file) yield file;
     }
   }
-}
-
-function isOutOfSpace(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
 }

@@ -1,16 +1,7 @@
-import {
-  closeSync,
-  copyFileSync,
-  fdatasyncSync,
-  fsyncSync,
-  openSync,
-  readSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, copyFileSync, fdatasyncSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { SourceChangedError, UnreadableSourceError } from '../core/errors.ts';
+import { readFully, writeFully } from '../core/io.ts';
 import type { DataPiece } from '../overlay/data-store.ts';
 import type { LandingRecord } from '../overlay/inode.ts';
 import type { ReaderJob, StageJob } from './jobs.ts';
@@ -156,22 +147,6 @@ export class Reader {
       throw error;
     }
   }
-}
-
-/** Reads until `target` is full or the file ends. */
-function readFully(fd: number, target: Uint8Array, offsetBytes: number): number {
-  let done = 0;
-  while (done < target.length) {
-    const got = readSync(fd, target, done, target.length - done, offsetBytes + done);
-    if (got === 0) break;
-    done += got;
-  }
-  return done;
-}
-
-function writeFully(fd: number, data: Uint8Array, offsetBytes: number): void {
-  for (let done = 0; done < data.length; )
-    done += writeSync(fd, data, done, data.length - done, offsetBytes + done);
 }
 
 function syncPath(path: string): void {

@@ -5,6 +5,7 @@ import {
   mkdtempSync,
   openSync,
   readdirSync,
+  readlinkSync,
   readSync,
   rmSync,
   statSync,
@@ -57,6 +58,16 @@ export interface DoubleHandle {
   readonly backingFd: number | undefined;
 }
 
+/** The file behind a descriptor; undefined when it was closed meanwhile, as the one that listed them is. */
+function targetOf(fd: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
 /** What the kernel does around a file system: numbers requests, repeats them, asks again after ESTALE. */
 export class KernelDouble {
   readonly folders: OverlayFolders;
@@ -100,7 +111,7 @@ export class KernelDouble {
   }
 
   dispose(): void {
-    hearFaultPoints(undefined);
+    this.#closeFiles();
     for (const fd of this.#backing.values()) closeSync(fd);
     rmSync(this.#base, { recursive: true, force: true });
     rmSync(this.#memoryBase, { recursive: true, force: true });
@@ -166,10 +177,23 @@ export class KernelDouble {
     this.#open(false);
   }
 
+  /** What happens to the files a process has open when it ends. */
   #closeFiles(): void {
     hearFaultPoints(undefined);
-    for (const number of this.overlay.names.inodes.keys()) this.overlay.store.close(number);
-    this.overlay.handles.close();
+    for (const fd of this.openFiles().keys()) closeSync(fd);
+  }
+
+  /** Files of this mount that its daemon has open, by descriptor; the kernel's backing files are not among them. */
+  openFiles(): Map<number, string> {
+    const backing = new Set(this.#backing.values());
+    const open = new Map<number, string>();
+    for (const name of readdirSync('/proc/self/fd')) {
+      const fd = Number(name);
+      const path = targetOf(fd);
+      if (path === undefined || backing.has(fd)) continue;
+      if ([this.#base, this.#memoryBase].some((base) => path.startsWith(`${base}/`))) open.set(fd, path);
+    }
+    return open;
   }
 
   /** The daemon dies when it passes its nth fault point from here on, unless the work is done before. */

@@ -1,7 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import * as fc from 'fast-check';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { journalPath } from '../../src/overlay/open-overlay.ts';
 import { Duel, pattern, type Step } from './duel.ts';
 import { MemoryTree, type Seed } from './memory-tree.ts';
 
@@ -184,6 +185,32 @@ const TRAPS: Readonly<Record<string, readonly Step[]>> = {
     { do: 'write', slot: 0, offset: 2 * BUDGET_BYTES, size: 100, seed: 5 },
   ],
 };
+
+describe('a daemon', () => {
+  it('holds nothing open of the daemons before it, and only a few files of its own', () => {
+    const duel = new Duel(SEED, treeOf, BUDGET_BYTES);
+    try {
+      for (const name of ['a', 'b', 'c'])
+        for (const step of TRAPS['a daemon dies while it moves a file to disk, and the file is begun anew'] ??
+          [])
+          duel.take('path' in step ? { ...step, path: [name] } : step);
+      duel.kernel.resume();
+      const afterOne = duel.kernel.openFiles().size;
+      for (let i = 0; i < 5; i++) duel.kernel.resume();
+      expect(duel.kernel.openFiles().size).toBe(afterOne);
+      duel.remount();
+      expect([...duel.kernel.openFiles().values()]).toEqual(
+        expect.arrayContaining([
+          join(duel.kernel.folders.memory, 'handles'),
+          journalPath(duel.kernel.folders),
+        ]),
+      );
+    } finally {
+      duel.dispose();
+    }
+    expect(duel.kernel.openFiles()).toEqual(new Map());
+  });
+});
 
 describe('what was written', () => {
   it.each(Object.keys(TRAPS))('is right when %s', (name) => play(TRAPS[name] ?? []));

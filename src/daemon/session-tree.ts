@@ -20,7 +20,7 @@ interface Pointer {
 type Numbers = Pick<
   SharedTree,
   | 'generation'
-  | 'mountpoint'
+  | 'options'
   | 'mountedAtMs'
   | 'changedAtMs'
   | 'numbering'
@@ -50,7 +50,7 @@ const mapNumbering = (
 function mapNumbers(tree: Numbers, map: <A extends SharableArray>(array: A) => A): Numbers {
   const {
     generation,
-    mountpoint,
+    options,
     mountedAtMs,
     changedAtMs,
     numbering,
@@ -60,7 +60,7 @@ function mapNumbers(tree: Numbers, map: <A extends SharableArray>(array: A) => A
   } = tree;
   return {
     generation,
-    mountpoint,
+    options,
     mountedAtMs,
     changedAtMs,
     numbering: {
@@ -141,6 +141,6 @@ export class SessionTree {
   #read(generation: number): SharedTree {
     const index: PlateIndex = readIndexFile(this.#path(`${generation}.index`));
     const numbers = deserialize(readFileSync(this.#path(`${generation}.numbers`))) as Numbers;
-    return { ...shareTree(index, numbers.mountedAtMs, numbers.mountpoint), ...mapNumbers(numbers, toShared) };
+    return { ...shareTree(index, numbers.mountedAtMs, numbers.options), ...mapNumbers(numbers, toShared) };
   }
 }

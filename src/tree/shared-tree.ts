@@ -1,3 +1,4 @@
+import type { MissingMode } from '../model/mount-definition.ts';
 import { GONE, type Numbering, numberAt, numberedInOrder, positionOf, renumber } from '../model/numbering.ts';
 import { fieldStarts, type PlateAxes, plateAxes } from '../model/plate-axes.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
@@ -10,6 +11,13 @@ import {
   succession,
 } from '../model/plate-succession.ts';
 import { offsetCount } from './tables/table-file.ts';
+
+/** What a user asked of the tree. */
+export interface TreeOptions {
+  /** Where the mount is, as its users name it. */
+  readonly mountpoint: string;
+  readonly missing: MissingMode;
+}
 
 /** What every thread of a mount holds the same copy of. Plain data over shared memory. */
 export interface SharedTree {
@@ -33,8 +41,7 @@ export interface SharedTree {
     /** Of fields under the axes that a stack has: several numbers may stand for one field. */
     readonly fields: Numbering;
   };
-  /** Where the mount is, as its users name it. */
-  readonly mountpoint: string;
+  readonly options: TreeOptions;
   /** Per table, where its blocks of rows begin; filled by whoever measures it first. */
   readonly tableOffsets: readonly Float64Array[];
   /** Axes that stacks had, which programs may still have open; `axes` is the last. */
@@ -70,7 +77,7 @@ const emptyTables = (index: PlateIndex): Float64Array[] =>
   Array.from({ length: TABLES }, () => new Float64Array(shared(8 * (offsetCount(index.planes.count) + 1))));
 
 /** Lays out what threads share. */
-export function shareTree(index: PlateIndex, mountedAtMs: number, mountpoint: string): SharedTree {
+export function shareTree(index: PlateIndex, mountedAtMs: number, options: TreeOptions): SharedTree {
   const starts = sharedStarts(index);
   const fields = starts.length - 1;
   const axes = plateAxes(index);
@@ -90,7 +97,7 @@ export function shareTree(index: PlateIndex, mountedAtMs: number, mountpoint: st
       planes: numberedInOrder(planes.count),
       fields: numberedInOrder(fields),
     },
-    mountpoint,
+    options,
     tableOffsets: emptyTables(index),
     stackAxes: [axes],
   };
@@ -217,7 +224,7 @@ export function succeedTree(
       planes: renumber(numbering.planes, index.planes.count, (i) => earlier(same.planes, i)),
       fields,
     },
-    mountpoint: before.mountpoint,
+    options: before.options,
     tableOffsets: emptyTables(index),
     stackAxes,
     axesOfField,

@@ -131,6 +131,10 @@ export class StackReader {
   #readPixels(image: RenderedImage, region: Region, target: Uint8Array): void {
     const plane = image.planeAt(region);
     if (plane === undefined) {
+      if (this.#tree.shared.options.missing === 'error') {
+        const [t = 0, c = 0, z = 0] = region.start;
+        throw new FsRefusal('io', `the plate has no plane there (t ${t}, c ${c}, z ${z}, counted from 0)`);
+      }
       target.fill(0);
       return;
     }

@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import { LRUCache } from 'lru-cache';
+import type { PourableBytes } from '../core/byte-pipe.ts';
 import { UnsupportedTiffError } from '../core/errors.ts';
 import type { Region } from '../core/region.ts';
 import type { ByteWindow, PlaneBytes, PlaneProbe } from '../sources.ts';
@@ -49,12 +50,21 @@ export class StackReader {
 
   /** @returns bytes filled, fewer than `target` only at the end of the file. */
   read(node: number, offsetBytes: number, target: Uint8Array): number {
+    return this.#reader(node).read(offsetBytes, target);
+  }
+
+  /** The same range for a pipe, where all of it lies verbatim in files; else undefined: then it has to be read. */
+  pourable(node: number, offsetBytes: number, sizeBytes: number): PourableBytes | undefined {
+    return this.#reader(node).pourable(offsetBytes, sizeBytes);
+  }
+
+  #reader(node: number): LayoutReader {
     let reader = this.#open.get(node);
     if (!reader) {
       reader = this.#readerOf(node);
       this.#open.set(node, reader);
     }
-    return reader.read(offsetBytes, target);
+    return reader;
   }
 
   #readerOf(node: number): LayoutReader {

@@ -62,7 +62,7 @@ export async function openSessionTree(
     },
   });
   const held = await holdUnfinished(index);
-  const shared = shareTree(held.index, mountedAtMs(folders, false));
+  const shared = shareTree(held.index, mountedAtMs(folders, false), spec.definition.mountpoint);
   session.begin(shared);
   return { shared, isDoubtful: held.waiting > 0 };
 }

@@ -20,6 +20,7 @@ interface Pointer {
 type Numbers = Pick<
   SharedTree,
   | 'generation'
+  | 'mountpoint'
   | 'mountedAtMs'
   | 'changedAtMs'
   | 'numbering'
@@ -47,9 +48,19 @@ const mapNumbering = (
 });
 
 function mapNumbers(tree: Numbers, map: <A extends SharableArray>(array: A) => A): Numbers {
-  const { generation, mountedAtMs, changedAtMs, numbering, stackAxes, axesOfField, fieldChangedAtMs } = tree;
+  const {
+    generation,
+    mountpoint,
+    mountedAtMs,
+    changedAtMs,
+    numbering,
+    stackAxes,
+    axesOfField,
+    fieldChangedAtMs,
+  } = tree;
   return {
     generation,
+    mountpoint,
     mountedAtMs,
     changedAtMs,
     numbering: {
@@ -130,6 +141,6 @@ export class SessionTree {
   #read(generation: number): SharedTree {
     const index: PlateIndex = readIndexFile(this.#path(`${generation}.index`));
     const numbers = deserialize(readFileSync(this.#path(`${generation}.numbers`))) as Numbers;
-    return { ...shareTree(index, numbers.mountedAtMs), ...mapNumbers(numbers, toShared) };
+    return { ...shareTree(index, numbers.mountedAtMs, numbers.mountpoint), ...mapNumbers(numbers, toShared) };
   }
 }

@@ -9,6 +9,7 @@ import {
   plateDifference,
   succession,
 } from '../model/plate-succession.ts';
+import { offsetCount } from './tables/table-file.ts';
 
 /** What every thread of a mount holds the same copy of. Plain data over shared memory. */
 export interface SharedTree {
@@ -32,6 +33,10 @@ export interface SharedTree {
     /** Of fields under the axes that a stack has: several numbers may stand for one field. */
     readonly fields: Numbering;
   };
+  /** Where the mount is, as its users name it. */
+  readonly mountpoint: string;
+  /** Per table, where its blocks of rows begin; filled by whoever measures it first. */
+  readonly tableOffsets: readonly Float64Array[];
   /** Axes that stacks had, which programs may still have open; `axes` is the last. */
   readonly stackAxes: readonly PlateAxes[];
   /** Per field number, its place in `stackAxes`; absent where all are numbered under `axes`. */
@@ -40,6 +45,8 @@ export interface SharedTree {
 
 /** Axes remembered: a program that has a stack open for longer gets ESTALE. */
 const MAX_STACK_AXES = 32;
+/** Files in tables/. */
+const TABLES = 4;
 
 const shared = (bytes: number): SharedArrayBuffer => new SharedArrayBuffer(bytes);
 
@@ -58,8 +65,12 @@ function emptyShapes(fields: number): Pick<SharedTree, 'widths' | 'heights' | 'd
   };
 }
 
+/** Room for the offsets of any table: none has more rows than the plate has planes, but for a few. */
+const emptyTables = (index: PlateIndex): Float64Array[] =>
+  Array.from({ length: TABLES }, () => new Float64Array(shared(8 * (offsetCount(index.planes.count) + 1))));
+
 /** Lays out what threads share. */
-export function shareTree(index: PlateIndex, mountedAtMs: number): SharedTree {
+export function shareTree(index: PlateIndex, mountedAtMs: number, mountpoint: string): SharedTree {
   const starts = sharedStarts(index);
   const fields = starts.length - 1;
   const axes = plateAxes(index);
@@ -79,6 +90,8 @@ export function shareTree(index: PlateIndex, mountedAtMs: number): SharedTree {
       planes: numberedInOrder(planes.count),
       fields: numberedInOrder(fields),
     },
+    mountpoint,
+    tableOffsets: emptyTables(index),
     stackAxes: [axes],
   };
 }
@@ -204,6 +217,8 @@ export function succeedTree(
       planes: renumber(numbering.planes, index.planes.count, (i) => earlier(same.planes, i)),
       fields,
     },
+    mountpoint: before.mountpoint,
+    tableOffsets: emptyTables(index),
     stackAxes,
     axesOfField,
   };

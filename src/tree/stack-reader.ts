@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { LRUCache } from 'lru-cache';
 import type { PourableBytes } from '../core/byte-pipe.ts';
-import { UnsupportedTiffError } from '../core/errors.ts';
+import { FsRefusal, UnsupportedTiffError } from '../core/errors.ts';
 import type { Region } from '../core/region.ts';
 import type { ByteWindow, PlaneBytes, PlaneProbe } from '../sources.ts';
 import { DecodedPlanes } from './decoded-planes.ts';
@@ -30,7 +30,8 @@ interface ProbedPlane {
 }
 
 /**
- * Reads any byte range of a file that is put together from planes: a stack, or a plane cut out of a container. A
+ * Reads any byte range of a file that is put together when it is read: a stack, a plane cut out of a container, a
+ * table. A
  * plane the plate lacks is zeros; one that can't be read, or is of another shape than its file promises, fails the
  * read. One per reader thread.
  */
@@ -50,12 +51,13 @@ export class StackReader {
 
   /** @returns bytes filled, fewer than `target` only at the end of the file. */
   read(node: number, offsetBytes: number, target: Uint8Array): number {
+    if (this.#tree.tables.owns(node)) return this.#readTable(node, offsetBytes, target);
     return this.#reader(node).read(offsetBytes, target);
   }
 
   /** The same range for a pipe, where all of it lies verbatim in files; else undefined: then it has to be read. */
   pourable(node: number, offsetBytes: number, sizeBytes: number): PourableBytes | undefined {
-    return this.#reader(node).pourable(offsetBytes, sizeBytes);
+    return this.#tree.tables.owns(node) ? undefined : this.#reader(node).pourable(offsetBytes, sizeBytes);
   }
 
   #reader(node: number): LayoutReader {
@@ -65,6 +67,12 @@ export class StackReader {
       this.#open.set(node, reader);
     }
     return reader;
+  }
+
+  #readTable(node: number, offsetBytes: number, target: Uint8Array): number {
+    const file = this.#tree.tables.fileOf(node);
+    if (!file) throw new FsRefusal('stale', 'the plate grew, and has other tables now');
+    return file.read(offsetBytes, target);
   }
 
   /** Planes may lie elsewhere, and nodes stand for more of them. */

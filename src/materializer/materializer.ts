@@ -1,6 +1,7 @@
 import { linkSync, lstatSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { CancelledError } from '../core/errors.ts';
+import { ByteCache } from '../memory/byte-cache.ts';
 import { nameExists, place, writeJson } from './atomic-json.ts';
 import type { ChunkCodec } from './codec/chunk-codec.ts';
 import { loadSidecar } from './landed-image.ts';
@@ -300,7 +301,7 @@ export class Materializer {
 
   /** Writes the bytes of a landed file into a new one. */
   private copyLanded(landing: Landing, path: string): void {
-    const reader = new LandedReader(this.options.outputDir, 0);
+    const reader = new LandedReader(this.options.outputDir, new ByteCache(0));
     const buffer = Buffer.allocUnsafe(Math.min(COPY_BYTES, Math.max(1, landing.sizeBytes)));
     try {
       writeFileSync(path, '');

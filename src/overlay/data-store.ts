@@ -17,7 +17,7 @@ import {
 import { join } from 'node:path';
 import { passFaultPoint } from '../core/fault-points.ts';
 import type { FileCalls } from '../core/file-calls.ts';
-import { writeFully } from '../core/io.ts';
+import { readFully, writeFully } from '../core/io.ts';
 
 /** tmpfs gives memory in pages; what a file reserves is rounded up to them. */
 const PAGE_BYTES = 4096;
@@ -87,6 +87,11 @@ export class DataStore {
 
   get reservedBytes(): number {
     return this.#reservedBytes;
+  }
+
+  /** Memory that a file holds, or may come to hold without asking. */
+  reservedOf(number: number): number {
+    return this.#reserved.get(number) ?? 0;
   }
 
   memoryPath(number: number): string {
@@ -298,34 +303,38 @@ export class DataStore {
     this.#reserve(place.number, Math.max(heldBytes, this.#reservation(place, sizeBytes)));
   }
 
-  /** Moves the part in memory to disk, with the file's times. The caller notes `splitAt` 0 afterwards. */
-  spillWhole(place: DataPlace): void {
+  /**
+   * Copies the part in memory from `fromBytes` on to disk, with the file's times. The caller notes that as `splitAt`
+   * afterwards.
+   */
+  spillFrom(place: DataPlace, fromBytes: number): void {
     const files = this.#files(place);
     const { sizeBytes, atimeNs, mtimeNs } = this.stat(place);
     if (files.spill === -1) {
       files.spill = openSync(this.spillPath(place.number), constants.O_RDWR | constants.O_CREAT, 0o600);
     }
     const buffer = Buffer.allocUnsafe(COPY_BYTES);
+    // Between the memory file's end and the split there is nothing in either file: zeros.
     const end = Math.min(sizeBytes, fstatSync(files.memory).size);
-    for (let at = 0; at < end; ) {
-      const got = readSync(files.memory, buffer, 0, Math.min(COPY_BYTES, end - at), at);
-      writeFully(files.spill, buffer.subarray(0, got), at);
-      at += got;
+    for (let at = fromBytes; at < end; at += COPY_BYTES) {
+      const part = buffer.subarray(0, Math.min(COPY_BYTES, end - at));
+      writeFully(files.spill, part.subarray(0, readFully(files.memory, part, at)), at);
     }
     if (fstatSync(files.spill).size < sizeBytes) ftruncateSync(files.spill, sizeBytes);
     this.#calls.setTimes(files.spill, atimeNs, mtimeNs);
     // From now on the spilled file stands in for the synced copy.
-    if (existsSync(this.durablePath(place.number))) fsyncSync(files.spill);
+    if (fromBytes === 0 && existsSync(this.durablePath(place.number))) fsyncSync(files.spill);
     passFaultPoint('store.after-spill');
   }
 
-  /** Frees the part in memory once the whole file lies on disk and that was noted. */
-  freeMemory(place: DataPlace): void {
+  /** Frees the memory from `fromBytes` on, once that lies on disk and was noted. */
+  freeFrom(place: DataPlace, fromBytes: number): void {
     const { memory } = this.#files(place);
-    const { atimeNs, mtimeNs } = fstatSync(memory, { bigint: true });
-    ftruncateSync(memory, 0);
+    const { size, atimeNs, mtimeNs } = fstatSync(memory, { bigint: true });
+    // Where the file ends before, what is allocated past its end goes.
+    ftruncateSync(memory, Math.min(Number(size), fromBytes));
     this.#calls.setTimes(memory, atimeNs, mtimeNs);
-    this.#reserve(place.number, PAGE_BYTES);
+    this.#reserve(place.number, this.#reservation(place, fromBytes));
   }
 
   /** fallocate(2) on the part of the range each file holds. */

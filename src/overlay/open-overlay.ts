@@ -102,7 +102,8 @@ export function openOverlay(
       if (!inode || inode.landed) rmSync(join(durableFolder(folders), name));
     }
   }
-  overlay.announceAbandoned();
+  overlay.sealed.countAll();
+  overlay.landings.announceAbandoned();
   return { overlay, tornBytes, lost };
 }
 

@@ -60,7 +60,7 @@ export class LandingBook {
     passFaultPoint('overlay.landed-not-freed');
     for (const number of noted) {
       this.#parts.store.remove(number);
-      this.#parts.store.removeDurable(number);
+      this.#parts.store.files.removeDurable(number);
     }
     this.announceAbandoned();
     return { refused, ...(failure === undefined ? {} : { failure }) };

@@ -103,7 +103,7 @@ export class Overlay {
     this.#commit({ op: 'dropped', inode: number });
     if (!isFile(inode)) return;
     this.store.remove(number);
-    this.store.removeDurable(number);
+    this.store.files.removeDurable(number);
     this.landings.announceAbandoned();
   }
 
@@ -233,14 +233,14 @@ export class Overlay {
   #makeRoom(inode: OverlayInode, sizeBytes: number): void {
     const splitAt = this.store.splitNeeded(inode, sizeBytes);
     if (splitAt === undefined || splitAt >= inode.splitAt) return;
-    if (inode.splitAt === Number.POSITIVE_INFINITY) this.store.clearSpill(inode);
+    if (inode.splitAt === Number.POSITIVE_INFINITY) this.store.files.clearSpill(inode.number);
     this.#commit({ op: 'split', inode: inode.number, splitAt });
     this.store.split(inode, splitAt);
   }
 
   /** Moves a file's memory from `fromBytes` on to disk, for a budget it no longer fits in or a tmpfs that is full. */
   spill(inode: OverlayInode, fromBytes = 0): void {
-    if (inode.splitAt === Number.POSITIVE_INFINITY) this.store.clearSpill(inode);
+    if (inode.splitAt === Number.POSITIVE_INFINITY) this.store.files.clearSpill(inode.number);
     this.store.spillFrom(inode, fromBytes);
     this.#commit({ op: 'split', inode: inode.number, splitAt: fromBytes });
     this.store.freeFrom(inode, fromBytes);

@@ -2,8 +2,9 @@ import { UnsupportedTiffError } from '../../core/errors.ts';
 import { itemSizeBytes } from '../../core/nd-array.ts';
 import { readFully } from './tiff-bytes.ts';
 import { decompressInto, mostBytesPerStoredByte } from './tiff-decompress.ts';
-import type { SegmentTable, TiffPage } from './tiff-page.ts';
+import type { TiffPage } from './tiff-page.ts';
 import { reverseBits, swapBytes, undoFloatingPoint, undoHorizontal, unpackBits } from './tiff-predictor.ts';
+import type { SegmentTable } from './tiff-segments.ts';
 import { TAG } from './tiff-tags.ts';
 
 /** The rows and columns of a page that are wanted. */

@@ -78,8 +78,10 @@ function differences(place: PlaceOfPlane, name: NameReading): string[] {
     (name.row !== undefined && name.row !== place.row) ||
     (name.column !== undefined && name.column !== place.column);
   if (wellDiffers) told.push('well');
+  // The z that stands in the name of a projection is a filler.
   for (const axis of AXES)
-    if (name[axis] !== undefined && name[axis] !== place[axis]) told.push(AXIS_NAMES[axis]);
+    if (!(axis === 'z' && place.z === 0) && name[axis] !== undefined && name[axis] !== place[axis])
+      told.push(AXIS_NAMES[axis]);
   return told;
 }
 
@@ -95,6 +97,7 @@ export class ListedPlanes {
   readonly #survey: PlateSurvey;
   readonly #options: ListOptions;
   readonly #claimed: Uint8Array;
+  readonly #channels = new Set<number>();
   readonly #places = new Set<number | string>();
   #byBaseName: Map<string, number> | undefined;
   readonly #absent = new WarningTally();
@@ -107,6 +110,11 @@ export class ListedPlanes {
     this.#survey = survey;
     this.#options = options;
     this.#claimed = new Uint8Array(survey.builder.fileCount);
+  }
+
+  /** Channels of the planes, from the lowest. */
+  get channels(): number[] {
+    return [...this.#channels].sort((a, b) => a - b);
   }
 
   /** Takes an entry of the list. Whatever it holds, it never throws: what can't be used is told by `finish`. */
@@ -133,6 +141,7 @@ export class ListedPlanes {
     this.#claimed[found.file] = 1;
     this.#compare(found.path, plane);
     this.#places.add(placeKey(plane));
+    this.#channels.add(plane.channel);
     this.found += 1;
     const { row, column, site, channel, z, t, path: _path, ...detail } = plane;
     this.#survey.builder.addPlane(
@@ -166,6 +175,7 @@ export class ListedPlanes {
       }
       const { row, column, site, channel, z, t } = name;
       this.#survey.builder.addPlane(file, row, column, site, channel, z, t, extensionOf(path));
+      this.#channels.add(channel);
       unlisted.add(path);
     }
     this.#warn(unlisted, rivals, unread);

@@ -164,7 +164,9 @@ export class ListedPlanes {
     const unread = new WarningTally();
     for (const [path, file] of this.#survey.images) {
       if (this.#claimed[file] === 1) continue;
-      const name = this.#options.readName(path);
+      const read = this.#options.readName(path);
+      // A name without z or time point is that of an image that has but one.
+      const name = read && { z: 1, t: 1, ...read };
       if (!name || !isPlace(name)) {
         unread.add(path);
         continue;

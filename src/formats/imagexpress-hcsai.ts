@@ -4,7 +4,6 @@ import type { Detection, FormatHandler, IndexOptions } from '../formats.ts';
 import type { ChannelFacts } from '../model/plate.ts';
 import { plateAxes } from '../model/plate-axes.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
-import { wellName } from '../model/well.ts';
 import { type JdceFacts, MAX_JDCE_BYTES, parseJdce } from './shared/hcsai-jdce.ts';
 import { readManifest } from './shared/hcsai-manifest.ts';
 import { isHcsAiManifest, isHcsAiTimeFolder, parseHcsAiName } from './shared/hcsai-name.ts';
@@ -96,7 +95,6 @@ async function index(root: string, options: IndexOptions, signal: AbortSignal): 
     readName: (path) => parseHcsAiName(path.slice(path.lastIndexOf('/') + 1)),
   });
   const filters = new Map<number, string>();
-  const otherWells = new WarningTally();
   const nameless = new WarningTally();
   for (const manifest of manifests)
     await survey.consult(
@@ -104,13 +102,8 @@ async function index(root: string, options: IndexOptions, signal: AbortSignal): 
       (path) =>
         readManifest(
           path,
-          ({ plane, otherWell, filter }) => {
+          ({ plane, filter }) => {
             planes.add(plane);
-            if (otherWell && plane.row !== undefined && plane.column !== undefined)
-              otherWells.add(
-                plane.path,
-                `${plane.path}: ${wellName({ row: plane.row, column: plane.column })}, row ${otherWell.row + 1} column ${otherWell.column + 1}`,
-              );
             const { channel } = plane;
             if (filter !== undefined && channel !== undefined && !filters.has(channel))
               filters.set(channel, filter);
@@ -129,13 +122,6 @@ async function index(root: string, options: IndexOptions, signal: AbortSignal): 
         files: [],
         rule: MANIFEST_RULE,
       });
-  for (const warning of otherWells.tell(
-    'contradiction',
-    "image's well label and row and column numbers disagree",
-    "images' well labels and row and column numbers disagree",
-    'the label decides',
-  ))
-    builder.addWarning(warning);
   for (const warning of nameless.tell(
     'bad-metadata',
     'row of a manifest names no file',

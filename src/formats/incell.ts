@@ -4,14 +4,13 @@ import type { Detection, FormatHandler, IndexOptions } from '../formats.ts';
 import type { ChannelFacts, PlateFacts } from '../model/plate.ts';
 import { plateAxes } from '../model/plate-axes.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
-import { wellName } from '../model/well.ts';
 import { parseInCellName } from './shared/incell-name.ts';
 import { readXdce, type XdceFacts } from './shared/incell-xdce.ts';
-import { ListedPlanes, type NameReading } from './shared/listed-planes.ts';
+import { ListedPlanes } from './shared/listed-planes.ts';
 import { isJunkName, tiffExtension } from './shared/metaxpress-name.ts';
+import type { NameReading } from './shared/plane-place.ts';
 import { type FolderSight, searchPlate } from './shared/plate-search.ts';
 import { type PlateSurvey, type Sorting, surveyPlate } from './shared/plate-survey.ts';
-import { WarningTally } from './shared/warning-tally.ts';
 import { readXmlRoot } from './shared/xml-file.ts';
 
 const isXdce = (name: string): boolean => name.toLowerCase().endsWith('.xdce');
@@ -63,7 +62,6 @@ async function readXdces(
   told: (facts: XdceFacts) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const wells = new WarningTally();
   for (const [i, xdce] of survey.metadataNamed('.xdce').entries())
     await survey.consult(
       xdce,
@@ -73,23 +71,11 @@ async function readXdces(
           (facts) => {
             if (i === 0) told(facts);
           },
-          ({ plane, otherWell }) => {
-            planes.add(plane);
-            if (!otherWell || plane.row === undefined || plane.column === undefined) return;
-            const well = wellName({ row: plane.row, column: plane.column });
-            wells.add(plane.path, `${plane.path}: ${well}, row ${otherWell.row} column ${otherWell.column}`);
-          },
+          (image) => planes.add(image),
           signal,
         ),
       'images behind the fault are told by their names, as far as these say it',
     );
-  for (const warning of wells.tell(
-    'contradiction',
-    "image's well label and row and column numbers disagree",
-    "images' well labels and row and column numbers disagree",
-    'the label decides',
-  ))
-    survey.builder.addWarning(warning);
 }
 
 function channelFacts(numbers: readonly number[], facts: XdceFacts | undefined): ChannelFacts[] {

@@ -1,5 +1,5 @@
 import { parseWellName } from '../../model/well.ts';
-import type { NameReading } from './listed-planes.ts';
+import type { NameReading } from './plane-place.ts';
 
 /** `<plate>_D08_T0001F001L01A01Z01C01`: time point, field, time line, action, z and channel, from 1. */
 const CV_NAME = /^(?:.*_)?([A-Z]{1,2}\d{2})_T(\d{4,9})F(\d{3,9})L\d{2,9}A\d{2,9}Z(\d{2,9})C(\d{2,5})$/;

@@ -1,12 +1,12 @@
 import { BadMetadataError } from '../../core/errors.ts';
-import type { ListedPlane, NameReading, PlaceOfPlane } from './listed-planes.ts';
+import type { ListedPlane } from './listed-planes.ts';
 import { finiteNumber, known, wholeNumber } from './metadata-number.ts';
 import { scanXmlFile } from './xml-file.ts';
 import type { XmlElement } from './xml-scanner.ts';
 
 /** What a measurement's records tell, one by one. */
 export interface RecordSink {
-  image(plane: Omit<ListedPlane, keyof PlaceOfPlane> & NameReading, processing: string | undefined): void;
+  image(plane: ListedPlane, processing: string | undefined): void;
   /** A record that tells of something that went wrong instead of an image; `text` is the instrument's. */
   error(text: string): void;
 }
@@ -24,9 +24,7 @@ const milliseconds = (time: string | undefined): number | undefined => {
   return Number.isNaN(value) ? undefined : value;
 };
 
-type Plane = Parameters<RecordSink['image']>[0];
-
-function planeOf(record: XmlElement): { plane: Plane; processing: string | undefined } {
+function planeOf(record: XmlElement): { plane: ListedPlane; processing: string | undefined } {
   const text = (name: string): string | undefined => record.attribute(name)?.trim() || undefined;
   const processing =
     text('ZImageProcessing') ?? ((text('ZTop') ?? text('ZBottom')) ? 'processed' : undefined);

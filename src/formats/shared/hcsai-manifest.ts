@@ -1,14 +1,12 @@
 import { parseWellName } from '../../model/well.ts';
 import { type CsvRow, scanCsvFile } from './csv-rows.ts';
 import { isHcsAiProjection, parseHcsAiName } from './hcsai-name.ts';
-import type { ListedPlane, NameReading, PlaceOfPlane } from './listed-planes.ts';
+import type { ListedPlane } from './listed-planes.ts';
 import { finiteNumber, fromZero, known, positiveNumber, wholeNumber } from './metadata-number.ts';
 
-/** A row of a manifest, with what is odd about it. */
+/** A row of a manifest, with the filter it names. */
 export interface ManifestRow {
-  readonly plane: Omit<ListedPlane, keyof PlaceOfPlane> & NameReading;
-  /** The well that Row and Column say, where the label says another. */
-  readonly otherWell?: { readonly row: number; readonly column: number };
+  readonly plane: ListedPlane;
   /** `ExcitationEmissionFilter`. */
   readonly filter?: string;
 }
@@ -50,8 +48,8 @@ function planeOfRow(row: CsvRow): ManifestRow | undefined {
         zUm: finiteNumber(row('PositionZUm')),
         acquiredAtMs: seconds === undefined ? undefined : seconds * 1e3,
       }),
+      ...(disagrees ? { otherWell: numbered } : {}),
     },
-    ...(disagrees ? { otherWell: numbered } : {}),
     ...(filter === '' ? {} : { filter }),
   };
 }

@@ -1,6 +1,6 @@
 import { parseWellName } from '../../model/well.ts';
-import type { PlaceOfPlane } from './listed-planes.ts';
 import { tiffExtension } from './metaxpress-name.ts';
+import type { PlaceOfPlane } from './plane-place.ts';
 
 /**
  * `<project>_t<T>_<well>_s<site>_w<wave>_z<z>.tif`, all counting from 0, as found in files of MetaXpress Acquire

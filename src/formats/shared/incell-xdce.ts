@@ -1,17 +1,11 @@
 import { BadMetadataError } from '../../core/errors.ts';
 import { parseWellName } from '../../model/well.ts';
 import { InCellProtocol, micrometres } from './incell-protocol.ts';
-import type { ListedPlane, NameReading, PlaceOfPlane } from './listed-planes.ts';
+import type { ListedPlane } from './listed-planes.ts';
 import { fromZero, known, positiveNumber, wholeNumber } from './metadata-number.ts';
+import type { NameReading } from './plane-place.ts';
 import { scanXmlFile } from './xml-file.ts';
 import type { XmlElement, XmlWish } from './xml-scanner.ts';
-
-/** An image as an xdce lists it. */
-export interface XdceImage {
-  readonly plane: Omit<ListedPlane, keyof PlaceOfPlane> & NameReading;
-  /** What Row and Column say, from 1, where the well's label says another. */
-  readonly otherWell?: { readonly row: number; readonly column: number };
-}
 
 /** Gathers the elements of one `Image`. */
 class ImageGatherer {
@@ -62,24 +56,20 @@ class ImageGatherer {
     return 'skip';
   }
 
-  finish(): XdceImage {
+  finish(): ListedPlane {
     const label = parseWellName(this.#label ?? '');
     const row = this.#row;
     const column = this.#column;
     const numbered =
       row === undefined || column === undefined ? undefined : { row: row - 1, column: column - 1 };
-    const disagrees =
-      label &&
-      ((row !== undefined && row - 1 !== label.row) || (column !== undefined && column - 1 !== label.column));
+    const disagrees = label && numbered && (numbered.row !== label.row || numbered.column !== label.column);
     return {
-      plane: {
-        path: this.#path,
-        ...(label ?? numbered),
-        ...this.#place,
-        ...this.#position,
-        ...known({ acquiredAtMs: this.#acquiredAtMs }),
-      },
-      ...(disagrees ? { otherWell: { row: row ?? 0, column: column ?? 0 } } : {}),
+      path: this.#path,
+      ...(label ?? numbered),
+      ...this.#place,
+      ...this.#position,
+      ...known({ acquiredAtMs: this.#acquiredAtMs }),
+      ...(disagrees ? { otherWell: numbered } : {}),
     };
   }
 }
@@ -103,7 +93,7 @@ export interface XdceFacts {
 export async function readXdce(
   path: string,
   told: (facts: XdceFacts) => void,
-  image: (image: XdceImage) => void,
+  image: (image: ListedPlane) => void,
   signal: AbortSignal,
 ): Promise<void> {
   const protocol = new InCellProtocol();

@@ -1,28 +1,23 @@
-import { planeStem } from '../../model/plane-name.ts';
-import { MAX_WELL_COLUMNS, MAX_WELL_ROWS } from '../../model/well.ts';
+import { wellName } from '../../model/well.ts';
+import {
+  differences,
+  isPlace,
+  type NameReading,
+  type PlaceOfPlane,
+  placeKey,
+  stemOf,
+} from './plane-place.ts';
 import { PlanePositions } from './plane-positions.ts';
 import type { PlateSurvey } from './plate-survey.ts';
 import { recordedPath } from './recorded-path.ts';
 import { WarningTally } from './warning-tally.ts';
 
-/** Largest number that a name takes, and the largest channel. */
-const MAX_NUMBER = 999_999_999;
-const MAX_CHANNEL = 0xffff;
-
-/** Where a plane lies: row and column from 0, the rest as in names. */
-export interface PlaceOfPlane {
-  readonly row: number;
-  readonly column: number;
-  readonly site: number;
-  readonly channel: number;
-  readonly z: number;
-  readonly t: number;
-}
-
-/** An image as a metadata file lists it. */
-export interface ListedPlane extends PlaceOfPlane {
+/** An image as a metadata file lists it; an entry may lack parts of its place, or hold nonsense there. */
+export interface ListedPlane extends NameReading {
   /** As it is written in the metadata, relative to the plate. */
   readonly path: string;
+  /** Row and column, from 0, that the entry gives in numbers, where the well's label says another well. */
+  readonly otherWell?: { readonly row: number; readonly column: number };
   readonly fieldId?: number;
   readonly xUm?: number;
   readonly yUm?: number;
@@ -30,9 +25,6 @@ export interface ListedPlane extends PlaceOfPlane {
   readonly acquiredAtMs?: number;
   readonly elapsedS?: number;
 }
-
-/** What a file's name says; what it doesn't say is absent. */
-export type NameReading = { readonly [axis in keyof PlaceOfPlane]?: number };
 
 export interface ListOptions {
   /** The listing file's name, for messages. */
@@ -43,47 +35,7 @@ export interface ListOptions {
   readonly anyFolder?: boolean;
 }
 
-const AXES = ['site', 'channel', 'z', 't'] as const;
-const AXIS_NAMES = { site: 'field', channel: 'channel', z: 'z', t: 'time point' } as const;
-
-/** A place as one exact number where it is small, else as text. */
-function placeKey({ row, column, site, channel, z, t }: PlaceOfPlane): number | string {
-  if (site > 0x3fff || channel > 0xff || z > 0x3ff || t > 0x3ff)
-    return `${row}/${column}/${site}/${channel}/${z}/${t}`;
-  return ((((row * 64 + column) * 0x4000 + site) * 0x100 + channel) * 0x400 + z) * 0x400 + t;
-}
-
-/** Whether every number of a place can stand in a plane's name. */
-export function isPlace(place: NameReading): place is PlaceOfPlane {
-  const within = (value: number | undefined, from: number, to: number): boolean =>
-    value !== undefined && Number.isInteger(value) && value >= from && value <= to;
-  return (
-    within(place.row, 0, MAX_WELL_ROWS - 1) &&
-    within(place.column, 0, MAX_WELL_COLUMNS - 1) &&
-    within(place.site, 1, MAX_NUMBER) &&
-    within(place.channel, 1, MAX_CHANNEL) &&
-    within(place.z, 0, MAX_NUMBER) &&
-    within(place.t, 1, MAX_NUMBER)
-  );
-}
-
-const stemOf = ({ row, column, site, channel, z, t }: PlaceOfPlane): string =>
-  planeStem({ well: { row, column }, site, channel, z, t });
-
 const extensionOf = (path: string): string => path.slice(path.lastIndexOf('.'));
-
-function differences(place: PlaceOfPlane, name: NameReading): string[] {
-  const told: string[] = [];
-  const wellDiffers =
-    (name.row !== undefined && name.row !== place.row) ||
-    (name.column !== undefined && name.column !== place.column);
-  if (wellDiffers) told.push('well');
-  // The z that stands in the name of a projection is a filler.
-  for (const axis of AXES)
-    if (!(axis === 'z' && place.z === 0) && name[axis] !== undefined && name[axis] !== place[axis])
-      told.push(AXIS_NAMES[axis]);
-  return told;
-}
 
 /**
  * Brings together what a metadata file lists, what lies on disk and what names say. The list decides what an image
@@ -104,6 +56,7 @@ export class ListedPlanes {
   readonly #unsafe = new WarningTally();
   readonly #repeated = new WarningTally();
   readonly #placeless = new WarningTally();
+  readonly #labels = new WarningTally();
   readonly #contradictions = new Map<string, WarningTally>();
 
   constructor(survey: PlateSurvey, options: ListOptions) {
@@ -118,7 +71,7 @@ export class ListedPlanes {
   }
 
   /** Takes an entry of the list. Whatever it holds, it never throws: what can't be used is told by `finish`. */
-  add(plane: Omit<ListedPlane, keyof PlaceOfPlane> & NameReading): void {
+  add(plane: ListedPlane): void {
     const path = recordedPath(plane.path);
     if (path === undefined) {
       this.#unsafe.add(this.#options.list, JSON.stringify(plane.path));
@@ -127,6 +80,10 @@ export class ListedPlanes {
     if (!isPlace(plane)) {
       this.#placeless.add(path);
       return;
+    }
+    if (plane.otherWell) {
+      const { row, column } = plane.otherWell;
+      this.#labels.add(path, `${path}: ${wellName(plane)}, row ${row + 1} column ${column + 1}`);
     }
     this.positions.note(plane);
     const found = this.#find(path);
@@ -143,7 +100,7 @@ export class ListedPlanes {
     this.#places.add(placeKey(plane));
     this.#channels.add(plane.channel);
     this.found += 1;
-    const { row, column, site, channel, z, t, path: _path, ...detail } = plane;
+    const { row, column, site, channel, z, t, path: _path, otherWell: _well, ...detail } = plane;
     this.#survey.builder.addPlane(
       found.file,
       row,
@@ -197,6 +154,13 @@ export class ListedPlanes {
     const tell = (tally: WarningTally, kind: string, one: string, many: string, rule: string): void => {
       for (const warning of tally.tell(kind, one, many, rule)) builder.addWarning(warning);
     };
+    tell(
+      this.#labels,
+      'contradiction',
+      "image's well label and row and column numbers disagree",
+      "images' well labels and row and column numbers disagree",
+      'the label decides',
+    );
     tell(
       this.#absent,
       'absent-image',

@@ -118,7 +118,7 @@ export async function surveyPlate(
 ): Promise<PlateSurvey> {
   let survey: PlateSurvey | undefined;
   let directories = 0;
-  for await (const directory of walkPlate(root, signal)) {
+  for await (const directory of walkPlate(root, signal, options.previous)) {
     survey ??= new PlateSurvey(root, directory);
     const number =
       directories === 0 ? 0 : survey.builder.addDirectory(directory.parent, directory.name, directory);

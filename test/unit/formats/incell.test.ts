@@ -224,10 +224,10 @@ describe('plates with faults', () => {
     const result = await index(root);
     expect([...planesOf(result).keys()]).toEqual(['D04_s007_w1_z001_t001.tif']);
     expect(result.warnings.map(({ rule }) => rule)).toEqual([
-      'the label decides',
       'test.xdce decides, the name is not used',
+      'the label decides',
     ]);
-    expect(result.warnings[1]?.message).toContain('another well, field in its name');
+    expect(result.warnings[0]?.message).toContain('another well, field in its name');
   });
 
   it('uses row and column where there is no label', async () => {

@@ -16,8 +16,8 @@ import {
   readCellVoyagerName,
 } from './shared/cellvoyager-name.ts';
 import { readMeasurementRecords } from './shared/cellvoyager-records.ts';
+import { isJunkName, leftOut } from './shared/left-out.ts';
 import { ListedPlanes } from './shared/listed-planes.ts';
-import { isJunkName } from './shared/metaxpress-name.ts';
 import { type FolderSight, searchPlate } from './shared/plate-search.ts';
 import { type PlateSurvey, type Sorting, surveyPlate } from './shared/plate-survey.ts';
 import { WarningTally } from './shared/warning-tally.ts';
@@ -30,11 +30,11 @@ const ROOTS = new Map([
   ['.wpi', 'WellPlate'],
 ]);
 
-function sort(name: string): Sorting {
+function sort(name: string, folder: string): Sorting {
   if (isJunkName(name)) return 'junk';
   if (isCellVoyagerCorrection(name)) return 'correction';
   if (isCellVoyagerImage(name)) return 'image';
-  return METADATA.test(name) ? 'metadata' : 'other';
+  return METADATA.test(name) ? 'metadata' : leftOut(name, folder);
 }
 
 /** Whether a file is Yokogawa's by its root element. */

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { CancelledError, UnreadableSourceError } from '../../core/errors.ts';
 import type { Detection } from '../../formats.ts';
 import { compareNatural } from '../../model/natural-order.ts';
-import { isJunkName } from './metaxpress-name.ts';
+import { isJunkName } from './left-out.ts';
 import { listDirectory } from './plate-walk.ts';
 
 /** Levels below the folder asked about. */
@@ -42,6 +42,11 @@ async function lookBelow(path: string): Promise<FolderSight | undefined> {
     if (error instanceof UnreadableSourceError) return undefined;
     throw error;
   }
+}
+
+/** What lies in a folder below the one that is judged; one that can't be listed is empty. */
+export async function listBelow(path: string): Promise<FolderSight> {
+  return (await lookBelow(path)) ?? { path, files: [], directories: [] };
 }
 
 /**

@@ -64,7 +64,7 @@ export async function containersOnly(folder: string): Promise<NotAPlateError | u
   const programs = [...new Set([...found.keys()].map(({ openWith }) => openWith))].join('; ');
   return new NotAPlateError(
     folder,
-    `it holds no images but ${kinds.join(' and ')}, whose format PlateFS passes through as it is and does not decode`,
+    `it holds no images but ${new Intl.ListFormat('en-GB').format(kinds)}, whose format PlateFS passes through as it is and does not decode`,
     {
       advice: `open them with ${programs}; to mount the images, export them as TIFF or convert them to OME-Zarr (bioformats2raw)`,
     },

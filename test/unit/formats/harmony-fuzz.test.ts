@@ -42,7 +42,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 type Damage = (index: Buffer) => Buffer;
 
 /** A place among the images, or anywhere. */
-const place = fc.record({ share: fc.double({ min: 0, max: 1, noNaN: true }), inImages: fc.boolean() });
+const place = fc.record({ share: fc.nat(9999).map((part) => part / 10_000), inImages: fc.boolean() });
 const at = (index: Buffer, { share, inImages }: { share: number; inImages: boolean }): number => {
   const from = inImages ? index.indexOf('<Images>') : 0;
   return Math.min(index.length - 1, Math.floor(from + share * (index.length - from)));
@@ -99,7 +99,8 @@ const image = fc.tuple(place, place).map(
       return Buffer.from(parts.join('    <Image Version'));
     },
 );
-const HOSTILE = [
+// Half of them plausible: a wrong number is harder to tell than an impossible one.
+const NUMBERS = [
   'NaN',
   'INF',
   '-INF',
@@ -114,8 +115,17 @@ const HOSTILE = [
   ' ',
   '0x10',
   '٣',
+  '1',
+  '2',
+  '3',
+  '4',
+  '640E-06',
+  '-640E-06',
+  '320E-06',
+  '100E-06',
+  '0.00064',
 ];
-const number = fc.tuple(place, fc.constantFrom(...HOSTILE)).map(
+const number = fc.tuple(place, fc.constantFrom(...NUMBERS)).map(
   ([where, value]): Damage =>
     (index) => {
       const text = index.toString('latin1');
@@ -134,7 +144,10 @@ const number = fc.tuple(place, fc.constantFrom(...HOSTILE)).map(
 describe('a damaged Index', () => {
   it('never crashes, hangs or shows a plane under a wrong name without saying so', async () => {
     const truth = new Map([...plate.planes].map(([name, path]) => [path, name]));
-    const damage = fc.oneof(flip, digit, digit, truncation, removal, line, image, number, number);
+    const damage = fc.oneof(
+      { arbitrary: fc.oneof(flip, truncation, removal, line), weight: 1 },
+      { arbitrary: fc.oneof(digit, image, number), weight: 3 },
+    );
     await fc.assert(
       fc.asyncProperty(fc.array(damage, { minLength: 1, maxLength: 3 }), async (damages) => {
         const index = damages.reduce<Buffer>((bytes, apply) => apply(bytes), Buffer.from(plate.xml));

@@ -51,4 +51,6 @@ export type ExclusionReason =
   | 'correction'
   | 'database'
   | 'collision'
+  /** Still being written. */
+  | 'incomplete'
   | 'other';

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { LRUCache } from 'lru-cache';
-import { UnsupportedTiffError } from '../core/errors.ts';
+import { FsRefusal, UnsupportedTiffError } from '../core/errors.ts';
 import type { Region } from '../core/region.ts';
 import type { ByteWindow, PlaneBytes, PlaneProbe } from '../sources.ts';
 import { DecodedPlanes } from './decoded-planes.ts';
@@ -29,7 +29,8 @@ interface ProbedPlane {
 }
 
 /**
- * Reads any byte range of a file that is put together from planes: a stack, or a plane cut out of a container. A
+ * Reads any byte range of a file that is put together when it is read: a stack, a plane cut out of a container, a
+ * table. A
  * plane the plate lacks is zeros; one that can't be read, or is of another shape than its file promises, fails the
  * read. One per reader thread.
  */
@@ -49,12 +50,27 @@ export class StackReader {
 
   /** @returns bytes filled, fewer than `target` only at the end of the file. */
   read(node: number, offsetBytes: number, target: Uint8Array): number {
+    if (this.#tree.tables.owns(node)) return this.#readTable(node, offsetBytes, target);
     let reader = this.#open.get(node);
     if (!reader) {
       reader = this.#readerOf(node);
       this.#open.set(node, reader);
     }
     return reader.read(offsetBytes, target);
+  }
+
+  #readTable(node: number, offsetBytes: number, target: Uint8Array): number {
+    const file = this.#tree.tables.fileOf(node);
+    if (!file) throw new FsRefusal('stale', 'the plate grew, and has other tables now');
+    return file.read(offsetBytes, target);
+  }
+
+  /** Planes may lie elsewhere, and nodes stand for more of them. */
+  treeChanged(): void {
+    this.#open.clear();
+    this.#probes.clear();
+    this.#decoded.clear();
+    this.#files.clear();
   }
 
   #readerOf(node: number): LayoutReader {

@@ -10,8 +10,7 @@ import { readXmlRoot } from './xml-file.ts';
 /** Levels below the folder asked about that are looked at for measurements. */
 const LEVELS_BELOW = 2;
 const MAX_FOLDERS = 200;
-const ARCHIVE_ADVICE =
-  'an archive keeps its images in a form of its own: export the measurement from Harmony, and mount the folder of that export';
+const ARCHIVE_ADVICE = 'export the measurement from Harmony, and mount the folder of that export';
 
 type Listing = Awaited<ReturnType<typeof listDirectory>>;
 
@@ -49,13 +48,24 @@ async function harmonyIndexIn(folder: string, files: readonly string[]): Promise
   return undefined;
 }
 
-/** Traces of an archive as Harmony 5.1 and later keep them: `hs/<id>/images/r01c01/…`, `*.kw.txt`, `*.hs`. */
+/**
+ * Traces of an archive as Harmony 5.1 and later keep them: `hs/<id>/images/r01c01/…`, `*.kw.txt`, `*.hs`. Exports of
+ * V7 have folders per well as well, but an Index with them.
+ */
 function archiveTrace({ files, directories }: Listing): string | undefined {
-  const folder = directories.find((name) => /(?:^|\.)hs$/i.test(name));
+  const folder = directories.find((name) => /(?:^|\.)hs$|^r\d\dc\d\d$/i.test(name));
   return folder === undefined ? files.find((name) => /\.(?:hs|kw\.txt)$/i.test(name)) : `${folder}/`;
 }
 
-async function judge(path: string, listing: Listing): Promise<Detection> {
+interface Verdict {
+  readonly detection: Detection;
+  /** It is an archive: what lies below it is not looked at. */
+  readonly isArchive: boolean;
+}
+
+const verdict = (detection: Detection, isArchive = false): Verdict => ({ detection, isArchive });
+
+async function judge(path: string, listing: Listing): Promise<Verdict> {
   const imageFolder = listing.directories.find((name) => name.toLowerCase() === 'images');
   const below = imageFolder === undefined ? undefined : await listBelow(join(path, imageFolder));
   const places = [
@@ -65,20 +75,29 @@ async function judge(path: string, listing: Listing): Promise<Detection> {
   for (const { prefix, folder, files } of places) {
     const index = await harmonyIndexIn(folder, files);
     if (index !== undefined)
-      return { confidence: 'certain', reason: `${prefix}${index} of Harmony`, root: path };
+      return verdict({ confidence: 'certain', reason: `${prefix}${index} of Harmony`, root: path });
   }
   const archive = archiveTrace(listing) ?? (below && archiveTrace(below));
   if (archive !== undefined)
-    return { confidence: 'no', reason: `${archive} says it is a Harmony archive; ${ARCHIVE_ADVICE}` };
+    return verdict(
+      {
+        confidence: 'no',
+        reason: `it is a Harmony archive (${archive}), which can't be read: ${ARCHIVE_ADVICE}`,
+      },
+      true,
+    );
   for (const { prefix, files } of places)
     for (const name of files) {
       if (isJunkName(name)) continue;
       const parsed = parseHarmonyName(name);
       if (!parsed) continue;
       const reason = `${prefix}${name}, but no Index of Harmony`;
-      return { confidence: parsed.complete ? 'certain' : 'maybe', reason, root: path };
+      return verdict({ confidence: parsed.complete ? 'certain' : 'maybe', reason, root: path });
     }
-  return { confidence: 'no', reason: 'no Index.idx.xml and no image named r01c01f01p01-ch1sk1fk1fl1' };
+  return verdict({
+    confidence: 'no',
+    reason: 'no Index.idx.xml and no image named r01c01f01p01-ch1sk1fk1fl1',
+  });
 }
 
 /**
@@ -88,8 +107,8 @@ async function judge(path: string, listing: Listing): Promise<Detection> {
  */
 export async function detectHarmony(folder: string, signal: AbortSignal): Promise<Detection> {
   const listing = await list(folder);
-  const here = await judge(folder, listing);
-  if (here.confidence !== 'no' || archiveTrace(listing) !== undefined) return here;
+  const { detection: here, isArchive } = await judge(folder, listing);
+  if (here.confidence !== 'no' || isArchive) return here;
   const found: Detection[] = [];
   let refused: Detection | undefined;
   let looked = 0;
@@ -105,12 +124,10 @@ export async function detectHarmony(folder: string, signal: AbortSignal): Promis
         const path = join(parent.path, name);
         const below = await listBelow(path);
         if (!below) continue;
-        const verdict = await judge(path, below);
-        if (verdict.confidence !== 'no') found.push(verdict);
-        else {
-          if (archiveTrace(below) !== undefined) refused ??= verdict;
-          next.push({ path, listing: below });
-        }
+        const { detection, isArchive } = await judge(path, below);
+        if (detection.confidence !== 'no') found.push(detection);
+        else if (isArchive) refused ??= detection;
+        else next.push({ path, listing: below });
       }
     level = next;
   }

@@ -1,6 +1,7 @@
 import { XmlDecoder } from './xml-decoder.ts';
 import { BadTag, TagReader, type XmlElement } from './xml-element.ts';
 import { XmlFault } from './xml-fault.ts';
+import { NameTable, nameIsAt, nextNameHash, type XmlName } from './xml-names.ts';
 import { resolveText, UnknownReference } from './xml-text.ts';
 
 export type { XmlElement } from './xml-element.ts';
@@ -50,23 +51,9 @@ const APOSTROPHE = 0x27;
 const AMPERSAND = 0x26;
 const CARRIAGE_RETURN = 0x0d;
 const isSpace = (code: number): boolean => code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
-const NAME = /^[\p{L}_][^\s:"'<>&=/!?;,#]*(?::[\p{L}_][^\s:"'<>&=/!?;,#]*)?$/u;
-/** Slots for names by their hash, a power of two: the many elements of one name share one string, made once. */
-const NAME_SLOTS = 4096;
-
-/** A name as written, with its prefix, and its characters as {@link XmlDecoder} gives them. */
-interface Name {
-  readonly raw: string;
-  readonly codes: Buffer;
-  /** All codes are characters: none stands for several. */
-  readonly isPlain: boolean;
-}
-
-const NO_NAME: Name = { raw: '', codes: Buffer.alloc(0), isPlain: true };
-
 interface Open {
   /** As written, with its prefix. */
-  written: Name;
+  written: XmlName;
   name: string;
   wish: XmlWish;
   /** Text whose references are resolved, and behind it text as written. */
@@ -85,7 +72,7 @@ export class XmlScanner {
   readonly #limits: XmlLimits;
   readonly #decoder = new XmlDecoder();
   readonly #tags: TagReader;
-  readonly #names: Name[] = Array<Name>(NAME_SLOTS).fill(NO_NAME);
+  readonly #names = new NameTable();
   /** Elements that are open, and behind them spent entries. */
   readonly #open: Open[] = [];
   #depth = 0;
@@ -201,18 +188,10 @@ export class XmlScanner {
     return -1;
   }
 
-  /** Whether `name` stands at a place of the text at hand. */
-  #isAt(at: number, { raw, codes: name, isPlain }: Name): boolean {
-    const codes = this.#codes;
-    if (at + name.length > codes.length) return false;
-    for (let i = 0; i < name.length; i += 1) if (codes[at + i] !== name[i]) return false;
-    return isPlain || this.#text.startsWith(raw, at);
-  }
-
   #endTag(less: number): number {
     const codes = this.#codes;
     const open = this.#open[this.#depth - 1];
-    if (open && this.#isAt(less + 2, open.written)) {
+    if (open && nameIsAt(this.#text, codes, less + 2, open.written)) {
       let at = less + 2 + open.written.codes.length;
       while (at < codes.length && isSpace(codes[at] ?? 0)) at += 1;
       if (at < codes.length && codes[at] === GREATER) {
@@ -235,7 +214,7 @@ export class XmlScanner {
     for (; at < length; at += 1) {
       const code = codes[at] ?? 0;
       if (code === GREATER || code === SLASH || code <= 0x20) break;
-      hash = (Math.imul(hash, 31) + code) | 0;
+      hash = nextNameHash(hash, code);
     }
     const nameEnd = at;
     while (at < length) {
@@ -250,7 +229,9 @@ export class XmlScanner {
     if (at - less > this.#limits.maxTag)
       throw this.#fault(less, `has a tag of more than ${this.#limits.maxTag} characters`);
     const empty = at > nameEnd && codes[at - 1] === SLASH;
-    const written = this.#name(less, nameEnd, hash);
+    const written = this.#names.find(this.#text, codes, less + 1, nameEnd, hash);
+    if (!written)
+      throw this.#fault(less, `has a < that begins no tag: <${this.#text.slice(less + 1, less + 21)}`);
     const wish = this.#startElement(less, written, nameEnd, empty ? at - 1 : at);
     if (this.stopped) return at + 1;
     if (empty) {
@@ -264,7 +245,7 @@ export class XmlScanner {
    * Goes on behind a start tag: to behind the end tag, where the element is a leaf and all of it is here, as most
    * are; else only opens the element.
    */
-  #leaf(from: number, written: Name, wish: XmlWish): number {
+  #leaf(from: number, written: XmlName, wish: XmlWish): number {
     const codes = this.#codes;
     const { length } = codes;
     let less = from;
@@ -280,7 +261,7 @@ export class XmlScanner {
       codes[less + 1] === SLASH &&
       codes[greater] === GREATER &&
       less - from <= this.#limits.maxText &&
-      this.#isAt(less + 2, written);
+      nameIsAt(this.#text, codes, less + 2, written);
     if (!isLeaf) {
       this.#push(written, wish);
       return from;
@@ -290,23 +271,8 @@ export class XmlScanner {
     return greater + 1;
   }
 
-  /** The element's name, from `less` + 1 to `end`, whose hash is given. */
-  #name(less: number, end: number, hash: number): Name {
-    const slot = hash & (NAME_SLOTS - 1);
-    const known = this.#names[slot] ?? NO_NAME;
-    if (known.codes.length === end - less - 1 && known !== NO_NAME && this.#isAt(less + 1, known))
-      return known;
-    // Copied: a piece of the text would keep all of it in memory.
-    const raw = Buffer.from(this.#text.slice(less + 1, end)).toString();
-    if (!NAME.test(raw)) throw this.#fault(less, `has a < that begins no tag: <${raw.slice(0, 20)}`);
-    const codes = Buffer.from(this.#codes.subarray(less + 1, end));
-    const name = { raw, codes, isPlain: !codes.includes(255) };
-    this.#names[slot] = name;
-    return name;
-  }
-
   /** Tells the handler, where it wishes to know, and enters the element. */
-  #startElement(less: number, { raw }: Name, attributesFrom: number, attributesTo: number): XmlWish {
+  #startElement(less: number, { raw }: XmlName, attributesFrom: number, attributesTo: number): XmlWish {
     if (this.#depth === 0 && this.#rootSeen) throw this.#fault(less, 'goes on after its root element');
     this.#rootSeen = true;
     if (this.#depth >= this.#limits.maxDepth)
@@ -321,7 +287,7 @@ export class XmlScanner {
   }
 
   /** Keeps an element that has been entered until its end tag. */
-  #push(written: Name, wish: XmlWish): void {
+  #push(written: XmlName, wish: XmlWish): void {
     // Within what is skipped no start tag is read, and no name is told.
     const name = this.#skipDepth > 0 ? '' : this.#tags.name;
     const open = this.#open[this.#depth - 1];

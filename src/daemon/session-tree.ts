@@ -20,12 +20,12 @@ interface Pointer {
 type Numbers = Pick<
   SharedTree,
   | 'generation'
-  | 'mountpoint'
+  | 'options'
   | 'mountedAtMs'
   | 'changedAtMs'
   | 'numbering'
   | 'stackAxes'
-  | 'axesOfField'
+  | 'axesOfStack'
   | 'fieldChangedAtMs'
 >;
 
@@ -50,17 +50,17 @@ const mapNumbering = (
 function mapNumbers(tree: Numbers, map: <A extends SharableArray>(array: A) => A): Numbers {
   const {
     generation,
-    mountpoint,
+    options,
     mountedAtMs,
     changedAtMs,
     numbering,
     stackAxes,
-    axesOfField,
+    axesOfStack,
     fieldChangedAtMs,
   } = tree;
   return {
     generation,
-    mountpoint,
+    options,
     mountedAtMs,
     changedAtMs,
     numbering: {
@@ -68,9 +68,10 @@ function mapNumbers(tree: Numbers, map: <A extends SharableArray>(array: A) => A
       files: mapNumbering(numbering.files, map),
       planes: mapNumbering(numbering.planes, map),
       fields: mapNumbering(numbering.fields, map),
+      stacks: mapNumbering(numbering.stacks, map),
     },
     stackAxes,
-    ...(axesOfField === undefined ? {} : { axesOfField: map(axesOfField) }),
+    ...(axesOfStack === undefined ? {} : { axesOfStack: map(axesOfStack) }),
     fieldChangedAtMs: map(fieldChangedAtMs),
   };
 }
@@ -141,6 +142,6 @@ export class SessionTree {
   #read(generation: number): SharedTree {
     const index: PlateIndex = readIndexFile(this.#path(`${generation}.index`));
     const numbers = deserialize(readFileSync(this.#path(`${generation}.numbers`))) as Numbers;
-    return { ...shareTree(index, numbers.mountedAtMs, numbers.mountpoint), ...mapNumbers(numbers, toShared) };
+    return { ...shareTree(index, numbers.mountedAtMs, numbers.options), ...mapNumbers(numbers, toShared) };
   }
 }

@@ -18,7 +18,7 @@ type MakeTable = (shared: SharedTree) => PlateTable;
 
 const NAMES: readonly { readonly name: string; readonly make: MakeTable }[] = [
   { name: 'plate.csv', make: ({ index }) => planeTable(index) },
-  { name: 'LoadData.csv', make: (shared) => loadDataTable(shared, `${shared.mountpoint}/images`) },
+  { name: 'LoadData.csv', make: (shared) => loadDataTable(shared, `${shared.options.mountpoint}/images`) },
   { name: 'wells.csv', make: ({ index }) => wellTable(index) },
   { name: 'channels.csv', make: ({ index }) => channelTable(index) },
 ];

@@ -64,7 +64,7 @@ describe('tables', () => {
   });
 
   it('LoadData.csv has a row per image set, with a column pair per channel', () => {
-    const shared = shareTree(plate(), 0, '/mnt/p');
+    const shared = shareTree(plate(), 0, { mountpoint: '/mnt/p', missing: 'zeros' });
     expect(textOf(loadDataTable(shared, '/mnt/p/images')).split('\n')).toEqual([
       'FileName_Alexa_488,FileName_w2,PathName_Alexa_488,PathName_w2,Metadata_Plate,Metadata_Well,Metadata_Row,Metadata_Column,Metadata_Site,Metadata_Z,Metadata_T',
       'B05_s001_w1_z000_t002.tif,,/mnt/p/images,,"my ""plate""",B05,2,5,1,0,2',

@@ -16,6 +16,7 @@ export const ENCODERS: readonly PluginEntry<ImageEncoder>[] = [
 ];
 
 export const FORMATS: readonly PluginEntry<FormatHandler>[] = [
+  { id: 'harmony', load: async () => (await import('./formats/harmony.ts')).default },
   { id: 'imagexpress', load: async () => (await import('./formats/imagexpress.ts')).default },
 ];
 

@@ -23,7 +23,7 @@ import {
 } from './shared/cellvoyager-result.ts';
 import { ListedPlanes } from './shared/listed-planes.ts';
 import { isJunkName } from './shared/metaxpress-name.ts';
-import { type FolderSight, searchPlate } from './shared/plate-search.ts';
+import { type FolderSight, firstNamed, searchPlate } from './shared/plate-search.ts';
 import { type PlateSurvey, type Sorting, surveyPlate } from './shared/plate-survey.ts';
 import { WarningTally } from './shared/warning-tally.ts';
 import { readXmlRoot } from './shared/xml-file.ts';
@@ -60,7 +60,7 @@ async function judge({ path, files, directories }: FolderSight): Promise<Omit<De
   const image = files.find(followsCellVoyagerGrammar);
   const beside = directories.find((name) => /^(?:Image|Projection)$/i.test(name));
   for (const [ending, rootName] of ROOTS) {
-    const name = files.find((file) => file.toLowerCase().endsWith(ending));
+    const name = firstNamed(files, (file) => file.toLowerCase().endsWith(ending));
     if (name === undefined || !(await hasRoot(`${path}/${name}`, rootName, /yokogawa/i))) continue;
     const shown = image ?? (beside === undefined ? undefined : `${beside}/`);
     // A plate definition is also kept apart from measurements.
@@ -68,7 +68,7 @@ async function judge({ path, files, directories }: FolderSight): Promise<Omit<De
       return { confidence: 'maybe', reason: `${name}, but no image of a measurement` };
     return { confidence: 'certain', reason: shown === undefined ? name : `${name}, ${shown}` };
   }
-  const result = beside === undefined ? undefined : files.find(isCellVoyagerResult);
+  const result = beside === undefined ? undefined : firstNamed(files, isCellVoyagerResult);
   if (result !== undefined && (await hasRoot(`${path}/${result}`, 'OME', /openmicroscopy/i)))
     return { confidence: 'certain', reason: `${result}, ${beside}/` };
   return image === undefined

@@ -1,7 +1,7 @@
 import { BadMetadataError } from '../../core/errors.ts';
 import type { PlateFacts } from '../../model/plate.ts';
 import { MAX_WELL_COLUMNS } from '../../model/well.ts';
-import { known, positiveNumber, wholeNumber } from './metadata-number.ts';
+import { known, positiveNumber, wholeNumber } from './metadata-values.ts';
 import { scanXmlFile } from './xml-file.ts';
 import type { XmlElement } from './xml-scanner.ts';
 

@@ -8,7 +8,12 @@ import { BadMetadataError, CancelledError, UnreadableSourceError } from '../../.
 import { parseBoundedJson } from '../../../src/formats/shared/bounded-json.ts';
 import { CsvScanner, scanCsvFile } from '../../../src/formats/shared/csv-rows.ts';
 import { readMetadata } from '../../../src/formats/shared/metadata-file.ts';
-import { finiteNumber, fromZero, wholeNumber } from '../../../src/formats/shared/metadata-number.ts';
+import {
+  finiteNumber,
+  fromZero,
+  plainText,
+  wholeNumber,
+} from '../../../src/formats/shared/metadata-values.ts';
 import { PlanePositions } from '../../../src/formats/shared/plane-positions.ts';
 import { type FolderSight, searchPlate } from '../../../src/formats/shared/plate-search.ts';
 import { recordedPath } from '../../../src/formats/shared/recorded-path.ts';
@@ -156,6 +161,14 @@ describe('numbers', () => {
       ['-567.1', '.5', '1e3', 'NaN', 'Infinity', '0x10', '1,5', ''].map((text) => finiteNumber(text)),
     ).toEqual([-567.1, 0.5, 1000, undefined, undefined, undefined, undefined, undefined]);
     expect(fromZero('0')).toBe(1);
+  });
+});
+
+describe('text', () => {
+  it('is one line of bounded length without control characters', () => {
+    expect(plainText(' a\n\u001b[31mb\0c ')).toBe('a [31mb c');
+    expect(plainText('x'.repeat(1e6))).toHaveLength(1000);
+    for (const none of ['', ' \n ', undefined]) expect(plainText(none)).toBeUndefined();
   });
 });
 

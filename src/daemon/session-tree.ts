@@ -25,7 +25,7 @@ type Numbers = Pick<
   | 'changedAtMs'
   | 'numbering'
   | 'stackAxes'
-  | 'axesOfField'
+  | 'axesOfStack'
   | 'fieldChangedAtMs'
 >;
 
@@ -55,7 +55,7 @@ function mapNumbers(tree: Numbers, map: <A extends SharableArray>(array: A) => A
     changedAtMs,
     numbering,
     stackAxes,
-    axesOfField,
+    axesOfStack,
     fieldChangedAtMs,
   } = tree;
   return {
@@ -68,9 +68,10 @@ function mapNumbers(tree: Numbers, map: <A extends SharableArray>(array: A) => A
       files: mapNumbering(numbering.files, map),
       planes: mapNumbering(numbering.planes, map),
       fields: mapNumbering(numbering.fields, map),
+      stacks: mapNumbering(numbering.stacks, map),
     },
     stackAxes,
-    ...(axesOfField === undefined ? {} : { axesOfField: map(axesOfField) }),
+    ...(axesOfStack === undefined ? {} : { axesOfStack: map(axesOfStack) }),
     fieldChangedAtMs: map(fieldChangedAtMs),
   };
 }

@@ -9,12 +9,11 @@ import {
   baseName,
   channelsOf,
   folderOf,
-  label,
   NamedPlanes,
   type NameGrammar,
   surveyNames,
 } from './shared/named-planes.ts';
-import { type FolderSight, listBelow, searchPlate } from './shared/plate-search.ts';
+import { type FolderSight, firstNamed, listBelow, searchPlate } from './shared/plate-search.ts';
 import type { PlateSurvey } from './shared/plate-survey.ts';
 
 /** Well folders looked into for a first image. */
@@ -29,11 +28,12 @@ const GRAMMAR: NameGrammar = {
 };
 
 async function judge({ path, files, directories }: FolderSight): Promise<Omit<Detection, 'root'>> {
-  const experiment = files.find((name) => name.toLowerCase() === 'experiment.exp');
-  const wells = directories.filter((name) => parseWellFolder(name));
+  const experiment = firstNamed(files, (name) => name.toLowerCase() === 'experiment.exp');
+  const wells = directories.filter((name) => parseWellFolder(name)).sort(compareNatural);
   let image: string | undefined;
   for (const well of wells.slice(0, MAX_WELLS_SEEN)) {
-    const name = (await listBelow(`${path}/${well}`)).files.find((file) => parseBdName(file));
+    const { files: inside } = await listBelow(`${path}/${well}`);
+    const name = firstNamed(inside, (file) => parseBdName(file) !== undefined);
     image ??= name === undefined ? undefined : `${well}/${name}`;
   }
   const seen = [experiment, image].filter((name) => name !== undefined).join(', ');
@@ -65,7 +65,7 @@ function addPlanes(
 
 function declared({ montage, objective }: BdExperiment): Pick<PlateFacts, 'declared'> {
   const values: Record<string, string> = {};
-  if (objective !== undefined && objective !== '') values['Objective'] = label(objective);
+  if (objective !== undefined) values['Objective'] = objective;
   if (montage) values['Montage'] = `${montage.columns} across × ${montage.rows} down in each image`;
   return Object.keys(values).length > 0 ? { declared: values } : {};
 }

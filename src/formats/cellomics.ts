@@ -2,9 +2,10 @@ import { basename } from 'node:path';
 import type { Detection, FormatHandler, IndexOptions } from '../formats.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
 import { parseCellomicsName } from './shared/cellomics-name.ts';
+import { plainText } from './shared/metadata-values.ts';
 import { tiffExtension } from './shared/metaxpress-name.ts';
-import { baseName, label, NamedPlanes, type NameGrammar, surveyNames } from './shared/named-planes.ts';
-import { type FolderSight, searchPlate } from './shared/plate-search.ts';
+import { baseName, NamedPlanes, type NameGrammar, surveyNames } from './shared/named-planes.ts';
+import { type FolderSight, firstNamed, searchPlate } from './shared/plate-search.ts';
 
 const isPlane = (name: string): boolean =>
   tiffExtension(name) !== '' && parseCellomicsName(name) !== undefined;
@@ -16,9 +17,9 @@ const GRAMMAR: NameGrammar = {
 };
 
 async function judge({ files }: FolderSight): Promise<Omit<Detection, 'root'>> {
-  const image = files.find(isPlane);
+  const image = firstNamed(files, isPlane);
   if (image !== undefined) return { confidence: 'certain', reason: image };
-  const closed = files.find((name) => /\.(?:c01|dib)$/i.test(name));
+  const closed = firstNamed(files, (name) => /\.(?:c01|dib)$/i.test(name));
   return {
     confidence: 'no',
     reason:
@@ -50,7 +51,7 @@ async function index(root: string, options: IndexOptions, signal: AbortSignal): 
   planes.finish();
   const [plate = ''] = plates;
   return survey.builder.finish({
-    name: plates.size === 1 && plate.trim() !== '' ? label(plate) : basename(root),
+    name: (plates.size === 1 ? plainText(plate) : undefined) ?? basename(root),
     format: 'cellomics',
     formatDetail: 'Cellomics / CellInsight TIFF export',
     channels: [...channels].sort((a, b) => a - b).map((number) => ({ number })),

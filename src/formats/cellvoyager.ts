@@ -16,14 +16,20 @@ import {
   readCellVoyagerName,
 } from './shared/cellvoyager-name.ts';
 import { readMeasurementRecords } from './shared/cellvoyager-records.ts';
+import {
+  isCellVoyagerResult,
+  type MeasurementResult,
+  readMeasurementResult,
+} from './shared/cellvoyager-result.ts';
 import { isJunkName, leftOut } from './shared/left-out.ts';
 import { ListedPlanes } from './shared/listed-planes.ts';
-import { type FolderSight, searchPlate } from './shared/plate-search.ts';
+import { type FolderSight, firstNamed, searchPlate } from './shared/plate-search.ts';
 import { type PlateSurvey, type Sorting, surveyPlate } from './shared/plate-survey.ts';
 import { WarningTally } from './shared/warning-tally.ts';
 import { readXmlRoot } from './shared/xml-file.ts';
 
-const METADATA = /\.(?:mlf|mrf|mes|wpi|wpp)$|^(?:crosstalk|geometry)_parameter\.xml$/i;
+const METADATA =
+  /\.(?:mlf|mrf|mes|wpi|wpp)$|^(?:crosstalk|geometry)_parameter\.xml$|^MeasurementResult\w*(?:\.ome)?\.(?:xml|tif)$/i;
 const ROOTS = new Map([
   ['.mlf', 'MeasurementData'],
   ['.mrf', 'MeasurementDetail'],
@@ -32,16 +38,17 @@ const ROOTS = new Map([
 
 function sort(name: string, folder: string): Sorting {
   if (isJunkName(name)) return 'junk';
+  if (followsCellVoyagerGrammar(name)) return 'image';
+  if (METADATA.test(name)) return 'metadata';
   if (isCellVoyagerCorrection(name)) return 'correction';
-  if (isCellVoyagerImage(name)) return 'image';
-  return METADATA.test(name) ? 'metadata' : leftOut(name, folder);
+  return isCellVoyagerImage(name) ? 'image' : leftOut(name, folder);
 }
 
-/** Whether a file is Yokogawa's by its root element. */
-async function isYokogawa(path: string, rootName: string): Promise<boolean> {
+/** Whether a file is what its name says by its root element. */
+async function hasRoot(path: string, rootName: string, namespace: RegExp): Promise<boolean> {
   try {
     const root = await readXmlRoot(path);
-    return root?.name === rootName && /yokogawa/i.test(root.namespace);
+    return root?.name === rootName && namespace.test(root.namespace);
   } catch (error) {
     // A file that can't be read only doesn't count; indexing warns of it.
     if (error instanceof PlateFsError) return false;
@@ -53,14 +60,17 @@ async function judge({ path, files, directories }: FolderSight): Promise<Omit<De
   const image = files.find(followsCellVoyagerGrammar);
   const beside = directories.find((name) => /^(?:Image|Projection)$/i.test(name));
   for (const [ending, rootName] of ROOTS) {
-    const name = files.find((file) => file.toLowerCase().endsWith(ending));
-    if (name === undefined || !(await isYokogawa(`${path}/${name}`, rootName))) continue;
+    const name = firstNamed(files, (file) => file.toLowerCase().endsWith(ending));
+    if (name === undefined || !(await hasRoot(`${path}/${name}`, rootName, /yokogawa/i))) continue;
     const shown = image ?? (beside === undefined ? undefined : `${beside}/`);
     // A plate definition is also kept apart from measurements.
     if (ending === '.wpi' && shown === undefined)
       return { confidence: 'maybe', reason: `${name}, but no image of a measurement` };
     return { confidence: 'certain', reason: shown === undefined ? name : `${name}, ${shown}` };
   }
+  const result = beside === undefined ? undefined : firstNamed(files, isCellVoyagerResult);
+  if (result !== undefined && (await hasRoot(`${path}/${result}`, 'OME', /openmicroscopy/i)))
+    return { confidence: 'certain', reason: `${result}, ${beside}/` };
   return image === undefined
     ? { confidence: 'no', reason: 'no MeasurementData.mlf' }
     : { confidence: 'maybe', reason: `${image}; no metadata of CellVoyager` };
@@ -69,6 +79,7 @@ async function judge({ path, files, directories }: FolderSight): Promise<Omit<De
 interface Setup {
   readonly detail: MeasurementDetail | undefined;
   readonly protocol: PlateSetting | undefined;
+  readonly result: MeasurementResult | undefined;
   readonly plateRows?: number;
   readonly plateColumns?: number;
   readonly name?: string;
@@ -91,13 +102,22 @@ async function readSetup(survey: PlateSurvey, signal: AbortSignal): Promise<Setu
     file && survey.consult(file, (path) => readPlateSetting(path, signal), 'what only it knows is absent');
   const protocol = await read(mes);
   const plate = await read(survey.metadataNamed('.wpi')[0]);
-  const sources = [detail, plate, protocol];
+  const [ome] = survey.metadata.filter(({ path }) => isCellVoyagerResult(path));
+  const result =
+    ome &&
+    (await survey.consult(
+      ome,
+      (path) => readMeasurementResult(path, signal),
+      'what only it knows is absent',
+    ));
+  const sources = [detail, plate, protocol, result];
   const plateRows = sources.find((one) => one?.plateRows !== undefined)?.plateRows;
   const plateColumns = sources.find((one) => one?.plateColumns !== undefined)?.plateColumns;
   const name = detail?.title ?? plate?.name;
   return {
     detail,
     protocol,
+    result,
     ...(plateRows === undefined ? {} : { plateRows }),
     ...(plateColumns === undefined ? {} : { plateColumns }),
     ...(name === undefined ? {} : { name }),
@@ -184,13 +204,15 @@ async function index(root: string, options: IndexOptions, signal: AbortSignal): 
   planes.finish();
   const system = /^C[VQ]\w+/.exec(setup.detail?.system ?? '')?.[0];
   const pixels = pixelSize(survey, setup.detail, planes.channels);
+  // The mrf knows the size per channel; the OME-XML is asked only where there is none.
+  const pixelSizeUm = setup.detail ? pixels.pixelSizeUm : setup.result?.pixelSizeUm;
   const declared: Record<string, string | number> = { ...setup.detail?.declared, ...pixels.declared };
   for (const [channel, processing] of projections) declared[`w${channel} projection`] = processing;
   return survey.builder.finish({
     name: setup.name ?? basename(root),
     format: 'cellvoyager',
     formatDetail: `Yokogawa ${system ?? 'CellVoyager'} measurement${mlf === undefined ? ' without MeasurementData.mlf' : ''}`,
-    ...(pixels.pixelSizeUm ? { pixelSizeUm: pixels.pixelSizeUm } : {}),
+    ...(pixelSizeUm ? { pixelSizeUm } : {}),
     ...planes.positions.zSpacing(),
     ...planes.positions.timeInterval(),
     ...planes.positions.grid(),

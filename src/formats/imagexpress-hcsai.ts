@@ -11,7 +11,7 @@ import { isJunkName, leftOut } from './shared/left-out.ts';
 import { ListedPlanes } from './shared/listed-planes.ts';
 import { readMetadata } from './shared/metadata-file.ts';
 import { tiffExtension } from './shared/metaxpress-name.ts';
-import { type FolderSight, searchPlate } from './shared/plate-search.ts';
+import { type FolderSight, firstNamed, searchPlate } from './shared/plate-search.ts';
 import { type PlateSurvey, type Sorting, surveyPlate } from './shared/plate-survey.ts';
 import { WarningTally } from './shared/warning-tally.ts';
 
@@ -19,8 +19,8 @@ const isJdce = (name: string): boolean => name.toLowerCase().endsWith('.jdce');
 const MANIFEST_RULE = 'images are told by their names; what only the manifest knows is absent';
 
 async function judge({ path, files, directories }: FolderSight): Promise<Omit<Detection, 'root'>> {
-  const jdce = files.find(isJdce);
-  const beside = [files.find(isHcsAiManifest), directories.find(isHcsAiTimeFolder)].filter(
+  const jdce = firstNamed(files, isJdce);
+  const beside = [firstNamed(files, isHcsAiManifest), firstNamed(directories, isHcsAiTimeFolder)].filter(
     (name) => name !== undefined,
   );
   if (jdce === undefined)

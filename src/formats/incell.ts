@@ -10,7 +10,7 @@ import { isJunkName, leftOut } from './shared/left-out.ts';
 import { ListedPlanes } from './shared/listed-planes.ts';
 import { tiffExtension } from './shared/metaxpress-name.ts';
 import type { NameReading } from './shared/plane-place.ts';
-import { type FolderSight, searchPlate } from './shared/plate-search.ts';
+import { type FolderSight, firstNamed, searchPlate } from './shared/plate-search.ts';
 import { type PlateSurvey, type Sorting, surveyPlate } from './shared/plate-survey.ts';
 import { readXmlRoot } from './shared/xml-file.ts';
 
@@ -34,7 +34,7 @@ async function isImageStack(path: string): Promise<boolean> {
 
 async function judge({ path, files }: FolderSight): Promise<Omit<Detection, 'root'>> {
   const image = files.find((name) => parseInCellName(name) !== undefined);
-  const xdce = files.find(isXdce);
+  const xdce = firstNamed(files, isXdce);
   const seen = [xdce, image].filter((name) => name !== undefined).join(', ');
   if (xdce !== undefined && (await isImageStack(`${path}/${xdce}`)))
     return { confidence: 'certain', reason: seen };

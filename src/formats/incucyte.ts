@@ -10,16 +10,9 @@ import {
   parseIncucyteExport,
   parseIncucyteRaw,
 } from './shared/incucyte-name.ts';
-import { known } from './shared/metadata-number.ts';
-import {
-  baseName,
-  folderOf,
-  label,
-  NamedPlanes,
-  type NameGrammar,
-  surveyNames,
-} from './shared/named-planes.ts';
-import { type FolderSight, listBelow, searchPlate } from './shared/plate-search.ts';
+import { known, plainText } from './shared/metadata-values.ts';
+import { baseName, folderOf, NamedPlanes, type NameGrammar, surveyNames } from './shared/named-planes.ts';
+import { type FolderSight, firstNamed, listBelow, searchPlate } from './shared/plate-search.ts';
 import type { PlateSurvey } from './shared/plate-survey.ts';
 import { regularStep } from './shared/regular-step.ts';
 import { WarningTally } from './shared/warning-tally.ts';
@@ -42,10 +35,13 @@ async function findRaw(path: string, below: string, level = 0): Promise<string |
   const { files, directories } = await listBelow(`${path}/${below}`);
   const pattern = SCAN_LEVELS[level];
   if (!pattern) {
-    const file = files.find((name) => parseIncucyteRaw(name, below));
+    const file = firstNamed(files, (name) => parseIncucyteRaw(name, below) !== undefined);
     return file === undefined ? undefined : `${below}/${file}`;
   }
-  for (const name of directories.filter((one) => pattern.test(one)).slice(0, MAX_FOLDERS)) {
+  for (const name of directories
+    .filter((one) => pattern.test(one))
+    .sort(compareNatural)
+    .slice(0, MAX_FOLDERS)) {
     const found = await findRaw(path, `${below}/${name}`, level + 1);
     if (found !== undefined) return found;
   }
@@ -55,21 +51,24 @@ async function findRaw(path: string, below: string, level = 0): Promise<string |
 /** A first image of an export that has a folder per channel: the same names lie in two of them. */
 async function findChannelFolders(path: string, directories: readonly string[]): Promise<string | undefined> {
   const seen = new Map<string, string>();
-  for (const directory of directories.slice(0, MAX_FOLDERS))
+  for (const [i, directory] of [...directories].sort(compareNatural).slice(0, MAX_FOLDERS).entries()) {
+    // Where the first two folders hold none, these are no channels: the folders of other plates can be large.
+    if (i === 2 && seen.size === 0) return undefined;
     for (const name of (await listBelow(`${path}/${directory}`)).files) {
       if (!isExported(name)) continue;
       const other = seen.get(name);
       if (other !== undefined) return `${other}/${name}, ${directory}/${name}`;
       seen.set(name, directory);
     }
+  }
   return undefined;
 }
 
 async function judge({ path, files, directories }: FolderSight): Promise<Omit<Detection, 'root'>> {
-  const essen = directories.find((name) => name.toLowerCase() === 'essenfiles');
-  const scans = directories.find((name) => name.toLowerCase() === 'scandata');
+  const essen = firstNamed(directories, (name) => name.toLowerCase() === 'essenfiles');
+  const scans = firstNamed(directories, (name) => name.toLowerCase() === 'scandata');
   const found =
-    files.find(isExported) ??
+    firstNamed(files, isExported) ??
     (essen === undefined ? undefined : await findRaw(path, `${essen}/ScanData`)) ??
     (scans === undefined ? undefined : await findRaw(path, scans)) ??
     (basename(path).toLowerCase() === 'scandata' ? await findRaw(path, '.') : undefined) ??
@@ -182,7 +181,7 @@ async function index(root: string, options: IndexOptions, signal: AbortSignal): 
     ...(step === undefined ? {} : { timeIntervalS: step }),
     channels: channels.map(({ name }, i) => ({
       number: i + 1,
-      ...(name === '' ? {} : { name: label(name) }),
+      ...known({ name: plainText(name) }),
     })),
     ...(overview.areDated && timesMs.length > 0
       ? { declared: { Times: "the instrument's local time: the time zone is not known" } }

@@ -9,7 +9,7 @@ import {
 } from './shared/leica-matrix-name.ts';
 import { LeicaMatrixPlaces } from './shared/leica-matrix-places.ts';
 import { NamedPlanes, type NameGrammar, surveyNames } from './shared/named-planes.ts';
-import { type FolderSight, listBelow, searchPlate } from './shared/plate-search.ts';
+import { type FolderSight, firstNamed, listBelow, searchPlate } from './shared/plate-search.ts';
 import type { PlateSurvey } from './shared/plate-survey.ts';
 import { WarningTally } from './shared/warning-tally.ts';
 
@@ -24,16 +24,16 @@ const isSlide = (name: string): boolean => folderLetters(name) === 'S';
 const isChamber = (name: string): boolean => folderLetters(name) === 'UV';
 
 async function judge({ path, files, directories }: FolderSight): Promise<Omit<Detection, 'root'>> {
-  const image = files.find((name) => isLeicaMatrixName(name) && parseLeicaMatrix(name) !== undefined);
+  const image = firstNamed(files, (name) => isLeicaMatrixName(name) && parseLeicaMatrix(name) !== undefined);
   if (image !== undefined) return { confidence: 'certain', reason: image };
-  const chamber = directories.find(isChamber);
+  const chamber = firstNamed(directories, isChamber);
   if (chamber !== undefined) return { confidence: 'certain', reason: `${chamber}/` };
   const slides = directories.filter(isSlide);
   const [slide] = slides;
   // Each slide is a plate of its own: of several, one has to be named.
   if (slide === undefined || slides.length > 1)
     return { confidence: 'no', reason: 'no folder named chamber--U..--V..' };
-  const below = (await listBelow(`${path}/${slide}`)).directories.find(isChamber);
+  const below = firstNamed((await listBelow(`${path}/${slide}`)).directories, isChamber);
   return below === undefined
     ? { confidence: 'no', reason: `${slide} has no folder named chamber--U..--V..` }
     : { confidence: 'certain', reason: `${slide}/${below}/` };

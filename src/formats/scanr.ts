@@ -5,15 +5,9 @@ import type { PlateFacts } from '../model/plate.ts';
 import { plateAxes } from '../model/plate-axes.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
 import { wellName } from '../model/well.ts';
-import {
-  baseName,
-  channelsOf,
-  label,
-  NamedPlanes,
-  type NameGrammar,
-  surveyNames,
-} from './shared/named-planes.ts';
-import { type FolderSight, listBelow, searchPlate } from './shared/plate-search.ts';
+import { plainText } from './shared/metadata-values.ts';
+import { baseName, channelsOf, NamedPlanes, type NameGrammar, surveyNames } from './shared/named-planes.ts';
+import { type FolderSight, firstNamed, listBelow, searchPlate } from './shared/plate-search.ts';
 import type { PlateSurvey } from './shared/plate-survey.ts';
 import { readScanRDescriptor, type ScanRDescriptor } from './shared/scanr-descriptor.ts';
 import { columnsBetween, parseScanRName, type ScanRName } from './shared/scanr-name.ts';
@@ -31,12 +25,13 @@ const GRAMMAR: NameGrammar = {
 };
 
 async function judge({ path, files, directories }: FolderSight): Promise<Omit<Detection, 'root'>> {
-  const descriptor = files.find((name) => name.toLowerCase() === DESCRIPTOR);
+  const descriptor = firstNamed(files, (name) => name.toLowerCase() === DESCRIPTOR);
   const seen = descriptor === undefined ? '' : `${descriptor}, `;
-  const image = files.find(isScanR);
+  const image = firstNamed(files, isScanR);
   if (image !== undefined) return { confidence: 'certain', reason: `${seen}${image}` };
-  const data = directories.find((name) => name.toLowerCase() === 'data');
-  const below = data === undefined ? undefined : (await listBelow(`${path}/${data}`)).files.find(isScanR);
+  const data = firstNamed(directories, (name) => name.toLowerCase() === 'data');
+  const below =
+    data === undefined ? undefined : firstNamed((await listBelow(`${path}/${data}`)).files, isScanR);
   if (below !== undefined) return { confidence: 'certain', reason: `${seen}${data}/${below}` };
   return descriptor === undefined
     ? { confidence: 'no', reason: `no image named ${GRAMMAR.pattern}` }
@@ -137,9 +132,9 @@ async function index(root: string, options: IndexOptions, signal: AbortSignal): 
   for (const name of [...found].sort(compareNatural)) ordered.add(name);
   const { numbers, channels } = channelsOf([...ordered]);
   addPlanes(survey, numbers, meta);
-  const plateName = label(meta.descriptor?.plateName ?? '');
+  const plateName = plainText(meta.descriptor?.plateName);
   const named = survey.builder.finish({
-    name: plateName === '' ? basename(root) : plateName,
+    name: plateName ?? basename(root),
     format: 'scanr',
     formatDetail: `ScanR acquisition${meta.descriptor || meta.ome ? '' : ' without metadata'}`,
     ...facts(meta),

@@ -17,6 +17,8 @@ export interface PlateIndex {
   readonly layoutVersion: number;
   /** Absolute path of the plate's root. */
   readonly rootPath: string;
+  /** Whether links that lead out of the plate were followed. */
+  readonly linksFollowed: boolean;
   /** When indexing began: directories changed shortly before may have changed since unnoticed. Unix time. */
   readonly indexedAtMs: number;
   readonly facts: PlateFacts;

@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import { LRUCache } from 'lru-cache';
+import type { PourableBytes } from '../core/byte-pipe.ts';
 import { FsRefusal, UnsupportedTiffError } from '../core/errors.ts';
 import type { Region } from '../core/region.ts';
 import type { ByteWindow, PlaneBytes, PlaneProbe } from '../sources.ts';
@@ -51,12 +52,21 @@ export class StackReader {
   /** @returns bytes filled, fewer than `target` only at the end of the file. */
   read(node: number, offsetBytes: number, target: Uint8Array): number {
     if (this.#tree.tables.owns(node)) return this.#readTable(node, offsetBytes, target);
+    return this.#reader(node).read(offsetBytes, target);
+  }
+
+  /** The same range for a pipe, where all of it lies verbatim in files; else undefined: then it has to be read. */
+  pourable(node: number, offsetBytes: number, sizeBytes: number): PourableBytes | undefined {
+    return this.#tree.tables.owns(node) ? undefined : this.#reader(node).pourable(offsetBytes, sizeBytes);
+  }
+
+  #reader(node: number): LayoutReader {
     let reader = this.#open.get(node);
     if (!reader) {
       reader = this.#readerOf(node);
       this.#open.set(node, reader);
     }
-    return reader.read(offsetBytes, target);
+    return reader;
   }
 
   #readTable(node: number, offsetBytes: number, target: Uint8Array): number {

@@ -1,7 +1,7 @@
 import type { ChannelFacts, PlateFacts } from '../../model/plate.ts';
 import { type IniFile, parseIni } from './ini-file.ts';
 import { readMetadata } from './metadata-file.ts';
-import { finiteNumber, known, positiveNumber, wholeNumber } from './metadata-number.ts';
+import { finiteNumber, known, plainText, positiveNumber, wholeNumber } from './metadata-values.ts';
 import { baseName } from './named-planes.ts';
 import type { PlateSurvey, SurveyedFile } from './plate-survey.ts';
 
@@ -99,7 +99,7 @@ export async function readBdExperiment(survey: PlateSurvey, signal: AbortSignal)
     zSlices: zSlicesOf(await read(ending('.xyz'))),
     ...montageOf(experiment),
     plate: PLATES.get(wells ?? 0) ?? {},
-    ...known({ objective: value(experiment, 'Geometry', 'Name') }),
+    ...known({ objective: plainText(value(experiment, 'Geometry', 'Name')) }),
     wavelengths,
   };
 }

@@ -1,6 +1,6 @@
 import { BadMetadataError } from '../../core/errors.ts';
 import type { ChannelFacts } from '../../model/plate.ts';
-import { known, positiveNumber, wholeNumber } from './metadata-number.ts';
+import { known, plainText, positiveNumber, wholeNumber } from './metadata-values.ts';
 import { scanXmlFile } from './xml-file.ts';
 import type { XmlElement } from './xml-scanner.ts';
 
@@ -32,8 +32,7 @@ export interface PlateSetting {
   readonly channels: readonly ChannelFacts[];
 }
 
-const text = (element: XmlElement, name: string): string | undefined =>
-  element.attribute(name)?.trim().slice(0, 1000) || undefined;
+const text = (element: XmlElement, name: string): string | undefined => plainText(element.attribute(name));
 
 function count(element: XmlElement, name: string): number | undefined {
   const value = wholeNumber(text(element, name));

@@ -19,7 +19,7 @@ export function followsCellVoyagerGrammar(fileName: string): boolean {
 
 /** Dark (`DC_`) and shading (`SC_`) corrections that lie beside the images. */
 export const isCellVoyagerCorrection = (fileName: string): boolean =>
-  CORRECTION.test(fileName) && isCellVoyagerImage(fileName) && !followsCellVoyagerGrammar(fileName);
+  CORRECTION.test(fileName) && isCellVoyagerImage(fileName);
 
 /**
  * What a path says of its image. The well of a CQ1 name is a number along the rows, so it needs the plate's

@@ -1,6 +1,6 @@
 import { BadMetadataError } from '../../core/errors.ts';
 import type { ListedPlane } from './listed-planes.ts';
-import { finiteNumber, known, wholeNumber } from './metadata-number.ts';
+import { finiteNumber, known, plainText, wholeNumber } from './metadata-values.ts';
 import { scanXmlFile } from './xml-file.ts';
 import type { XmlElement } from './xml-scanner.ts';
 
@@ -27,7 +27,7 @@ const milliseconds = (time: string | undefined): number | undefined => {
 function planeOf(record: XmlElement): { plane: ListedPlane; processing: string | undefined } {
   const text = (name: string): string | undefined => record.attribute(name)?.trim() || undefined;
   const processing =
-    text('ZImageProcessing') ?? ((text('ZTop') ?? text('ZBottom')) ? 'processed' : undefined);
+    plainText(text('ZImageProcessing')) ?? ((text('ZTop') ?? text('ZBottom')) ? 'processed' : undefined);
   return {
     plane: {
       path: '',

@@ -1,6 +1,7 @@
 import { BadMetadataError } from '../../core/errors.ts';
 import type { ChannelFacts, PlateFacts } from '../../model/plate.ts';
 import { asObject, type JsonObject, parseBoundedJson } from './bounded-json.ts';
+import { plainText } from './metadata-values.ts';
 
 /** Real ones are a few KiB. */
 export const MAX_JDCE_BYTES = 16 << 20;
@@ -25,9 +26,7 @@ export interface JdceFacts {
 
 function text(object: JsonObject | undefined, key: string): string | undefined {
   const value = object?.[key];
-  if (typeof value !== 'string') return undefined;
-  const trimmed = value.trim();
-  return trimmed === '' ? undefined : trimmed.slice(0, 1000);
+  return typeof value === 'string' ? plainText(value) : undefined;
 }
 
 /** A number above 0; the instrument writes 0 for what was not measured. */

@@ -2,7 +2,7 @@ import { parseWellName } from '../../model/well.ts';
 import { type CsvRow, scanCsvFile } from './csv-rows.ts';
 import { isHcsAiProjection, parseHcsAiName } from './hcsai-name.ts';
 import type { ListedPlane } from './listed-planes.ts';
-import { finiteNumber, fromZero, known, positiveNumber, wholeNumber } from './metadata-number.ts';
+import { finiteNumber, fromZero, known, plainText, positiveNumber, wholeNumber } from './metadata-values.ts';
 
 /** A row of a manifest, with the filter it names. */
 export interface ManifestRow {
@@ -32,7 +32,7 @@ function planeOfRow(row: CsvRow): ManifestRow | undefined {
   const t = fromZero(row('Timepoint')) ?? named?.t;
   const folder = row('ImageSubFolderPath') || (t === undefined ? '' : `timepoint${t - 1}`);
   const seconds = positiveNumber(row('TimeStampSec'));
-  const filter = row('ExcitationEmissionFilter');
+  const filter = plainText(row('ExcitationEmissionFilter'));
   const zIndex = fromZero(row('ZIndex')) ?? named?.z;
   return {
     plane: {
@@ -50,7 +50,7 @@ function planeOfRow(row: CsvRow): ManifestRow | undefined {
       }),
       ...(disagrees ? { otherWell: numbered } : {}),
     },
-    ...(filter === '' ? {} : { filter }),
+    ...(filter === undefined ? {} : { filter }),
   };
 }
 

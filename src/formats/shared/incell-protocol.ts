@@ -1,12 +1,11 @@
 import type { ChannelFacts, PlateFacts } from '../../model/plate.ts';
-import { finiteNumber, known, positiveNumber, wholeNumber } from './metadata-number.ts';
+import { finiteNumber, known, plainText, positiveNumber, wholeNumber } from './metadata-values.ts';
 import type { XmlElement, XmlWish } from './xml-scanner.ts';
 
 const MAX_WAVES = 4096;
 const MICROMETRE = /^(?:[µμu]m|microns?)$/i;
 
-const text = (element: XmlElement, name: string): string | undefined =>
-  element.attribute(name)?.trim().slice(0, 1000) || undefined;
+const text = (element: XmlElement, name: string): string | undefined => plainText(element.attribute(name));
 
 const count = (value: string | undefined): number | undefined => {
   const number = wholeNumber(value);

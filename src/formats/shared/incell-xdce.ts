@@ -2,7 +2,7 @@ import { BadMetadataError } from '../../core/errors.ts';
 import { parseWellName } from '../../model/well.ts';
 import { InCellProtocol, micrometres } from './incell-protocol.ts';
 import type { ListedPlane } from './listed-planes.ts';
-import { fromZero, known, positiveNumber, wholeNumber } from './metadata-number.ts';
+import { fromZero, known, plainText, positiveNumber, wholeNumber } from './metadata-values.ts';
 import type { NameReading } from './plane-place.ts';
 import { scanXmlFile } from './xml-file.ts';
 import type { XmlElement, XmlWish } from './xml-scanner.ts';
@@ -105,7 +105,7 @@ export async function readXdce(
       start(element) {
         if (element.depth === 1) {
           if (element.name !== 'ImageStack') throw new BadMetadataError(path, 'holds no ImageStack');
-          name = element.attribute('PlateID')?.trim().slice(0, 1000) || undefined;
+          name = plainText(element.attribute('PlateID'));
           told({ protocol, ...known({ name }) });
           return 'children';
         }
@@ -116,7 +116,7 @@ export async function readXdce(
           return 'children';
         }
         if (element.name === 'Application' && element.depth === 2)
-          told({ protocol, ...known({ name, application: element.attribute('name')?.trim() || undefined }) });
+          told({ protocol, ...known({ name, application: plainText(element.attribute('name')) }) });
         return protocol.start(element);
       },
       end(elementName) {

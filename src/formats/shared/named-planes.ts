@@ -2,6 +2,7 @@ import type { IndexOptions } from '../../formats.ts';
 import type { PlaneDetail } from '../../model/plane-details.ts';
 import type { ChannelFacts } from '../../model/plate.ts';
 import { isJunkName, leftOut } from './left-out.ts';
+import { known, plainText } from './metadata-values.ts';
 import { tiffExtension } from './metaxpress-name.ts';
 import { isPlace, type NameReading } from './plane-place.ts';
 import { type PlateSurvey, surveyPlate } from './plate-survey.ts';
@@ -20,16 +21,6 @@ export interface NameGrammar {
 export const baseName = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
 /** What stands before it, '' for none. */
 export const folderOf = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf('/')));
-
-const MAX_LABEL = 100;
-
-/** A text out of a file's name as a fact: control characters would break tables and XML. */
-export function label(text: string): string {
-  return text
-    .replace(/\p{Cc}+/gu, ' ')
-    .trim()
-    .slice(0, MAX_LABEL);
-}
 
 /**
  * Walks a plate whose images are told by their names: `survey.images` are those that follow the grammar. A TIFF that
@@ -100,8 +91,6 @@ export function channelsOf(texts: readonly string[]): {
   const numbers = new Map(texts.map((text, i) => [text, i + 1]));
   return {
     numbers,
-    channels: texts.map((text, i) =>
-      label(text) === '' ? { number: i + 1 } : { number: i + 1, name: label(text) },
-    ),
+    channels: texts.map((text, i) => ({ number: i + 1, ...known({ name: plainText(text) }) })),
   };
 }

@@ -10,8 +10,13 @@ const LEVELS_BELOW = 2;
 /** Folders looked into on the way down. */
 const MAX_FOLDERS = 200;
 const SHOWN = 8;
+/** With more images than this a folder is no folder of plates. */
+const MAX_STRAY_IMAGES = 100;
+/** Folders that hold the images of one plate, tens of thousands at times. */
+const IMAGE_FOLDER = /^(?:images?|projection|(?:timepoint|zstep)[_-]?\d+)$/i;
+const IMAGE = /\.(?:tiff?|png)$/i;
 
-/** What lies in a folder, junk left out. */
+/** What lies in a folder, junk left out, in no order. */
 export interface FolderSight {
   readonly path: string;
   readonly files: readonly string[];
@@ -24,11 +29,8 @@ export type FolderJudge = (sight: FolderSight) => Promise<Omit<Detection, 'root'
 async function look(path: string): Promise<FolderSight> {
   try {
     const { files, directories } = await listDirectory(path);
-    return {
-      path,
-      files: files.filter((name) => !isJunkName(name)).sort(compareNatural),
-      directories: directories.filter((name) => !isJunkName(name)).sort(compareNatural),
-    };
+    const kept = (name: string): boolean => !isJunkName(name);
+    return { path, files: files.filter(kept), directories: directories.filter(kept) };
   } catch (cause) {
     throw new UnreadableSourceError(path, "can't be listed", { cause, advice: 'check its permissions' });
   }
@@ -47,6 +49,22 @@ async function lookBelow(path: string): Promise<FolderSight | undefined> {
 /** What lies in a folder below the one that is judged; one that can't be listed is empty. */
 export async function listBelow(path: string): Promise<FolderSight> {
   return (await lookBelow(path)) ?? { path, files: [], directories: [] };
+}
+
+/** The folders below that may be plates. */
+function placesBelow({ files, directories }: FolderSight): string[] {
+  let images = 0;
+  for (const name of files) if (IMAGE.test(name)) images += 1;
+  if (images > MAX_STRAY_IMAGES) return [];
+  return directories.filter((name) => !IMAGE_FOLDER.test(name)).sort(compareNatural);
+}
+
+/** The first name in natural order that fits. */
+export function firstNamed(names: readonly string[], fits: (name: string) => boolean): string | undefined {
+  let first: string | undefined;
+  for (const name of names)
+    if (fits(name) && (first === undefined || compareNatural(name, first) < 0)) first = name;
+  return first;
 }
 
 /**
@@ -69,7 +87,7 @@ export async function searchPlate(
   for (let depth = 1; depth <= LEVELS_BELOW && complete; depth += 1) {
     const next: FolderSight[] = [];
     for (const parent of level)
-      for (const name of parent.directories) {
+      for (const name of placesBelow(parent)) {
         if (signal.aborted) throw new CancelledError('detection was cancelled');
         looked += 1;
         if (looked > MAX_FOLDERS) {

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { readMetadata } from './metadata-file.ts';
-import { known, positiveNumber, wholeNumber } from './metadata-number.ts';
+import { known, positiveNumber, wholeNumber } from './metadata-values.ts';
 import { scanXml } from './xml-file.ts';
 
 /** What `experiment_descriptor.xml` tells; what it doesn't is absent. */

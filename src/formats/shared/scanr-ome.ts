@@ -1,5 +1,5 @@
 import type { PlaneDetail } from '../../model/plane-details.ts';
-import { finiteNumber, known, wholeNumber } from './metadata-number.ts';
+import { finiteNumber, known, wholeNumber } from './metadata-values.ts';
 import { scanXmlFile } from './xml-file.ts';
 import type { XmlElement, XmlWish } from './xml-scanner.ts';
 

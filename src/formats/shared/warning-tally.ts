@@ -1,4 +1,5 @@
 import type { PlateWarning } from '../../model/plate.ts';
+import { plainText } from './metadata-values.ts';
 
 /** Examples named in a warning. */
 const MAX_EXAMPLES = 20;
@@ -13,7 +14,8 @@ export class WarningTally {
   add(file: string, example: string = file): void {
     this.count += 1;
     if (this.#examples.length >= MAX_EXAMPLES) return;
-    this.#examples.push(example.length > 300 ? `${example.slice(0, 300)}…` : example);
+    const plain = plainText(example) ?? 'an empty one';
+    this.#examples.push(plain.length > 300 ? `${plain.slice(0, 300)}…` : plain);
     this.#files.push(file);
   }
 

@@ -71,6 +71,7 @@ formatConformance(cellvoyager, {
       [{ grammar: 'cq1' }, ''],
       [{ grammar: 'cq1', projections: true, plateColumns: 24, plateRows: 16, wells: [[16, 24]] }, 'x'],
       [{ title: 'SC_screen', fields: 4 }, ''],
+      [{ title: 'MeasurementResult', fields: 1 }, ''],
     ];
     for (const [options, below] of cases) {
       const { folder, root, planes, excluded } = await plate(options, below);
@@ -208,6 +209,48 @@ describe('detection', () => {
         expect(confidence === 'certain', id).toBe(id === 'cellvoyager');
       }
     }
+  });
+});
+
+describe('CQ1 measurements without an mlf', () => {
+  const SIZE = 'PhysicalSizeX="0.65" PhysicalSizeY="0.65"';
+  const image = (name: string, size = SIZE) =>
+    `<Image ID="x" Name="${name}"><Pixels SizeX="4" ${size}><TiffData/></Pixels></Image>`;
+  const ome = (...content: string[]) =>
+    `<?xml version="1.0"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2013-06">${content.join('')}</OME>`;
+  async function cq1(...content: string[]) {
+    const made = await plate({ grammar: 'cq1', projections: true });
+    for (const name of ['MeasurementData.mlf', 'MeasurementDetail.mrf', 'Protocol.mes', 'Plate.wpi'])
+      await unlink(join(made.root, name));
+    await writeFile(join(made.root, 'MeasurementResult.ome.xml'), ome(...content));
+    return made;
+  }
+
+  it('are named by the file names and the wells of the OME-XML', async () => {
+    const { root, planes } = await cq1(
+      image('Overview', SIZE.replaceAll('0.65', '9')),
+      image('W1(R1C1),A1,F1'),
+      image('W29(R3C5),A1,F1'),
+    );
+    expect(await cellvoyager.detect(root, signal)).toMatchObject({ confidence: 'certain', root });
+    const result = await index(root);
+    expect(planesOf(result)).toEqual(planes);
+    expect(result.facts).toMatchObject({ plateColumns: 12, pixelSizeUm: { x: 0.65, y: 0.65 } });
+    expect(result.warnings).toEqual([]);
+    expect(excludedOf(result).get('MeasurementResult.ome.xml')).toBe('metadata');
+  });
+
+  it('take the columns of the plate where the wells do not tell them', async () => {
+    const { root, planes } = await cq1('<Plate ID="p" Rows="8" Columns="12"/>', image('W4(R1C4),A1,F1'));
+    expect(planesOf(await index(root))).toEqual(planes);
+  });
+
+  it('are not named where the wells contradict each other', async () => {
+    const { root } = await cq1(image('W16(R2C4),A1,F1'), image('W28(R2C4),A1,F1', SIZE.replace('0.65', '1')));
+    const result = await index(root);
+    expect(result.planes.count).toBe(0);
+    expect(result.facts.pixelSizeUm).toBeUndefined();
+    expect(result.warnings.map(({ kind }) => kind)).toEqual(['unrecognised-name']);
   });
 });
 

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -8,8 +8,14 @@ import { BadMetadataError, CancelledError, UnreadableSourceError } from '../../.
 import { parseBoundedJson } from '../../../src/formats/shared/bounded-json.ts';
 import { CsvScanner, scanCsvFile } from '../../../src/formats/shared/csv-rows.ts';
 import { readMetadata } from '../../../src/formats/shared/metadata-file.ts';
-import { finiteNumber, fromZero, wholeNumber } from '../../../src/formats/shared/metadata-number.ts';
+import {
+  finiteNumber,
+  fromZero,
+  plainText,
+  wholeNumber,
+} from '../../../src/formats/shared/metadata-values.ts';
 import { PlanePositions } from '../../../src/formats/shared/plane-positions.ts';
+import { type FolderSight, searchPlate } from '../../../src/formats/shared/plate-search.ts';
 import { recordedPath } from '../../../src/formats/shared/recorded-path.ts';
 
 const signal = new AbortController().signal;
@@ -158,6 +164,14 @@ describe('numbers', () => {
   });
 });
 
+describe('text', () => {
+  it('is one line of bounded length without control characters', () => {
+    expect(plainText(' a\n\u001b[31mb\0c ')).toBe('a [31mb c');
+    expect(plainText('x'.repeat(1e6))).toHaveLength(1000);
+    for (const none of ['', ' \n ', undefined]) expect(plainText(none)).toBeUndefined();
+  });
+});
+
 describe('positions', () => {
   const plane = { row: 0, column: 0, site: 1, channel: 1, z: 1, t: 1 };
 
@@ -180,5 +194,35 @@ describe('positions', () => {
       positions.note({ ...plane, t: i + 1, acquiredAtMs });
     expect(positions.zSpacing()).toEqual({ zSpacingUm: 3 });
     expect(positions.timeInterval()).toEqual({});
+  });
+});
+
+describe('the search for a plate', () => {
+  const judge = async ({ files }: FolderSight) =>
+    files.includes('plate')
+      ? { confidence: 'certain' as const, reason: 'plate' }
+      : { confidence: 'no' as const, reason: '' };
+
+  it('looks two levels down, but not into folders of images nor below many images', async () => {
+    const folder = await mkdtemp(join(scratch, 'search-'));
+    await mkdir(join(folder, 'a/b/c'), { recursive: true });
+    await mkdir(join(folder, 'TimePoint_1'));
+    await writeFile(join(folder, 'TimePoint_1/plate'), '');
+    await writeFile(join(folder, 'a/b/c/plate'), '');
+    expect((await searchPlate(folder, judge, signal)).confidence).toBe('no');
+    await writeFile(join(folder, 'a/b/plate'), '');
+    expect(await searchPlate(folder, judge, signal)).toMatchObject({ root: join(folder, 'a/b') });
+    for (let i = 0; i < 101; i += 1) await writeFile(join(folder, `${i}.tif`), '');
+    expect((await searchPlate(folder, judge, signal)).confidence).toBe('no');
+    await writeFile(join(folder, 'plate'), '');
+    expect(await searchPlate(folder, judge, signal)).toMatchObject({ root: folder });
+  });
+
+  it('gives up on hundreds of folders rather than missing one of two plates', async () => {
+    const folder = await mkdtemp(join(scratch, 'many-'));
+    for (let i = 0; i < 250; i += 1) await mkdir(join(folder, `run${i}`));
+    await writeFile(join(folder, 'run3/plate'), '');
+    expect((await searchPlate(folder, judge, signal)).reason).toContain('run3, …');
+    await expect(searchPlate(folder, judge, AbortSignal.abort())).rejects.toBeInstanceOf(CancelledError);
   });
 });

@@ -23,6 +23,19 @@ export function positiveNumber(text: string | undefined): number | undefined {
   return value !== undefined && value > 0 ? value : undefined;
 }
 
+/** Longest text that is kept. */
+const MAX_TEXT = 1000;
+
+/** Text for people: trimmed, on one line, without control characters, of bounded length; undefined for none. */
+export function plainText(text: string | undefined): string | undefined {
+  const plain = text
+    ?.slice(0, 4 * MAX_TEXT)
+    .replace(/\p{Cc}+/gu, ' ')
+    .trim()
+    .slice(0, MAX_TEXT);
+  return plain === '' ? undefined : plain;
+}
+
 /** What {@link known} leaves of an object. */
 type Known<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
 

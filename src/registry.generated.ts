@@ -8,6 +8,7 @@ import type { ComputeDevice } from './devices.ts';
 
 export const SOURCES: readonly PluginEntry<SourceDriver>[] = [
   { id: 'tiff', load: async () => (await import('./sources/tiff.ts')).default },
+  { id: 'zarr', load: async () => (await import('./sources/zarr.ts')).default },
 ];
 
 export const ENCODERS: readonly PluginEntry<ImageEncoder>[] = [

@@ -18,7 +18,8 @@ import {
   stagingFolder,
 } from '../overlay/open-overlay.ts';
 import type { Overlay } from '../overlay/overlay.ts';
-import { PlateTree, type SharedTree } from '../tree/plate-tree.ts';
+import { PlateTree } from '../tree/plate-tree.ts';
+import type { SharedTree } from '../tree/shared-tree.ts';
 import { Front } from '../vfs/front.ts';
 import { kernelFileCalls } from './file-calls.ts';
 import type { FromFront, ToFront } from './front-messages.ts';

@@ -3,7 +3,7 @@ import type { StatusDocument } from '../control/documents.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
 import { renderMetrics } from '../telemetry/metrics.ts';
 import { openhcsDocument } from '../tree/openhcs-document.ts';
-import { METRICS_NODE, OPENHCS_NODE, STATUS_NODE, WARNINGS_NODE } from '../tree/plate-tree.ts';
+import { METRICS_NODE, OPENHCS_NODE, STATUS_NODE, WARNINGS_NODE } from '../tree/views/documents.ts';
 import type { DocumentText } from './documents.ts';
 import type { FrontLink } from './front-link.ts';
 import type { HookPump } from './hook-pump.ts';

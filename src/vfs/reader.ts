@@ -1,4 +1,13 @@
-import { closeSync, copyFileSync, fdatasyncSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
+import {
+  closeSync,
+  copyFileSync,
+  fsyncSync,
+  futimesSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { SourceChangedError, UnreadableSourceError } from '../core/errors.ts';
 import { readFully, writeFully } from '../core/io.ts';
@@ -104,7 +113,16 @@ export class Reader {
           readPieces(job.pieces, at, part);
           writeFully(fd, part, at);
         }
-        fdatasyncSync(fd);
+        // The copy stands in for the file after a power cut, so it has its times.
+        const seen = job.pieces.map(({ path }) => statSync(path));
+        const latest = (times: number[]): number => Math.max(0, ...times) / 1000;
+        if (seen.length > 0)
+          futimesSync(
+            fd,
+            latest(seen.map(({ atimeMs }) => atimeMs)),
+            latest(seen.map(({ mtimeMs }) => mtimeMs)),
+          );
+        fsyncSync(fd);
       } catch (error) {
         rmSync(temporary, { force: true });
         throw error;

@@ -18,6 +18,7 @@ export const ENCODERS: readonly PluginEntry<ImageEncoder>[] = [
 
 export const FORMATS: readonly PluginEntry<FormatHandler>[] = [
   { id: 'imagexpress', load: async () => (await import('./formats/imagexpress.ts')).default },
+  { id: 'ome-zarr', load: async () => (await import('./formats/ome-zarr.ts')).default },
 ];
 
 export const HOOKS: readonly PluginEntry<Hook>[] = [

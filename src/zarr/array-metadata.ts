@@ -12,6 +12,7 @@ export interface ArrayMetadata {
   /** The folder the chunks' keys are below. */
   readonly folder: string;
   readonly sizeBytes: number;
+  readonly mtimeMs: number;
   readonly zarrFormat: 2 | 3;
   /** Without lanes. */
   readonly shape: readonly number[];
@@ -40,17 +41,13 @@ export function isArrayMetadataName(path: string): boolean {
 
 /** @throws UnreadableSourceError, BadZarrError, UnsupportedZarrError naming `path`. */
 export function readArrayMetadata(path: string): ArrayMetadata {
-  const { value, sizeBytes } = readJsonObject(path);
-  return parseArrayMetadata(value, path, sizeBytes);
-}
-
-/** @throws BadZarrError, UnsupportedZarrError naming `path`. */
-export function parseArrayMetadata(document: JsonObject, path: string, sizeBytes: number): ArrayMetadata {
-  const zarrFormat = document['zarr_format'];
+  const document = readJsonObject(path);
+  const zarrFormat = document.value['zarr_format'];
   const parse = zarrFormat === 2 ? parseV2 : zarrFormat === 3 ? parseV3 : undefined;
   if (!parse)
     throw new BadZarrError(path, `zarr_format ${String(zarrFormat).slice(0, 20)} instead of 2 or 3`);
-  return parse(document, path, sizeBytes);
+  const { sizeBytes, mtimeMs } = document;
+  return { ...parse(document.value, path), path, folder: dirname(path), sizeBytes, mtimeMs };
 }
 
 function extents(value: unknown, what: string, path: string): number[] {
@@ -99,7 +96,10 @@ function checkDecodedSize(
     );
 }
 
-function parseV2(document: JsonObject, path: string, sizeBytes: number): ArrayMetadata {
+/** What the document says, without what is known of its file. */
+type Described = Omit<ArrayMetadata, 'path' | 'folder' | 'sizeBytes' | 'mtimeMs'>;
+
+function parseV2(document: JsonObject, path: string): Described {
   const element = parseV2Dtype(document['dtype'], path);
   const shape = extents(document['shape'], 'shape', path);
   const chunkShape = extents(document['chunks'], 'chunks', path);
@@ -111,9 +111,6 @@ function parseV2(document: JsonObject, path: string, sizeBytes: number): ArrayMe
     throw new BadZarrError(path, `dimension_separator ${String(separator).slice(0, 20)}`);
   const separators = separator === undefined ? ['.', '/'] : [separator];
   return {
-    path,
-    folder: dirname(path),
-    sizeBytes,
     zarrFormat: 2,
     shape,
     chunkShape,
@@ -143,7 +140,7 @@ const V3_KEYS = new Set([
   'consolidated_metadata',
 ]);
 
-function parseV3(document: JsonObject, path: string, sizeBytes: number): ArrayMetadata {
+function parseV3(document: JsonObject, path: string): Described {
   if (document['node_type'] !== 'array') throw new BadZarrError(path, 'the node is no array');
   for (const [key, value] of Object.entries(document))
     if (!V3_KEYS.has(key) && asObject(value)?.['must_understand'] !== false)
@@ -162,9 +159,6 @@ function parseV3(document: JsonObject, path: string, sizeBytes: number): ArrayMe
   checkDecodedSize(chain, chunkShape, element, path);
   const names = document['dimension_names'];
   return {
-    path,
-    folder: dirname(path),
-    sizeBytes,
     zarrFormat: 3,
     shape,
     chunkShape,

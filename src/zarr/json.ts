@@ -49,6 +49,17 @@ export function readJsonObject(path: string): JsonDocument {
   return { value: parseJsonObject(bytes, path), sizeBytes: bytes.length, mtimeMs };
 }
 
+/** {@link readJsonObject}, or undefined when there is no such file. */
+export function readJsonObjectIfPresent(path: string): JsonDocument | undefined {
+  try {
+    return readJsonObject(path);
+  } catch (error) {
+    const cause = error instanceof UnreadableSourceError ? error.cause : undefined;
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
 function readDocument(path: string): { bytes: Buffer; mtimeMs: number } {
   let fd: number;
   try {

@@ -1,4 +1,5 @@
 import type { Hook, ParameterSpec } from '../hooks.ts';
+import { WATCH_MODES } from '../model/mount-definition.ts';
 
 type Schema = Readonly<Record<string, unknown>>;
 
@@ -19,6 +20,11 @@ const OPTIONS: Readonly<Record<string, Schema>> = {
     minimum: 1,
     maximum: 64,
     description: 'Number of reader threads; chosen from the machine unless set.',
+  },
+  watch: {
+    enum: WATCH_MODES,
+    default: 'auto',
+    description: 'Follow a plate that still grows: by events, and by polling on network disks; poll; off.',
   },
 };
 

@@ -1,5 +1,6 @@
 import { parseBudget } from '../core/byte-size.ts';
 import { BadParameterError } from '../core/errors.ts';
+import { WATCH_MODES, type WatchMode } from '../model/mount-definition.ts';
 import { didYouMean } from './did-you-mean.ts';
 
 /** What `-o` can change in a mount definition. */
@@ -8,6 +9,7 @@ export interface OptionOverrides {
   noPassthrough?: boolean;
   readOnly?: boolean;
   readers?: number;
+  watch?: WatchMode;
   budgetBytes?: number;
   output?: string;
   state?: string;
@@ -24,6 +26,12 @@ function readerCount(value: string): number {
   if (!Number.isInteger(count) || count < 1 || count > 64)
     throw new BadParameterError('-o readers', `'${value}' is no number of threads; write 1 to 64`);
   return count;
+}
+
+function watchMode(value: string): WatchMode {
+  const mode = WATCH_MODES.find((known) => known === value);
+  if (!mode) throw new BadParameterError('-o watch', `'${value}' is none of ${WATCH_MODES.join(', ')}`);
+  return mode;
 }
 
 /** The options of `-o`, as mount(8) would pass them. */
@@ -47,6 +55,11 @@ export const MOUNT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
     value: 'N',
     description: 'number of reader threads',
     apply: (overrides, value) => void (overrides.readers = readerCount(value)),
+  },
+  watch: {
+    value: 'MODE',
+    description: 'follow a plate that still grows: auto (the default), poll, off',
+    apply: (overrides, value) => void (overrides.watch = watchMode(value)),
   },
   output: {
     value: 'DIR',

@@ -11,6 +11,7 @@ import { StackReader } from '../tree/stack-reader.ts';
 import type { MovableJob, ReaderJob } from '../vfs/jobs.ts';
 import { Reader } from '../vfs/reader.ts';
 import { loadPlaneTools } from './plane-tools.ts';
+import type { TreeAdoption } from './reader-pool.ts';
 
 /** What a reader thread is started with. */
 export interface ReaderData {
@@ -39,7 +40,8 @@ const data = workerData as ReaderData;
 const tell = (message: FromReader): void => parentPort?.postMessage(message);
 
 const { encoders, probe, driver } = await loadPlaneTools();
-const stacks = new StackReader(new PlateTree(data.shared, encoders, probe), driver, data.cacheBytes / 2);
+const tree = new PlateTree(data.shared, encoders, probe);
+const stacks = new StackReader(tree, driver, data.cacheBytes / 2);
 const landed = new LandedReader(data.outputFolder, data.cacheBytes / 2);
 const reader = new Reader({
   readRendered: (node, offsetBytes, target) => stacks.read(node, offsetBytes, target),
@@ -68,6 +70,13 @@ function run(job: ReaderJob): void {
   if (job.kind === 'stage') tell({ type: 'staged', node: job.node, errno });
 }
 
-data.jobs.on('message', run);
+data.jobs.on('message', (message: ReaderJob | TreeAdoption) => {
+  if (message.kind !== 'adopt') {
+    run(message);
+    return;
+  }
+  tree.adopt(message.shared);
+  stacks.treeChanged();
+});
 // A thread that is killed leaves no compiled code for the next one.
 setImmediate(flushCompileCache);

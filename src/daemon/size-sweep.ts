@@ -27,7 +27,7 @@ export class SizeSweep {
     }
     for (let field = 0; field + 1 < fieldStarts.length && !signal.aborted; field++) {
       if (field % (SLICE / 8) === 0) await breathe();
-      this.#try(() => this.#tree.learnShapes(field));
+      this.#try(() => this.#tree.stacks.learnShapes(field));
     }
   }
 

@@ -25,6 +25,7 @@ const uint32 = (length: number): Uint32Array => new Uint32Array(length);
  */
 export class PlateIndexBuilder {
   readonly #rootPath: string;
+  readonly #begunAtMs = Date.now();
   readonly #directoryNames: string[] = [];
   readonly #parents: number[] = [];
   readonly #directoryMtimes: number[] = [];
@@ -156,6 +157,7 @@ export class PlateIndexBuilder {
     const index: PlateIndex = {
       layoutVersion: PLATE_INDEX_LAYOUT_VERSION,
       rootPath: this.#rootPath,
+      indexedAtMs: this.#begunAtMs,
       facts,
       warnings: [],
       ...columns,

@@ -17,6 +17,8 @@ export interface PlateIndex {
   readonly layoutVersion: number;
   /** Absolute path of the plate's root. */
   readonly rootPath: string;
+  /** When indexing began: directories changed shortly before may have changed since unnoticed. Unix time. */
+  readonly indexedAtMs: number;
   readonly facts: PlateFacts;
   readonly warnings: readonly PlateWarning[];
   readonly directories: {
@@ -109,4 +111,5 @@ export const EXCLUSIONS: readonly ExclusionReason[] = [
   'correction',
   'database',
   'collision',
+  'incomplete',
 ];

@@ -46,4 +46,6 @@ export type ExclusionReason =
   | 'correction'
   | 'database'
   | 'collision'
+  /** Still being written. */
+  | 'incomplete'
   | 'other';

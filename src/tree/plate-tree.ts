@@ -1,39 +1,80 @@
 import type { ImageEncoder } from '../encoders.ts';
-import type { PlateIndex } from '../model/plate-index.ts';
 import { type PlaneLocation, planeLocation } from './plane-access.ts';
 import { PlateFiles } from './plate-files.ts';
 import type { RenderedImage } from './rendered-image.ts';
 import type { SharedTree } from './shared-tree.ts';
-import { ROOT_NODE, type Tree, type TreeAttributes, type TreeContent } from './tree.ts';
+import { ROOT_NODE, type Tree, type TreeAttributes, type TreeContent, type TreeEntry } from './tree.ts';
 import { DocumentsView, documentAttributes, isDocument, OPENHCS_DOCUMENT } from './views/documents.ts';
 import { ImagesView } from './views/images.ts';
 import { SourceView } from './views/source.ts';
 import { type Probe, StacksView } from './views/stacks.ts';
 import type { View } from './views/view.ts';
 
+/** The views over one generation of the plate. */
+interface TreeState {
+  readonly shared: SharedTree;
+  readonly files: PlateFiles;
+  readonly images: ImagesView;
+  readonly stacks: StacksView;
+  readonly source: SourceView;
+  readonly views: readonly View[];
+}
+
 /** The tree of one plate: a folder per view, and the document that OpenHCS looks for. */
 export class PlateTree implements Tree {
-  readonly shared: SharedTree;
-  readonly #index: PlateIndex;
-  readonly files: PlateFiles;
-  readonly #images: ImagesView;
-  readonly #stacks: StacksView;
-  readonly #views: readonly View[];
+  readonly #encoders: ReadonlyMap<string, ImageEncoder>;
+  readonly #probe: Probe;
+  #state: TreeState;
 
   constructor(shared: SharedTree, encoders: readonly ImageEncoder[], probe: Probe) {
-    this.shared = shared;
-    this.#index = shared.index;
-    const byId = new Map(encoders.map((encoder) => [encoder.id, encoder]));
+    this.#encoders = new Map(encoders.map((encoder) => [encoder.id, encoder]));
+    this.#probe = probe;
+    this.#state = this.#stateOf(shared);
+  }
+
+  #stateOf(shared: SharedTree): TreeState {
     const files = new PlateFiles(shared.index);
-    this.files = files;
-    this.#images = new ImagesView(shared, files, byId.get('tiff'));
-    this.#stacks = new StacksView(shared, files, byId, probe);
-    this.#views = [this.#images, this.#stacks, new SourceView(shared, files), new DocumentsView(shared)];
+    const images = new ImagesView(shared, files, this.#encoders.get('tiff'));
+    const stacks = new StacksView(shared, files, this.#encoders, this.#probe);
+    const source = new SourceView(shared, files);
+    return {
+      shared,
+      files,
+      images,
+      stacks,
+      source,
+      views: [images, stacks, source, new DocumentsView(shared)],
+    };
+  }
+
+  /** Shows the plate as it was found now. */
+  adopt(shared: SharedTree): void {
+    this.#state = this.#stateOf(shared);
+  }
+
+  get shared(): SharedTree {
+    return this.#state.shared;
+  }
+
+  get files(): PlateFiles {
+    return this.#state.files;
+  }
+
+  get images(): ImagesView {
+    return this.#state.images;
+  }
+
+  get stacks(): StacksView {
+    return this.#state.stacks;
+  }
+
+  get source(): SourceView {
+    return this.#state.source;
   }
 
   /** The view a node belongs to; undefined for the root and what lies in it beside the views. */
   #viewOf(node: number): View | undefined {
-    for (const view of this.#views) if (view.owns(node)) return view;
+    for (const view of this.#state.views) if (view.owns(node)) return view;
     return undefined;
   }
 
@@ -52,27 +93,19 @@ export class PlateTree implements Tree {
   lookup(parent: number, name: string): number | undefined {
     if (parent !== ROOT_NODE) return this.#viewOf(parent)?.lookup(parent, name);
     if (name === OPENHCS_DOCUMENT.name) return OPENHCS_DOCUMENT.node;
-    return this.#views.find((view) => view.name === name)?.root;
+    return this.#state.views.find((view) => view.name === name)?.root;
   }
 
-  entryCount(directory: number): number {
-    if (directory === ROOT_NODE) return this.#views.length + 1;
-    return this.#viewOf(directory)?.entryCount(directory) ?? 0;
-  }
-
-  entryAt(directory: number, position: number): { readonly name: string; readonly node: number } | undefined {
-    if (directory !== ROOT_NODE) return this.#viewOf(directory)?.entryAt(directory, position);
-    const view = this.#views[position];
-    if (view) return { name: view.name, node: view.root };
-    return position === this.#views.length ? OPENHCS_DOCUMENT : undefined;
+  entryAfter(directory: number, cookie: number): TreeEntry | undefined {
+    if (directory !== ROOT_NODE) return this.#viewOf(directory)?.entryAfter(directory, cookie);
+    const view = this.#state.views[cookie];
+    if (view) return { name: view.name, node: view.root, cookie: cookie + 1 };
+    return cookie === this.#state.views.length ? { ...OPENHCS_DOCUMENT, cookie: cookie + 1 } : undefined;
   }
 
   *names(directory: number): Generator<string> {
-    const count = this.entryCount(directory);
-    for (let position = 0; position < count; position++) {
-      const entry = this.entryAt(directory, position);
-      if (entry) yield entry.name;
-    }
+    for (let entry = this.entryAfter(directory, 0); entry; entry = this.entryAfter(directory, entry.cookie))
+      yield entry.name;
   }
 
   attributes(node: number): TreeAttributes | undefined {
@@ -99,18 +132,13 @@ export class PlateTree implements Tree {
 
   /** How a file is put together when it is read; undefined for every other. @throws when no plane can be read. */
   renderedImage(node: number): RenderedImage | undefined {
-    if (this.#images.owns(node)) return this.#images.rendered(node);
-    return this.#stacks.owns(node) ? this.#stacks.rendered(node) : undefined;
+    if (this.images.owns(node)) return this.images.rendered(node);
+    return this.stacks.owns(node) ? this.stacks.rendered(node) : undefined;
   }
 
   /** Where a plane's pixels are. */
   planeLocation(plane: number): PlaneLocation {
-    return planeLocation(this.#index, this.files, plane);
-  }
-
-  /** Finds out the shapes of a field's stacks, which is slow once. @throws when none of its planes can be read. */
-  learnShapes(field: number): void {
-    this.#stacks.learnShapes(field);
+    return planeLocation(this.shared.index, this.files, plane);
   }
 
   pathOf(node: number): string {
@@ -134,9 +162,9 @@ export class PlateTree implements Tree {
   facts(node: number): ReadonlyMap<string, string> {
     const facts = new Map<string, string>();
     if (node === ROOT_NODE) {
-      facts.set('plate', this.#index.facts.name);
-      facts.set('format', this.#index.facts.format);
-      facts.set('source', this.#index.rootPath);
+      facts.set('plate', this.shared.index.facts.name);
+      facts.set('format', this.shared.index.facts.format);
+      facts.set('source', this.shared.index.rootPath);
     } else this.#viewOf(node)?.addFacts(node, facts);
     return facts;
   }

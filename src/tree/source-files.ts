@@ -46,8 +46,13 @@ export class SourceFiles implements Disposable {
     closeSync(fd);
   }
 
-  [Symbol.dispose](): void {
+  /** Closes all. */
+  clear(): void {
     for (const path of [...this.#open.keys()]) this.forget(path);
+  }
+
+  [Symbol.dispose](): void {
+    this.clear();
   }
 
   #fd(path: string): number {

@@ -57,6 +57,14 @@ export class StackReader {
     return reader.read(offsetBytes, target);
   }
 
+  /** Planes may lie elsewhere, and nodes stand for more of them. */
+  treeChanged(): void {
+    this.#open.clear();
+    this.#probes.clear();
+    this.#decoded.clear();
+    this.#files.clear();
+  }
+
   #readerOf(node: number): LayoutReader {
     const image = this.#tree.renderedImage(node);
     if (!image) throw new Error(`node ${node} is not rendered`);

@@ -1,5 +1,5 @@
 import type { SharedTree } from '../shared-tree.ts';
-import type { TreeAttributes, TreeContent } from '../tree.ts';
+import type { TreeAttributes, TreeContent, TreeEntry } from '../tree.ts';
 import type { View } from './view.ts';
 
 /** Documents that the daemon writes anew whenever they are opened. */
@@ -48,12 +48,9 @@ export class DocumentsView implements View {
     return DOCUMENTS.find((document) => document.name === name)?.node;
   }
 
-  entryCount(): number {
-    return DOCUMENTS.length;
-  }
-
-  entryAt(_directory: number, position: number): { name: string; node: number } | undefined {
-    return DOCUMENTS[position];
+  entryAfter(_directory: number, cookie: number): TreeEntry | undefined {
+    const document = DOCUMENTS[cookie];
+    return document && { ...document, cookie: cookie + 1 };
   }
 
   attributes(node: number): TreeAttributes {

@@ -1,12 +1,14 @@
+import { FsRefusal } from '../../core/errors.ts';
 import type { FileLayout, ImageEncoder } from '../../encoders.ts';
 import type { ImageInfo } from '../../model/image.ts';
+import { numberAt, positionOf } from '../../model/numbering.ts';
 import { filePath, planeAddress, planeByName, planeName } from '../../model/plate-lookup.ts';
 import { isWholeFile, toldShape } from '../plane-access.ts';
 import { addPlaneFacts } from '../plane-facts.ts';
 import type { PlateFiles } from '../plate-files.ts';
 import type { RenderedImage } from '../rendered-image.ts';
 import type { SharedTree } from '../shared-tree.ts';
-import type { TreeAttributes, TreeContent } from '../tree.ts';
+import type { TreeAttributes, TreeContent, TreeEntry } from '../tree.ts';
 import { KIND, type View } from './view.ts';
 
 const PLANES = 1 * KIND;
@@ -38,20 +40,39 @@ export class ImagesView implements View {
 
   lookup(_parent: number, name: string): number | undefined {
     const plane = planeByName(this.#shared.index, name);
-    return plane === undefined ? undefined : PLANES + plane;
+    return plane === undefined ? undefined : PLANES + numberAt(this.#shared.numbering.planes, plane);
   }
 
-  entryCount(): number {
-    return this.#shared.index.planes.count;
+  entryAfter(_directory: number, cookie: number): TreeEntry | undefined {
+    const { index, numbering } = this.#shared;
+    for (let number = cookie; number < numbering.planes.next; number += 1) {
+      const plane = positionOf(numbering.planes, number);
+      if (plane !== undefined)
+        return { name: planeName(index, plane), node: PLANES + number, cookie: number + 1 };
+    }
+    return undefined;
   }
 
-  entryAt(_directory: number, position: number): { name: string; node: number } {
-    return { name: planeName(this.#shared.index, position), node: PLANES + position };
+  /** Node of a plane. */
+  nodeOf(plane: number): number {
+    return PLANES + numberAt(this.#shared.numbering.planes, plane);
   }
 
-  /** Which plane a node is. */
+  /** Name of a plane. */
+  nameOf(plane: number): string {
+    return planeName(this.#shared.index, plane);
+  }
+
+  /** Which plane a node is, or undefined when it is gone. */
+  #planeAt(node: number): number | undefined {
+    return positionOf(this.#shared.numbering.planes, node - PLANES);
+  }
+
+  /** @throws FsRefusal, stale, when the plane is gone. */
   #planeOf(node: number): number {
-    return node - PLANES;
+    const plane = this.#planeAt(node);
+    if (plane === undefined) throw new FsRefusal('stale', 'the plane is no longer there');
+    return plane;
   }
 
   #fileOf(node: number): number {
@@ -59,16 +80,16 @@ export class ImagesView implements View {
   }
 
   attributes(node: number): TreeAttributes | undefined {
-    const { index, mountedAtMs } = this.#shared;
-    if (node === this.root) return { directory: true, sizeBytes: 0, mtimeMs: mountedAtMs, live: false };
-    if (this.#planeOf(node) >= index.planes.count) return undefined;
+    if (node === this.root)
+      return { directory: true, sizeBytes: 0, mtimeMs: this.#shared.changedAtMs, live: false };
+    if (this.#planeAt(node) === undefined) return undefined;
     const attributes = this.#files.attributes(this.#fileOf(node));
     const image = this.rendered(node);
     return image ? { ...attributes, sizeBytes: image.layout.sizeBytes } : attributes;
   }
 
   isKnown(node: number): boolean {
-    return node === this.root || this.#files.isKnown(this.#fileOf(node));
+    return node === this.root || this.#planeAt(node) === undefined || this.#files.isKnown(this.#fileOf(node));
   }
 
   content(node: number): TreeContent {

@@ -2,7 +2,9 @@ import type { Dtype } from '../../core/nd-array.ts';
 import type { Region } from '../../core/region.ts';
 import type { FileLayout, ImageEncoder } from '../../encoders.ts';
 import type { ImageInfo } from '../../model/image.ts';
+import { numberAt, positionOf } from '../../model/numbering.ts';
 import { fieldName } from '../../model/plane-name.ts';
+import type { PlateAxes } from '../../model/plate-axes.ts';
 import type { PlaneShape } from '../../model/plate-index.ts';
 import { planeAddress, planeByAddress, planesOfField } from '../../model/plate-lookup.ts';
 import { parseWellName } from '../../model/well.ts';
@@ -11,8 +13,8 @@ import { type PlaneLocation, planeLocation, toldShape } from '../plane-access.ts
 import { addFieldFacts, addPixelSize } from '../plane-facts.ts';
 import type { PlateFiles } from '../plate-files.ts';
 import type { RenderedImage } from '../rendered-image.ts';
-import type { SharedTree } from '../shared-tree.ts';
-import type { TreeAttributes, TreeContent } from '../tree.ts';
+import { fieldOfPlane, type SharedTree } from '../shared-tree.ts';
+import type { TreeAttributes, TreeContent, TreeEntry } from '../tree.ts';
 import { KIND, type View } from './view.ts';
 
 const STACKS = 2 * KIND;
@@ -39,14 +41,17 @@ const DTYPES: readonly (Dtype | undefined)[] = [
   'float32',
 ];
 
-/** A stack file: which field, which flavour. */
+/** A stack file: which field, which flavour, over which axes. */
 interface StackFile {
   readonly field: number;
-  readonly kind: (typeof STACK_KINDS)[number];
+  readonly kind: StackKind;
+  readonly axes: PlateAxes;
 }
+type StackKind = (typeof STACK_KINDS)[number];
 
 /** Where a stack's shape lies in the shared columns. */
-const shapeSlot = ({ field, kind }: StackFile): number => field * 2 + (kind.projection ? 1 : 0);
+const shapeSlot = ({ field, kind }: Pick<StackFile, 'field' | 'kind'>): number =>
+  field * 2 + (kind.projection ? 1 : 0);
 
 /** One image of a file, without reading pixels. @throws when the file is unreadable or no image. */
 export type Probe = (location: PlaneLocation) => PlaneProbe;
@@ -87,25 +92,19 @@ export class StacksView implements View {
     if (!match || !well) return undefined;
     const range = planesOfField(this.#shared.index, well.row, well.column, Number(match[2]));
     if (!range) return undefined;
-    const position = this.#fieldAt(range.first) * KINDS + (match[3] ? 2 : 0) + (match[4] ? 1 : 0);
-    return this.entryAt(this.root, position)?.name === name ? STACKS + position : undefined;
+    const field = fieldOfPlane(this.#shared.fieldStarts, range.first);
+    const kind = STACK_KINDS[(match[3] ? 2 : 0) + (match[4] ? 1 : 0)];
+    if (!kind || !this.#hasStack({ field, kind }) || this.#nameOf({ field, kind }) !== name) return undefined;
+    return this.#nodeOf(field, kind);
   }
 
-  /** The field that begins at this plane. */
-  #fieldAt(plane: number): number {
-    const { fieldStarts: starts } = this.#shared;
-    let low = 0;
-    let high = starts.length - 1;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((starts[middle] ?? 0) < plane) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+  /** The node of a field's stack over the present axes. */
+  #nodeOf(field: number, kind: StackKind): number {
+    return STACKS + numberAt(this.#shared.numbering.fields, field) * KINDS + STACK_KINDS.indexOf(kind);
   }
 
   /** Whether a field has any plane for a stack of this kind. */
-  #hasStack({ field, kind }: StackFile): boolean {
+  #hasStack({ field, kind }: Pick<StackFile, 'field' | 'kind'>): boolean {
     const { fieldStarts, index } = this.#shared;
     const end = fieldStarts[field + 1] ?? 0;
     for (let plane = fieldStarts[field] ?? 0; plane < end; plane++) {
@@ -114,53 +113,67 @@ export class StacksView implements View {
     return false;
   }
 
-  #nameOf({ field, kind }: StackFile): string {
+  #nameOf({ field, kind }: Pick<StackFile, 'field' | 'kind'>): string {
     const { well, site } = planeAddress(this.#shared.index, this.#shared.fieldStarts[field] ?? 0);
     return `${fieldName(well, site)}${kind.suffix}${this.#encoders.get(kind.encoder)?.extension ?? ''}`;
   }
 
-  #stackAt(position: number): StackFile | undefined {
-    const kind = STACK_KINDS[position % KINDS];
-    const field = Math.floor(position / KINDS);
-    return kind && field < this.#fieldCount ? { field, kind } : undefined;
+  /** The stack behind a node; undefined when its field is gone, or its axes are forgotten. */
+  #stackAt(node: number): StackFile | undefined {
+    if (node < STACKS) return undefined;
+    const { numbering, axesOfField, stackAxes } = this.#shared;
+    const number = Math.floor((node - STACKS) / KINDS);
+    const field = positionOf(numbering.fields, number);
+    const kind = STACK_KINDS[(node - STACKS) % KINDS];
+    const axes = stackAxes[axesOfField?.[number] ?? 0];
+    return field === undefined || !kind || !axes ? undefined : { field, kind, axes };
   }
 
-  get #fieldCount(): number {
-    return Math.max(0, this.#shared.fieldStarts.length - 1);
-  }
-
-  entryCount(): number {
-    return this.#fieldCount * KINDS;
-  }
-
-  entryAt(_directory: number, position: number): { name: string; node: number } | undefined {
-    const stack = this.#stackAt(position);
-    return stack && this.#hasStack(stack)
-      ? { name: this.#nameOf(stack), node: STACKS + position }
-      : undefined;
+  entryAfter(_directory: number, cookie: number): TreeEntry | undefined {
+    const { numbering } = this.#shared;
+    for (let slot = cookie; slot < numbering.fields.next * KINDS; slot += 1) {
+      const number = Math.floor(slot / KINDS);
+      const field = positionOf(numbering.fields, number);
+      const kind = STACK_KINDS[slot % KINDS];
+      // A field whose axes grew is listed under its new number only.
+      if (field === undefined || !kind || numberAt(numbering.fields, field) !== number) continue;
+      if (this.#hasStack({ field, kind }))
+        return { name: this.#nameOf({ field, kind }), node: STACKS + slot, cookie: slot + 1 };
+    }
+    return undefined;
   }
 
   attributes(node: number): TreeAttributes | undefined {
-    const { mountedAtMs } = this.#shared;
-    if (node === this.root) return { directory: true, sizeBytes: 0, mtimeMs: mountedAtMs, live: false };
+    const { changedAtMs, fieldChangedAtMs } = this.#shared;
+    if (node === this.root) return { directory: true, sizeBytes: 0, mtimeMs: changedAtMs, live: false };
+    const stack = this.#stackAt(node);
     const image = this.rendered(node);
-    return (
-      image && {
-        directory: false,
-        sizeBytes: image.layout.sizeBytes,
-        mtimeMs: mountedAtMs,
-        live: false,
-      }
-    );
+    if (!stack || !image) return undefined;
+    const mtimeMs = fieldChangedAtMs[stack.field] ?? changedAtMs;
+    return { directory: false, sizeBytes: image.layout.sizeBytes, mtimeMs, live: false };
   }
 
   isKnown(node: number): boolean {
-    const stack = this.#stackAt(node - STACKS);
+    const stack = this.#stackAt(node);
     return node === this.root || !stack || this.#shared.dtypes[shapeSlot(stack)] !== 0;
   }
 
   content(_node: number): TreeContent {
     return { kind: 'rendered' };
+  }
+
+  /** Nodes of a field's stacks over the present axes. */
+  nodesOf(field: number): number[] {
+    return STACK_KINDS.filter((kind) => this.#hasStack({ field, kind })).map((kind) =>
+      this.#nodeOf(field, kind),
+    );
+  }
+
+  /** Names of a field's stacks. */
+  namesOf(field: number): string[] {
+    return STACK_KINDS.filter((kind) => this.#hasStack({ field, kind })).map((kind) =>
+      this.#nameOf({ field, kind }),
+    );
   }
 
   /** Finds out the shapes of a field's stacks, which is slow once. @throws when none of its planes can be read. */
@@ -170,7 +183,7 @@ export class StacksView implements View {
   }
 
   /** Shape and type of a stack's planes. @throws when no plane of the field can be read. */
-  #shapeOf({ field, kind }: StackFile): PlaneShape {
+  #shapeOf({ field, kind }: Pick<StackFile, 'field' | 'kind'>): PlaneShape {
     const { widths, heights, dtypes, fieldStarts: starts, index } = this.#shared;
     const slot = shapeSlot({ field, kind });
     const known = DTYPES[dtypes[slot] ?? 0];
@@ -206,7 +219,8 @@ export class StacksView implements View {
 
   /** The image a stack file shows. */
   #imageOf(stack: StackFile, { width, height, dtype }: PlaneShape): ImageInfo {
-    const { axes, index } = this.#shared;
+    const { index } = this.#shared;
+    const { axes } = stack;
     const { facts } = index;
     const numbers = stack.kind.projection ? axes.projectionChannels : axes.stackChannels;
     const channels = numbers.map((number) => {
@@ -236,7 +250,7 @@ export class StacksView implements View {
 
   /** How a stack is put together. @throws when none of its planes can be read. */
   rendered(node: number): RenderedImage | undefined {
-    const stack = this.#stackAt(node - STACKS);
+    const stack = this.#stackAt(node);
     if (!stack) return undefined;
     const shape = this.#shapeOf(stack);
     return {
@@ -247,8 +261,8 @@ export class StacksView implements View {
   }
 
   /** The plane at a region of a stack, or undefined where the plate lacks it. */
-  #planeAt({ field, kind }: StackFile, region: Region): number | undefined {
-    const { axes, index, fieldStarts } = this.#shared;
+  #planeAt({ field, kind, axes }: StackFile, region: Region): number | undefined {
+    const { index, fieldStarts } = this.#shared;
     const [t = 0, c = 0, z = 0] = region.start;
     const { well, site } = planeAddress(index, fieldStarts[field] ?? 0);
     const channel = (kind.projection ? axes.projectionChannels : axes.stackChannels)[c];
@@ -259,14 +273,14 @@ export class StacksView implements View {
   }
 
   pathOf(node: number): string {
-    const stack = this.#stackAt(node - STACKS);
+    const stack = this.#stackAt(node);
     return stack ? this.#nameOf(stack) : '';
   }
 
   refresh(): void {}
 
   addFacts(node: number, facts: Map<string, string>): void {
-    const stack = node === this.root ? undefined : this.#stackAt(node - STACKS);
+    const stack = node === this.root ? undefined : this.#stackAt(node);
     if (!stack) return;
     addFieldFacts(this.#shared.index, this.#shared.fieldStarts[stack.field] ?? 0, facts);
     addPixelSize(this.#shared.index, facts);

@@ -1,4 +1,4 @@
-import type { TreeAttributes, TreeContent } from '../tree.ts';
+import type { TreeAttributes, TreeContent, TreeEntry } from '../tree.ts';
 
 /** Every kind of thing has 2^32 node numbers of its own; the mount's fixed folders and documents have those below. */
 export const KIND = 2 ** 32;
@@ -17,10 +17,8 @@ export interface View {
   /** Nothing in it may change. */
   readonly readOnly: boolean;
   lookup(parent: number, name: string): number | undefined;
-  /** How many positions a directory has. */
-  entryCount(directory: number): number;
-  /** The entry at a position, or undefined where there is none; positions are permanent. */
-  entryAt(directory: number, position: number): { readonly name: string; readonly node: number } | undefined;
+  /** As {@link Tree.entryAfter}. */
+  entryAfter(directory: number, cookie: number): TreeEntry | undefined;
   /** @throws the system's error when the source can't be asked. Undefined when the node does not exist. */
   attributes(node: number): TreeAttributes | undefined;
   /** Whether `attributes` answers from memory. */

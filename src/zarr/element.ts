@@ -1,6 +1,6 @@
 import { UnsupportedZarrError } from '../core/errors.ts';
 import { type Dtype, itemSizeBytes } from '../core/nd-array.ts';
-import { asInteger, asObject, asString } from './json.ts';
+import { asInteger, asObject, asString, shown } from './json.ts';
 
 /**
  * What one element of an array is made of. Complex numbers and fixed-width text are several numbers of one dtype
@@ -48,7 +48,7 @@ export function parseV2Dtype(value: unknown, path: string): ElementType {
   const text = asString(value);
   const match = text === undefined ? null : /^([<>|=])([a-zA-Z])(\d{1,9})(?:\[\w+\])?$/.exec(text);
   const refuse = (): never => {
-    throw new UnsupportedZarrError(path, `data type ${JSON.stringify(value) ?? 'missing'}`.slice(0, 200));
+    throw new UnsupportedZarrError(path, `data type ${shown(value)}`);
   };
   if (!match) return refuse();
   const [, order = '', letter = '', digits = ''] = match;
@@ -110,7 +110,7 @@ export function parseV3Dtype(value: unknown, path: string): ElementType {
     return { dtype: 'uint32', lanes: lengthBytes / 4, bigEndian: false, kind: 'text' };
   if (name === 'null_terminated_bytes' && lengthBytes >= 1 && lengthBytes <= MAX_LANES)
     return { dtype: 'uint8', lanes: lengthBytes, bigEndian: false, kind: 'bytes' };
-  throw new UnsupportedZarrError(path, `data type ${JSON.stringify(value) ?? 'missing'}`.slice(0, 200));
+  throw new UnsupportedZarrError(path, `data type ${shown(value)}`);
 }
 
 /** A type that a codec's configuration names, in either generation's spelling. */

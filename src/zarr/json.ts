@@ -32,6 +32,14 @@ export function asInteger(value: unknown): number | undefined {
   return typeof value === 'number' && Number.isSafeInteger(value) ? value : undefined;
 }
 
+/** A value of a document as a message shows it. */
+export function shown(value: unknown): string {
+  const text = JSON.stringify(value, (_key, part: unknown) =>
+    typeof part === 'bigint' ? String(part) : part,
+  );
+  return (text ?? 'nothing').slice(0, 200);
+}
+
 /** A document and the file it came from. */
 export interface JsonDocument {
   readonly value: JsonObject;

@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type ImageToWrite, writePlate } from '../fixtures/ome-zarr.ts';
+import { put } from '../fixtures/zarr.ts';
+import { eventually } from './harness.ts';
 import { PlateMount, readTree, SHARED_DATA } from './plate-mount.ts';
 
 const DATA = SHARED_DATA;
@@ -93,6 +95,7 @@ describe('a mounted OME-Zarr plate', () => {
           );
         }
       }
+      writeFileSync(join(folder, 'p.zarr/A/1/0/0/notes of a user.txt'), 'kept');
       await using plate = await PlateMount.start({ plate: folder });
       expect(await pixelSums(plate)).toEqual(expected);
       expect(await sourceSums(plate)).toEqual(diskSums(folder));
@@ -103,6 +106,37 @@ print(json.dumps([list(stack.shape), hashlib.sha256(stack.transpose(0, 2, 1, 3, 
 `);
       // Planes of a stack run over channels first.
       expect(JSON.parse(stack)).toEqual([[2, 3, 2, 30, 50], sha(written.get('A/1/1')!.bytes)]);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
+  it('shows chunks as they come and go', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'platefs-ngff-'));
+    try {
+      writePlate(folder, { version: '0.4', wells: { 'A/1': [{ path: '0', shape: [2, 3, 20, 20] }] } });
+      const array = join(folder, 'A/1/0/0');
+      const bytes = readFileSync(join(array, '0/1/0/0'));
+      rmSync(join(array, '0/1'), { recursive: true });
+      await using plate = await PlateMount.start({ plate: folder });
+      const list = async (): Promise<string> =>
+        (await plate.shell('cd source/A/1/0/0 && find . -type f | sort')).trim();
+      const before = await list();
+      expect(before.split('\n')).toEqual([
+        './.zarray',
+        ...['0/0', '0/2', '1/0', '1/1', '1/2'].map((z) => `./${z}/0/0`),
+      ]);
+      expect((await plate.run('cat', [plate.path('source/A/1/0/0/0/1/0/0')])).stderr).toContain(
+        'No such file',
+      );
+      put(join(array, '0/1/0/0'), bytes);
+      await eventually('the new chunk is listed', async () => (await list()).includes('./0/1/0/0'));
+      expect(
+        await plate.python(
+          "sys.stdout.write(str(len(open(os.path.join(mnt, argv[0]), 'rb').read())))",
+          'source/A/1/0/0/0/1/0/0',
+        ),
+      ).toBe(String(bytes.length));
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }

@@ -1,6 +1,8 @@
 import type { IndexOptions } from '../../formats.ts';
+import { type ChunkGrid, placeOfName } from '../../model/chunk-grid.ts';
 import type { ExclusionReason, PlateWarning } from '../../model/plate.ts';
 import { PlateIndexBuilder } from '../../model/plate-index-builder.ts';
+import { chunkGridOf } from './chunk-folder.ts';
 import { joinPath } from './ngff-images.ts';
 import { type WalkedDirectory, walkPlate } from './plate-walk.ts';
 
@@ -22,30 +24,50 @@ export class StoreFiles {
   /** Numbers of the files that describe Zarr nodes, by path below the root. */
   readonly #metadata = new Map<string, number>();
 
+  /** Of the folders whose chunks are left out, by path. */
+  readonly #grids = new Map<string, ChunkGrid>();
+
   private constructor(builder: PlateIndexBuilder) {
     this.builder = builder;
   }
 
   /** @throws UnreadableSourceError when the root can't be listed; CancelledError */
-  static async walk(root: string, { onProgress }: IndexOptions, signal: AbortSignal): Promise<StoreFiles> {
+  static async walk(
+    root: string,
+    { onProgress, previous }: IndexOptions,
+    signal: AbortSignal,
+  ): Promise<StoreFiles> {
     let files: StoreFiles | undefined;
     let directories = 0;
-    for await (const directory of walkPlate(root, signal)) {
+    const enter = ({ path, directories: all }: WalkedDirectory): readonly string[] => {
+      const grid = files === undefined ? undefined : files.#grids.get(path);
+      return grid ? all.filter((name) => placeOfName(grid, 0, name) === undefined) : all;
+    };
+    for await (const directory of walkPlate(root, signal, previous, enter)) {
       files ??= new StoreFiles(new PlateIndexBuilder(root, directory));
       const number =
         directories === 0 ? 0 : files.builder.addDirectory(directory.parent, directory.name, directory);
       directories += 1;
-      files.#sort(number, directory);
+      files.#sort(root, number, directory);
       onProgress?.({ files: files.builder.fileCount, directories });
     }
     if (!files) throw new Error('the walk yields the root or throws');
     return files;
   }
 
-  #sort(number: number, { path, files, directories, undecodable, special, failure }: WalkedDirectory): void {
+  #sort(root: string, number: number, directory: WalkedDirectory): void {
+    const { path, files, directories, undecodable, special, failure } = directory;
+    const grid = chunkGridOf(`${root}/${path}`, directory);
+    if (grid) {
+      this.builder.addChunkFolder(number, grid);
+      this.#grids.set(path, grid);
+    }
     if (!path.includes('/')) this.#folders.set(path, directories);
     const inTables = /(?:^|\/)(?:labels|tables)(?:\/|$)/.test(path);
+    const isChunk = (name: string): boolean =>
+      grid?.steps.length === 1 && placeOfName(grid, 0, name) !== undefined;
     for (const name of files) {
+      if (isChunk(name)) continue;
       const isMetadata = METADATA_NAMES.has(name);
       const reason: ExclusionReason = isMetadata || inTables ? 'metadata' : 'other';
       const file = this.builder.addFile(number, name, reason);

@@ -9,12 +9,13 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, relative, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { PlateFsError } from '../../../src/core/errors.ts';
 import omeZarr from '../../../src/formats/ome-zarr.ts';
 import type { PlateIndex } from '../../../src/model/plate-index.ts';
+import { bufferOf } from '../../../src/model/plate-index-columns.ts';
 import { planeByName } from '../../../src/model/plate-lookup.ts';
 import zarr from '../../../src/sources/zarr.ts';
 import { excludedOf, type FormatExample, formatConformance, planesOf } from '../../conformance/formats.ts';
@@ -42,7 +43,17 @@ const truthOf = (set: string): { planes: TruthPlane[] } =>
 
 const METADATA = new Set(['.zgroup', '.zattrs', '.zarray', '.zmetadata', 'zarr.json']);
 
-/** Every file below a folder that is no plane, with the reason that is expected. */
+/** Whether a file lies in an array's folder, or below it. */
+function isInArray(root: string, path: string): boolean {
+  for (let at = dirname(path); at !== '.'; at = dirname(at)) {
+    if (existsSync(join(root, at, '.zarray'))) return true;
+    const metadata = join(root, at, 'zarr.json');
+    if (existsSync(metadata) && readFileSync(metadata, 'utf8').includes('"array"')) return true;
+  }
+  return false;
+}
+
+/** Every file below a folder that is neither plane nor chunk, with the reason that is expected. */
 function expectedExclusions(root: string, planes: Iterable<string>): Map<string, string> {
   const containers = new Set([...planes].map((plane) => plane.replace(/#\d+$/, '')));
   const excluded = new Map<string, string>();
@@ -50,7 +61,7 @@ function expectedExclusions(root: string, planes: Iterable<string>): Map<string,
     if (!entry.isFile()) continue;
     const path = relative(root, join(entry.parentPath, entry.name));
     const parts = path.split('/');
-    if (containers.has(path)) continue;
+    if (containers.has(path) || (isInArray(root, path) && /^(?:c\.)?\d[\d.]*$/.test(entry.name))) continue;
     const isMetadata = METADATA.has(entry.name) || parts.includes('labels') || parts.includes('tables');
     excluded.set(path, isMetadata ? 'metadata' : 'other');
   }
@@ -323,6 +334,42 @@ describe('labels, tables and lower resolutions', () => {
     expect(excludedOf(index).get('A/1/0/tables/t/table.csv')).toBe('metadata');
     expect(excludedOf(index).get('A/1/0/labels/cells and more/0/.zarray')).toBe('metadata');
     expect(index.warnings).toEqual([]);
+  });
+});
+
+describe('chunks', () => {
+  const many: ImageToWrite = { path: '0', shape: [20, 5, 10, 6, 6], levels: 3 };
+
+  it('are not listed one by one, so that the index stays small, but other files beside them are', async () => {
+    for (const [version, separator] of [
+      ['0.4', '/'],
+      ['0.4', '.'],
+      ['0.5', '/'],
+      ['0.5', '.'],
+    ] as const) {
+      const root = folder();
+      writePlate(root, { version, wells: { 'A/1': [{ ...many, separator }] } });
+      put(join(root, 'A/1/0/0/notes.txt'), 'by hand');
+      put(join(root, 'A/1/0/0/more/0/x'), 'y');
+      const index = await indexOf(root);
+      expect(index.planes.count).toBe(1000);
+      expect(index.files.count).toBeLessThan(24);
+      expect(excludedOf(index).get('A/1/0/0/notes.txt')).toBe('other');
+      expect(excludedOf(index).get('A/1/0/0/more/0/x')).toBe('other');
+      expect(index.chunkFolders?.folders).toHaveLength(6);
+      const sizeBytes = bufferOf(index)!.byteLength + JSON.stringify(index.chunkFolders).length;
+      expect(sizeBytes / index.planes.count).toBeLessThan(60);
+    }
+  });
+
+  it('are found again when the plate is looked at again', async () => {
+    const root = folder();
+    writePlate(root, { version: '0.4', wells: { 'A/1': [{ ...many, separator: '.' }] } });
+    const before = { ...(await indexOf(root)), indexedAtMs: Date.now() + 60_000 };
+    const after = await omeZarr.index(root, { previous: before }, signal);
+    expect(after.chunkFolders).toEqual(before.chunkFolders);
+    expect(planesOf(after)).toEqual(planesOf(before));
+    expect(excludedOf(after)).toEqual(excludedOf(before));
   });
 });
 

@@ -247,6 +247,7 @@ describe('hostile metadata', () => {
     refusal({ ...good, dimension_separator: '/../' });
     refusal({ ...good, fill_value: 70_000 });
     refusal({ ...good, fill_value: 'x' });
+    refusal(JSON.stringify({ ...good, dtype: ['huge'] }).replace('"huge"', '-9007199254740993'));
     refusal({ ...good, zarr_format: 1 });
     refusal({ ...good3, node_type: 'group' }, 'zarr.json');
     refusal({ ...good3, codecs: [] }, 'zarr.json');

@@ -51,6 +51,7 @@ export function resolveDefinition(request: MountRequest, stateBase: string): Res
   const budgetBytes = overrides.budgetBytes ?? definition.budgetBytes;
   const readers = overrides.readers ?? definition.options.readers;
   const watch = overrides.watch ?? definition.options.watch;
+  const missing = overrides.missing ?? definition.options.missing;
   return {
     source,
     mountpoint: mountpointPath(mountpoint),
@@ -64,6 +65,7 @@ export function resolveDefinition(request: MountRequest, stateBase: string): Res
       readOnly: overrides.readOnly ?? definition.options.readOnly,
       ...(readers === undefined ? {} : { readers }),
       ...(watch === undefined ? {} : { watch }),
+      ...(missing === undefined ? {} : { missing }),
     },
   };
 }

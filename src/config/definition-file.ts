@@ -9,6 +9,7 @@ import type { Hook } from '../hooks.ts';
 import type {
   HookRule,
   HookStep,
+  MissingMode,
   MountDefinition,
   MountOptions,
   WatchMode,
@@ -32,7 +33,13 @@ interface DefinitionForm {
   readonly state?: string;
   readonly budget?: string | number;
   readonly 'read-only'?: boolean;
-  readonly options?: { 'allow-other'?: boolean; passthrough?: boolean; readers?: number; watch?: WatchMode };
+  readonly options?: {
+    'allow-other'?: boolean;
+    passthrough?: boolean;
+    readers?: number;
+    watch?: WatchMode;
+    missing?: MissingMode;
+  };
   readonly hooks?: readonly {
     readonly name: string;
     readonly on: string;
@@ -110,6 +117,7 @@ function optionsOf(form: DefinitionForm): MountOptions {
     readOnly: form['read-only'] ?? false,
     ...(options.readers === undefined ? {} : { readers: options.readers }),
     ...(options.watch === undefined ? {} : { watch: options.watch }),
+    ...(options.missing === undefined ? {} : { missing: options.missing }),
   };
 }
 

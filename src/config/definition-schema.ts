@@ -1,5 +1,5 @@
 import type { Hook, ParameterSpec } from '../hooks.ts';
-import { WATCH_MODES } from '../model/mount-definition.ts';
+import { MISSING_MODES, WATCH_MODES } from '../model/mount-definition.ts';
 
 type Schema = Readonly<Record<string, unknown>>;
 
@@ -25,6 +25,11 @@ const OPTIONS: Readonly<Record<string, Schema>> = {
     enum: WATCH_MODES,
     default: 'auto',
     description: 'Follow a plate that still grows: by events, and by polling on network disks; poll; off.',
+  },
+  missing: {
+    enum: MISSING_MODES,
+    default: 'zeros',
+    description: 'What stacks show where the plate lacks a plane: zeros, or a read error.',
   },
 };
 

@@ -1,6 +1,6 @@
 import { parseBudget } from '../core/byte-size.ts';
 import { BadParameterError } from '../core/errors.ts';
-import { WATCH_MODES, type WatchMode } from '../model/mount-definition.ts';
+import { MISSING_MODES, type MissingMode, WATCH_MODES, type WatchMode } from '../model/mount-definition.ts';
 import { didYouMean } from './did-you-mean.ts';
 
 /** What `-o` can change in a mount definition. */
@@ -10,6 +10,7 @@ export interface OptionOverrides {
   readOnly?: boolean;
   readers?: number;
   watch?: WatchMode;
+  missing?: MissingMode;
   budgetBytes?: number;
   output?: string;
   state?: string;
@@ -28,10 +29,12 @@ function readerCount(value: string): number {
   return count;
 }
 
-function watchMode(value: string): WatchMode {
-  const mode = WATCH_MODES.find((known) => known === value);
-  if (!mode) throw new BadParameterError('-o watch', `'${value}' is none of ${WATCH_MODES.join(', ')}`);
-  return mode;
+/** @throws BadParameterError when the value is none of them. */
+export function oneOf<T extends string>(known: readonly T[], parameter: string, value: string): T {
+  const found = known.find((one) => one === value);
+  if (found === undefined)
+    throw new BadParameterError(parameter, `'${value}' is none of ${known.join(', ')}`);
+  return found;
 }
 
 /** The options of `-o`, as mount(8) would pass them. */
@@ -59,7 +62,12 @@ export const MOUNT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   watch: {
     value: 'MODE',
     description: 'follow a plate that still grows: auto (the default), poll, off',
-    apply: (overrides, value) => void (overrides.watch = watchMode(value)),
+    apply: (overrides, value) => void (overrides.watch = oneOf(WATCH_MODES, '-o watch', value)),
+  },
+  missing: {
+    value: 'MODE',
+    description: 'what stacks show where the plate lacks a plane: zeros (the default), error',
+    apply: (overrides, value) => void (overrides.missing = oneOf(MISSING_MODES, '-o missing', value)),
   },
   output: {
     value: 'DIR',

@@ -3,6 +3,7 @@ import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { errnoOf } from '../core/errno.ts';
 import { explain } from '../core/errors.ts';
 import { replyTo } from '../fuse/reply-writer.ts';
+import { SplicedReplies } from '../fuse/spliced-replies.ts';
 import { LandedReader } from '../materializer/landed-reader.ts';
 import type { Landing } from '../materializer/landing.ts';
 import { PlateTree } from '../tree/plate-tree.ts';
@@ -45,16 +46,25 @@ const stacks = new StackReader(tree, driver, data.cacheBytes / 2);
 const landed = new LandedReader(data.outputFolder, data.cacheBytes / 2);
 const reader = new Reader({
   readRendered: (node, offsetBytes, target) => stacks.read(node, offsetBytes, target),
+  pourRendered: (node, offsetBytes, sizeBytes) => stacks.pourable(node, offsetBytes, sizeBytes),
   readLanded: (record, offsetBytes, target) =>
     landed.readSync(record as unknown as Landing, offsetBytes, target.length, target),
 });
+const spliced = new SplicedReplies(data.fuseFd);
+
+function answer(job: Exclude<ReaderJob, { kind: 'stage' }>): void {
+  const pourable =
+    job.kind === 'read-rendered' && spliced.carries(job.sizeBytes) ? reader.pourable(job) : undefined;
+  if (pourable !== undefined && spliced.send(job.uniqueLow, job.uniqueHigh, pourable)) return;
+  const bytes = reader.run(job);
+  replyTo(data.fuseFd, job.uniqueLow, job.uniqueHigh, bytes === undefined ? [] : [bytes]);
+}
 
 function run(job: ReaderJob): void {
   let errno = 0;
   try {
-    const bytes = reader.run(job);
-    if (job.kind !== 'stage')
-      replyTo(data.fuseFd, job.uniqueLow, job.uniqueHigh, bytes === undefined ? [] : [bytes]);
+    if (job.kind === 'stage') reader.run(job);
+    else answer(job);
   } catch (error) {
     errno = errnoOf(error);
     const message = explain(error);

@@ -62,7 +62,10 @@ export async function openSessionTree(
     },
   });
   const held = await holdUnfinished(index);
-  const shared = shareTree(held.index, mountedAtMs(folders, false));
+  const shared = shareTree(held.index, mountedAtMs(folders, false), {
+    mountpoint: spec.definition.mountpoint,
+    missing: spec.definition.options.missing ?? 'zeros',
+  });
   session.begin(shared);
   return { shared, isDoubtful: held.waiting > 0 };
 }

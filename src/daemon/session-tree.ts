@@ -20,11 +20,12 @@ interface Pointer {
 type Numbers = Pick<
   SharedTree,
   | 'generation'
+  | 'options'
   | 'mountedAtMs'
   | 'changedAtMs'
   | 'numbering'
   | 'stackAxes'
-  | 'axesOfField'
+  | 'axesOfStack'
   | 'fieldChangedAtMs'
 >;
 
@@ -47,9 +48,19 @@ const mapNumbering = (
 });
 
 function mapNumbers(tree: Numbers, map: <A extends SharableArray>(array: A) => A): Numbers {
-  const { generation, mountedAtMs, changedAtMs, numbering, stackAxes, axesOfField, fieldChangedAtMs } = tree;
+  const {
+    generation,
+    options,
+    mountedAtMs,
+    changedAtMs,
+    numbering,
+    stackAxes,
+    axesOfStack,
+    fieldChangedAtMs,
+  } = tree;
   return {
     generation,
+    options,
     mountedAtMs,
     changedAtMs,
     numbering: {
@@ -57,9 +68,10 @@ function mapNumbers(tree: Numbers, map: <A extends SharableArray>(array: A) => A
       files: mapNumbering(numbering.files, map),
       planes: mapNumbering(numbering.planes, map),
       fields: mapNumbering(numbering.fields, map),
+      stacks: mapNumbering(numbering.stacks, map),
     },
     stackAxes,
-    ...(axesOfField === undefined ? {} : { axesOfField: map(axesOfField) }),
+    ...(axesOfStack === undefined ? {} : { axesOfStack: map(axesOfStack) }),
     fieldChangedAtMs: map(fieldChangedAtMs),
   };
 }
@@ -130,6 +142,6 @@ export class SessionTree {
   #read(generation: number): SharedTree {
     const index: PlateIndex = readIndexFile(this.#path(`${generation}.index`));
     const numbers = deserialize(readFileSync(this.#path(`${generation}.numbers`))) as Numbers;
-    return { ...shareTree(index, numbers.mountedAtMs), ...mapNumbers(numbers, toShared) };
+    return { ...shareTree(index, numbers.mountedAtMs, numbers.options), ...mapNumbers(numbers, toShared) };
   }
 }

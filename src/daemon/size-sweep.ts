@@ -29,6 +29,10 @@ export class SizeSweep {
       if (field % (SLICE / 8) === 0) await breathe();
       this.#try(() => this.#tree.stacks.learnShapes(field));
     }
+    for (const _ of this.#tree.tables.measure()) {
+      if (signal.aborted) return;
+      await breathe();
+    }
   }
 
   #try(look: () => void): void {

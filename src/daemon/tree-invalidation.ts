@@ -53,5 +53,7 @@ export function invalidateChanges(fuseFd: number, before: PlateTree, after: Plat
     for (const name of before.stacks.namesOf(field)) invalidateEntry(fuseFd, stacks, name);
     touched.add(stacks);
   }
+  for (const name of after.tables.names) invalidateEntry(fuseFd, after.tables.root, name);
+  touched.add(after.tables.root);
   for (const node of touched) invalidateNode(fuseFd, node);
 }

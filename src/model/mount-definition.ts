@@ -38,6 +38,10 @@ export interface MountDefinition {
 export const WATCH_MODES = ['auto', 'poll', 'off'] as const;
 export type WatchMode = (typeof WATCH_MODES)[number];
 
+/** `zeros`: black, and listed in the warnings; `error`: reading that part fails with EIO. */
+export const MISSING_MODES = ['zeros', 'error'] as const;
+export type MissingMode = (typeof MISSING_MODES)[number];
+
 export interface MountOptions {
   /** Let other users in (needs root, or user_allow_other in /etc/fuse.conf). */
   readonly allowOther: boolean;
@@ -49,4 +53,6 @@ export interface MountOptions {
   readonly readers?: number;
   /** How a plate that still grows is followed; `auto` unless set. */
   readonly watch?: WatchMode;
+  /** What a stack shows where the plate lacks a plane; `zeros` unless set. */
+  readonly missing?: MissingMode;
 }

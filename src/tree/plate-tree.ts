@@ -8,6 +8,7 @@ import { DocumentsView, documentAttributes, isDocument, OPENHCS_DOCUMENT } from 
 import { ImagesView } from './views/images.ts';
 import { SourceView } from './views/source.ts';
 import { type Probe, StacksView } from './views/stacks.ts';
+import { TablesView } from './views/tables.ts';
 import type { View } from './views/view.ts';
 
 /** The views over one generation of the plate. */
@@ -17,6 +18,7 @@ interface TreeState {
   readonly images: ImagesView;
   readonly stacks: StacksView;
   readonly source: SourceView;
+  readonly tables: TablesView;
   readonly views: readonly View[];
 }
 
@@ -32,24 +34,26 @@ export class PlateTree implements Tree {
     this.#state = this.#stateOf(shared);
   }
 
-  #stateOf(shared: SharedTree): TreeState {
+  #stateOf(shared: SharedTree, before?: TreeState): TreeState {
     const files = new PlateFiles(shared.index);
     const images = new ImagesView(shared, files, this.#encoders.get('tiff'));
     const stacks = new StacksView(shared, files, this.#encoders, this.#probe);
     const source = new SourceView(shared, files);
+    const tables = new TablesView(shared, before?.tables);
     return {
       shared,
       files,
       images,
       stacks,
       source,
-      views: [images, stacks, source, new DocumentsView(shared)],
+      tables,
+      views: [images, stacks, tables, source, new DocumentsView(shared)],
     };
   }
 
   /** Shows the plate as it was found now. */
   adopt(shared: SharedTree): void {
-    this.#state = this.#stateOf(shared);
+    this.#state = this.#stateOf(shared, this.#state);
   }
 
   get shared(): SharedTree {
@@ -70,6 +74,10 @@ export class PlateTree implements Tree {
 
   get source(): SourceView {
     return this.#state.source;
+  }
+
+  get tables(): TablesView {
+    return this.#state.tables;
   }
 
   /** The view a node belongs to; undefined for the root and what lies in it beside the views. */

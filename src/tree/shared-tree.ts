@@ -1,3 +1,4 @@
+import type { MissingMode } from '../model/mount-definition.ts';
 import { GONE, type Numbering, numberAt, numberedInOrder, positionOf, renumber } from '../model/numbering.ts';
 import { fieldStarts, type PlateAxes, plateAxes } from '../model/plate-axes.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
@@ -9,6 +10,14 @@ import {
   plateDifference,
   succession,
 } from '../model/plate-succession.ts';
+import { offsetCount } from './tables/table-file.ts';
+
+/** What a user asked of the tree. */
+export interface TreeOptions {
+  /** Where the mount is, as its users name it. */
+  readonly mountpoint: string;
+  readonly missing: MissingMode;
+}
 
 /** What every thread of a mount holds the same copy of. Plain data over shared memory. */
 export interface SharedTree {
@@ -29,17 +38,23 @@ export interface SharedTree {
     readonly directories: Numbering;
     readonly files: Numbering;
     readonly planes: Numbering;
-    /** Of fields under the axes that a stack has: several numbers may stand for one field. */
     readonly fields: Numbering;
+    /** Of fields under the axes that a stack has: several numbers may stand for one field. */
+    readonly stacks: Numbering;
   };
+  readonly options: TreeOptions;
+  /** Per table, where its blocks of rows begin; filled by whoever measures it first. */
+  readonly tableOffsets: readonly Float64Array[];
   /** Axes that stacks had, which programs may still have open; `axes` is the last. */
   readonly stackAxes: readonly PlateAxes[];
-  /** Per field number, its place in `stackAxes`; absent where all are numbered under `axes`. */
-  readonly axesOfField?: Uint8Array;
+  /** Per stack number, the place of its axes in `stackAxes`; absent where all are numbered under `axes`. */
+  readonly axesOfStack?: Uint8Array;
 }
 
 /** Axes remembered: a program that has a stack open for longer gets ESTALE. */
 const MAX_STACK_AXES = 32;
+/** Files in tables/. */
+const TABLES = 4;
 
 const shared = (bytes: number): SharedArrayBuffer => new SharedArrayBuffer(bytes);
 
@@ -58,8 +73,12 @@ function emptyShapes(fields: number): Pick<SharedTree, 'widths' | 'heights' | 'd
   };
 }
 
+/** Room for the offsets of any table: none has more rows than the plate has planes, but for a few. */
+const emptyTables = (index: PlateIndex): Float64Array[] =>
+  Array.from({ length: TABLES }, () => new Float64Array(shared(8 * (offsetCount(index.planes.count) + 1))));
+
 /** Lays out what threads share. */
-export function shareTree(index: PlateIndex, mountedAtMs: number): SharedTree {
+export function shareTree(index: PlateIndex, mountedAtMs: number, options: TreeOptions): SharedTree {
   const starts = sharedStarts(index);
   const fields = starts.length - 1;
   const axes = plateAxes(index);
@@ -78,7 +97,10 @@ export function shareTree(index: PlateIndex, mountedAtMs: number): SharedTree {
       files: numberedInOrder(files.count),
       planes: numberedInOrder(planes.count),
       fields: numberedInOrder(fields),
+      stacks: numberedInOrder(fields),
     },
+    options,
+    tableOffsets: emptyTables(index),
     stackAxes: [axes],
   };
 }
@@ -114,12 +136,12 @@ const sameAxes = (a: PlateAxes, b: PlateAxes): boolean =>
   sameNumbers(a.stackChannels, b.stackChannels) &&
   sameNumbers(a.projectionChannels, b.projectionChannels);
 
-/** Numbers the fields: under new axes all anew, while their old numbers go on to stand for them. */
-function numberFields(
+/** Numbers the stacks: under new axes all anew, while their old numbers go on to stand for their fields. */
+function numberStacks(
   before: SharedTree,
   axes: PlateAxes,
   earlierOf: readonly (number | undefined)[],
-): { fields: Numbering; stackAxes: readonly PlateAxes[]; axesOfField: Uint8Array } {
+): { stacks: Numbering; stackAxes: readonly PlateAxes[]; axesOfStack: Uint8Array } {
   const isNewAxes = !sameAxes(before.axes, axes);
   const known = before.stackAxes;
   const dropped = isNewAxes ? Math.max(0, known.length + 1 - MAX_STACK_AXES) : 0;
@@ -129,25 +151,25 @@ function numberFields(
   for (const [field, earlierField] of earlierOf.entries())
     if (earlierField !== undefined) laterOf[earlierField] = field;
   const numbers = new Uint32Array(shared(4 * count));
-  let { next } = before.numbering.fields;
+  let { next } = before.numbering.stacks;
   for (const [field, earlierField] of earlierOf.entries()) {
     if (earlierField !== undefined && !isNewAxes)
-      numbers[field] = numberAt(before.numbering.fields, earlierField);
+      numbers[field] = numberAt(before.numbering.stacks, earlierField);
     else {
       numbers[field] = next;
       next += 1;
     }
   }
   const positions = new Uint32Array(shared(4 * next)).fill(GONE);
-  const axesOfField = new Uint8Array(shared(next)).fill(stackAxes.length - 1);
-  for (let number = 0; number < before.numbering.fields.next; number += 1) {
-    const place = (before.axesOfField?.[number] ?? 0) - dropped;
-    axesOfField[number] = Math.max(0, place);
-    const position = positionOf(before.numbering.fields, number);
+  const axesOfStack = new Uint8Array(shared(next)).fill(stackAxes.length - 1);
+  for (let number = 0; number < before.numbering.stacks.next; number += 1) {
+    const place = (before.axesOfStack?.[number] ?? 0) - dropped;
+    axesOfStack[number] = Math.max(0, place);
+    const position = positionOf(before.numbering.stacks, number);
     if (position !== undefined && place >= 0) positions[number] = laterOf[position] ?? GONE;
   }
   for (const [field, number] of numbers.entries()) positions[number] = field;
-  return { fields: { next, numbers, positions }, stackAxes, axesOfField };
+  return { stacks: { next, numbers, positions }, stackAxes, axesOfStack };
 }
 
 /**
@@ -176,7 +198,7 @@ export function succeedTree(
       shapes.dtypes[field * 2 + kind] = before.dtypes[earlierField * 2 + kind] ?? 0;
     }
   }
-  const { fields, stackAxes, axesOfField } = numberFields(before, axes, earlierOf);
+  const { stacks, stackAxes, axesOfStack } = numberStacks(before, axes, earlierOf);
   if (stackAxes === before.stackAxes) {
     for (const planes of [difference.come.planes, difference.movedPlanes])
       for (const plane of planes) fieldChangedAtMs[fieldOfPlane(starts, plane)] = atMs;
@@ -202,10 +224,13 @@ export function succeedTree(
       ),
       files: renumber(numbering.files, index.files.count, (i) => earlier(same.files, i)),
       planes: renumber(numbering.planes, index.planes.count, (i) => earlier(same.planes, i)),
-      fields,
+      fields: renumber(numbering.fields, earlierOf.length, (i) => earlierOf[i]),
+      stacks,
     },
+    options: before.options,
+    tableOffsets: emptyTables(index),
     stackAxes,
-    axesOfField,
+    axesOfStack,
   };
   return { after, difference };
 }

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { LRUCache } from 'lru-cache';
-import { UnsupportedTiffError } from '../core/errors.ts';
+import type { PourableBytes } from '../core/byte-pipe.ts';
+import { FsRefusal, UnsupportedTiffError } from '../core/errors.ts';
 import type { Region } from '../core/region.ts';
 import type { ByteWindow, PlaneBytes, PlaneProbe } from '../sources.ts';
 import { DecodedPlanes } from './decoded-planes.ts';
@@ -29,7 +30,8 @@ interface ProbedPlane {
 }
 
 /**
- * Reads any byte range of a file that is put together from planes: a stack, or a plane cut out of a container. A
+ * Reads any byte range of a file that is put together when it is read: a stack, a plane cut out of a container, a
+ * table. A
  * plane the plate lacks is zeros; one that can't be read, or is of another shape than its file promises, fails the
  * read. One per reader thread.
  */
@@ -49,12 +51,28 @@ export class StackReader {
 
   /** @returns bytes filled, fewer than `target` only at the end of the file. */
   read(node: number, offsetBytes: number, target: Uint8Array): number {
+    if (this.#tree.tables.owns(node)) return this.#readTable(node, offsetBytes, target);
+    return this.#reader(node).read(offsetBytes, target);
+  }
+
+  /** The same range for a pipe, where all of it lies verbatim in files; else undefined: then it has to be read. */
+  pourable(node: number, offsetBytes: number, sizeBytes: number): PourableBytes | undefined {
+    return this.#tree.tables.owns(node) ? undefined : this.#reader(node).pourable(offsetBytes, sizeBytes);
+  }
+
+  #reader(node: number): LayoutReader {
     let reader = this.#open.get(node);
     if (!reader) {
       reader = this.#readerOf(node);
       this.#open.set(node, reader);
     }
-    return reader.read(offsetBytes, target);
+    return reader;
+  }
+
+  #readTable(node: number, offsetBytes: number, target: Uint8Array): number {
+    const file = this.#tree.tables.fileOf(node);
+    if (!file) throw new FsRefusal('stale', 'the plate grew, and has other tables now');
+    return file.read(offsetBytes, target);
   }
 
   /** Planes may lie elsewhere, and nodes stand for more of them. */
@@ -123,6 +141,10 @@ export class StackReader {
   #readPixels(image: RenderedImage, region: Region, target: Uint8Array): void {
     const plane = image.planeAt(region);
     if (plane === undefined) {
+      if (this.#tree.shared.options.missing === 'error') {
+        const [t = 0, c = 0, z = 0] = region.start;
+        throw new FsRefusal('io', `the plate has no plane there (t ${t}, c ${c}, z ${z}, counted from 0)`);
+      }
       target.fill(0);
       return;
     }

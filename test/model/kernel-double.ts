@@ -259,6 +259,7 @@ export class KernelDouble {
         target.set(bytes);
         return bytes.length;
       },
+      pourRendered: () => undefined,
       readLanded: (record, offset, target) => {
         const bytes = this.landedBytes.get(String(record['id']))?.subarray(offset, offset + target.length);
         if (!bytes) throw new Error(`landing ${String(record['id'])} was removed and is read`);
@@ -398,7 +399,11 @@ export class KernelDouble {
   beginLanding(number: number): { inode: number; version: number; record: LandingRecord } | undefined {
     const file = this.overlay.sealedFile(number);
     if (!file) return undefined;
-    const reader = new Reader({ readRendered: () => 0, readLanded: () => 0 });
+    const reader = new Reader({
+      readRendered: () => 0,
+      pourRendered: () => undefined,
+      readLanded: () => 0,
+    });
     const bytes = reader.run({
       kind: 'read-pieces',
       inode: number,

@@ -100,7 +100,7 @@ export class StacksView implements View {
 
   /** The node of a field's stack over the present axes. */
   #nodeOf(field: number, kind: StackKind): number {
-    return STACKS + numberAt(this.#shared.numbering.fields, field) * KINDS + STACK_KINDS.indexOf(kind);
+    return STACKS + numberAt(this.#shared.numbering.stacks, field) * KINDS + STACK_KINDS.indexOf(kind);
   }
 
   /** Whether a field has any plane for a stack of this kind. */
@@ -121,24 +121,21 @@ export class StacksView implements View {
   /** The stack behind a node; undefined when its field is gone, or its axes are forgotten. */
   #stackAt(node: number): StackFile | undefined {
     if (node < STACKS) return undefined;
-    const { numbering, axesOfField, stackAxes } = this.#shared;
+    const { numbering, axesOfStack, stackAxes } = this.#shared;
     const number = Math.floor((node - STACKS) / KINDS);
-    const field = positionOf(numbering.fields, number);
+    const field = positionOf(numbering.stacks, number);
     const kind = STACK_KINDS[(node - STACKS) % KINDS];
-    const axes = stackAxes[axesOfField?.[number] ?? 0];
+    const axes = stackAxes[axesOfStack?.[number] ?? 0];
     return field === undefined || !kind || !axes ? undefined : { field, kind, axes };
   }
 
   entryAfter(_directory: number, cookie: number): TreeEntry | undefined {
-    const { numbering } = this.#shared;
-    for (let slot = cookie; slot < numbering.fields.next * KINDS; slot += 1) {
-      const number = Math.floor(slot / KINDS);
-      const field = positionOf(numbering.fields, number);
+    const { fields } = this.#shared.numbering;
+    for (let slot = cookie; slot < fields.next * KINDS; slot += 1) {
+      const field = positionOf(fields, Math.floor(slot / KINDS));
       const kind = STACK_KINDS[slot % KINDS];
-      // A field whose axes grew is listed under its new number only.
-      if (field === undefined || !kind || numberAt(numbering.fields, field) !== number) continue;
-      if (this.#hasStack({ field, kind }))
-        return { name: this.#nameOf({ field, kind }), node: STACKS + slot, cookie: slot + 1 };
+      if (field !== undefined && kind && this.#hasStack({ field, kind }))
+        return { name: this.#nameOf({ field, kind }), node: this.#nodeOf(field, kind), cookie: slot + 1 };
     }
     return undefined;
   }

@@ -173,9 +173,15 @@ describe('stores that are wrong', () => {
     expect(kinds(index)).toEqual(['contradiction', 'missing-image', 'missing-image']);
   });
 
-  it('of any metadata give an index or a typed error', async () => {
-    const root = one();
-    const files = ['.zattrs', 'A/1/.zattrs', 'A/1/0/.zattrs', 'A/1/0/0/.zarray', '.zgroup'];
+  const V2_FILES = ['.zattrs', 'A/1/.zattrs', 'A/1/0/.zattrs', 'A/1/0/0/.zarray', '.zgroup'];
+  const V3_FILES = ['zarr.json', 'A/1/zarr.json', 'A/1/0/zarr.json', 'A/1/0/0/zarr.json'];
+
+  it.each([
+    ['0.4', V2_FILES],
+    ['0.5', V3_FILES],
+  ] as const)('of any metadata of version %s give an index or a typed error', async (version, files) => {
+    const root = folder();
+    writePlate(root, { version, wells: { 'A/1': [{ path: '0', shape: [2, 3, 8, 9] }] } });
     const originals = new Map(files.map((file) => [file, readFileSync(join(root, file), 'utf8')]));
     const value = fc.oneof(
       fc.jsonValue({ maxDepth: 3 }),
@@ -213,7 +219,7 @@ describe('stores that are wrong', () => {
           }
         },
       ),
-      { numRuns: 400 },
+      { numRuns: 250 },
     );
   });
 

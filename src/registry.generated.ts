@@ -8,6 +8,7 @@ import type { ComputeDevice } from './devices.ts';
 
 export const SOURCES: readonly PluginEntry<SourceDriver>[] = [
   { id: 'tiff', load: async () => (await import('./sources/tiff.ts')).default },
+  { id: 'zarr', load: async () => (await import('./sources/zarr.ts')).default },
 ];
 
 export const ENCODERS: readonly PluginEntry<ImageEncoder>[] = [
@@ -25,6 +26,7 @@ export const FORMATS: readonly PluginEntry<FormatHandler>[] = [
   { id: 'incell', load: async () => (await import('./formats/incell.ts')).default },
   { id: 'incucyte', load: async () => (await import('./formats/incucyte.ts')).default },
   { id: 'leica-matrix', load: async () => (await import('./formats/leica-matrix.ts')).default },
+  { id: 'ome-zarr', load: async () => (await import('./formats/ome-zarr.ts')).default },
   { id: 'scanr', load: async () => (await import('./formats/scanr.ts')).default },
 ];
 

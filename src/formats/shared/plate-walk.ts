@@ -116,12 +116,14 @@ async function readOne(
  * children and the children of one directory are contiguous. A link that leads back to a directory above it is
  * yielded without its content; links out of the plate are left aside unless they are to be followed. Directories
  * that are as they were in the `previous` index are not read again.
+ * `enter` says which of a directory's folders to walk; all of them unless given.
  * @throws CancelledError, UnreadableSourceError when the root itself can't be listed.
  */
 export async function* walkPlate(
   root: string,
   signal: AbortSignal,
   { previous, followLinks = false, mountpoint: avoid }: IndexOptions = {},
+  enter: (directory: WalkedDirectory) => readonly string[] = ({ directories }) => directories,
 ): AsyncGenerator<WalkedDirectory> {
   const known = previous && KnownListings.of(previous);
   const rules: LinkRules = {
@@ -148,7 +150,7 @@ export async function* walkPlate(
     }
     yield next;
     const depth = (queue[done]?.depth ?? 0) + 1;
-    for (const name of next.directories)
+    for (const name of enter(next))
       queue.push({ path: next.path === '' ? name : `${next.path}/${name}`, parent: done, name, depth });
   }
 }

@@ -48,11 +48,12 @@ const LETTERS: Readonly<Record<string, string>> = {
 };
 
 /** Says where folder and name disagree, and which slides a plate was mixed of. */
-function warn(survey: PlateSurvey, images: Iterable<readonly [string, LeicaMatrixImage]>): void {
+function warn(survey: PlateSurvey, images: readonly LeicaMatrixImage[], paths: readonly string[]): void {
   const disagreeing = new WarningTally();
   const otherSlides = new WarningTally();
   let slide: number | undefined;
-  for (const [path, image] of images) {
+  for (const [i, image] of images.entries()) {
+    const path = paths[i] ?? '';
     slide ??= image.slide;
     if (image.slide !== slide) otherSlides.add(path);
     const parts = new Set(image.disagreeing.map((letter) => LETTERS[letter] ?? letter));
@@ -77,24 +78,22 @@ function warn(survey: PlateSurvey, images: Iterable<readonly [string, LeicaMatri
 
 async function index(root: string, options: IndexOptions, signal: AbortSignal): Promise<PlateIndex> {
   const survey = await surveyNames(root, options, signal, GRAMMAR);
-  function* images(): Generator<readonly [string, LeicaMatrixImage, number]> {
-    for (const [path, file] of survey.images) {
-      const image = parseLeicaMatrix(path);
-      if (image) yield [path, image, file];
-    }
+  const images: LeicaMatrixImage[] = [];
+  const paths: string[] = [];
+  for (const path of survey.images.keys()) {
+    const image = parseLeicaMatrix(path);
+    if (!image) continue;
+    images.push(image);
+    paths.push(path);
   }
-  const places = new LeicaMatrixPlaces(function* () {
-    for (const [, image] of images()) yield image;
-  });
+  const places = new LeicaMatrixPlaces(images);
   const planes = new NamedPlanes(survey);
-  for (const [path, image, file] of images()) planes.add(path, file, places.place(image));
+  for (const [i, image] of images.entries()) {
+    const path = paths[i] ?? '';
+    planes.add(path, survey.images.get(path) ?? 0, places.place(image));
+  }
   planes.finish();
-  warn(
-    survey,
-    (function* () {
-      for (const [path, image] of images()) yield [path, image] as const;
-    })(),
-  );
+  warn(survey, images, paths);
   const numbers = places.channelNumbers();
   return survey.builder.finish({
     name: basename(root),

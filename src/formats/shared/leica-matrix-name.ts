@@ -24,10 +24,27 @@ const FOLDER = /^[A-Za-z]+(?:--[A-Z]\d{1,6})+$/;
 /** `--U00--V01` → U 0, V 1; the first of equal letters counts. */
 function tokensOf(text: string): Map<string, number> {
   const tokens = new Map<string, number>();
-  for (const [, letter = '', digits] of text.matchAll(/--([A-Z])(\d{1,6})(?=--|$|\.)/g))
-    if (!tokens.has(letter)) tokens.set(letter, Number(digits));
+  for (let at = text.indexOf('--'); at >= 0; at = text.indexOf('--', at + 2)) {
+    const letter = text.charAt(at + 2);
+    const end = text.indexOf('--', at + 2);
+    if (!tokens.has(letter))
+      tokens.set(letter, Number.parseInt(text.slice(at + 3, end < 0 ? undefined : end), 10));
+  }
   return tokens;
 }
+
+/** Tokens of a path's folders, the nearest first; the path of the last one asked for, as images come by folder. */
+let lastFolder = { path: '', steps: [] as readonly ReadonlyMap<string, number>[] };
+
+function folderTokens(path: string): readonly ReadonlyMap<string, number>[] {
+  if (lastFolder.path !== path) {
+    const steps = path.split('/').filter((step) => step.length <= 255 && FOLDER.test(step));
+    lastFolder = { path, steps: steps.reverse().map(tokensOf) };
+  }
+  return lastFolder.steps;
+}
+
+const AGREEING: readonly string[] = [];
 
 /** Letters that a folder of this name says, `slide--S00`, `chamber--U00--V00`, `field--X00--Y00`; '' for another. */
 export const folderLetters = (name: string): string =>
@@ -42,17 +59,15 @@ export const isLeicaMatrixName = (name: string): boolean => name.length <= 255 &
  * and scripts for LAS AF Matrix Screener (leicaexperiment, leicaimage; slide S, well U V, field X Y, z Z, channel C).
  */
 export function parseLeicaMatrix(path: string): LeicaMatrixImage | undefined {
-  const steps = path.split('/');
-  const name = steps.pop() ?? '';
+  const slash = path.lastIndexOf('/');
+  const name = path.slice(slash + 1);
   if (!isLeicaMatrixName(name)) return undefined;
   const told = tokensOf(name);
-  const disagreeing = new Set<string>();
-  for (const step of steps.reverse()) {
-    if (step.length > 255 || !FOLDER.test(step)) continue;
-    for (const [letter, value] of tokensOf(step))
+  let disagreeing = AGREEING;
+  for (const step of folderTokens(path.slice(0, Math.max(0, slash))))
+    for (const [letter, value] of step)
       if (!told.has(letter)) told.set(letter, value);
-      else if (told.get(letter) !== value) disagreeing.add(letter);
-  }
+      else if (told.get(letter) !== value) disagreeing = [...disagreeing, letter];
   if (!told.has('U') || !told.has('V')) return undefined;
   const of = (letter: string): number => told.get(letter) ?? 0;
   return {
@@ -68,6 +83,6 @@ export function parseLeicaMatrix(path: string): LeicaMatrixImage | undefined {
     t: of('T'),
     z: of('Z'),
     channel: of('C'),
-    disagreeing: [...disagreeing],
+    disagreeing,
   };
 }

@@ -1,5 +1,5 @@
 import type { LeicaMatrixImage } from './leica-matrix-name.ts';
-import type { PlaceOfPlane } from './plane-place.ts';
+import { type PlaceOfPlane, placeKey } from './plane-place.ts';
 
 /** Channels ordered by job and channel, and by E and O where these tell images apart. */
 interface ChannelKey {
@@ -28,8 +28,8 @@ export class LeicaMatrixPlaces {
   #timesPerLoop = 1;
   #finest = false;
 
-  constructor(images: () => Iterable<LeicaMatrixImage>) {
-    for (const { x, y, t } of images()) {
+  constructor(images: readonly LeicaMatrixImage[]) {
+    for (const { x, y, t } of images) {
       this.#fields.set(`${x}/${y}`, { x, y });
       this.#timesPerLoop = Math.max(this.#timesPerLoop, t + 1);
     }
@@ -49,9 +49,9 @@ export class LeicaMatrixPlaces {
     return this.#finest ? { job, e, o, channel } : { job, e: 0, o: 0, channel };
   }
 
-  #numberChannels(images: () => Iterable<LeicaMatrixImage>): void {
+  #numberChannels(images: readonly LeicaMatrixImage[]): void {
     const keys = new Map<string, ChannelKey>();
-    for (const image of images()) {
+    for (const image of images) {
       const key = this.#keyOf(image);
       keys.set(text(key), key);
     }
@@ -65,11 +65,10 @@ export class LeicaMatrixPlaces {
     }));
   }
 
-  #repeats(images: () => Iterable<LeicaMatrixImage>): boolean {
-    const seen = new Set<string>();
-    for (const image of images()) {
-      const { row, column, site, channel, z, t } = this.place(image);
-      const key = `${row}/${column}/${site}/${channel}/${z}/${t}`;
+  #repeats(images: readonly LeicaMatrixImage[]): boolean {
+    const seen = new Set<number | string>();
+    for (const image of images) {
+      const key = placeKey(this.place(image));
       if (seen.has(key)) return true;
       seen.add(key);
     }

@@ -26,7 +26,18 @@ export interface FolderSight {
 /** Says how sure a folder itself, not one below it, is a plate. */
 export type FolderJudge = (sight: FolderSight) => Promise<Omit<Detection, 'root'>>;
 
-async function look(path: string): Promise<FolderSight> {
+/** Listings under way: the handlers look at the same folders at the same time. */
+const underway = new Map<string, Promise<FolderSight>>();
+
+function look(path: string): Promise<FolderSight> {
+  const known = underway.get(path);
+  if (known) return known;
+  const sight = list(path).finally(() => underway.delete(path));
+  underway.set(path, sight);
+  return sight;
+}
+
+async function list(path: string): Promise<FolderSight> {
   try {
     const { files, directories } = await listDirectory(path);
     const kept = (name: string): boolean => !isJunkName(name);

@@ -6,13 +6,20 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { loadAll } from '../../../src/core/plugin.ts';
 import type { FormatHandler } from '../../../src/formats.ts';
 import { FORMATS } from '../../../src/registry.generated.ts';
+import { recognisePlate } from '../../../src/tree/open-plate.ts';
 import { DATA_ROWS, PLATE_ROWS } from '../../fixtures/every-plate.ts';
 
 /** Bytes read of each file that was opened, by whatever call. */
 const read = vi.hoisted(() => new Map<string, number>());
+/** How often each folder was listed. */
+const listed = vi.hoisted(() => new Map<string, number>());
 vi.mock(import('node:fs/promises'), async (importOriginal) => {
   const actual = await importOriginal();
-  const counted: Pick<typeof actual, 'open' | 'readFile'> = {
+  const counted: Pick<typeof actual, 'open' | 'readFile' | 'readdir'> = {
+    readdir: (async (...values: Parameters<typeof actual.readdir>) => {
+      listed.set(String(values[0]), (listed.get(String(values[0])) ?? 0) + 1);
+      return actual.readdir(...values);
+    }) as typeof actual.readdir,
     open: async (path, ...more) => {
       const handle = await actual.open(path, ...more);
       const original = handle.read.bind(handle) as (...values: unknown[]) => Promise<{ bytesRead: number }>;
@@ -134,6 +141,15 @@ describe.skipIf(!existsSync(DATA))("the developers' data (skipped where ../share
     if (handler === undefined) expect(said).toEqual({});
     else expect(said).toEqual({ [handler]: 'certain' });
   });
+});
+
+it('lists a large folder a few times, not once per handler', async () => {
+  const scanr = PLATE_ROWS.find(({ title }) => title === 'scanr without metadata')!;
+  const folder = await folderOf(scanr.make);
+  listed.clear();
+  await recognisePlate(folder, signal);
+  expect(listed.get(folder)).toBeGreaterThan(0);
+  expect(listed.get(folder)).toBeLessThanOrEqual(5);
 });
 
 it('counts what is read of an image', async () => {

@@ -18,7 +18,7 @@ import { regularStep } from './shared/regular-step.ts';
 import { WarningTally } from './shared/warning-tally.ts';
 
 /** Folders looked into on one level. */
-const MAX_FOLDERS = 8;
+const MAX_FOLDERS = 4;
 /** `<yymm>`, `<dd>`, `<hhmm>` and `<vessel>` below ScanData. */
 const SCAN_LEVELS = [/^\d{4}$/, /^\d{2}$/, /^\d{4}$/, /./];
 
@@ -81,30 +81,6 @@ async function judge({ path, files, directories }: FolderSight): Promise<Omit<De
 /** When an image was taken, on whichever clock its name has. */
 const timeOf = ({ localMs, elapsedS }: IncucyteImage): number => localMs ?? (elapsedS ?? 0) * 1e3;
 
-/** What the images have in common, gathered in a first pass over their names. */
-class Overview {
-  readonly channels = new Set<string>();
-  readonly vessels = new Set<string>();
-  dated = 0;
-  elapsed = 0;
-
-  note(path: string, image: IncucyteImage): void {
-    this.channels.add(channelKey(path, image));
-    this.vessels.add(image.vessel);
-    if (image.localMs === undefined) this.elapsed += 1;
-    else this.dated += 1;
-  }
-
-  /** Whether the images with dates are shown, not those with the time since the start. */
-  get areDated(): boolean {
-    return this.dated >= this.elapsed;
-  }
-
-  get vessel(): string {
-    return [...this.vessels].sort(compareNatural)[0] ?? '';
-  }
-}
-
 function* imagesOf(
   survey: PlateSurvey,
 ): Generator<readonly [path: string, file: number, image: IncucyteImage]> {
@@ -114,21 +90,42 @@ function* imagesOf(
   }
 }
 
-/** Adds the planes of the vessel and clock that are shown; the others are warned of. */
-function addPlanes(survey: PlateSurvey, overview: Overview, channels: ReadonlyMap<string, number>): number[] {
+/** Which images are shown: those of one plate, whose names have one kind of time. */
+interface Choice {
+  readonly vessel: string;
+  /** Dates, not times since the start. */
+  readonly areDated: boolean;
+}
+
+/** The first plate in natural order, and its dates where it has any: what comes later doesn't change the choice. */
+function choose(survey: PlateSurvey): Choice {
+  const vessels = new Set<string>();
+  const dated = new Set<string>();
+  for (const [, , image] of imagesOf(survey)) {
+    vessels.add(image.vessel);
+    if (image.localMs !== undefined) dated.add(image.vessel);
+  }
+  const [vessel = ''] = [...vessels].filter((one) => one !== '').sort(compareNatural);
+  return { vessel, areDated: dated.has(vessel) };
+}
+
+const isShown = ({ vessel, areDated }: Choice, image: IncucyteImage): boolean =>
+  image.vessel === vessel && (image.localMs !== undefined) === areDated;
+
+/** Adds the planes that are shown; the others are warned of. Times are those of `timeOf`, in order. */
+function addPlanes(
+  survey: PlateSurvey,
+  choice: Choice,
+  channels: ReadonlyMap<string, number>,
+  timesMs: readonly number[],
+): void {
   const otherVessels = new WarningTally();
   const otherClock = new WarningTally();
-  const { vessel, areDated } = overview;
-  const shown = (image: IncucyteImage): boolean =>
-    image.vessel === vessel && (image.localMs !== undefined) === areDated;
-  const timesMs = new Set<number>();
-  for (const [, , image] of imagesOf(survey)) if (shown(image)) timesMs.add(timeOf(image));
-  const sorted = [...timesMs].sort((a, b) => a - b);
-  const ts = new Map(sorted.map((timeMs, i) => [timeMs, i + 1]));
+  const ts = new Map(timesMs.map((timeMs, i) => [timeMs, i + 1]));
   const planes = new NamedPlanes(survey);
   for (const [path, file, image] of imagesOf(survey)) {
-    if (image.vessel !== vessel) otherVessels.add(path);
-    else if (!shown(image)) otherClock.add(path);
+    if (image.vessel !== choice.vessel) otherVessels.add(path);
+    else if (!isShown(choice, image)) otherClock.add(path);
     else
       planes.add(
         path,
@@ -144,46 +141,47 @@ function addPlanes(survey: PlateSurvey, overview: Overview, channels: ReadonlyMa
       );
   }
   planes.finish();
+  const clock = choice.areDated ? 'since the start' : 'as a date';
   const warnings = [
     ...otherVessels.tell(
       'several-plates',
-      `image is of another plate than ${vessel}`,
-      `images are of other plates than ${vessel}`,
-      'they are reachable under source/; to mount another plate, gather its folders below one of the same shape',
+      `image is of another plate than ${choice.vessel}`,
+      `images are of other plates than ${choice.vessel}`,
+      'they are reachable under source/; to mount another plate, gather its images in a folder of the same shape',
     ),
     ...otherClock.tell(
       'contradiction',
-      `image says its time ${areDated ? 'since the start' : 'as a date'}, the others don't`,
-      `images say their time ${areDated ? 'since the start' : 'as a date'}, the others don't`,
+      `image says its time ${clock}, the others don't`,
+      `images say their time ${clock}, the others don't`,
       'they are reachable under source/ only',
     ),
   ];
   for (const warning of warnings) survey.builder.addWarning(warning);
-  return sorted;
 }
 
 async function index(root: string, options: IndexOptions, signal: AbortSignal): Promise<PlateIndex> {
   const survey = await surveyNames(root, options, signal, GRAMMAR);
-  const overview = new Overview();
+  const choice = choose(survey);
+  const keys = new Set<string>();
+  const times = new Set<number>();
   let isRaw = false;
   for (const [path, , image] of imagesOf(survey)) {
-    overview.note(path, image);
+    if (!isShown(choice, image)) continue;
+    keys.add(channelKey(path, image));
+    times.add(timeOf(image));
     isRaw ||= image.code !== '';
   }
-  const channels = nameChannels(overview.channels);
-  const numbers = new Map(channels.map(({ key }, i) => [key, i + 1]));
-  const timesMs = addPlanes(survey, overview, numbers);
+  const channels = nameChannels(keys);
+  const timesMs = [...times].sort((a, b) => a - b);
+  addPlanes(survey, choice, new Map(channels.map(({ key }, i) => [key, i + 1])), timesMs);
   const step = regularStep(timesMs.map((timeMs, at) => ({ at, value: timeMs / 1e3 })));
   const facts: PlateFacts = {
     name: basename(root),
     format: 'incucyte',
     formatDetail: isRaw ? 'Incucyte archive (EssenFiles)' : 'Incucyte export',
     ...(step === undefined ? {} : { timeIntervalS: step }),
-    channels: channels.map(({ name }, i) => ({
-      number: i + 1,
-      ...known({ name: plainText(name) }),
-    })),
-    ...(overview.areDated && timesMs.length > 0
+    channels: channels.map(({ name }, i) => ({ number: i + 1, ...known({ name: plainText(name) }) })),
+    ...(choice.areDated
       ? { declared: { Times: "the instrument's local time: the time zone is not known" } }
       : {}),
   };

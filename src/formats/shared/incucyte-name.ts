@@ -9,7 +9,7 @@ export interface IncucyteImage {
   readonly field: number;
   /** `C1`, `Ph` … of raw files; '' in an export. */
   readonly code: string;
-  /** The folder `<plate>` of raw files; '' in an export. */
+  /** The plate: the innermost folder of raw files, `VID1607` where an export's name says it, else ''. */
   readonly vessel: string;
   /** The instrument's local time as if it were UTC, Unix time in ms. */
   readonly localMs?: number;
@@ -46,7 +46,8 @@ export function parseIncucyteExport(name: string): IncucyteImage | undefined {
   if (!match || !well) return undefined;
   const [, prefix = '', , field = '', ...time] = match;
   const [year, month, day, hour, minute, days, hours, minutes] = time.map(Number);
-  const common = { prefix, well, field: Number(field), code: '', vessel: '' };
+  const vessel = /(?:^|_)(VID\d{1,9})(?=_|$)/i.exec(prefix)?.[1] ?? '';
+  const common = { prefix, well, field: Number(field), code: '', vessel };
   if (time[0] === undefined)
     return { ...common, elapsedS: (((days ?? 0) * 24 + (hours ?? 0)) * 60 + (minutes ?? 0)) * 60 };
   const localMs = dateMs(year ?? 0, month ?? 0, day ?? 0, hour ?? 0, minute ?? 0);

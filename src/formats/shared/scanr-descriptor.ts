@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { MAX_WELL_COLUMNS, MAX_WELL_ROWS } from '../../model/well.ts';
 import { readMetadata } from './metadata-file.ts';
 import { known, positiveNumber, wholeNumber } from './metadata-values.ts';
 import { scanXml } from './xml-file.ts';
@@ -18,6 +19,8 @@ export interface ScanRDescriptor {
 /** Real ones have some hundred kilobytes. */
 const MAX_BYTES = 64 << 20;
 const MAX_CHANNELS = 256;
+const upTo = (most: number, value: number | undefined): number | undefined =>
+  value !== undefined && value >= 1 && value <= most ? value : undefined;
 const isChannelGroup = (name: string): boolean => name === 'Array' || name === 'Cluster';
 
 /** Gathers the `Name` and `Val` pairs of the document. */
@@ -40,9 +43,10 @@ class DescriptorReader {
     if (name === 'Name') {
       this.#key = value;
       if (value === 'format typedef') this.#layoutBegun = true;
-    } else if (this.#layoutBegun && this.#key === 'Rows') this.#told.plateRows ??= wholeNumber(value);
+    } else if (this.#layoutBegun && this.#key === 'Rows')
+      this.#told.plateRows ??= upTo(MAX_WELL_ROWS, wholeNumber(value));
     else if (this.#layoutBegun && this.#key === 'Columns') {
-      this.#told.plateColumns ??= wholeNumber(value);
+      this.#told.plateColumns ??= upTo(MAX_WELL_COLUMNS, wholeNumber(value));
       this.#layoutBegun = false;
     } else if (name === 'Val') this.#value(value);
   }

@@ -88,6 +88,20 @@ describe('Incucyte', () => {
     expect(found.warnings[0]?.message).toContain('2 images are of other plates than 1248');
   });
 
+  it('tells the plates of an export apart by their vessel numbers', async () => {
+    const found = await index([
+      'VID12_A1_1_00d00h00m.tif',
+      'VID9_phase_A1_1_00d00h00m.tif',
+      'VID9_green_A1_1_00d06h00m.tif',
+    ]);
+    expect([...planesOf(found).values()]).toEqual([
+      'VID9_green_A1_1_00d06h00m.tif',
+      'VID9_phase_A1_1_00d00h00m.tif',
+    ]);
+    expect(found.facts.channels.map(({ name }) => name)).toEqual(['green', 'phase']);
+    expect(found.warnings[0]).toMatchObject({ kind: 'several-plates', files: ['VID12_A1_1_00d00h00m.tif'] });
+  });
+
   it('does not mix dates with times since the start', async () => {
     const found = await index([
       'V_A1_1_2022y03m09d_00h00m.tif',

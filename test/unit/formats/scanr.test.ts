@@ -87,6 +87,8 @@ describe('ScanR', () => {
       'C01_s001_w1_z001_t001.tif',
       'C02_s001_w1_z001_t001.tif',
     ]);
+    const absurd = await plateOf({ 'experiment_descriptor.xml': scanrDescriptor(0), ...files(names) });
+    expect([absurd.planes.count, absurd.facts.plateColumns]).toEqual([0, undefined]);
     const unknown = await plateOf(files(names));
     expect(unknown.planes.count).toBe(0);
     expect(unknown.warnings.map(({ kind }) => kind)).toEqual(['unplaced-image']);

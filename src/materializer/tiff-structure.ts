@@ -86,7 +86,8 @@ const TYPE_SIZE: Readonly<Record<number, number>> = {
 const MAX_PAGES = 1_000_000;
 /** More values than strips of the largest image that is landed; a larger count is damage. */
 const MAX_VALUES = 16_000_000;
-const WINDOW_BYTES = 65_536;
+/** Holds the header, a directory and short tables; larger ones are read in one piece. */
+const WINDOW_BYTES = 8192;
 
 /** Whether the bytes start like a TIFF or BigTIFF. */
 export function looksLikeTiff(head: Uint8Array): boolean {
@@ -202,19 +203,34 @@ function numbers(file: TiffBytes, entry: Entry | undefined): number[] | undefine
   if (!entry) return undefined;
   const size = TYPE_SIZE[entry.type] ?? 0;
   const view = file.view(entry.valueOffset, size * entry.count);
+  const values: number[] = [];
+  for (let index = 0; index < entry.count; index++) {
+    const value = numberAt(file, view, entry.type, index * size);
+    if (value === undefined) return undefined;
+    values.push(value);
+  }
+  return values;
+}
+
+/** A value of a field type that is a number without a sign, undefined for other types. */
+function numberAt(file: TiffBytes, view: DataView, type: number, at: number): number | undefined {
   const little = file.littleEndian;
-  const readers: Readonly<Record<number, (at: number) => number>> = {
-    1: (at) => view.getUint8(at),
-    3: (at) => view.getUint16(at, little),
-    4: (at) => view.getUint32(at, little),
-    5: (at) => view.getUint32(at, little) / view.getUint32(at + 4, little),
-    13: (at) => view.getUint32(at, little),
-    16: (at) => file.big(view, at),
-    18: (at) => file.big(view, at),
-  };
-  const read = readers[entry.type];
-  if (!read) return undefined;
-  return Array.from({ length: entry.count }, (_, index) => read(index * size));
+  switch (type) {
+    case 1:
+      return view.getUint8(at);
+    case 3:
+      return view.getUint16(at, little);
+    case 4:
+    case 13:
+      return view.getUint32(at, little);
+    case 5:
+      return view.getUint32(at, little) / view.getUint32(at + 4, little);
+    case 16:
+    case 18:
+      return file.big(view, at);
+    default:
+      return undefined;
+  }
 }
 
 function asciiText(file: TiffBytes, entry: Entry | undefined): string | undefined {

@@ -3,7 +3,7 @@ import { elementCount, fromBytes, itemSizeBytes, type NdArray } from '../../core
 import { isInside, type Region } from '../../core/region.ts';
 import type { ArrayInfo, ArraySource, ByteWindow } from '../../sources.ts';
 import { imagejNumber, pageAxes } from './tiff-axes.ts';
-import { readFully } from './tiff-bytes.ts';
+import { readExactly } from './tiff-bytes.ts';
 import { decodeBox } from './tiff-decode.ts';
 import type { TiffFile } from './tiff-file.ts';
 import type { TiffPage } from './tiff-page.ts';
@@ -172,7 +172,7 @@ export class TiffArray implements ArraySource {
     if (this.#stackOffset === undefined) bytes = decodeBox(this.#file.fd, this.#pageOf(plane), box);
     else {
       const whole = new Uint8Array(this.#first.sizeBytes);
-      readFully(this.#file.fd, path, whole, whole.length, this.#stackOffset + plane * whole.length);
+      readExactly(this.#file.fd, path, whole, whole.length, this.#stackOffset + plane * whole.length);
       if (!this.#first.littleEndian) swapBytes(whole, itemSizeBytes(dtype));
       bytes = cropRows(whole, this.#first, box);
     }

@@ -49,9 +49,12 @@ export class LandingPool {
   private readonly members = new Set<Member>();
   private readonly queue: Pending[] = [];
   private isClosed = false;
+  private readonly script: URL;
 
-  constructor(size: number) {
+  /** `script` takes groups of jobs as landing-worker.ts does. */
+  constructor(size: number, script = new URL('./landing-worker.ts', import.meta.url)) {
     this.size = Math.max(1, size);
+    this.script = script;
   }
 
   /** @throws NoSpaceError, FsRefusal, UndecodableImage, CancelledError. */
@@ -118,7 +121,7 @@ export class LandingPool {
   }
 
   private start(): Member {
-    const worker = new Worker(new URL('./landing-worker.ts', import.meta.url));
+    const worker = new Worker(this.script);
     const member: Member = { worker, pending: [], idleTimer: undefined };
     this.members.add(member);
     worker.on('message', (answers: readonly JobAnswer[]) => {

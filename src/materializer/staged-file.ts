@@ -12,8 +12,10 @@ const MAX_KNOWN_FOLDERS = 8192;
 
 function makeFolder(path: string): void {
   if (knownFolders.has(path)) return;
-  if (!existsSync(path)) {
-    makeFolder(dirname(path));
+  const parent = dirname(path);
+  // Below a folder that this thread has made there is nothing to expect.
+  if (knownFolders.has(parent) || !existsSync(path)) {
+    makeFolder(parent);
     try {
       mkdirSync(path);
     } catch (error) {

@@ -1,6 +1,7 @@
 import { CancelledError, UnsupportedTiffError } from '../../core/errors.ts';
 import { elementCount, fromBytes, itemSizeBytes, type NdArray } from '../../core/nd-array.ts';
 import { isInside, type Region } from '../../core/region.ts';
+import { TAG } from '../../core/tiff-tags.ts';
 import type { ArrayInfo, ArraySource, ByteWindow } from '../../sources.ts';
 import { imagejNumber, pageAxes } from './tiff-axes.ts';
 import { readExactly } from './tiff-bytes.ts';
@@ -9,7 +10,6 @@ import type { TiffFile } from './tiff-file.ts';
 import type { TiffPage } from './tiff-page.ts';
 import { tiffPixelSizeUm } from './tiff-pixel-size.ts';
 import { swapBytes } from './tiff-predictor.ts';
-import { TAG } from './tiff-tags.ts';
 
 /**
  * Offset of a box in an array of `shape` when its items lie in one run, in items; undefined when they don't.

@@ -12,6 +12,11 @@ export interface Detection {
 }
 
 export interface IndexOptions {
+  /**
+   * The same plate as it was indexed before: directories that have not changed since need not be read again. What
+   * else changed is for the handler to find out.
+   */
+  readonly previous?: PlateIndex;
   /** Called now and then with what is done so far. */
   readonly onProgress?: (progress: { readonly files: number; readonly directories: number }) => void;
 }

@@ -72,6 +72,12 @@ export interface SourceDriver {
    */
   probeSync?(path: string, page?: number): PlaneProbe;
   /**
+   * Whether the file holds every byte that its own directories promise: false while it is still being written, and
+   * when it was cut short. True where the file can't tell. Reads no pixels.
+   * @throws the system's error when the file can't be opened.
+   */
+  isWholeSync?(path: string): boolean;
+  /**
    * Reads and decodes one image on the calling thread.
    * @param page index of the image in the file's own order, from 0.
    * @param into memory of exactly the image's size to decode into (it is then `bytes`); without it the bytes

@@ -20,6 +20,7 @@ export type Measure = (bench: Bench) => Row[] | Promise<Row[]>;
 const AN_HOUR_MS = 3_600_000;
 /** 4096 × 8192 × 2 bytes. */
 const LARGE = { width: 4096, height: 8192 };
+const HUGE = { width: 8192, height: 16_384 };
 
 /** What the measures share: scratch folders, plates, mounts. Everything goes at the end. */
 export class Bench implements Disposable {
@@ -64,18 +65,27 @@ export class Bench implements Disposable {
 
   /** One plane of 64 MiB. */
   largePlane(): Promise<PlateTruth> {
-    return this.#plate('large', async (folder) => {
+    return this.#onePlane('large', LARGE);
+  }
+
+  /** One plane of 256 MiB, so that reading it from a disk takes long against opening it. */
+  hugePlane(): Promise<PlateTruth> {
+    return this.#onePlane('huge', this.options.quick ? LARGE : HUGE);
+  }
+
+  #onePlane(name: string, size: typeof LARGE): Promise<PlateTruth> {
+    return this.#plate(name, async (folder) => {
       const truth = await makePlate(folder, { ...ONE_PLANE, width: 64, height: 64 });
       const [plane] = truth.planes;
-      const pixels = new Uint16Array(LARGE.width * LARGE.height);
+      const pixels = new Uint16Array(size.width * size.height);
       for (let pixel = 0; pixel < pixels.length; pixel++) pixels[pixel] = Math.imul(pixel, 40_503) >>> 16;
       const content = tiffFile({
-        ...LARGE,
+        ...size,
         pixels,
         description: '',
         dateTime: '20240709 13:13:03.006',
         compression: 'none',
-        rowsPerStrip: LARGE.height,
+        rowsPerStrip: size.height,
         directoryFirst: true,
       });
       writeFileSync(join(truth.root, plane?.source ?? ''), content);

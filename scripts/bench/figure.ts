@@ -6,7 +6,7 @@ export interface Figure {
   readonly figure: number;
   readonly best: number;
   readonly reference?: { readonly name: string; readonly figure: number; readonly best: number };
-  /** Median by median. */
+  /** Median by median; of paired rounds the median of their own ratios. */
   readonly ratio?: number;
   readonly rounds: number;
   readonly bar: string;
@@ -47,6 +47,11 @@ export interface Comparison {
   readonly sense: Sense;
   readonly ours: readonly number[];
   readonly reference?: { readonly name: string; readonly values: readonly number[] };
+  /**
+   * Round `i` of both was taken one right after the other: then what drifts from round to round, as a shared
+   * disk does, is in neither's favour.
+   */
+  readonly paired?: boolean;
   readonly bar: string;
   readonly isMet?: (figure: number, ratio: number) => boolean;
   readonly note?: string;
@@ -56,7 +61,11 @@ export interface Comparison {
 export function compare(comparison: Comparison): Figure {
   const { measure, unit, sense, ours, reference, bar, isMet, note } = comparison;
   const figure = median(ours);
-  const ratio = reference && figure / median(reference.values);
+  const ratio =
+    reference &&
+    (comparison.paired
+      ? median(ours.map((value, round) => value / (reference.values[round] ?? Number.NaN)))
+      : figure / median(reference.values));
   return {
     measure,
     unit,

@@ -50,6 +50,8 @@ export function resolveDefinition(request: MountRequest, stateBase: string): Res
   const givenState = overrides.state ?? definition.state;
   const budgetBytes = overrides.budgetBytes ?? definition.budgetBytes;
   const readers = overrides.readers ?? definition.options.readers;
+  const watch = overrides.watch ?? definition.options.watch;
+  const missing = overrides.missing ?? definition.options.missing;
   return {
     source,
     mountpoint: mountpointPath(mountpoint),
@@ -62,6 +64,8 @@ export function resolveDefinition(request: MountRequest, stateBase: string): Res
       noPassthrough: overrides.noPassthrough ?? definition.options.noPassthrough,
       readOnly: overrides.readOnly ?? definition.options.readOnly,
       ...(readers === undefined ? {} : { readers }),
+      ...(watch === undefined ? {} : { watch }),
+      ...(missing === undefined ? {} : { missing }),
     },
   };
 }

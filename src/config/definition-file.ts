@@ -6,7 +6,14 @@ import { parseBudget } from '../core/byte-size.ts';
 import { BadDefinitionError, BadParameterError, type PlateFsError } from '../core/errors.ts';
 import { loadAll } from '../core/plugin.ts';
 import type { Hook } from '../hooks.ts';
-import type { HookRule, HookStep, MountDefinition, MountOptions } from '../model/mount-definition.ts';
+import type {
+  HookRule,
+  HookStep,
+  MissingMode,
+  MountDefinition,
+  MountOptions,
+  WatchMode,
+} from '../model/mount-definition.ts';
 import { HOOKS } from '../registry.generated.ts';
 import { mountSchema } from './definition-schema.ts';
 import { ruleFaults } from './rule-check.ts';
@@ -26,7 +33,13 @@ interface DefinitionForm {
   readonly state?: string;
   readonly budget?: string | number;
   readonly 'read-only'?: boolean;
-  readonly options?: { 'allow-other'?: boolean; passthrough?: boolean; readers?: number };
+  readonly options?: {
+    'allow-other'?: boolean;
+    passthrough?: boolean;
+    readers?: number;
+    watch?: WatchMode;
+    missing?: MissingMode;
+  };
   readonly hooks?: readonly {
     readonly name: string;
     readonly on: string;
@@ -103,6 +116,8 @@ function optionsOf(form: DefinitionForm): MountOptions {
     noPassthrough: !(options.passthrough ?? true),
     readOnly: form['read-only'] ?? false,
     ...(options.readers === undefined ? {} : { readers: options.readers }),
+    ...(options.watch === undefined ? {} : { watch: options.watch }),
+    ...(options.missing === undefined ? {} : { missing: options.missing }),
   };
 }
 

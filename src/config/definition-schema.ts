@@ -1,4 +1,5 @@
 import type { Hook, ParameterSpec } from '../hooks.ts';
+import { MISSING_MODES, WATCH_MODES } from '../model/mount-definition.ts';
 
 type Schema = Readonly<Record<string, unknown>>;
 
@@ -19,6 +20,16 @@ const OPTIONS: Readonly<Record<string, Schema>> = {
     minimum: 1,
     maximum: 64,
     description: 'Number of reader threads; chosen from the machine unless set.',
+  },
+  watch: {
+    enum: WATCH_MODES,
+    default: 'auto',
+    description: 'Follow a plate that still grows: by events, and by polling on network disks; poll; off.',
+  },
+  missing: {
+    enum: MISSING_MODES,
+    default: 'zeros',
+    description: 'What stacks show where the plate lacks a plane: zeros, or a read error.',
   },
 };
 

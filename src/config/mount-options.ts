@@ -1,5 +1,6 @@
 import { parseBudget } from '../core/byte-size.ts';
 import { BadParameterError } from '../core/errors.ts';
+import { MISSING_MODES, type MissingMode, WATCH_MODES, type WatchMode } from '../model/mount-definition.ts';
 import { didYouMean } from './did-you-mean.ts';
 
 /** What `-o` can change in a mount definition. */
@@ -8,6 +9,8 @@ export interface OptionOverrides {
   noPassthrough?: boolean;
   readOnly?: boolean;
   readers?: number;
+  watch?: WatchMode;
+  missing?: MissingMode;
   budgetBytes?: number;
   output?: string;
   state?: string;
@@ -24,6 +27,14 @@ function readerCount(value: string): number {
   if (!Number.isInteger(count) || count < 1 || count > 64)
     throw new BadParameterError('-o readers', `'${value}' is no number of threads; write 1 to 64`);
   return count;
+}
+
+/** @throws BadParameterError when the value is none of them. */
+export function oneOf<T extends string>(known: readonly T[], parameter: string, value: string): T {
+  const found = known.find((one) => one === value);
+  if (found === undefined)
+    throw new BadParameterError(parameter, `'${value}' is none of ${known.join(', ')}`);
+  return found;
 }
 
 /** The options of `-o`, as mount(8) would pass them. */
@@ -47,6 +58,16 @@ export const MOUNT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
     value: 'N',
     description: 'number of reader threads',
     apply: (overrides, value) => void (overrides.readers = readerCount(value)),
+  },
+  watch: {
+    value: 'MODE',
+    description: 'follow a plate that still grows: auto (the default), poll, off',
+    apply: (overrides, value) => void (overrides.watch = oneOf(WATCH_MODES, '-o watch', value)),
+  },
+  missing: {
+    value: 'MODE',
+    description: 'what stacks show where the plate lacks a plane: zeros (the default), error',
+    apply: (overrides, value) => void (overrides.missing = oneOf(MISSING_MODES, '-o missing', value)),
   },
   output: {
     value: 'DIR',

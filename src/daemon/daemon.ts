@@ -12,7 +12,8 @@ import { FrontWake } from '../fuse/front-wake.ts';
 import { invalidateEntry, invalidateNode } from '../fuse/notify.ts';
 import { watchPressure } from '../memory/pressure.ts';
 import { dataFolder, type OverlayFolders, stagingFolder } from '../overlay/open-overlay.ts';
-import { PlateTree, type SharedTree, shareTree } from '../tree/plate-tree.ts';
+import { PlateTree } from '../tree/plate-tree.ts';
+import type { SharedTree } from '../tree/shared-tree.ts';
 import type { FrontNotice } from '../vfs/jobs.ts';
 import { chooseBudgetBytes } from './budget-choice.ts';
 import { openControl } from './control-entry.ts';
@@ -22,16 +23,19 @@ import type { FromFront } from './front-messages.ts';
 import type { FrontData } from './front-worker.ts';
 import type { HookPump } from './hook-pump.ts';
 import { Landings } from './landings.ts';
+import { LivePlate } from './live-plate.ts';
 import { logEvent } from './log.ts';
 import { memoryFolder, removeMemoryFolder } from './memory-folder.ts';
 import { loadPlaneTools } from './plane-tools.ts';
 import { Readers } from './readers.ts';
 import { RuntimeWarnings } from './runtime-warnings.ts';
-import { countResumes, mountedAtMs, openSessionIndex } from './session-files.ts';
+import { countResumes, openSessionTree } from './session-files.ts';
+import { SessionTree } from './session-tree.ts';
 import { SizeSweep } from './size-sweep.ts';
 import { lockState } from './state-lock.ts';
 import { Status } from './status.ts';
 import type { FromDaemon, StartMessage } from './supervisor-messages.ts';
+import { invalidateChanges } from './tree-invalidation.ts';
 import { WriteOut } from './write-out.ts';
 
 /** Memory is freed down to this share of the budget once landing has begun. */
@@ -66,6 +70,7 @@ export class Daemon {
   #landings: Landings | undefined;
   #writeOut: WriteOut | undefined;
   #hooks: HookPump | undefined;
+  #plate: LivePlate | undefined;
   #control: ControlServer | undefined;
   #pressure: Disposable | undefined;
   #ending: Promise<void> | undefined;
@@ -96,11 +101,12 @@ export class Daemon {
     this.#unlock = lockState(state);
     const folders: OverlayFolders = { state, memory: memoryFolder(state) };
     const resumes = countResumes(folders, resumed);
-    const index = await openSessionIndex(this.#spec, folders, resumed, {
+    const session = new SessionTree(state);
+    const opened = await openSessionTree(this.#spec, folders, session, resumed, {
       signal: this.#stop.signal,
       onProgress: (text) => this.#voice.tell({ type: 'progress', text }),
     });
-    const shared = shareTree(index, mountedAtMs(folders, resumed));
+    const { shared } = opened;
     const budgetBytes = this.#definition.budgetBytes ?? chooseBudgetBytes(folders.memory);
     this.#readers = new Readers({
       count: this.#definition.options.readers ?? Math.max(2, availableParallelism()),
@@ -125,6 +131,20 @@ export class Daemon {
       signal: this.#stop.signal,
     });
     this.#landings = landings;
+    const { encoders, probe } = await loadPlaneTools();
+    const treeOf = (tree: SharedTree): PlateTree => new PlateTree(tree, encoders, probe);
+    const invalidate = (before: SharedTree, after: SharedTree): void => {
+      invalidateChanges(this.#start.fuseFd, treeOf(before), treeOf(after));
+      void new SizeSweep(treeOf(after)).run(this.#stop.signal);
+    };
+    const plate = new LivePlate(shared, {
+      mode: this.#definition.options.watch ?? 'auto',
+      session,
+      adopt: async (tree) => void (await front.ask('adopt', { shared: tree })),
+      invalidate,
+      warn: (message) => this.#warnings.warn('plate', message),
+    });
+    this.#plate = plate;
     const writeOut = new WriteOut({
       mountpoint: this.#definition.mountpoint,
       landings,
@@ -135,7 +155,7 @@ export class Daemon {
     this.#writeOut = writeOut;
     const status = new Status({
       spec: this.#spec,
-      index,
+      index: () => plate.index,
       front,
       landings,
       hooks: () => this.#hooks,
@@ -150,10 +170,13 @@ export class Daemon {
     await this.#startHooks(front, folders);
     this.#watchMemory(budgetBytes);
     this.#control = await openControl(this.#spec, status, writeOut);
-    const { encoders, probe } = await loadPlaneTools();
-    void new SizeSweep(new PlateTree(shared, encoders, probe)).run(this.#stop.signal);
+    if (opened.untold) {
+      invalidate(opened.untold, shared);
+      session.told(shared.generation);
+    } else void new SizeSweep(treeOf(shared)).run(this.#stop.signal);
     this.#running.resolve();
     this.#voice.tell({ type: 'ready' });
+    plate.start(opened.isDoubtful);
     setImmediate(flushCompileCache);
     void this.#unmounted.promise.then(() => this.#end());
   }
@@ -322,6 +345,7 @@ export class Daemon {
     }
     this.#stop.abort();
     this.#pressure?.[Symbol.dispose]();
+    await this.#plate?.close();
     await this.#hooks?.close();
     await this.#landings?.close();
     await this.#readers?.close();

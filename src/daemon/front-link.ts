@@ -9,9 +9,11 @@ type AnswerOf<T extends ToFront['type']> = T extends 'list-sealed'
     ? 'moved-files'
     : T extends 'publish'
       ? 'published'
-      : T extends 'sealed-file' | 'landed' | 'relanded' | 'usage'
-        ? T
-        : never;
+      : T extends 'adopt'
+        ? 'adopted'
+        : T extends 'sealed-file' | 'landed' | 'relanded' | 'usage'
+          ? T
+          : never;
 
 type Question = Extract<ToFront, { readonly token: number }>;
 

@@ -1,6 +1,7 @@
 import type { Negotiated } from '../fuse/negotiation.ts';
 import type { LandingRecord } from '../overlay/inode.ts';
 import type { SealedFile } from '../overlay/overlay.ts';
+import type { SharedTree } from '../tree/shared-tree.ts';
 import type { FrontNotice, MovableJob } from '../vfs/jobs.ts';
 
 /** Which version of which file a rule worked on. */
@@ -58,6 +59,8 @@ export type ToFront =
   /** An abandoned landing is gone from the output folder. */
   | { readonly type: 'cleared'; readonly id: number }
   | ({ readonly type: 'hook-ended' } & Omit<HookSource, 'mountPath'>)
+  /** The plate was found changed. */
+  | { readonly type: 'adopt'; readonly token: number; readonly shared: SharedTree }
   | { readonly type: 'set-budget'; readonly budgetBytes: number }
   | { readonly type: 'usage'; readonly token: number };
 
@@ -121,6 +124,7 @@ export type FrontAnswer =
       readonly changed: readonly ChangedName[];
       readonly failure?: string;
     }
+  | { readonly type: 'adopted'; readonly token: number }
   | {
       readonly type: 'usage';
       readonly token: number;

@@ -18,7 +18,8 @@ import {
   stagingFolder,
 } from '../overlay/open-overlay.ts';
 import type { Overlay } from '../overlay/overlay.ts';
-import { PlateTree, type SharedTree } from '../tree/plate-tree.ts';
+import { PlateTree } from '../tree/plate-tree.ts';
+import type { SharedTree } from '../tree/shared-tree.ts';
 import { Front } from '../vfs/front.ts';
 import { kernelFileCalls } from './file-calls.ts';
 import type { FromFront, ToFront } from './front-messages.ts';
@@ -68,8 +69,21 @@ const lazyBacking = {
 /** Thrown out of the session's loop when main wants no more requests served. */
 class SessionOver extends Error {}
 
-function receive(overlay: Overlay, front: Front, message: ToFront): void {
+interface Rooms {
+  readonly overlay: Overlay;
+  readonly front: Front;
+  readonly tree: PlateTree;
+  readonly readers: ReaderPool;
+}
+
+function receive({ overlay, front, tree, readers }: Rooms, message: ToFront): void {
   switch (message.type) {
+    case 'adopt':
+      tree.adopt(message.shared);
+      readers.adopt(message.shared);
+      front.treeChanged();
+      tell({ type: 'adopted', token: message.token });
+      return;
     case 'staged':
       front.staged(message.node, message.errno);
       return;
@@ -194,7 +208,7 @@ async function serve(): Promise<void> {
         try {
           const message = received.message as ToFront;
           if (message.type === 'end') throw new SessionOver();
-          receive(overlay, front, message);
+          receive({ overlay, front, tree, readers }, message);
         } catch (error) {
           if (error instanceof SessionOver) throw error;
           // A disk that is full, as a rule: this change was not made, and everything else goes on.
@@ -232,7 +246,7 @@ async function serve(): Promise<void> {
   // The mount is gone. What was being written is whole now, and main may still ask about it.
   for (const inode of overlay.names.inodes.values()) overlay.seal(inode);
   tell({ type: 'unmounted' });
-  data.fromMain.on('message', (message: ToFront) => receive(overlay, front, message));
+  data.fromMain.on('message', (message: ToFront) => receive({ overlay, front, tree, readers }, message));
 }
 
 serve().catch((error: unknown) => {

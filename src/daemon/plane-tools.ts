@@ -1,8 +1,8 @@
-import { loadAll, loadById } from '../core/plugin.ts';
+import { loadAll } from '../core/plugin.ts';
 import type { ImageEncoder } from '../encoders.ts';
 import { ENCODERS, SOURCES } from '../registry.generated.ts';
-import type { Probe } from '../tree/plate-tree.ts';
 import type { PlaneDriver } from '../tree/stack-reader.ts';
+import type { Probe } from '../tree/views/stacks.ts';
 
 /** What front and reader threads need of the plugs. */
 export interface PlaneTools {
@@ -13,8 +13,18 @@ export interface PlaneTools {
 
 /** Loads the encoders and the driver of plane files. */
 export async function loadPlaneTools(): Promise<PlaneTools> {
-  const driver = await loadById(SOURCES, 'tiff');
-  const { probeSync, readPlaneSync } = driver ?? {};
-  if (!probeSync || !readPlaneSync) throw new Error('the tiff driver has no synchronous side');
-  return { encoders: await loadAll(ENCODERS), probe: probeSync, driver: { probeSync, readPlaneSync } };
+  const drivers = await loadAll(SOURCES);
+  const synchronous = drivers.flatMap(({ id, canOpen, probeSync, readPlaneSync }) =>
+    probeSync && readPlaneSync ? [{ id, canOpen, probeSync, readPlaneSync }] : [],
+  );
+  const tiff = synchronous.find(({ id }) => id === 'tiff');
+  if (!tiff) throw new Error('the tiff driver has no synchronous side');
+  // A plane's file was recognised by its format: one of a name that nobody claims is a TIFF.
+  const driverOf = (path: string) => synchronous.find(({ canOpen }) => canOpen(path)) ?? tiff;
+  const probe: Probe = ({ path, page }) => driverOf(path).probeSync(path, page);
+  return {
+    encoders: await loadAll(ENCODERS),
+    probe,
+    driver: { probe, read: ({ path, page }) => driverOf(path).readPlaneSync(path, page) },
+  };
 }

@@ -1,5 +1,12 @@
 import type { MessagePort } from 'node:worker_threads';
+import type { SharedTree } from '../tree/shared-tree.ts';
 import type { ReaderJob } from '../vfs/jobs.ts';
+
+/** To a reader thread: the plate was found changed. */
+export interface TreeAdoption {
+  readonly kind: 'adopt';
+  readonly shared: SharedTree;
+}
 
 /** The front's side of the reader threads: gives each job to the one with the least to do. */
 export class ReaderPool {
@@ -14,6 +21,12 @@ export class ReaderPool {
     this.#finished = finished;
     this.#submitted = ports.map(() => 0);
     this.#onFirstJob = onFirstJob;
+  }
+
+  /** Shows readers another tree: for every job submitted from now on. */
+  adopt(shared: SharedTree): void {
+    const adoption: TreeAdoption = { kind: 'adopt', shared };
+    for (const port of this.#ports) port.postMessage(adoption);
   }
 
   submit(job: ReaderJob): void {

@@ -3,13 +3,16 @@ import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { errnoOf } from '../core/errno.ts';
 import { explain } from '../core/errors.ts';
 import { replyTo } from '../fuse/reply-writer.ts';
+import { SplicedReplies } from '../fuse/spliced-replies.ts';
 import { LandedReader } from '../materializer/landed-reader.ts';
 import type { Landing } from '../materializer/landing.ts';
-import { PlateTree, type SharedTree } from '../tree/plate-tree.ts';
+import { PlateTree } from '../tree/plate-tree.ts';
+import type { SharedTree } from '../tree/shared-tree.ts';
 import { StackReader } from '../tree/stack-reader.ts';
 import type { MovableJob, ReaderJob } from '../vfs/jobs.ts';
 import { Reader } from '../vfs/reader.ts';
 import { loadPlaneTools } from './plane-tools.ts';
+import type { TreeAdoption } from './reader-pool.ts';
 
 /** What a reader thread is started with. */
 export interface ReaderData {
@@ -38,20 +41,30 @@ const data = workerData as ReaderData;
 const tell = (message: FromReader): void => parentPort?.postMessage(message);
 
 const { encoders, probe, driver } = await loadPlaneTools();
-const stacks = new StackReader(new PlateTree(data.shared, encoders, probe), driver, data.cacheBytes / 2);
+const tree = new PlateTree(data.shared, encoders, probe);
+const stacks = new StackReader(tree, driver, data.cacheBytes / 2);
 const landed = new LandedReader(data.outputFolder, data.cacheBytes / 2);
 const reader = new Reader({
   readRendered: (node, offsetBytes, target) => stacks.read(node, offsetBytes, target),
+  pourRendered: (node, offsetBytes, sizeBytes) => stacks.pourable(node, offsetBytes, sizeBytes),
   readLanded: (record, offsetBytes, target) =>
     landed.readSync(record as unknown as Landing, offsetBytes, target.length, target),
 });
+const spliced = new SplicedReplies(data.fuseFd);
+
+function answer(job: Exclude<ReaderJob, { kind: 'stage' }>): void {
+  const pourable =
+    job.kind === 'read-rendered' && spliced.carries(job.sizeBytes) ? reader.pourable(job) : undefined;
+  if (pourable !== undefined && spliced.send(job.uniqueLow, job.uniqueHigh, pourable)) return;
+  const bytes = reader.run(job);
+  replyTo(data.fuseFd, job.uniqueLow, job.uniqueHigh, bytes === undefined ? [] : [bytes]);
+}
 
 function run(job: ReaderJob): void {
   let errno = 0;
   try {
-    const bytes = reader.run(job);
-    if (job.kind !== 'stage')
-      replyTo(data.fuseFd, job.uniqueLow, job.uniqueHigh, bytes === undefined ? [] : [bytes]);
+    if (job.kind === 'stage') reader.run(job);
+    else answer(job);
   } catch (error) {
     errno = errnoOf(error);
     const message = explain(error);
@@ -67,6 +80,13 @@ function run(job: ReaderJob): void {
   if (job.kind === 'stage') tell({ type: 'staged', node: job.node, errno });
 }
 
-data.jobs.on('message', run);
+data.jobs.on('message', (message: ReaderJob | TreeAdoption) => {
+  if (message.kind !== 'adopt') {
+    run(message);
+    return;
+  }
+  tree.adopt(message.shared);
+  stacks.treeChanged();
+});
 // A thread that is killed leaves no compiled code for the next one.
 setImmediate(flushCompileCache);

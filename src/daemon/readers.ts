@@ -1,5 +1,5 @@
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
-import type { SharedTree } from '../tree/plate-tree.ts';
+import type { SharedTree } from '../tree/shared-tree.ts';
 import type { FromReader, ReaderData } from './reader-worker.ts';
 
 export interface ReadersParts {

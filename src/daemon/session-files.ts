@@ -1,15 +1,13 @@
-/**
- * What the daemons of one connection hand down to each other in files: how many there were, when the mount began,
- * and the index that node numbers are positions in.
- */
+/** What the daemons of one connection hand down to each other in files: how many there were, and when it began. */
 import { appendFileSync, existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DaemonSpec } from '../config/daemon-spec.ts';
-import type { PlateIndex } from '../model/plate-index.ts';
 import type { OverlayFolders } from '../overlay/open-overlay.ts';
-import { readIndexFile, writeIndexFile } from '../tree/index-cache.ts';
 import { openPlate } from '../tree/open-plate.ts';
+import { type SharedTree, shareTree } from '../tree/shared-tree.ts';
 import { logEvent } from './log.ts';
+import { holdUnfinished } from './plane-completeness.ts';
+import type { SessionTree } from './session-tree.ts';
 
 /** Counts this daemon. @returns how often one took over on this connection; 0 for its first. */
 export function countResumes(folders: OverlayFolders, resumed: boolean): number {
@@ -23,7 +21,7 @@ export function countResumes(folders: OverlayFolders, resumed: boolean): number 
 }
 
 /** When the connection began, in milliseconds since 1970: every daemon of it shows the same times. */
-export function mountedAtMs(folders: OverlayFolders, resumed: boolean): number {
+function mountedAtMs(folders: OverlayFolders, resumed: boolean): number {
   const path = join(folders.memory, 'mounted');
   if (!resumed || !existsSync(path)) writeFileSync(path, '');
   return statSync(path).mtimeMs;
@@ -31,18 +29,27 @@ export function mountedAtMs(folders: OverlayFolders, resumed: boolean): number {
 
 const PROGRESS_EVERY_MS = 250;
 
+/** What a daemon begins with. */
+export interface OpenedTree {
+  readonly shared: SharedTree;
+  /** The tree that the kernel knows, where the last daemon did not come to tell it of `shared`. */
+  readonly untold?: SharedTree;
+  /** Nobody knows whether the plate is still as it was indexed. */
+  readonly isDoubtful: boolean;
+}
+
 /**
- * The plate's index. A daemon that takes over a connection uses the index its predecessor used: node numbers are
- * positions in it. @throws a typed error when the plate can't be read.
+ * The plate as threads share it. A daemon that takes over a connection shows what its predecessor showed: the
+ * kernel holds its node numbers. @throws a typed error when the plate can't be read.
  */
-export async function openSessionIndex(
+export async function openSessionTree(
   spec: DaemonSpec,
   folders: OverlayFolders,
+  session: SessionTree,
   resumed: boolean,
   options: { readonly signal: AbortSignal; readonly onProgress: (text: string) => void },
-): Promise<PlateIndex> {
-  const session = join(folders.state, 'session-index');
-  if (resumed) return readIndexFile(session);
+): Promise<OpenedTree> {
+  if (resumed) return { ...session.resume(), isDoubtful: true };
   let toldMs = 0;
   const { index } = await openPlate(spec.definition.source, {
     signal: options.signal,
@@ -54,6 +61,11 @@ export async function openSessionIndex(
       options.onProgress(`indexing: ${files} files`);
     },
   });
-  writeIndexFile(session, index);
-  return index;
+  const held = await holdUnfinished(index);
+  const shared = shareTree(held.index, mountedAtMs(folders, false), {
+    mountpoint: spec.definition.mountpoint,
+    missing: spec.definition.options.missing ?? 'zeros',
+  });
+  session.begin(shared);
+  return { shared, isDoubtful: held.waiting > 0 };
 }

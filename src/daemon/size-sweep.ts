@@ -1,7 +1,6 @@
 import { setImmediate as breathe } from 'node:timers/promises';
 import { explain } from '../core/errors.ts';
 import type { PlateTree } from '../tree/plate-tree.ts';
-import { STACK_KINDS } from '../tree/plate-tree.ts';
 
 /** Files looked at between two turns of the event loop. */
 const SLICE = 64;
@@ -24,15 +23,15 @@ export class SizeSweep {
     const { index, fieldStarts } = this.#tree.shared;
     for (let file = 0; file < index.files.count && !signal.aborted; file++) {
       if (file % SLICE === 0) await breathe();
-      if ((index.files.sizeBytes[file] ?? -1) < 0) this.#try(() => this.#tree.refresh(file));
+      if (!this.#tree.files.isKnown(file)) this.#try(() => this.#tree.files.refresh(file));
     }
     for (let field = 0; field + 1 < fieldStarts.length && !signal.aborted; field++) {
       if (field % (SLICE / 8) === 0) await breathe();
-      for (const kind of STACK_KINDS) {
-        if (kind.encoder === 'tiff' && this.#tree.hasStack(field, kind)) {
-          this.#try(() => this.#tree.planeShape({ field, kind }));
-        }
-      }
+      this.#try(() => this.#tree.stacks.learnShapes(field));
+    }
+    for (const _ of this.#tree.tables.measure()) {
+      if (signal.aborted) return;
+      await breathe();
     }
   }
 

@@ -3,7 +3,7 @@ import type { StatusDocument } from '../control/documents.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
 import { renderMetrics } from '../telemetry/metrics.ts';
 import { openhcsDocument } from '../tree/openhcs-document.ts';
-import { METRICS_NODE, OPENHCS_NODE, STATUS_NODE, WARNINGS_NODE } from '../tree/plate-tree.ts';
+import { METRICS_NODE, OPENHCS_NODE, STATUS_NODE, WARNINGS_NODE } from '../tree/views/documents.ts';
 import type { DocumentText } from './documents.ts';
 import type { FrontLink } from './front-link.ts';
 import type { HookPump } from './hook-pump.ts';
@@ -12,7 +12,8 @@ import type { RuntimeWarnings } from './runtime-warnings.ts';
 
 export interface StatusParts {
   readonly spec: DaemonSpec;
-  readonly index: PlateIndex;
+  /** The plate as it is shown now. */
+  readonly index: () => PlateIndex;
   readonly front: FrontLink;
   readonly landings: Landings;
   /** Absent where the mount has no rules, and until they are loaded. */
@@ -37,17 +38,18 @@ export class Status {
       [STATUS_NODE, async () => json(await this.document())],
       [WARNINGS_NODE, () => json(this.#warningsDocument())],
       [METRICS_NODE, () => this.#metrics()],
-      [OPENHCS_NODE, () => openhcsDocument(this.#parts.index)],
+      [OPENHCS_NODE, () => openhcsDocument(this.#parts.index())],
     ]);
   }
 
   #warningsDocument(): unknown {
-    return { plate: this.#parts.index.warnings, runtime: this.#parts.warnings.list() };
+    return { plate: this.#parts.index().warnings, runtime: this.#parts.warnings.list() };
   }
 
   /** What the control method `status` answers, and more. @throws when the front is gone. */
   async document(): Promise<StatusDocument & Record<string, unknown>> {
-    const { spec, index, front, landings, warnings, resumes } = this.#parts;
+    const { spec, front, landings, warnings, resumes } = this.#parts;
+    const index = this.#parts.index();
     const { mountpoint, source, output, state } = spec.definition;
     const [usage, sealed] = await Promise.all([front.ask('usage', {}), front.ask('list-sealed', {})]);
     const hooks = this.#parts.hooks();

@@ -6,6 +6,7 @@ import { abortConnection, setReadAhead } from '../fuse/connection.ts';
 import { type Mounted, mountFuse } from '../fuse/mount.ts';
 import { mountAt } from '../fuse/mount-table.ts';
 import type { Negotiated } from '../fuse/negotiation.ts';
+import { MAX_READ_BYTES } from '../fuse/protocol.ts';
 import { type UnmountResult, unmountFuse } from '../fuse/unmount.ts';
 import { RespawnLimit } from './respawn-limit.ts';
 import type {
@@ -26,7 +27,7 @@ const END_TIMEOUT_MS = 5_000;
  * Four of the kernel's largest requests: the next ones wait while one is answered, and readers work side by side
  * (64 MiB without passthrough: 1.6 GB/s, against 1.0 with one).
  */
-const READ_AHEAD_KIB = 4096;
+const READ_AHEAD_KIB = (4 * MAX_READ_BYTES) / 1024;
 
 export function fatalMessage(error: unknown): FatalMessage {
   const isOurs = error instanceof PlateFsError;

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { closeSync, readFileSync } from 'node:fs';
 import { geteuid } from 'node:process';
 import { BadMountpointError, FuseUnavailableError } from '../core/errors.ts';
+import { MAX_READ_BYTES } from './protocol.ts';
 import { receiveDescriptor, socketPair } from './syscalls.ts';
 
 const CONFIGURATION = '/etc/fuse.conf';
@@ -56,6 +57,7 @@ export function mountByFusermount(path: string, sourceLabel: string, allowOther:
     'nosuid',
     'nodev',
     'default_permissions',
+    `max_read=${MAX_READ_BYTES}`,
     'subtype=platefs',
     `fsname=platefs#${escapeOption(sourceLabel)}`,
     ...(allowOther ? ['allow_other'] : []),

@@ -5,6 +5,7 @@ import { BadMountpointError, FuseUnavailableError } from '../core/errors.ts';
 import { mountByFusermount } from './fusermount.ts';
 import { mountAt } from './mount-table.ts';
 import { prepareMountpoint } from './mountpoint.ts';
+import { MAX_READ_BYTES } from './protocol.ts';
 import { MS_NODEV, MS_NOSUID, mount, SystemCallError, syscallsProblem } from './syscalls.ts';
 
 const DEVICE = '/dev/fuse';
@@ -87,7 +88,7 @@ function describe(fd: number, path: string, route: MountRoute, mended: number): 
 }
 
 const mountOptions = (allowOther: boolean): string =>
-  `rootmode=${ROOT_MODE},user_id=0,group_id=0,default_permissions${allowOther ? ',allow_other' : ''}`;
+  `rootmode=${ROOT_MODE},user_id=0,group_id=0,default_permissions,max_read=${MAX_READ_BYTES}${allowOther ? ',allow_other' : ''}`;
 
 function bySystemCall(fd: number, path: string, request: MountRequest): void {
   try {

@@ -152,7 +152,12 @@ export const SIZE = {
   FORGET_ONE: 16,
 } as const;
 
-/** Largest WRITE (and READ) the session agrees to. */
+/** Largest WRITE the session agrees to. */
 export const MAX_WRITE_BYTES = 1 << 20;
 /** {@link MAX_WRITE_BYTES} in 4 KiB pages. */
 export const MAX_PAGES = 256;
+/**
+ * Largest READ, by the mount option max_read: with its header it fits a pipe of 1 MiB, the most a plain user may
+ * have, wherever in their pages up to seven pieces begin and end.
+ */
+export const MAX_READ_BYTES = 240 * 4096;

@@ -38,6 +38,21 @@ function writeWhole(fd: number, pieces: readonly Uint8Array[]): void {
   }
 }
 
+/** struct fuse_out_header; `lengthBytes` counts the header too. */
+export function replyHeader(
+  lengthBytes: number,
+  error: number,
+  uniqueLow: number,
+  uniqueHigh: number,
+): Uint8Array {
+  const header = Buffer.allocUnsafe(SIZE.OUT_HEADER);
+  header.writeUInt32LE(lengthBytes, 0);
+  header.writeInt32LE(error, 4);
+  header.writeUInt32LE(uniqueLow, 8);
+  header.writeUInt32LE(uniqueHigh, 12);
+  return header;
+}
+
 /**
  * Answers a deferred request, from any thread that has the device's descriptor.
  *
@@ -51,13 +66,10 @@ export function replyTo(
   uniqueHigh: number,
   outcome: number | readonly Uint8Array[],
 ): void {
-  const header = Buffer.allocUnsafe(SIZE.OUT_HEADER);
   let length = SIZE.OUT_HEADER;
   if (typeof outcome !== 'number') for (const piece of outcome) length += piece.byteLength;
-  header.writeUInt32LE(length, 0);
-  header.writeInt32LE(typeof outcome === 'number' ? -boundedErrno(outcome) : 0, 4);
-  header.writeUInt32LE(uniqueLow, 8);
-  header.writeUInt32LE(uniqueHigh, 12);
+  const error = typeof outcome === 'number' ? -boundedErrno(outcome) : 0;
+  const header = replyHeader(length, error, uniqueLow, uniqueHigh);
   writeWhole(fd, typeof outcome === 'number' ? [header] : [header, ...outcome]);
 }
 

@@ -1,3 +1,4 @@
+import { constants as fs } from 'node:fs';
 import { createRequire } from 'node:module';
 import { constants } from 'node:os';
 import { getSystemErrorName } from 'node:util';
@@ -25,6 +26,10 @@ const MSG_CMSG_CLOEXEC = 0x4000_0000;
 const SOL_SOCKET = 1;
 const SCM_RIGHTS = 1;
 const RWF_NOWAIT = 8;
+const O_CLOEXEC = 0o2000000;
+const F_SETPIPE_SZ = 1031;
+const F_GETPIPE_SZ = 1032;
+const SPLICE_F_NONBLOCK = 2;
 const AT_FDCWD = -100;
 const NS_PER_S = 1_000_000_000n;
 const E = constants.errno;
@@ -54,6 +59,9 @@ interface Calls {
   socketpair(domain: number, type: number, protocol: number, pair: Int32Array): number;
   recvmsg(fd: number, message: Pointer, flags: number): number;
   preadv2(fd: number, vector: Pointer, count: number, offset: number, flags: number): number;
+  pipe2(ends: Int32Array, flags: number): number;
+  fcntl(fd: number, command: number, type: 'int', argument: number): number;
+  splice(from: number, fromAt: Pointer, to: number, toAt: Pointer, length: number, flags: number): number;
   flock(fd: number, operation: number): number;
   fallocate(fd: number, mode: number, offset: number, length: number): number;
   lseek(fd: number, offset: number, whence: number): number;
@@ -68,6 +76,7 @@ interface Calls {
   renameat2(fromDir: number, from: string, toDir: number, to: string, flags: number): number;
   syncfs(fd: number): number;
   futimens(fd: number, times: Pointer): number;
+  getpagesize(): number;
   gettid(): number;
   tgkill(processId: number, threadId: number, signal: number): number;
   sigaction(signal: number, action: Pointer, old: Pointer): number;
@@ -98,6 +107,9 @@ function load(): Calls {
     socketpair: libc.func('int socketpair(int, int, int, void *)'),
     recvmsg: libc.func('int64_t recvmsg(int, void *, int)'),
     preadv2: libc.func('int64_t preadv2(int, void *, int, int64_t, int)'),
+    pipe2: libc.func('int pipe2(void *, int)'),
+    fcntl: libc.func('int fcntl(int, int, ...)'),
+    splice: libc.func('int64_t splice(int, void *, int, void *, uint64_t, uint)'),
     flock: libc.func('int flock(int, int)'),
     fallocate: libc.func('int fallocate(int, int, int64_t, int64_t)'),
     lseek: libc.func('int64_t lseek(int, int64_t, int)'),
@@ -105,6 +117,7 @@ function load(): Calls {
     renameat2: libc.func('int renameat2(int, const char *, int, const char *, uint)'),
     syncfs: libc.func('int syncfs(int)'),
     futimens: libc.func('int futimens(int, void *)'),
+    getpagesize: libc.func('int getpagesize()'),
     gettid: libc.func('int gettid()'),
     tgkill: libc.func('int tgkill(int, int, int)'),
     sigaction: libc.func('int sigaction(int, void *, void *)'),
@@ -200,6 +213,40 @@ export function readCached(fd: number, into: Uint8Array, offsetBytes: number): n
   if (errno === E.EAGAIN || errno === E.EOPNOTSUPP || errno === E.ENOSYS || errno === E.EINTR)
     return undefined;
   throw new SystemCallError('preadv2', errno);
+}
+
+/** A pipe that nobody waits for; closed on exec. */
+export interface Pipe {
+  readonly readFd: number;
+  readonly writeFd: number;
+  /** How many pages of memory it holds at most, wholly used or not. */
+  readonly pages: number;
+  readonly pageBytes: number;
+}
+
+/** A pipe of `sizeBytes`, or of what the system allows where that is less. */
+export function openPipe(sizeBytes: number): Pipe {
+  const c = load();
+  const ends = new Int32Array(2);
+  checked('pipe2', c.pipe2(ends, O_CLOEXEC | fs.O_NONBLOCK));
+  const [readFd = -1, writeFd = -1] = ends;
+  // EPERM: above /proc/sys/fs/pipe-max-size, or this user has many pipes. The pipe keeps its size.
+  c.fcntl(writeFd, F_SETPIPE_SZ, 'int', sizeBytes);
+  const pageBytes = c.getpagesize();
+  return { readFd, writeFd, pages: c.fcntl(writeFd, F_GETPIPE_SZ, 'int', 0) / pageBytes, pageBytes };
+}
+
+const spliceAt = new BigInt64Array(1);
+
+/** Moves bytes of a file into a pipe without copying: splice(2). @returns bytes moved, 0 at the file's end. */
+export function spliceFromFile(fd: number, offsetBytes: number, pipe: Pipe, sizeBytes: number): number {
+  spliceAt[0] = BigInt(offsetBytes);
+  return checked('splice', load().splice(fd, spliceAt, pipe.writeFd, null, sizeBytes, SPLICE_F_NONBLOCK));
+}
+
+/** Moves bytes out of a pipe into a device. @returns bytes moved. */
+export function spliceFromPipe(pipe: Pipe, fd: number, sizeBytes: number): number {
+  return checked('splice', load().splice(pipe.readFd, null, fd, null, sizeBytes, 0));
 }
 
 /** Takes an exclusive flock(2) without waiting. @returns false when another process holds one. */

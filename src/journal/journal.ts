@@ -127,6 +127,7 @@ export class Journal {
   append(record: JournalRecord): void {
     const bytes = frame(record);
     passFaultPoint('journal.before-append');
+    this.#takeRoom();
     try {
       writeAll(this.#fd, bytes);
     } catch (error) {
@@ -140,7 +141,6 @@ export class Journal {
       throw error;
     }
     this.#sizeBytes += bytes.length;
-    this.#takeRoom();
     passFaultPoint('journal.after-append');
   }
 

@@ -1,4 +1,4 @@
-type NumberColumn = Uint8Array | Uint16Array | Uint32Array;
+type NumberColumn = Uint8Array | Uint16Array | Uint32Array | Float64Array;
 
 /** A typed array that grows by doubling; what it holds never becomes an object per entry. */
 export class GrowingColumn<A extends NumberColumn> {

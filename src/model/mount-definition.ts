@@ -34,6 +34,14 @@ export interface MountDefinition {
   readonly options: MountOptions;
 }
 
+/** `auto`: events of the kernel, and polling on network disks; `poll`: polling only; `off`: the plate as it was. */
+export const WATCH_MODES = ['auto', 'poll', 'off'] as const;
+export type WatchMode = (typeof WATCH_MODES)[number];
+
+/** `zeros`: black, and listed in the warnings; `error`: reading that part fails with EIO. */
+export const MISSING_MODES = ['zeros', 'error'] as const;
+export type MissingMode = (typeof MISSING_MODES)[number];
+
 export interface MountOptions {
   /** Let other users in (needs root, or user_allow_other in /etc/fuse.conf). */
   readonly allowOther: boolean;
@@ -43,4 +51,8 @@ export interface MountOptions {
   readonly readOnly: boolean;
   /** Number of reader threads; chosen from the machine unless set. */
   readonly readers?: number;
+  /** How a plate that still grows is followed; `auto` unless set. */
+  readonly watch?: WatchMode;
+  /** What a stack shows where the plate lacks a plane; `zeros` unless set. */
+  readonly missing?: MissingMode;
 }

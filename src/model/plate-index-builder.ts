@@ -2,6 +2,7 @@ import { BadParameterError } from '../core/errors.ts';
 import { GrowingColumn, GrowingNames } from './growing-column.ts';
 import { missingFieldWarnings, missingPlaneWarnings } from './missing-planes.ts';
 import { compareNatural } from './natural-order.ts';
+import { type PlaneDetail, PlaneDetails } from './plane-details.ts';
 import { type PlaneAddress, planeStem } from './plane-name.ts';
 import { addressOrder, compareAddresses } from './plane-order.ts';
 import type { ExclusionReason, PlateFacts, PlateWarning } from './plate.ts';
@@ -24,6 +25,7 @@ const uint32 = (length: number): Uint32Array => new Uint32Array(length);
  */
 export class PlateIndexBuilder {
   readonly #rootPath: string;
+  readonly #begunAtMs = Date.now();
   readonly #directoryNames: string[] = [];
   readonly #parents: number[] = [];
   readonly #directoryMtimes: number[] = [];
@@ -40,6 +42,7 @@ export class PlateIndexBuilder {
   readonly #ts = new GrowingColumn(uint32);
   readonly #planeExtensions = new GrowingColumn(uint8);
   readonly #extensions: string[] = [];
+  readonly #details = new PlaneDetails();
   readonly #evidence = new Map<number, { sizeBytes: number; mtimeMs: number }>();
   readonly #warnings: PlateWarning[] = [];
 
@@ -77,7 +80,8 @@ export class PlateIndexBuilder {
   }
 
   /**
-   * Says that `file` holds the plane at this address; `row` and `column` count from 0, the rest as in names.
+   * Says that `file` holds the plane at this address; `row` and `column` count from 0, the rest as in names. A
+   * plane with a page is cut out of the file and shown under `extension`, `.tif`.
    * @throws BadParameterError when a number can't be written in a name or a column.
    */
   addPlane(
@@ -89,6 +93,7 @@ export class PlateIndexBuilder {
     z: number,
     t: number,
     extension: string,
+    detail?: PlaneDetail,
   ): void {
     if (channel < 1 || channel > 0xffff)
       throw new BadParameterError('channel', `${channel} is not 1 … 65535`);
@@ -98,6 +103,7 @@ export class PlateIndexBuilder {
     let known = this.#extensions.indexOf(extension);
     if (known < 0) known = this.#extensions.push(extension) - 1;
     if (known > 255) throw new BadParameterError('extension', 'more than 256 spellings in one plate');
+    if (detail) this.#details.set(this.planeCount, detail);
     this.#planeFiles.push(file);
     this.#rows.push(row);
     this.#columns.push(column);
@@ -139,6 +145,7 @@ export class PlateIndexBuilder {
       files: this.#names.count,
       fileNameBytes: this.#names.bytes.length,
       planes: kept.length,
+      details: this.#details.needed(),
     });
     this.#writeDirectories(columns.directories, directories);
     this.#writeFiles(columns.files, columns.directories.firstFile, files, directories);
@@ -150,11 +157,13 @@ export class PlateIndexBuilder {
     const index: PlateIndex = {
       layoutVersion: PLATE_INDEX_LAYOUT_VERSION,
       rootPath: this.#rootPath,
+      indexedAtMs: this.#begunAtMs,
       facts,
       warnings: [],
       ...columns,
       evidenceFiles: [...this.#evidence.keys()].map((file) => files.placed[file] ?? 0).sort((a, b) => a - b),
       extensions: [...this.#extensions],
+      shapes: [...this.#details.shapes],
     };
     return {
       ...index,
@@ -290,6 +299,7 @@ export class PlateIndexBuilder {
       planes.zs[i] = this.#zs.values[old] ?? 0;
       planes.ts[i] = this.#ts.values[old] ?? 0;
       planes.extensions[i] = this.#planeExtensions.values[old] ?? 0;
+      this.#details.write(planes, old, i);
     }
   }
 }

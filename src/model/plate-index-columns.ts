@@ -7,7 +7,20 @@ export interface PlateIndexCounts {
   readonly files: number;
   readonly fileNameBytes: number;
   readonly planes: number;
+  /** Which of the columns that a plate may lack are there. */
+  readonly details: readonly PlaneDetailColumn[];
 }
+
+/** Groups of columns that only some plates need. */
+export const PLANE_DETAIL_COLUMNS = [
+  'pages',
+  'shapes',
+  'fieldIds',
+  'positions',
+  'acquiredAt',
+  'elapsed',
+] as const;
+export type PlaneDetailColumn = (typeof PLANE_DETAIL_COLUMNS)[number];
 
 export type PlateIndexColumns = Pick<PlateIndex, 'directories' | 'files' | 'planes'>;
 
@@ -20,8 +33,12 @@ export function layOutColumns(counts: PlateIndexCounts): {
   columns: PlateIndexColumns;
 } {
   const { directories, files, planes } = counts;
+  const detailed = (column: PlaneDetailColumn): number => (counts.details.includes(column) ? planes : 0);
   const sizeBytes =
     8 * (2 * directories + 2 * files) +
+    8 * (3 * detailed('positions') + detailed('acquiredAt') + detailed('elapsed')) +
+    4 * (detailed('pages') + detailed('fieldIds')) +
+    detailed('shapes') +
     4 * (directories + 1 + directories + directories + 1) +
     4 * (files + 1 + 2 * files) +
     4 * 4 * planes +
@@ -43,6 +60,11 @@ export function layOutColumns(counts: PlateIndexCounts): {
   const directoryMtimes = float64(directories);
   const sizes = float64(files);
   const mtimes = float64(files);
+  const xsUm = float64(detailed('positions'));
+  const ysUm = float64(detailed('positions'));
+  const zsUm = float64(detailed('positions'));
+  const acquiredAtMs = float64(detailed('acquiredAt'));
+  const elapsedS = float64(detailed('elapsed'));
   const directoryStarts = uint32(directories + 1);
   const parents = uint32(directories);
   const firstFile = uint32(directories + 1);
@@ -50,6 +72,8 @@ export function layOutColumns(counts: PlateIndexCounts): {
   const fileDirectories = uint32(files);
   const filePlanes = uint32(files);
   const planeFiles = uint32(planes);
+  const pages = uint32(detailed('pages'));
+  const fieldIds = uint32(detailed('fieldIds'));
   const sites = uint32(planes);
   const zs = uint32(planes);
   const ts = uint32(planes);
@@ -58,6 +82,7 @@ export function layOutColumns(counts: PlateIndexCounts): {
   const columns = uint8(planes);
   const extensions = uint8(planes);
   const exclusions = uint8(files);
+  const shapes = uint8(detailed('shapes'));
   return {
     buffer,
     columns: {
@@ -78,19 +103,47 @@ export function layOutColumns(counts: PlateIndexCounts): {
         sizeBytes: sizes,
         mtimeMs: mtimes,
       },
-      planes: { count: planes, files: planeFiles, rows, columns, sites, channels, zs, ts, extensions },
+      planes: {
+        count: planes,
+        files: planeFiles,
+        rows,
+        columns,
+        sites,
+        channels,
+        zs,
+        ts,
+        extensions,
+        pages,
+        shapes,
+        fieldIds,
+        xsUm,
+        ysUm,
+        zsUm,
+        acquiredAtMs,
+        elapsedS,
+      },
     },
   };
 }
 
 /** The counts that lay out an index's columns again. */
 export function countsOf(index: PlateIndex): PlateIndexCounts {
+  const { pages, shapes, fieldIds, xsUm, acquiredAtMs, elapsedS } = index.planes;
+  const lengths: Record<PlaneDetailColumn, number> = {
+    pages: pages.length,
+    shapes: shapes.length,
+    fieldIds: fieldIds.length,
+    positions: xsUm.length,
+    acquiredAt: acquiredAtMs.length,
+    elapsed: elapsedS.length,
+  };
   return {
     directories: index.directories.count,
     directoryNameBytes: index.directories.names.bytes.byteLength,
     files: index.files.count,
     fileNameBytes: index.files.names.bytes.byteLength,
     planes: index.planes.count,
+    details: PLANE_DETAIL_COLUMNS.filter((column) => lengths[column] > 0),
   };
 }
 

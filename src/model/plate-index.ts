@@ -1,3 +1,4 @@
+import type { Dtype } from '../core/nd-array.ts';
 import type { ExclusionReason, PlateFacts, PlateWarning } from './plate.ts';
 
 /**
@@ -16,6 +17,8 @@ export interface PlateIndex {
   readonly layoutVersion: number;
   /** Absolute path of the plate's root. */
   readonly rootPath: string;
+  /** When indexing began: directories changed shortly before may have changed since unnoticed. Unix time. */
+  readonly indexedAtMs: number;
   readonly facts: PlateFacts;
   readonly warnings: readonly PlateWarning[];
   readonly directories: {
@@ -53,7 +56,25 @@ export interface PlateIndex {
     readonly ts: Uint32Array;
     /** Index into `extensions`. */
     readonly extensions: Uint8Array;
+    /**
+     * Which image of its file a plane is, in the file's own order from 0, or {@link WHOLE_FILE} where the file is
+     * the plane. Of length 0 when every plane is a whole file.
+     */
+    readonly pages: Uint32Array;
+    /** Index into `shapes` plus 1, 0 where only the file says it. Of length 0 when none is known. */
+    readonly shapes: Uint8Array;
+    /** The instrument's own number of the field, 0 where it has none beside the site. May be of length 0. */
+    readonly fieldIds: Uint32Array;
+    /** Position in µm as the metadata has it, NaN where it doesn't say. All three may be of length 0. */
+    readonly xsUm: Float64Array;
+    readonly ysUm: Float64Array;
+    readonly zsUm: Float64Array;
+    /** Unix time of acquisition in ms, NaN where unknown; and seconds since the first image. Either may be of length 0. */
+    readonly acquiredAtMs: Float64Array;
+    readonly elapsedS: Float64Array;
   };
+  /** Shapes of planes that the metadata tells. */
+  readonly shapes: readonly PlaneShape[];
   /**
    * Files whose content the facts and warnings were drawn from (HTDs, sampled TIFF headers). Their `sizeBytes`
    * and `mtimeMs` are filled at indexing, so that a cached index can tell whether they changed.
@@ -63,13 +84,23 @@ export interface PlateIndex {
   readonly extensions: readonly string[];
 }
 
+/** Extent and pixel type of a plane. */
+export interface PlaneShape {
+  readonly width: number;
+  readonly height: number;
+  readonly dtype: Dtype;
+}
+
+/** In `planes.pages`: the file is the plane, and is shown byte for byte. */
+export const WHOLE_FILE = 0xffff_ffff;
+
 export interface NameTable {
   readonly bytes: Uint8Array;
   readonly starts: Uint32Array;
 }
 
 /** Version of the layout this code reads and writes. */
-export const PLATE_INDEX_LAYOUT_VERSION = 1;
+export const PLATE_INDEX_LAYOUT_VERSION = 2;
 
 /** Order of the codes in `files.exclusions`. */
 export const EXCLUSIONS: readonly ExclusionReason[] = [
@@ -80,4 +111,5 @@ export const EXCLUSIONS: readonly ExclusionReason[] = [
   'correction',
   'database',
   'collision',
+  'incomplete',
 ];

@@ -5,6 +5,8 @@ export interface ChannelFacts {
   readonly name?: string;
   /** Emission wavelength in nm. */
   readonly emissionNm?: number;
+  /** Excitation wavelength in nm. */
+  readonly excitationNm?: number;
 }
 
 /** Facts about a plate. A fact the metadata lacks is absent, never guessed. */
@@ -44,4 +46,6 @@ export type ExclusionReason =
   | 'correction'
   | 'database'
   | 'collision'
+  /** Still being written. */
+  | 'incomplete'
   | 'other';

@@ -298,10 +298,10 @@ export class DataStore {
     this.#reserve(place.number, Math.max(heldBytes, this.#reservation(place, sizeBytes)));
   }
 
-  /** Moves the part in memory to disk. The caller notes `splitAt` 0 afterwards. */
+  /** Moves the part in memory to disk, with the file's times. The caller notes `splitAt` 0 afterwards. */
   spillWhole(place: DataPlace): void {
     const files = this.#files(place);
-    const { sizeBytes } = this.stat(place);
+    const { sizeBytes, atimeNs, mtimeNs } = this.stat(place);
     if (files.spill === -1) {
       files.spill = openSync(this.spillPath(place.number), constants.O_RDWR | constants.O_CREAT, 0o600);
     }
@@ -313,6 +313,7 @@ export class DataStore {
       at += got;
     }
     if (fstatSync(files.spill).size < sizeBytes) ftruncateSync(files.spill, sizeBytes);
+    this.#calls.setTimes(files.spill, atimeNs, mtimeNs);
     // From now on the spilled file stands in for the synced copy.
     if (existsSync(this.durablePath(place.number))) fsyncSync(files.spill);
     passFaultPoint('store.after-spill');
@@ -320,7 +321,10 @@ export class DataStore {
 
   /** Frees the part in memory once the whole file lies on disk and that was noted. */
   freeMemory(place: DataPlace): void {
-    ftruncateSync(this.#files(place).memory, 0);
+    const { memory } = this.#files(place);
+    const { atimeNs, mtimeNs } = fstatSync(memory, { bigint: true });
+    ftruncateSync(memory, 0);
+    this.#calls.setTimes(memory, atimeNs, mtimeNs);
     this.#reserve(place.number, PAGE_BYTES);
   }
 

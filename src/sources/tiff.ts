@@ -4,6 +4,7 @@ import { TiffArray } from './shared/tiff-array.ts';
 import { decodePlane } from './shared/tiff-decode.ts';
 import { TiffFile } from './shared/tiff-file.ts';
 import { readTiffPageHead } from './shared/tiff-head.ts';
+import { isWholeTiff } from './shared/tiff-whole.ts';
 
 /**
  * TIFF and BigTIFF, either byte order: uncompressed, LZW, deflate, PackBits, zstd; predictors 1 to 3; strips
@@ -31,6 +32,8 @@ const tiff: SourceDriver = {
   probeSync(path: string, page = 0): PlaneProbe {
     return readTiffPageHead(path, page);
   },
+
+  isWholeSync: isWholeTiff,
 
   readPlaneSync(path: string, page: number, into?: Uint8Array): PlaneBytes {
     using file = new TiffFile(path);

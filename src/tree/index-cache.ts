@@ -19,6 +19,7 @@ import { crc32 } from 'node:zlib';
 import { PLATE_INDEX_LAYOUT_VERSION, type PlateIndex } from '../model/plate-index.ts';
 import { bufferOf, countsOf, layOutColumns, type PlateIndexCounts } from '../model/plate-index-columns.ts';
 import { directoryPath, filePath } from '../model/plate-lookup.ts';
+import { isSettled } from '../model/settled-directory.ts';
 
 /**
  * A cache file: magic, layout version, lengths, CRC-32 of what follows; then JSON (everything that is no
@@ -29,14 +30,6 @@ const HEADER_BYTES = 32;
 const SUFFIX = '.index';
 /** Plates remembered; the least recently used go. */
 const MAX_ENTRIES = 64;
-/**
- * A directory changed this shortly before it was read could change once more without a newer mtime: the
- * kernel's clock for mtimes ticks every 1–10 ms.
- */
-const CLOCK_TICK_MS = 50;
-/** FAT keeps mtimes in steps of two seconds; an mtime of whole seconds may come from such a disk. */
-const COARSE_TICK_MS = 2000;
-
 /** Told why a cached index was not used or not written. */
 export type CacheLog = (message: string) => void;
 
@@ -163,21 +156,28 @@ const messageOf = (error: unknown): string => (error instanceof Error ? error.me
 const isMissing = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && error.code === 'ENOENT';
 
+/** An index out of the cache. */
+export interface CachedIndex {
+  readonly index: PlateIndex;
+  /** Nothing changed since; else it only saves reading what did not change. */
+  readonly isPresent: boolean;
+}
+
 /**
- * The cached index of a folder, when there is one and nothing changed since. A damaged, foreign or outdated
- * cache file counts as none; why is said to `log`.
+ * The cached index of a folder, when there is one. A damaged, foreign or outdated cache file counts as none; why
+ * is said to `log`.
  */
-export function loadCachedIndex(cacheDir: string, folder: string, log: CacheLog): PlateIndex | undefined {
+export function loadCachedIndex(cacheDir: string, folder: string, log: CacheLog): CachedIndex | undefined {
   try {
     const path = indexCachePath(cacheDir, folder);
     const index = readCache(path);
     const change = findChange(index);
     if (change !== undefined) {
       log(`the plate is indexed again: ${change}`);
-      return undefined;
+      return { index, isPresent: false };
     }
     utimesSync(path, new Date(), new Date());
-    return index;
+    return { index, isPresent: true };
   } catch (error) {
     if (!isMissing(error)) log(`the cached index of ${folder} is not used: ${messageOf(error)}`);
     return undefined;
@@ -191,7 +191,7 @@ function whyNotCached(index: PlateIndex, startedAtMs: number): string | undefine
   const { count, mtimeMs } = index.directories;
   for (let i = 0; i < count; i += 1) {
     const changedAtMs = mtimeMs[i] ?? 0;
-    if (changedAtMs > startedAtMs - (changedAtMs % 1000 === 0 ? COARSE_TICK_MS : CLOCK_TICK_MS))
+    if (!isSettled(changedAtMs, startedAtMs))
       return `${directoryPath(index, i) || 'the plate folder'} was being changed`;
   }
   return undefined;

@@ -1,3 +1,4 @@
+import type { PourableBytes } from '../core/byte-pipe.ts';
 import type { Region } from '../core/region.ts';
 import type { FileLayout, Segment } from '../encoders.ts';
 import type { ByteWindow } from '../sources.ts';
@@ -63,19 +64,61 @@ export class LayoutReader {
     return end - offsetBytes;
   }
 
+  /**
+   * A range of the file, where no pixel of it has to be decoded or made up; else undefined.
+   * @throws whatever the source throws.
+   */
+  pourable(offsetBytes: number, sizeBytes: number): PourableBytes | undefined {
+    const end = Math.min(offsetBytes + sizeBytes, this.sizeBytes);
+    const pieces: (Uint8Array | ByteWindow)[] = [];
+    let filled = offsetBytes;
+    for (const segment of this.#options.layout.segments(offsetBytes, Math.max(0, end - offsetBytes))) {
+      const segmentBytes = segment.kind === 'bytes' ? segment.bytes.length : segment.sizeBytes;
+      const skipBytes = Math.max(offsetBytes, segment.offsetBytes) - segment.offsetBytes;
+      const takenBytes = Math.min(end - segment.offsetBytes, segmentBytes) - skipBytes;
+      if (takenBytes <= 0) continue;
+      if (segment.offsetBytes + skipBytes !== filled) return undefined;
+      filled += takenBytes;
+      if (segment.kind === 'bytes') {
+        pieces.push(segment.bytes.subarray(skipBytes, skipBytes + takenBytes));
+        continue;
+      }
+      const window = this.#windowOf(segment);
+      if (window === undefined) return undefined;
+      const { path } = window;
+      pieces.push({ path, offsetBytes: window.offsetBytes + skipBytes, sizeBytes: takenBytes });
+    }
+    if (pieces.length === 0 || filled !== end) return undefined;
+    const { files } = this.#options;
+    return {
+      sizeBytes: end - offsetBytes,
+      pieces: pieces.length,
+      pourInto: (pipe) =>
+        pieces.every((piece) =>
+          piece instanceof Uint8Array ? pipe.bytes(piece) : files.pourWindow(piece, pipe),
+        ),
+    };
+  }
+
+  /** Where a segment's pixels lie verbatim. @throws RangeError when the source says another size than the layout. */
+  #windowOf(segment: Extract<Segment, { kind: 'pixels' }>): ByteWindow | undefined {
+    const window = this.#options.pixels.window?.(segment.region);
+    if (window !== undefined && window.sizeBytes !== segment.sizeBytes) {
+      throw new RangeError(
+        `${window.path}: a window of ${window.sizeBytes} bytes for ${segment.sizeBytes} bytes of pixels`,
+      );
+    }
+    return window;
+  }
+
   #fill(segment: Segment, skipBytes: number, part: Uint8Array): void {
     if (segment.kind === 'bytes') {
       part.set(segment.bytes.subarray(skipBytes, skipBytes + part.length));
       return;
     }
     const { pixels, planes, files, cacheKey } = this.#options;
-    const window = pixels.window?.(segment.region);
+    const window = this.#windowOf(segment);
     if (window !== undefined) {
-      if (window.sizeBytes !== segment.sizeBytes) {
-        throw new RangeError(
-          `${window.path}: a window of ${window.sizeBytes} bytes for ${segment.sizeBytes} bytes of pixels`,
-        );
-      }
       files.readWindow(window, skipBytes, part);
       return;
     }

@@ -5,7 +5,13 @@ import { loadAll } from '../core/plugin.ts';
 import type { Detection, FormatHandler, IndexOptions } from '../formats.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
 import { FORMATS } from '../registry.generated.ts';
-import { type CacheLog, defaultCacheDir, loadCachedIndex, saveCachedIndex } from './index-cache.ts';
+import {
+  type CachedIndex,
+  type CacheLog,
+  defaultCacheDir,
+  loadCachedIndex,
+  saveCachedIndex,
+} from './index-cache.ts';
 
 export interface OpenPlateOptions extends IndexOptions {
   readonly signal: AbortSignal;
@@ -113,13 +119,14 @@ export async function openPlate(folder: string, options: OpenPlateOptions): Prom
   const asked = resolve(folder);
   const cacheDir = options.cacheDir === null ? undefined : (options.cacheDir ?? defaultCacheDir());
   const cached = fromCache(cacheDir, asked, log);
-  if (cached) return cached;
+  if (cached?.isPresent) return { index: cached.index, fromCache: true };
   const { handler, detection, path } = await recognisePlate(asked, signal, options.handlers);
   const root = detection.root ?? path;
   const below = root === path ? undefined : fromCache(cacheDir, root, log);
-  if (below) return below;
+  if (below?.isPresent) return { index: below.index, fromCache: true };
   const startedAtMs = Date.now();
-  const index = await handler.index(root, options, signal);
+  const previous = [below?.index, cached?.index].find((index) => index?.rootPath === root);
+  const index = await handler.index(root, previous ? { ...options, previous } : options, signal);
   if (index.planes.count === 0)
     throw new NotAPlateError(
       path,
@@ -132,7 +139,6 @@ export async function openPlate(folder: string, options: OpenPlateOptions): Prom
   return { index, fromCache: false };
 }
 
-function fromCache(cacheDir: string | undefined, folder: string, log: CacheLog): OpenedPlate | undefined {
-  const index = cacheDir === undefined ? undefined : loadCachedIndex(cacheDir, folder, log);
-  return index && { index, fromCache: true };
+function fromCache(cacheDir: string | undefined, folder: string, log: CacheLog): CachedIndex | undefined {
+  return cacheDir === undefined ? undefined : loadCachedIndex(cacheDir, folder, log);
 }

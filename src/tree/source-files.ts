@@ -1,4 +1,5 @@
 import { closeSync, openSync, readSync } from 'node:fs';
+import type { BytePipe } from '../core/byte-pipe.ts';
 import { SourceChangedError, UnreadableSourceError } from '../core/errors.ts';
 import type { ByteWindow } from '../sources.ts';
 
@@ -19,23 +20,47 @@ export class SourceFiles implements Disposable {
    * @throws UnreadableSourceError; SourceChangedError when the file has become shorter than the window says.
    */
   readWindow(window: ByteWindow, skipBytes: number, target: Uint8Array): void {
+    this.#take(window, skipBytes, target.length, (fd, done, at) =>
+      readSync(fd, target, done, target.length - done, at),
+    );
+  }
+
+  /**
+   * The same into a pipe: all of the window.
+   * @returns false when the pipe does not take it.
+   * @throws as `readWindow` does.
+   */
+  pourWindow(window: ByteWindow, pipe: BytePipe): boolean {
+    const { sizeBytes } = window;
+    return this.#take(window, 0, sizeBytes, (fd, done, at) => pipe.file(fd, at, sizeBytes - done));
+  }
+
+  /** Calls `take` until all is taken, or it is refused (undefined). */
+  #take(
+    window: ByteWindow,
+    skipBytes: number,
+    sizeBytes: number,
+    take: (fd: number, done: number, at: number) => number | undefined,
+  ): boolean {
     const fd = this.#fd(window.path);
     let done = 0;
-    while (done < target.length) {
+    while (done < sizeBytes) {
       const at = window.offsetBytes + skipBytes + done;
-      let got: number;
+      let got: number | undefined;
       try {
-        got = readSync(fd, target, done, target.length - done, at);
+        got = take(fd, done, at);
       } catch (cause) {
         this.forget(window.path);
         throw new UnreadableSourceError(window.path, `reading at byte ${at} failed`, { cause });
       }
+      if (got === undefined) return false;
       if (got === 0) {
         this.forget(window.path);
         throw new SourceChangedError(window.path, `it ends at byte ${at}, where pixels were found before`);
       }
       done += got;
     }
+    return true;
   }
 
   /** Closes a file, so that its next read opens what its path names then. */
@@ -46,8 +71,13 @@ export class SourceFiles implements Disposable {
     closeSync(fd);
   }
 
-  [Symbol.dispose](): void {
+  /** Closes all. */
+  clear(): void {
     for (const path of [...this.#open.keys()]) this.forget(path);
+  }
+
+  [Symbol.dispose](): void {
+    this.clear();
   }
 
   #fd(path: string): number {

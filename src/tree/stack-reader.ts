@@ -1,21 +1,24 @@
 import { statSync } from 'node:fs';
 import { LRUCache } from 'lru-cache';
-import { UnsupportedTiffError } from '../core/errors.ts';
+import type { PourableBytes } from '../core/byte-pipe.ts';
+import { FsRefusal, UnsupportedTiffError } from '../core/errors.ts';
 import type { Region } from '../core/region.ts';
 import type { ByteWindow, PlaneBytes, PlaneProbe } from '../sources.ts';
 import { DecodedPlanes } from './decoded-planes.ts';
 import { LayoutReader } from './layout-reader.ts';
-import type { PlateTree, StackFile } from './plate-tree.ts';
+import type { PlaneLocation } from './plane-access.ts';
+import type { PlateTree } from './plate-tree.ts';
+import type { RenderedImage } from './rendered-image.ts';
 import { SourceFiles } from './source-files.ts';
 
 const MAX_OPEN_STACKS = 64;
 const MAX_PROBED_PLANES = 8192;
 const MAX_SOURCE_FILES = 32;
 
-/** How planes are read; a source driver's synchronous side. */
+/** How planes are read: the synchronous side of whichever source driver knows the file. */
 export interface PlaneDriver {
-  probeSync(path: string, page?: number): PlaneProbe;
-  readPlaneSync(path: string, page: number): PlaneBytes;
+  probe(location: PlaneLocation): PlaneProbe;
+  read(location: PlaneLocation): PlaneBytes;
 }
 
 /** A plane's first look, and the file it was true of. */
@@ -27,8 +30,10 @@ interface ProbedPlane {
 }
 
 /**
- * Reads any byte range of a file in stacks/. A plane the plate lacks is zeros; one that can't be read, or is
- * of another shape than its stack, fails the read. One per reader thread.
+ * Reads any byte range of a file that is put together when it is read: a stack, a plane cut out of a container, a
+ * table. A
+ * plane the plate lacks is zeros; one that can't be read, or is of another shape than its file promises, fails the
+ * read. One per reader thread.
  */
 export class StackReader {
   readonly #tree: PlateTree;
@@ -46,37 +51,57 @@ export class StackReader {
 
   /** @returns bytes filled, fewer than `target` only at the end of the file. */
   read(node: number, offsetBytes: number, target: Uint8Array): number {
+    if (this.#tree.tables.owns(node)) return this.#readTable(node, offsetBytes, target);
+    return this.#reader(node).read(offsetBytes, target);
+  }
+
+  /** The same range for a pipe, where all of it lies verbatim in files; else undefined: then it has to be read. */
+  pourable(node: number, offsetBytes: number, sizeBytes: number): PourableBytes | undefined {
+    return this.#tree.tables.owns(node) ? undefined : this.#reader(node).pourable(offsetBytes, sizeBytes);
+  }
+
+  #reader(node: number): LayoutReader {
     let reader = this.#open.get(node);
     if (!reader) {
       reader = this.#readerOf(node);
       this.#open.set(node, reader);
     }
-    return reader.read(offsetBytes, target);
+    return reader;
+  }
+
+  #readTable(node: number, offsetBytes: number, target: Uint8Array): number {
+    const file = this.#tree.tables.fileOf(node);
+    if (!file) throw new FsRefusal('stale', 'the plate grew, and has other tables now');
+    return file.read(offsetBytes, target);
+  }
+
+  /** Planes may lie elsewhere, and nodes stand for more of them. */
+  treeChanged(): void {
+    this.#open.clear();
+    this.#probes.clear();
+    this.#decoded.clear();
+    this.#files.clear();
   }
 
   #readerOf(node: number): LayoutReader {
-    const stack = this.#tree.stackOf(node);
-    if (!stack) throw new Error(`node ${node} is no stack`);
+    const image = this.#tree.renderedImage(node);
+    if (!image) throw new Error(`node ${node} is not rendered`);
     return new LayoutReader({
-      layout: this.#tree.layoutOf(stack),
+      layout: image.layout,
       cacheKey: String(node),
       planes: this.#decoded,
       files: this.#files,
       pixels: {
-        window: (region) => this.#window(stack, region),
-        readPixels: (region, target) => this.#readPixels(stack, region, target),
+        window: (region) => this.#window(image, region),
+        readPixels: (region, target) => this.#readPixels(image, region, target),
       },
     });
   }
 
-  #planeAt(stack: StackFile, region: Region): number | undefined {
-    const [t = 0, c = 0, z = 0] = region.start;
-    return this.#tree.planeInStack(stack, t, c, z);
-  }
-
-  /** The plane's first look, checked against what its stack promises. */
-  #probeOf(stack: StackFile, plane: number): PlaneProbe {
-    const path = this.#tree.planePath(plane);
+  /** The plane's first look, checked against what its file promises. */
+  #probeOf(image: RenderedImage, plane: number): PlaneProbe {
+    const location = this.#tree.planeLocation(plane);
+    const { path } = location;
     // A plane that was written anew may have its pixels elsewhere: what was seen counts for the file that was seen.
     const { ino: inode, size: sizeBytes, mtimeMs } = statSync(path);
     const known = this.#probes.get(plane);
@@ -87,8 +112,8 @@ export class StackReader {
       this.#files.forget(path);
       this.#decoded.clear();
     }
-    const probe = this.#driver.probeSync(path);
-    const { width, height, dtype } = this.#tree.planeShape(stack);
+    const probe = this.#driver.probe(location);
+    const { width, height, dtype } = image.shape;
     if (
       probe.samples !== 1 ||
       probe.width !== width ||
@@ -96,27 +121,35 @@ export class StackReader {
       probe.info.dtype !== dtype
     ) {
       const is = `${probe.width}×${probe.height} ${probe.info.dtype}${probe.samples === 1 ? '' : `, ${probe.samples} samples`}`;
-      throw new UnsupportedTiffError(path, `is ${is} in a stack of ${width}×${height} ${dtype}`, {
-        advice: 'read this plane under images/',
-      });
+      throw new UnsupportedTiffError(
+        path,
+        `image ${location.page + 1} is ${is}, not ${width}×${height} ${dtype}`,
+        {
+          advice: 'read the file under source/',
+        },
+      );
     }
     this.#probes.set(plane, { probe, inode, sizeBytes, mtimeMs });
     return probe;
   }
 
-  #window(stack: StackFile, region: Region): ByteWindow | undefined {
-    const plane = this.#planeAt(stack, region);
-    return plane === undefined ? undefined : this.#probeOf(stack, plane).window;
+  #window(image: RenderedImage, region: Region): ByteWindow | undefined {
+    const plane = image.planeAt(region);
+    return plane === undefined ? undefined : this.#probeOf(image, plane).window;
   }
 
-  #readPixels(stack: StackFile, region: Region, target: Uint8Array): void {
-    const plane = this.#planeAt(stack, region);
+  #readPixels(image: RenderedImage, region: Region, target: Uint8Array): void {
+    const plane = image.planeAt(region);
     if (plane === undefined) {
+      if (this.#tree.shared.options.missing === 'error') {
+        const [t = 0, c = 0, z = 0] = region.start;
+        throw new FsRefusal('io', `the plate has no plane there (t ${t}, c ${c}, z ${z}, counted from 0)`);
+      }
       target.fill(0);
       return;
     }
-    this.#probeOf(stack, plane);
-    const { bytes } = this.#driver.readPlaneSync(this.#tree.planePath(plane), 0);
+    this.#probeOf(image, plane);
+    const { bytes } = this.#driver.read(this.#tree.planeLocation(plane));
     target.set(bytes);
   }
 }

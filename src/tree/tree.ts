@@ -9,6 +9,13 @@ export interface TreeAttributes {
   readonly live: boolean;
 }
 
+/** A name in a directory. `cookie` is at least 1 and below 2^40. */
+export interface TreeEntry {
+  readonly name: string;
+  readonly node: number;
+  readonly cookie: number;
+}
+
 /** How a file's bytes come to be. */
 export type TreeContent =
   /** They lie in a file of the source, verbatim. */
@@ -34,10 +41,11 @@ export interface Tree {
   /** Path below the mount's root, without a leading slash. */
   pathOf(node: number): string;
   resolve(path: string): number | undefined;
-  /** How many positions a directory has. */
-  entryCount(directory: number): number;
-  /** The entry at a position, or undefined where there is none; positions are permanent. */
-  entryAt(directory: number, position: number): { readonly name: string; readonly node: number } | undefined;
+  /**
+   * The first entry of a directory behind a cookie; 0 is before all. An entry keeps its cookie as long as it
+   * exists, and what comes later comes behind what was there.
+   */
+  entryAfter(directory: number, cookie: number): TreeEntry | undefined;
   names(directory: number): Iterable<string>;
   content(node: number): TreeContent;
   /** Whether the daemon's main thread writes the file; as `content` says, without naming a path. */

@@ -474,6 +474,11 @@ export class Front implements FileSystem {
     this.#parts.drain();
   }
 
+  /** The tree below is another one: things that are still there have the numbers they had. */
+  treeChanged(): void {
+    this.#descriptors.clear();
+  }
+
   /** A reader finished a copy, or failed with an errno. */
   staged(node: number, failedErrno: number): void {
     this.#copies.staged(node, failedErrno);

@@ -5,8 +5,8 @@ import { ROOT_NODE, type Tree } from '../tree/tree.ts';
 import type { Attributes } from './attributes.ts';
 import type { DirectorySink, Entry } from './file-system.ts';
 
-/** `.` and `..` take the cookies 1 and 2, tree entries follow. */
-const FIRST_TREE_COOKIE = 3;
+/** `.` and `..` take the cookies 1 and 2, tree entries follow: their own begin with 1. */
+const TREE_COOKIE = 2;
 /** Overlay entries come after every possible tree entry. */
 const OVERLAY_COOKIE = 2 ** 44;
 const MAX_KEPT_CURSORS = 64;
@@ -21,8 +21,8 @@ interface Cursor {
 }
 
 /**
- * Lists the merged view of a directory. A cookie stays good while entries come and go: tree positions are
- * permanent and overlay entries are numbered in the order they were made.
+ * Lists the merged view of a directory. A cookie stays good while entries come and go: those of the tree are
+ * permanent, and overlay entries are numbered in the order they were made.
  */
 export class Listing {
   readonly #tree: Tree;
@@ -54,15 +54,17 @@ export class Listing {
     if (cookie < 1 && !sink.add('.', directory, this.#attributes.typeOf(directory), 1)) return;
     if (cookie < 2 && !sink.add('..', ROOT_NODE, this.#attributes.typeOf(ROOT_NODE), 2)) return;
     if (cookie < OVERLAY_COOKIE && directory < FIRST_OVERLAY_INODE) {
-      const count = this.#tree.entryCount(directory);
       const over = this.#overlay.names.entriesOf(directory);
-      for (let position = Math.max(0, cookie - FIRST_TREE_COOKIE + 1); position < count; position++) {
-        const entry = this.#tree.entryAt(directory, position);
-        if (!entry) continue;
+      const from = Math.max(0, cookie - TREE_COOKIE);
+      for (
+        let entry = this.#tree.entryAfter(directory, from);
+        entry;
+        entry = this.#tree.entryAfter(directory, entry.cookie)
+      ) {
         // A name that the tree has keeps its position when it is written, so that no listing shows it twice.
         const written = over?.get(entry.name)?.node;
         if (written === WHITEOUT) continue;
-        if (!this.#add(sink, entry.name, written ?? entry.node, FIRST_TREE_COOKIE + position)) return;
+        if (!this.#add(sink, entry.name, written ?? entry.node, TREE_COOKIE + entry.cookie)) return;
       }
     }
     this.#listOverlay(directory, Math.max(cookie, OVERLAY_COOKIE), sink);

@@ -145,6 +145,12 @@ export class SourceDescriptors {
     return fd;
   }
 
+  /** Closes all: nodes may stand for other files now. */
+  clear(): void {
+    for (const fd of this.#open.values()) closeSync(fd);
+    this.#open.clear();
+  }
+
   forget(node: number): void {
     const fd = this.#open.get(node);
     if (fd === undefined) return;

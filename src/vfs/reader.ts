@@ -1,5 +1,15 @@
-import { closeSync, copyFileSync, fdatasyncSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
+import {
+  closeSync,
+  copyFileSync,
+  fsyncSync,
+  futimesSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
+import type { PourableBytes } from '../core/byte-pipe.ts';
 import { SourceChangedError, UnreadableSourceError } from '../core/errors.ts';
 import { readFully, writeFully } from '../core/io.ts';
 import type { DataPiece } from '../overlay/data-store.ts';
@@ -12,6 +22,8 @@ const COPY_BYTES = 1 << 20;
 export interface RenderedFiles {
   /** Fills `target` from a rendered tree file. @returns bytes filled, fewer only at its end. */
   readRendered(node: number, offsetBytes: number, target: Uint8Array): number;
+  /** A range of a rendered tree file that needs no rendering, else undefined. */
+  pourRendered(node: number, offsetBytes: number, sizeBytes: number): PourableBytes | undefined;
   /** Fills `target` from a landed file. */
   readLanded(record: LandingRecord, offsetBytes: number, target: Uint8Array): number;
 }
@@ -33,8 +45,17 @@ export class Reader {
 
   /** The returned view is good until the next call. */
   run(job: ReaderJob): ReaderResult {
+    return this.#named(() => this.#do(job));
+  }
+
+  /** What a READ asks for, where its bytes can go from their files to the client without passing through here. */
+  pourable(job: Extract<ReaderJob, { kind: 'read-rendered' }>): PourableBytes | undefined {
+    return this.#named(() => this.#files.pourRendered(job.node, job.offsetBytes, job.sizeBytes));
+  }
+
+  #named<T>(work: () => T): T {
     try {
-      return this.#do(job);
+      return work();
     } catch (error) {
       // Whoever reads has the file open: "no such file" would be said of another one.
       if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT' && 'path' in error))
@@ -104,7 +125,16 @@ export class Reader {
           readPieces(job.pieces, at, part);
           writeFully(fd, part, at);
         }
-        fdatasyncSync(fd);
+        // The copy stands in for the file after a power cut, so it has its times.
+        const seen = job.pieces.map(({ path }) => statSync(path));
+        const latest = (times: number[]): number => Math.max(0, ...times) / 1000;
+        if (seen.length > 0)
+          futimesSync(
+            fd,
+            latest(seen.map(({ atimeMs }) => atimeMs)),
+            latest(seen.map(({ mtimeMs }) => mtimeMs)),
+          );
+        fsyncSync(fd);
       } catch (error) {
         rmSync(temporary, { force: true });
         throw error;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { CancelledError, UnreadableSourceError } from '../../src/core/errors.ts';
 import type { FormatHandler } from '../../src/formats.ts';
-import { EXCLUSIONS, type PlateIndex } from '../../src/model/plate-index.ts';
+import { EXCLUSIONS, type PlateIndex, WHOLE_FILE } from '../../src/model/plate-index.ts';
 import { filePath, planeByName, planeName } from '../../src/model/plate-lookup.ts';
 
 /** What must come out of one plate. */
@@ -14,7 +14,7 @@ export interface FormatExample {
   readonly folder: string;
   /** The plate's root below or at it. */
   readonly root: string;
-  /** Canonical name → path below the root. */
+  /** Canonical name → path below the root, with `#page` behind it for a plane out of a container. */
   readonly planes: ReadonlyMap<string, string>;
   /** Path below the root → reason. */
   readonly excluded: ReadonlyMap<string, string>;
@@ -25,11 +25,14 @@ export interface FormatSuite {
   examples(): Promise<readonly FormatExample[]>;
 }
 
-/** Name → path of every plane of an index. */
+/** Name → path, or path`#`page, of every plane of an index. */
 export function planesOf(index: PlateIndex): Map<string, string> {
   const planes = new Map<string, string>();
-  for (let i = 0; i < index.planes.count; i += 1)
-    planes.set(planeName(index, i), filePath(index, index.planes.files[i] ?? 0));
+  for (let i = 0; i < index.planes.count; i += 1) {
+    const page = index.planes.pages[i] ?? WHOLE_FILE;
+    const path = filePath(index, index.planes.files[i] ?? 0);
+    planes.set(planeName(index, i), page === WHOLE_FILE ? path : `${path}#${page}`);
+  }
   return planes;
 }
 

@@ -161,11 +161,14 @@ export class Duel {
     // The materializer does one thing after the other: what was to be removed goes before anything lands.
     if (step.do === 'begin-landing' || step.do === 'read-while-landing') this.kernel.clearAbandoned();
     if (step.die !== undefined && step.do !== 'remount') this.kernel.dieAfter(step.die);
+    const { deaths } = this.kernel;
     try {
       this.#take(step);
     } finally {
       this.kernel.stayAlive();
     }
+    // What a daemon was landing ends with it.
+    if (this.kernel.deaths > deaths) this.#forgetLandings();
     this.#watchListing();
     this.#checkBudget();
   }
@@ -379,7 +382,9 @@ export class Duel {
       case 'begin-landing': {
         const files = [...kernel.overlay.sealedFiles()];
         const file = files[step.nth % Math.max(1, files.length)];
-        const landing = file && kernel.beginLanding(file.inode);
+        // A file lands once at a time.
+        if (!file || this.#landings.some(({ inode }) => inode === file.inode)) return;
+        const landing = kernel.beginLanding(file.inode);
         if (landing) this.#landings.push(landing);
         return;
       }
@@ -462,7 +467,6 @@ export class Duel {
       }
       case 'resume':
         kernel.resume();
-        this.#forgetLandings();
         return;
       case 'remount':
         this.remount();

@@ -200,11 +200,10 @@ export class KernelDouble {
   dieAfter(passes: number): void {
     this.#passesLeft = passes;
     hearFaultPoints((_point: FaultPoint) => {
-      if (--this.#passesLeft === 0) {
-        hearFaultPoints(undefined);
-        this.#dying = true;
-        throw new Died();
-      }
+      if (--this.#passesLeft > 0) return;
+      // Whoever catches the death as if it were a failure gets no further than the next point.
+      this.#dying = true;
+      throw new Died();
     });
   }
 
@@ -260,6 +259,7 @@ export class KernelDouble {
         target.set(bytes);
         return bytes.length;
       },
+      pourRendered: () => undefined,
       readLanded: (record, offset, target) => {
         const bytes = this.landedBytes.get(String(record['id']))?.subarray(offset, offset + target.length);
         if (!bytes) throw new Error(`landing ${String(record['id'])} was removed and is read`);
@@ -399,7 +399,11 @@ export class KernelDouble {
   beginLanding(number: number): { inode: number; version: number; record: LandingRecord } | undefined {
     const file = this.overlay.sealedFile(number);
     if (!file) return undefined;
-    const reader = new Reader({ readRendered: () => 0, readLanded: () => 0 });
+    const reader = new Reader({
+      readRendered: () => 0,
+      pourRendered: () => undefined,
+      readLanded: () => 0,
+    });
     const bytes = reader.run({
       kind: 'read-pieces',
       inode: number,

@@ -1,4 +1,10 @@
-import { ROOT_NODE, type Tree, type TreeAttributes, type TreeContent } from '../../src/tree/tree.ts';
+import {
+  ROOT_NODE,
+  type Tree,
+  type TreeAttributes,
+  type TreeContent,
+  type TreeEntry,
+} from '../../src/tree/tree.ts';
 
 /** A folder (an object) or a file's bytes. */
 export interface Seed {
@@ -97,13 +103,9 @@ export class MemoryTree implements Tree {
     return node;
   }
 
-  entryCount(directory: number): number {
-    return this.#node(directory).children.size;
-  }
-
-  entryAt(directory: number, position: number): { name: string; node: number } | undefined {
-    const entry = [...this.#node(directory).children][position];
-    return entry && { name: entry[0], node: entry[1] };
+  entryAfter(directory: number, cookie: number): TreeEntry | undefined {
+    const entry = [...this.#node(directory).children][cookie];
+    return entry && { name: entry[0], node: entry[1], cookie: cookie + 1 };
   }
 
   names(directory: number): Iterable<string> {

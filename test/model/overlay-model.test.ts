@@ -177,6 +177,24 @@ const TRAPS: Readonly<Record<string, readonly Step[]>> = {
     { do: 'resume' },
     { do: 'open', path: ['x'], access: 'read' },
   ],
+  'an empty file that was given a time is moved to disk': [
+    { do: 'create', path: ['d'], mode: 0o600, exclusive: false },
+    { do: 'utimes', path: ['d'], seconds: 1 },
+    { do: 'spill', slot: 0 },
+  ],
+  'a written file that was given a time is moved to disk': [
+    { do: 'create', path: ['d'], mode: 0o600, exclusive: false },
+    { do: 'write', slot: 0, offset: 0, size: 9000, seed: 1 },
+    { do: 'utimes', path: ['d'], seconds: 1 },
+    { do: 'spill', slot: 0 },
+  ],
+  'a daemon dies while it notes a landing': [
+    { do: 'create', path: ['images', 'deep'], mode: 0o600, exclusive: false },
+    { do: 'close', slot: 0 },
+    { do: 'begin-landing', nth: 0 },
+    { do: 'end-landing', die: 2 },
+    { do: 'begin-landing', nth: 0 },
+  ],
   'a daemon dies while it moves a file to disk, and the file is begun anew': [
     { do: 'create', path: ['x'], mode: 0o644, exclusive: true },
     { do: 'write', slot: 0, offset: 0, size: 9000, seed: 4 },

@@ -10,6 +10,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -61,6 +62,17 @@ export interface PlateMountOptions {
   asPlainUser?: boolean;
   /** A shell script run in a mount namespace of its own, in which PlateFS and all clients then live. `$T` is the temporary folder. */
   namespace?: string;
+}
+
+/** Makes everything in a folder as old as a plate that was acquired an hour ago. */
+export function agePlate(folder: string): void {
+  const hourAgo = new Date(Date.now() - 3_600_000);
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) agePlate(path);
+    else if (entry.isFile()) utimesSync(path, hourAgo, hourAgo);
+  }
+  utimesSync(folder, hourAgo, hourAgo);
 }
 
 export class PlateMount {
@@ -128,6 +140,7 @@ export class PlateMount {
       this.#truth = await makePlate(folder, plate);
       this.#plate = this.#truth.root;
       await prepare?.(this.#plate, this.#truth);
+      agePlate(this.#plate);
     }
     if (namespace !== undefined) await this.#enterNamespace(namespace);
   }

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Compression } from '../../scripts/plate-maker/tiff-file.ts';
@@ -126,6 +126,30 @@ for d, _, ns in os.walk(argv[0]):
       }
     },
   );
+
+  it('with --missing error, a plane that the plate lacks fails its part of the stack and no other', async () => {
+    await using mount = await PlateMount.start({
+      plate: { ...SMALL_PLATE, wells: ['A01'], sites: 1, width: 256, height: 256 },
+      prepare: (root, { planes }) => {
+        const { source = '' } = planes.find(({ name }) => name.startsWith('A01_s001_w2_z001_t001')) ?? {};
+        unlinkSync(join(root, source));
+      },
+      args: ['--missing', 'error'],
+    });
+    const answer = await mount.python(`
+import errno, tifffile
+p = mnt + '/stacks/A01_s001.ome.tif'
+with tifffile.TiffFile(p) as t:
+    starts = [page.dataoffsets[0] for page in t.pages]
+fd = os.open(p, os.O_RDONLY)
+os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_RANDOM)
+failed = 0
+for start in starts:
+    try: assert any(os.pread(fd, 256 * 256 * 2, start))
+    except OSError as e: failed += e.errno == errno.EIO
+print(len(starts), failed)`);
+    expect(answer.trim()).toBe('8 1');
+  });
 
   it('a truncated and a zero-byte plane are EIO on exactly their part, and told of by name', async () => {
     await using mount = await PlateMount.start({

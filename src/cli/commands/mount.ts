@@ -4,7 +4,7 @@ import { callControl } from '../../control/control-client.ts';
 import type { StatusDocument } from '../../control/documents.ts';
 import { parseBudget } from '../../core/byte-size.ts';
 import { AlreadyRunningError } from '../../core/errors.ts';
-import type { MountDefinition } from '../../model/mount-definition.ts';
+import { MISSING_MODES, type MissingMode, type MountDefinition } from '../../model/mount-definition.ts';
 import { recognisePlate } from '../../tree/open-plate.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { takeSupervisor } from '../early-supervisor.ts';
@@ -30,6 +30,7 @@ interface MountArgs {
   readonly budget: string | undefined;
   readonly hooks: string | undefined;
   readonly readOnly: boolean | undefined;
+  readonly missing: MissingMode | undefined;
 }
 
 function overridesOf(args: MountArgs): OptionOverrides {
@@ -39,6 +40,7 @@ function overridesOf(args: MountArgs): OptionOverrides {
     ...(args.state === undefined ? {} : { state: args.state }),
     ...(args.budget === undefined ? {} : { budgetBytes: parseBudget(args.budget, '--budget') }),
     ...(args.readOnly === undefined ? {} : { readOnly: args.readOnly }),
+    ...(args.missing === undefined ? {} : { missing: args.missing }),
   };
 }
 
@@ -144,6 +146,10 @@ export const mount: Command<MountArgs> = {
       .option('state', { type: 'string', describe: 'where the journal and spilled bytes live' })
       .option('budget', { type: 'string', describe: 'memory that written files may hold, like 2GiB' })
       .option('hooks', { type: 'string', describe: 'YAML file with the rules to run on written files' })
-      .option('read-only', { type: 'boolean', describe: 'refuse every change' }),
+      .option('read-only', { type: 'boolean', describe: 'refuse every change' })
+      .option('missing', {
+        choices: MISSING_MODES,
+        describe: 'what stacks show where the plate lacks a plane (zeros unless set)',
+      }),
   run,
 };

@@ -1,5 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { CancelledError, UnreadableSourceError } from '../../core/errors.ts';
+import type { PlateIndex } from '../../model/plate-index.ts';
+import { KnownListings } from './known-listings.ts';
 
 /** One directory as it was read: entries sorted by name. */
 export interface WalkedDirectory {
@@ -26,7 +28,7 @@ export interface WalkedDirectory {
 const CONCURRENCY = 8;
 const MAX_DEPTH = 24;
 
-interface Listing {
+export interface DirectoryListing {
   readonly files: string[];
   readonly directories: string[];
   readonly undecodable: string[];
@@ -37,9 +39,9 @@ interface Listing {
  * Lists a directory. File types come with the listing; only symbolic links are looked at, and those that end
  * like an image are taken for files without a look.
  */
-export async function listDirectory(path: string): Promise<Listing> {
+export async function listDirectory(path: string): Promise<DirectoryListing> {
   const entries = await readdir(path, { withFileTypes: true });
-  const listing: Listing = { files: [], directories: [], undecodable: [], special: [] };
+  const listing: DirectoryListing = { files: [], directories: [], undecodable: [], special: [] };
   for (const entry of entries) {
     const { name } = entry;
     if (name.includes('\uFFFD')) listing.undecodable.push(name);
@@ -71,16 +73,20 @@ interface Found {
   readonly depth: number;
 }
 
-async function readOne(root: string, { path, parent, name, depth }: Found): Promise<WalkedDirectory> {
+async function readOne(
+  root: string,
+  { path, parent, name, depth }: Found,
+  known: KnownListings | undefined,
+): Promise<WalkedDirectory> {
   const absolute = path === '' ? root : `${root}/${path}`;
   try {
     if (depth > MAX_DEPTH) throw new Error(`folders are nested more than ${MAX_DEPTH} deep`);
     // The time is taken before the listing, so that a change during it is seen as one afterwards.
     const { mtimeNs, ino, dev } = await stat(absolute, { bigint: true });
-    const listing = await listDirectory(absolute);
+    const mtimeMs = Number(mtimeNs) / 1e6;
+    const listing = known?.listing(path, mtimeMs, ino) ?? (await listDirectory(absolute));
     listing.files.sort();
     listing.directories.sort();
-    const mtimeMs = Number(mtimeNs) / 1e6;
     return { parent, name, path, mtimeMs, inode: ino, identity: `${dev}:${ino}`, ...listing };
   } catch (cause) {
     const failure = new UnreadableSourceError(absolute, "can't be listed", {
@@ -95,10 +101,15 @@ async function readOne(root: string, { path, parent, name, depth }: Found): Prom
 /**
  * Walks a tree level by level. Directories are numbered in the order they are yielded, so parents come before
  * children and the children of one directory are contiguous. A link that leads back to a directory above it is
- * yielded without its content.
+ * yielded without its content. Directories that are as they were in the `previous` index are not read again.
  * @throws CancelledError, UnreadableSourceError when the root itself can't be listed.
  */
-export async function* walkPlate(root: string, signal: AbortSignal): AsyncGenerator<WalkedDirectory> {
+export async function* walkPlate(
+  root: string,
+  signal: AbortSignal,
+  previous?: PlateIndex,
+): AsyncGenerator<WalkedDirectory> {
+  const known = previous && KnownListings.of(previous);
   const queue: Found[] = [{ path: '', parent: 0, name: '', depth: 0 }];
   const identities: string[] = [];
   const pending: Promise<WalkedDirectory>[] = [];
@@ -107,7 +118,7 @@ export async function* walkPlate(root: string, signal: AbortSignal): AsyncGenera
     if (signal.aborted) throw new CancelledError('indexing was cancelled');
     for (; started < queue.length && started < done + CONCURRENCY; started += 1) {
       const found = queue[started];
-      if (found) pending.push(readOne(root, found));
+      if (found) pending.push(readOne(root, found, known));
     }
     const next = await pending.shift();
     if (!next) return;

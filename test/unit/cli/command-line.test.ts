@@ -20,7 +20,8 @@ beforeEach(() => {
 });
 afterEach(() => {
   process.env = { ...saved };
-  rmSync(folder, { recursive: true, force: true });
+  // A supervisor that was started ahead and is not wanted may still be on its way out.
+  rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
 });
 
 async function run(...argv: string[]) {

@@ -1,8 +1,9 @@
-import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
+import type { BytePipe } from '../../../src/core/byte-pipe.ts';
 import { SourceChangedError, UnreadableSourceError } from '../../../src/core/errors.ts';
 import type { Region } from '../../../src/core/region.ts';
 import type { FileLayout, Segment } from '../../../src/encoders.ts';
@@ -67,6 +68,40 @@ function reader(limitBytes: number, verbatim: (z: number) => boolean) {
   return { made, decoded, planes, files };
 }
 
+/** A pipe that takes `stepBytes` of a file at a time. */
+class Poured implements BytePipe {
+  pieces = 0;
+  readonly #parts: Uint8Array[] = [];
+  readonly #stepBytes: number;
+  #left = 0;
+
+  constructor(stepBytes: number) {
+    this.#stepBytes = stepBytes;
+  }
+
+  all(): Buffer {
+    return Buffer.concat(this.#parts);
+  }
+
+  bytes(bytes: Uint8Array): boolean {
+    this.pieces++;
+    this.#parts.push(bytes);
+    return true;
+  }
+
+  file(fd: number, offsetBytes: number, sizeBytes: number): number {
+    if (this.#left === 0) {
+      this.pieces++;
+      this.#left = sizeBytes;
+    }
+    const part = Buffer.alloc(Math.min(this.#stepBytes, sizeBytes));
+    const got = readSync(fd, part, 0, part.length, offsetBytes);
+    this.#parts.push(part.subarray(0, got));
+    this.#left -= got;
+    return got;
+  }
+}
+
 describe('layout reader', () => {
   it('fills any range, wherever it cuts planes, from windows and decoded planes alike', () => {
     fresh();
@@ -79,6 +114,30 @@ describe('layout reader', () => {
         const expected = whole.subarray(offset, offset + length);
         expect(got).toBe(expected.length);
         expect(Buffer.compare(target.subarray(0, got), expected)).toBe(0);
+      }),
+    );
+  });
+
+  it('gives the same bytes to a pipe, where none has to be decoded', () => {
+    fresh();
+    fc.assert(
+      fc.property(fc.nat(200), fc.nat(200), fc.nat(31), (offset, length, mask) => {
+        const verbatim = (z: number): boolean => ((mask >> z) & 1) === 1;
+        const { made, files, decoded } = reader(0, verbatim);
+        using _ = files;
+        const expected = whole.subarray(offset, offset + length);
+        const body = made.pourable(offset, length);
+        const touched = Array.from({ length: PLANES }, (_, z) => z).filter(
+          (z) => offset < 10 + (z + 1) * PLANE_BYTES && offset + length > 10 + z * PLANE_BYTES && length > 0,
+        );
+        expect(body !== undefined).toBe(expected.length > 0 && touched.every(verbatim));
+        if (body === undefined) return;
+        expect(body.sizeBytes).toBe(expected.length);
+        const poured = new Poured(7);
+        expect(body.pourInto(poured)).toBe(true);
+        expect(Buffer.compare(poured.all(), expected)).toBe(0);
+        expect(poured.pieces).toBe(body.pieces);
+        expect(decoded).toEqual([]);
       }),
     );
   });
@@ -115,6 +174,7 @@ describe('layout reader', () => {
     made.read(0, new Uint8Array(50));
     truncateSync(sourcePath, 20);
     expect(() => made.read(0, new Uint8Array(200))).toThrow(SourceChangedError);
+    expect(() => made.pourable(0, 200)?.pourInto(new Poured(100))).toThrow(SourceChangedError);
     rmSync(sourcePath);
     files.forget(sourcePath);
     expect(() => made.read(0, new Uint8Array(50))).toThrow(UnreadableSourceError);

@@ -1,0 +1,54 @@
+/** Indexes a plate that changed, in a thread of its own: the main thread goes on meanwhile. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { explain } from '../core/errors.ts';
+import { loadById } from '../core/plugin.ts';
+import type { PlateIndex } from '../model/plate-index.ts';
+import { succession } from '../model/plate-succession.ts';
+import { FORMATS } from '../registry.generated.ts';
+import { networkDiskKind } from '../watch/disk-kind.ts';
+import { PlaneCompleteness, wholenessTest } from './plane-completeness.ts';
+
+export interface IndexWorkerData {
+  /** The plate as it is shown. */
+  readonly shown: PlateIndex;
+}
+
+/** To the worker: look again. `shown` is the plate as it is shown since the last look, where that changed. */
+export interface LookAgain {
+  readonly shown: PlateIndex;
+  /** Whether directories may have changed; else only files that are waited for are looked at. */
+  readonly walk: boolean;
+}
+
+export type FromIndexWorker =
+  | { readonly type: 'index'; readonly index: PlateIndex; readonly waiting: number }
+  | { readonly type: 'failed'; readonly message: string };
+
+const { shown: first } = workerData as IndexWorkerData;
+const handler = await loadById(FORMATS, first.facts.format);
+if (!handler) throw new Error(`there is no format ${first.facts.format}`);
+const completeness = new PlaneCompleteness({
+  isWhole: await wholenessTest(),
+  isLocalDisk: networkDiskKind(first.rootPath) === undefined,
+  nowMs: () => performance.now(),
+});
+/** Everything that is there, planes that are being written included. */
+let full: PlateIndex | undefined;
+
+async function look({ shown, walk }: LookAgain): Promise<FromIndexWorker> {
+  try {
+    if (walk || !full)
+      full =
+        (await handler?.index(first.rootPath, { previous: full ?? shown }, new AbortController().signal)) ??
+        shown;
+    const { planes } = succession(shown, full);
+    const isNew = (plane: number): boolean => planes[plane] === 0xffff_ffff;
+    return { type: 'index', ...completeness.look(full, isNew) };
+  } catch (error) {
+    return { type: 'failed', message: explain(error) };
+  }
+}
+
+parentPort?.on('message', (message: LookAgain) => {
+  void look(message).then((answer) => parentPort?.postMessage(answer));
+});

@@ -1,0 +1,225 @@
+import { Worker } from 'node:worker_threads';
+import { explain } from '../core/errors.ts';
+import type { WatchMode } from '../model/mount-definition.ts';
+import type { PlateIndex } from '../model/plate-index.ts';
+import { directoryPath } from '../model/plate-lookup.ts';
+import { isSettled, settlesAtMs } from '../model/settled-directory.ts';
+import { type SharedTree, succeedTree } from '../tree/shared-tree.ts';
+import { DirectoryWatch } from '../watch/directory-watch.ts';
+import { networkDiskKind } from '../watch/disk-kind.ts';
+import type { FromIndexWorker, IndexWorkerData, LookAgain } from './index-worker.ts';
+import { logEvent } from './log.ts';
+import type { SessionTree } from './session-tree.ts';
+
+/** Events come in bursts: one look answers them all. */
+const DEBOUNCE_MS = 100;
+/** Looking may take this share of the time, so that a huge plate that never rests doesn't eat a core. */
+const MAX_LOOK_SHARE = 0.5;
+const WAITING_MS = 250;
+const LOCAL_POLL_MS = 5000;
+const NETWORK_POLL_MS = 1000;
+
+export interface LivePlateParts {
+  readonly mode: WatchMode;
+  readonly session: SessionTree;
+  /** Shows the mount's threads another tree; resolves when every new request sees it. */
+  readonly adopt: (shared: SharedTree) => Promise<void>;
+  /** Tells the kernel what is different. */
+  readonly invalidate: (before: SharedTree, after: SharedTree) => void;
+  readonly warn: (message: string) => void;
+}
+
+/** Follows a plate that still grows: looks when something may have changed, and shows what did. */
+export class LivePlate {
+  readonly #parts: LivePlateParts;
+  #shared: SharedTree;
+  #watch: DirectoryWatch | undefined;
+  #worker: Worker | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #settling: NodeJS.Timeout | undefined;
+  #looking: Promise<void> | undefined;
+  /** Directories may have changed since the last look began. */
+  #walkWanted = false;
+  #lookedMs = 0;
+  #lastFailure = '';
+  #closed = false;
+
+  constructor(shared: SharedTree, parts: LivePlateParts) {
+    this.#shared = shared;
+    this.#parts = parts;
+  }
+
+  /** The plate as it is shown. */
+  get index(): PlateIndex {
+    return this.#shared.index;
+  }
+
+  get shared(): SharedTree {
+    return this.#shared;
+  }
+
+  /** Begins to watch. `lookNow` when it is not known that nothing changed since the index was made. */
+  start(lookNow: boolean): void {
+    const { mode, warn } = this.#parts;
+    if (mode === 'off') return;
+    const network = this.#networkKind();
+    const events = mode === 'auto' && network === undefined;
+    if (mode === 'auto' && network !== undefined)
+      logEvent(`the plate lies on ${network}: it is looked at every ${NETWORK_POLL_MS / 1000} s`);
+    this.#watch = new DirectoryWatch({
+      events,
+      pollMs: events ? LOCAL_POLL_MS : NETWORK_POLL_MS,
+      onHint: () => this.#hint(),
+      onNoEvents: (error) =>
+        warn(
+          `changes of the plate are seen late, every ${LOCAL_POLL_MS / 1000} s: ${explain(error)}; ` +
+            'raise fs.inotify.max_user_watches',
+        ),
+    });
+    this.#follow(this.index);
+    if (lookNow) this.#hint();
+  }
+
+  #networkKind(): string | undefined {
+    try {
+      return networkDiskKind(this.index.rootPath);
+    } catch (error) {
+      this.#parts.warn(`the plate's disk can't be asked what it is: ${explain(error)}`);
+      return undefined;
+    }
+  }
+
+  #follow(index: PlateIndex): void {
+    const { count, inodes, mtimeMs } = index.directories;
+    let unsettledMs = 0;
+    const directories = Array.from({ length: count }, (_, i) => {
+      const path = directoryPath(index, i);
+      const time = mtimeMs[i] ?? 0;
+      if (!isSettled(time, index.indexedAtMs))
+        unsettledMs = Math.max(unsettledMs, settlesAtMs(time) - Date.now());
+      return {
+        path: path === '' ? index.rootPath : `${index.rootPath}/${path}`,
+        inode: inodes[i] ?? 0n,
+        mtimeMs: time,
+      };
+    });
+    this.#watch?.follow(directories);
+    // What came within the same tick of the clock has left no newer mtime behind.
+    clearTimeout(this.#settling);
+    if (unsettledMs > 0) this.#settling = setTimeout(() => this.#hint(), unsettledMs).unref();
+  }
+
+  #hint(): void {
+    this.#walkWanted = true;
+    this.#schedule(Math.max(DEBOUNCE_MS, this.#lookedMs / MAX_LOOK_SHARE - this.#lookedMs));
+  }
+
+  #schedule(delayMs: number): void {
+    if (this.#closed || this.#timer !== undefined || this.#looking) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#looking = this.#look().finally(() => {
+        this.#looking = undefined;
+        if (this.#walkWanted) this.#hint();
+      });
+    }, delayMs);
+    this.#timer.unref();
+  }
+
+  async #look(): Promise<void> {
+    const begunMs = performance.now();
+    const walk = this.#walkWanted;
+    this.#walkWanted = false;
+    const found = await this.#ask({ shown: this.index, walk });
+    if (this.#closed) return;
+    if (found.type === 'failed') {
+      // The disk is away, or the folder is: what was there stays shown, and is looked for again.
+      if (found.message !== this.#lastFailure) this.#parts.warn(`the plate can't be read: ${found.message}`);
+      this.#lastFailure = found.message;
+    } else {
+      this.#lastFailure = '';
+      try {
+        await this.#show(found.index);
+        this.#follow(found.index);
+      } catch (error) {
+        this.#parts.warn(`what changed in the plate can't be shown: ${explain(error)}`);
+      }
+      if (found.waiting > 0) setTimeout(() => this.#schedule(0), WAITING_MS).unref();
+    }
+    this.#lookedMs = performance.now() - begunMs;
+  }
+
+  async #show(index: PlateIndex): Promise<void> {
+    const before = this.#shared;
+    if (isSamePlate(before.index, index)) return;
+    const { after, difference } = succeedTree(before, index, Date.now());
+    const { come, gone, movedPlanes } = difference;
+    this.#parts.session.succeed(after);
+    await this.#parts.adopt(after);
+    this.#shared = after;
+    this.#parts.invalidate(before, after);
+    this.#parts.session.told(after.generation);
+    const moved = movedPlanes.length === 0 ? '' : `, ${movedPlanes.length} planes moved`;
+    logEvent(
+      `the plate changed: ${come.planes.length} planes came, ${gone.planes.length} went${moved}; ` +
+        `${index.planes.count} planes now`,
+    );
+  }
+
+  #ask(question: LookAgain): Promise<FromIndexWorker> {
+    const worker = (this.#worker ??= this.#startWorker());
+    return new Promise((resolve) => {
+      const failed = (error: Error): void => {
+        this.#worker = undefined;
+        resolve({ type: 'failed', message: explain(error) });
+      };
+      worker.once('error', failed);
+      worker.once('message', (answer: FromIndexWorker) => {
+        worker.off('error', failed);
+        resolve(answer);
+      });
+      worker.postMessage(question);
+    });
+  }
+
+  #startWorker(): Worker {
+    const workerData: IndexWorkerData = { shown: this.index };
+    const worker = new Worker(new URL('./index-worker.ts', import.meta.url), { workerData });
+    worker.unref();
+    return worker;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    clearTimeout(this.#settling);
+    this.#watch?.[Symbol.dispose]();
+    await this.#worker?.terminate();
+  }
+}
+
+/** Whether nobody could see a difference. Directories' times are not shown anew for their own sake. */
+function isSamePlate(before: PlateIndex, after: PlateIndex): boolean {
+  const same = (a: Uint8Array | Uint32Array | Uint16Array | Float64Array, b: typeof a): boolean =>
+    Buffer.compare(
+      new Uint8Array(a.buffer, a.byteOffset, a.byteLength),
+      new Uint8Array(b.buffer, b.byteOffset, b.byteLength),
+    ) === 0;
+  const { directories, files, planes } = before;
+  return (
+    same(directories.names.bytes, after.directories.names.bytes) &&
+    same(directories.names.starts, after.directories.names.starts) &&
+    same(directories.parents, after.directories.parents) &&
+    same(directories.firstFile, after.directories.firstFile) &&
+    same(files.names.bytes, after.files.names.bytes) &&
+    same(files.names.starts, after.files.names.starts) &&
+    same(files.planes, after.files.planes) &&
+    same(files.exclusions, after.files.exclusions) &&
+    Object.entries(planes).every(([name, column]) => {
+      const other = after.planes[name as keyof PlateIndex['planes']];
+      return typeof column === 'number' || typeof other === 'number' ? column === other : same(column, other);
+    }) &&
+    JSON.stringify([before.facts, before.warnings, before.extensions, before.shapes]) ===
+      JSON.stringify([after.facts, after.warnings, after.extensions, after.shapes])
+  );
+}

@@ -1,0 +1,59 @@
+import { invalidateEntry, invalidateNode } from '../fuse/notify.ts';
+import { nameAt } from '../model/plate-lookup.ts';
+import { plateDifference, succession } from '../model/plate-succession.ts';
+import type { PlateTree } from '../tree/plate-tree.ts';
+import { fieldOfPlane } from '../tree/shared-tree.ts';
+
+/**
+ * Tells the kernel what is different between two trees of one plate: names that came or went (it remembers that a
+ * name was not there), listings and times of directories, and contents of files whose planes changed.
+ */
+export function invalidateChanges(fuseFd: number, before: PlateTree, after: PlateTree): void {
+  const from = before.shared.index;
+  const to = after.shared.index;
+  const { come, gone, movedPlanes } = plateDifference(from, to, succession(from, to));
+  const images = after.images.root;
+  const touched = new Set<number>();
+
+  for (const [tree, positions] of [
+    [before, gone.planes],
+    [after, come.planes],
+  ] as const)
+    for (const plane of positions) invalidateEntry(fuseFd, images, tree.images.nameOf(plane));
+  for (const plane of movedPlanes) invalidateNode(fuseFd, after.images.nodeOf(plane));
+  if (gone.planes.length + come.planes.length > 0) touched.add(images);
+
+  for (const [tree, index, directories, files] of [
+    [before, from, gone.directories, gone.files],
+    [after, to, come.directories, come.files],
+  ] as const) {
+    const parentOf = (directory: number): number => tree.source.directoryNode(directory);
+    for (const directory of directories) {
+      const parent = parentOf(index.directories.parents[directory] ?? 0);
+      invalidateEntry(fuseFd, parent, nameAt(index.directories.names, directory));
+      touched.add(parent);
+    }
+    for (const file of files) {
+      const parent = parentOf(index.files.directories[file] ?? 0);
+      invalidateEntry(fuseFd, parent, nameAt(index.files.names, file));
+      touched.add(parent);
+    }
+  }
+
+  const stacks = after.stacks.root;
+  const { fieldStarts, fieldChangedAtMs, changedAtMs } = after.shared;
+  for (let field = 0; field + 1 < fieldStarts.length; field += 1) {
+    if (fieldChangedAtMs[field] !== changedAtMs) continue;
+    for (const name of after.stacks.namesOf(field)) invalidateEntry(fuseFd, stacks, name);
+    for (const node of after.stacks.nodesOf(field)) invalidateNode(fuseFd, node);
+    touched.add(stacks);
+  }
+  for (const plane of gone.planes) {
+    const field = fieldOfPlane(before.shared.fieldStarts, plane);
+    for (const name of before.stacks.namesOf(field)) invalidateEntry(fuseFd, stacks, name);
+    touched.add(stacks);
+  }
+  for (const name of after.tables.names) invalidateEntry(fuseFd, after.tables.root, name);
+  touched.add(after.tables.root);
+  for (const node of touched) invalidateNode(fuseFd, node);
+}

@@ -1,0 +1,169 @@
+import { FsRefusal } from '../../core/errors.ts';
+import { type Numbering, numberAt, positionOf } from '../../model/numbering.ts';
+import {
+  childDirectories,
+  childDirectoryByName,
+  directoryPath,
+  fileByName,
+  filePath,
+  nameAt,
+} from '../../model/plate-lookup.ts';
+import type { PlateFiles } from '../plate-files.ts';
+import type { SharedTree } from '../shared-tree.ts';
+import type { TreeAttributes, TreeContent, TreeEntry } from '../tree.ts';
+import { KIND, type View } from './view.ts';
+
+const DIRECTORIES = 3 * KIND;
+const FILES = 4 * KIND;
+const BEYOND = 5 * KIND;
+/** Changed directories whose order is remembered. */
+const MAX_ORDERED = 64;
+
+/** source/: the plate's own folders and files, byte for byte. */
+export class SourceView implements View {
+  readonly name = 'source';
+  readonly root = 4;
+  readonly readOnly = true;
+  readonly #shared: SharedTree;
+  readonly #files: PlateFiles;
+  /** By column of numbers, then by first position. */
+  readonly #ordered = new Map<Uint32Array, Map<number, Uint32Array>>();
+
+  constructor(shared: SharedTree, files: PlateFiles) {
+    this.#shared = shared;
+    this.#files = files;
+  }
+
+  owns(node: number): boolean {
+    return node === this.root || (node >= DIRECTORIES && node < BEYOND);
+  }
+
+  isDirectory(node: number): boolean {
+    return node < FILES;
+  }
+
+  /** Which directory a node is, or undefined when it is gone. */
+  #directoryAt(node: number): number | undefined {
+    return node === this.root ? 0 : positionOf(this.#shared.numbering.directories, node - DIRECTORIES);
+  }
+
+  /** Which file a node is, or undefined when it is gone. */
+  #fileAt(node: number): number | undefined {
+    return positionOf(this.#shared.numbering.files, node - FILES);
+  }
+
+  /** @throws FsRefusal, stale, when the file is gone. */
+  #fileOf(node: number): number {
+    const file = this.#fileAt(node);
+    if (file === undefined) throw new FsRefusal('stale', 'the file is no longer there');
+    return file;
+  }
+
+  directoryNode(directory: number): number {
+    return directory === 0
+      ? this.root
+      : DIRECTORIES + numberAt(this.#shared.numbering.directories, directory);
+  }
+
+  fileNode(file: number): number {
+    return FILES + numberAt(this.#shared.numbering.files, file);
+  }
+
+  lookup(parent: number, name: string): number | undefined {
+    const { index } = this.#shared;
+    const directory = this.#directoryAt(parent);
+    if (directory === undefined) return undefined;
+    const child = childDirectoryByName(index, directory, name);
+    if (child !== undefined) return this.directoryNode(child);
+    const file = fileByName(index, directory, name);
+    return file === undefined ? undefined : this.fileNode(file);
+  }
+
+  entryAfter(directory: number, cookie: number): TreeEntry | undefined {
+    const at = this.#directoryAt(directory);
+    if (at === undefined) return undefined;
+    const { index, numbering } = this.#shared;
+    const children = childDirectories(index, at);
+    const child = this.#next(numbering.directories, children.first, children.end, cookie);
+    if (child !== undefined) {
+      const number = numberAt(numbering.directories, child);
+      return {
+        name: nameAt(index.directories.names, child),
+        node: DIRECTORIES + number,
+        cookie: number + 1,
+      };
+    }
+    const { firstFile } = index.directories;
+    const first = firstFile[at] ?? 0;
+    const file = this.#next(numbering.files, first, firstFile[at + 1] ?? first, Math.max(0, cookie - KIND));
+    if (file === undefined) return undefined;
+    const number = numberAt(numbering.files, file);
+    return { name: nameAt(index.files.names, file), node: FILES + number, cookie: KIND + number + 1 };
+  }
+
+  /** Among the things at `first … end`, the one with the smallest number from `from` on; its position. */
+  #next(numbering: Numbering, first: number, end: number, from: number): number | undefined {
+    if (first >= end) return undefined;
+    const { numbers } = numbering;
+    if (!numbers) return from < end ? Math.max(first, from) : undefined;
+    const inOrder = this.#inOrder(numbers, first, end);
+    let low = 0;
+    let high = inOrder.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((inOrder[middle] ?? 0) < from) low = middle + 1;
+      else high = middle;
+    }
+    const number = inOrder[low];
+    return number === undefined ? undefined : positionOf(numbering, number);
+  }
+
+  /** The numbers of the things at `first … end`, ascending. */
+  #inOrder(numbers: Uint32Array, first: number, end: number): Uint32Array {
+    const kept = this.#ordered.get(numbers)?.get(first);
+    if (kept) return kept;
+    const inOrder = numbers.slice(first, end).sort();
+    let ordered = this.#ordered.get(numbers);
+    if (!ordered) this.#ordered.set(numbers, (ordered = new Map()));
+    if (ordered.size >= MAX_ORDERED) ordered.clear();
+    ordered.set(first, inOrder);
+    return inOrder;
+  }
+
+  attributes(node: number): TreeAttributes | undefined {
+    const { index, mountedAtMs } = this.#shared;
+    if (!this.isDirectory(node)) {
+      const file = this.#fileAt(node);
+      return file === undefined ? undefined : this.#files.attributes(file);
+    }
+    const directory = this.#directoryAt(node);
+    if (directory === undefined) return undefined;
+    const mtimeMs = index.directories.mtimeMs[directory] ?? mountedAtMs;
+    return { directory: true, sizeBytes: 0, mtimeMs, live: false };
+  }
+
+  isKnown(node: number): boolean {
+    const file = this.isDirectory(node) ? undefined : this.#fileAt(node);
+    return file === undefined || this.#files.isKnown(file);
+  }
+
+  content(node: number): TreeContent {
+    return { kind: 'verbatim', path: this.#files.absolutePath(this.#fileOf(node)) };
+  }
+
+  pathOf(node: number): string {
+    const { index } = this.#shared;
+    if (!this.isDirectory(node)) return filePath(index, this.#fileOf(node));
+    const directory = this.#directoryAt(node);
+    if (directory === undefined) throw new FsRefusal('stale', 'the folder is no longer there');
+    return directoryPath(index, directory);
+  }
+
+  refresh(node: number): void {
+    if (!this.isDirectory(node)) this.#files.refresh(this.#fileOf(node));
+  }
+
+  addFacts(node: number, facts: Map<string, string>): void {
+    if (!this.isDirectory(node)) facts.set('source', filePath(this.#shared.index, this.#fileOf(node)));
+  }
+}

@@ -52,7 +52,14 @@ describe.skipIf(problem)(`images/ through a mount${why}`, () => {
     await mount.succeed('diff', ['-r', mount.plate, mount.path('source')]);
   });
 
-  const sets = ['ix-exported-3434', 'ix-raw-1334', 'ix-raw-1697', 'ix-nested-synth'];
+  const sets = [
+    'ix-exported-3434',
+    'ix-raw-1334',
+    'ix-raw-1697',
+    'ix-nested-synth',
+    'operetta-v5',
+    'harmony-synth-v5',
+  ];
   it.each(sets)(
     '%s: names and bytes are those of the truth file (skipped without shared data)',
     async (set) => {

@@ -1,22 +1,9 @@
 import type { PlateIndexBuilder } from '../../model/plate-index-builder.ts';
+import { ExampleTally } from './example-tally.ts';
 import type { HtdFile } from './imagexpress-htd.ts';
 import { type FolderPlace, isSilentFolder } from './imagexpress-places.ts';
 import { isHtdName, isJunkName, parseMetaXpressName, tiffExtension } from './metaxpress-name.ts';
 import type { WalkedDirectory } from './plate-walk.ts';
-
-/** Examples named in a warning. */
-const MAX_EXAMPLES = 20;
-
-/** Files of one kind that a warning tells together. */
-class Tally {
-  count = 0;
-  readonly examples: string[] = [];
-
-  add(path: string): void {
-    this.count += 1;
-    if (this.examples.length < MAX_EXAMPLES) this.examples.push(path);
-  }
-}
 
 const join = (folder: string, name: string): string => (folder === '' ? name : `${folder}/${name}`);
 
@@ -25,10 +12,10 @@ export class FileSorter {
   /** Images whose names end in a GUID: the database shape. */
   guids = 0;
   readonly #builder: PlateIndexBuilder;
-  readonly #unreadNames = new Tally();
-  readonly #strayImages = new Tally();
-  readonly #undecodable = new Tally();
-  readonly #special = new Tally();
+  readonly #unreadNames = new ExampleTally();
+  readonly #strayImages = new ExampleTally();
+  readonly #undecodable = new ExampleTally();
+  readonly #special = new ExampleTally();
 
   constructor(builder: PlateIndexBuilder) {
     this.#builder = builder;
@@ -93,14 +80,8 @@ export class FileSorter {
 
   /** Tells what was left aside; call once, after the last folder. */
   warnFolders(): void {
-    const tell = (kind: string, { count, examples }: Tally, message: string, rule: string): void => {
-      if (count > 0)
-        this.#builder.addWarning({
-          kind,
-          message: `${count} ${count === 1 ? 'file' : 'files'} ${message}, e.g. ${examples[0]}`,
-          files: examples,
-          rule,
-        });
+    const tell = (kind: string, tally: ExampleTally, message: string, rule: string): void => {
+      for (const warning of tally.warnings(kind, 'file', message, rule)) this.#builder.addWarning(warning);
     };
     tell(
       'unrecognised-name',

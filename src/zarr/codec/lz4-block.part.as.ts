@@ -112,22 +112,31 @@ export function compress(source: usize, sizeBytes: usize, target: usize, capacit
   return out + literals - target;
 }
 
+/** For every distance below 16 the lanes of a vector that repeats so many bytes. */
+const repeatedLanes: usize = memory.data(256, 16);
+for (let distance: usize = 1; distance < 16; distance++) {
+  for (let lane: usize = 0; lane < 16; lane++) store<u8>(repeatedLanes + 16 * distance + lane, <u8>(lane % distance));
+}
+
 /** Copies a match, which may overlap what it produces; up to 15 bytes too many. */
 // @ts-ignore: decorator
 @inline
 function copyMatch(target: usize, distance: usize, sizeBytes: usize): void {
-  if (distance == 1) {
-    memory.fill(target, load<u8>(target - 1), sizeBytes);
+  const source = target - distance;
+  if (distance >= 16) {
+    v128.store(target, v128.load(source));
+    for (let at: usize = 16; at < sizeBytes; at += 16) v128.store(target + at, v128.load(source + at));
     return;
   }
-  let at: usize = 0;
-  let back = distance;
-  if (distance < 16) {
-    // A multiple of the distance is a distance too: from 16 on, whole vectors can be copied.
-    while (back < 16) back += distance;
-    for (; at < back - distance; at++) store<u8>(target + at, load<u8>(target + at - distance));
+  if (distance == 1 && sizeBytes > 64) {
+    memory.fill(target, load<u8>(source), sizeBytes);
+    return;
   }
-  for (; at < sizeBytes; at += 16) v128.store(target + at, v128.load(target + at - back));
+  const repeated = v128.swizzle(v128.load(source), v128.load(repeatedLanes + 16 * distance));
+  // As many whole distances as fit into a vector: the next one begins with the same byte.
+  const step: usize = 16 - (16 % distance);
+  v128.store(target, repeated);
+  for (let at = step; at < sizeBytes; at += step) v128.store(target + at, repeated);
 }
 
 /** Whether the block from `source` on decodes to exactly `sizeBytes` bytes. */
@@ -148,7 +157,9 @@ export function expand(source: usize, packedBytes: usize, target: usize, sizeByt
       }
     }
     if (literals > end - at || literals > limit - out) return false;
-    copyBytes(out, at, literals);
+    // Most are at most a vector: without a loop.
+    v128.store(out, v128.load(at));
+    if (literals > 16) copyBytes(out + 16, at + 16, literals - 16);
     at += literals;
     out += literals;
     if (at == end) return out == limit;

@@ -5,6 +5,8 @@
 import { shuffle, unshuffle } from './byte-shuffle.part.as';
 import { compress, equalBytes, expand } from './lz4-block.part.as';
 
+export { expand, unshuffle };
+
 /** Packs a block into `packed`, which has room for the block and 4 bytes per stream; returns the bytes written. */
 export function packBlock(
   block: usize,

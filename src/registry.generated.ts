@@ -18,6 +18,7 @@ export const ENCODERS: readonly PluginEntry<ImageEncoder>[] = [
 
 export const FORMATS: readonly PluginEntry<FormatHandler>[] = [
   { id: 'cellvoyager', load: async () => (await import('./formats/cellvoyager.ts')).default },
+  { id: 'generic', load: async () => (await import('./formats/generic.ts')).default },
   { id: 'harmony', load: async () => (await import('./formats/harmony.ts')).default },
   { id: 'imagexpress-hcsai', load: async () => (await import('./formats/imagexpress-hcsai.ts')).default },
   { id: 'imagexpress', load: async () => (await import('./formats/imagexpress.ts')).default },

@@ -1,8 +1,8 @@
 import { missingPlaneCount, ranges } from '../model/missing-planes.ts';
+import type { PlaneNames } from '../model/plane-names.ts';
 import type { ExclusionReason, PlateWarning } from '../model/plate.ts';
 import { fields, plateAxes } from '../model/plate-axes.ts';
 import { EXCLUSIONS, type PlateIndex } from '../model/plate-index.ts';
-import { planeName } from '../model/plate-lookup.ts';
 import { rowLetters, wellName } from '../model/well.ts';
 
 /** What `platefs inspect` tells of a plate; `--json` prints it as it is. */
@@ -40,7 +40,7 @@ export interface InspectReport {
 }
 
 /** Everything worth telling of an index, as plain data. */
-export function inspectReport(index: PlateIndex): InspectReport {
+export function inspectReport(index: PlateIndex, names: PlaneNames): InspectReport {
   const { facts, planes } = index;
   const axes = plateAxes(index);
   const wells = new Set<string>();
@@ -78,7 +78,7 @@ export function inspectReport(index: PlateIndex): InspectReport {
     ts: axes.ts,
     planes: planes.count,
     missingPlanes: planes.count === 0 ? 0 : missingPlaneCount(index),
-    ...(planes.count === 0 ? {} : { firstName: planeName(index, 0) }),
+    ...(planes.count === 0 ? {} : { firstName: names.pathOf(0) }),
     files: index.files.count,
     excluded,
     ...measured,
@@ -155,8 +155,8 @@ function tLine({ ts, timeIntervalS, declared }: InspectReport): string {
 }
 
 /** The report for people, ending in a line break. */
-export function inspectText(index: PlateIndex): string {
-  const report = inspectReport(index);
+export function inspectText(index: PlateIndex, names: PlaneNames): string {
+  const report = inspectReport(index, names);
   const lines: string[] = [];
   const line = (label: string, value: string): void => {
     lines.push(`${label.padEnd(LABEL_WIDTH)}${value}`);

@@ -4,11 +4,16 @@ import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { makePlate } from '../../../scripts/plate-maker/plate-maker.ts';
 import { inspectReport, inspectText, wellRanges } from '../../../src/cli/inspect-report.ts';
+import { PlaneNames } from '../../../src/model/plane-names.ts';
+import { namePlanes } from '../../../src/model/plane-naming.ts';
+import type { PlateIndex } from '../../../src/model/plate-index.ts';
 import { parseWellName } from '../../../src/model/well.ts';
 import { openPlate } from '../../../src/tree/open-plate.ts';
 
 const scratch = await mkdtemp(join(tmpdir(), 'platefs-inspect-'));
 afterAll(() => rm(scratch, { recursive: true, force: true }));
+
+const canonical = (index: PlateIndex): PlaneNames => new PlaneNames(index, namePlanes(index));
 
 it('tells a plate in the words of a microscopist', async () => {
   const folder = join(scratch, 'Screen_1');
@@ -22,7 +27,7 @@ it('tells a plate in the words of a microscopist', async () => {
   });
   await writeFile(join(folder, 'Thumbs.db'), '');
   const { index } = await openPlate(folder, { signal: new AbortController().signal, cacheDir: null });
-  expect(inspectText(index).split('\n')).toEqual([
+  expect(inspectText(index, canonical(index)).split('\n')).toEqual([
     'Plate      Screen_1',
     'Format     MetaXpress export with HTD, TimePoint_N/ZStep_M folders',
     `Folder     ${folder}`,
@@ -40,7 +45,7 @@ it('tells a plate in the words of a microscopist', async () => {
     '  missing-plane: 1 plane is missing in H12_s002: H12_s002_w2_z003_t002',
     '',
   ]);
-  const report = inspectReport(index);
+  const report = inspectReport(index, canonical(index));
   expect(JSON.parse(JSON.stringify(report))).toEqual(report);
   expect(report).toMatchObject({ planes: 223, missingPlanes: 1, excluded: { junk: 1, metadata: 1 } });
 });

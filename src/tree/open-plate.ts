@@ -12,6 +12,7 @@ import { shellWord } from '../core/shell-word.ts';
 import type { Detection, FormatHandler, IndexOptions, LayoutProposal } from '../formats.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
 import { FORMATS } from '../registry.generated.ts';
+import { containersOnly } from './container-folder.ts';
 import {
   type CachedIndex,
   type CacheLog,
@@ -126,9 +127,12 @@ export async function recognisePlate(
       .filter((handler) => !handler.takesLayout)
       .map(async (handler) => ({ handler, detection: await handler.detect(path, signal) })),
   );
-  const lastResort = handlers.find((handler) => handler.takesLayout);
-  if (lastResort && verdicts.every(({ detection }) => detection.confidence === 'no'))
-    verdicts.push({ handler: lastResort, detection: await lastResort.detect(path, signal) });
+  if (verdicts.every(({ detection }) => detection.confidence === 'no')) {
+    const refusal = await containersOnly(path);
+    if (refusal) throw refusal;
+    const lastResort = handlers.find((handler) => handler.takesLayout);
+    if (lastResort) verdicts.push({ handler: lastResort, detection: await lastResort.detect(path, signal) });
+  }
   return { ...choose(path, verdicts, names), path };
 }
 

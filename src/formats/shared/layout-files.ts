@@ -4,7 +4,8 @@ import type { PlateIndexBuilder } from '../../model/plate-index-builder.ts';
 import type { SourceLayout, SourceValues } from '../../model/source-layout.ts';
 import { type AxisNumbers, numberTexts } from './axis-labels.ts';
 import { LeftAside } from './left-aside.ts';
-import { isJunkName, tiffExtension } from './metaxpress-name.ts';
+import { isJunkName, leftOut } from './left-out.ts';
+import { tiffExtension } from './metaxpress-name.ts';
 import type { WalkedDirectory } from './plate-walk.ts';
 import { WalkAside } from './walk-aside.ts';
 
@@ -93,14 +94,10 @@ export class LayoutFiles {
   }
 
   #takeFile(directory: number, folder: string, name: string, place: FolderPlace): void {
-    const builder = this.#builder;
-    if (isJunkName(name)) {
-      builder.addFile(directory, name, 'junk');
-      return;
-    }
-    const file = builder.addFile(directory, name, 'other');
+    const reason = leftOut(name, folder);
+    const file = this.#builder.addFile(directory, name, reason);
     const extension = tiffExtension(name);
-    if (extension === '' || folder.split('/').some(isJunkName)) return;
+    if (extension === '' || reason === 'junk') return;
     const path = join(folder, name);
     if (place?.level !== this.#layout.depth) {
       this.#leftAside.add(

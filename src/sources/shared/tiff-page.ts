@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { type BadTiffError, UnsupportedTiffError } from '../../core/errors.ts';
 import { type Dtype, itemSizeBytes } from '../../core/nd-array.ts';
+import { TAG, typeSizeBytes } from '../../core/tiff-tags.ts';
 import type { ByteWindow } from '../../sources.ts';
 import type { TiffBytes } from './tiff-bytes.ts';
 import {
@@ -13,7 +14,6 @@ import {
   scalarAt,
 } from './tiff-field.ts';
 import { readSegmentTable, type SegmentTable } from './tiff-segments.ts';
-import { TAG, typeSizeBytes } from './tiff-tags.ts';
 
 /**
  * One image of a TIFF: its directory, read once. Strips and tiles are both called segments here; a strip is a

@@ -1,0 +1,90 @@
+import { CancelledError, PlateFsError } from '../../core/errors.ts';
+import type { Detection } from '../../formats.ts';
+import { compareNatural } from '../../model/natural-order.ts';
+import { tiffExtension } from './metaxpress-name.ts';
+import { looksLikeOme } from './ome-read.ts';
+import { type FolderSight, searchPlate } from './plate-search.ts';
+import { TiffLook } from './tiff-look.ts';
+import { readXmlRoot } from './xml-file.ts';
+
+/** Bytes of a description that are looked at. */
+const HEAD_BYTES = 16 << 10;
+/** TIFFs looked at in one folder: the first may be a stray or damaged one. */
+const MAX_LOOKS = 3;
+
+/** OME-TIFF specification, "Companion": `.companion.ome`; other writers leave out the word. */
+export const isCompanionName = (name: string): boolean => /\.ome$/i.test(name);
+
+/** `.tf2`, `.tf8` and `.btf` are BigTIFF's by the specification's section on file extensions. */
+export const isOmeTiffCandidate = (name: string): boolean =>
+  tiffExtension(name) !== '' || /\.(?:tf[28]|btf)$/i.test(name);
+
+/** Micro-Manager's stacks are OME-TIFFs with another idea of positions. */
+const MICRO_MANAGER = /_MMStack(?:_|\.)|_NDTiffStack(?:_\d+)?\.tif$|^NDTiff\.index$/i;
+/** Leica's Matrix Screener: `image--L0000--S00--U00--V00--J08--E00--O00--X00--Y00--T0000--Z00--C00.ome.tif`. */
+const MATRIX_SCREENER = /^image--L\d+--S\d+--U\d+--V\d+--/i;
+/** What other instruments put beside images that may be OME-TIFFs. */
+const OTHER_PLATE =
+  /\.(?:htd|mlf|xdce|jdce)$|^index(?:\.idx|\.ref)?\.xml$|^metadata\.txt$|^experiment_descriptor\.xml$/i;
+
+async function isOmeXmlFile(path: string): Promise<boolean> {
+  try {
+    return (await readXmlRoot(path))?.name === 'OME';
+  } catch (error) {
+    // A file that can't be read only doesn't count; indexing warns of it.
+    if (error instanceof PlateFsError) return false;
+    throw error;
+  }
+}
+
+/** Whether a TIFF's first description begins like OME-XML. */
+async function isOmeTiff(path: string): Promise<boolean> {
+  try {
+    await using look = await TiffLook.open(path);
+    const { description } = await look.directory(look.firstDirectory);
+    if (!description) return false;
+    const head = await look.bytes(description.offset, Math.min(description.length, HEAD_BYTES));
+    return looksLikeOme(head.toString('utf8'));
+  } catch (error) {
+    if (error instanceof PlateFsError) return false;
+    throw error;
+  }
+}
+
+/** The TIFFs to look at, those named `.ome.tif` first. */
+function candidates(files: readonly string[]): string[] {
+  const named: string[] = [];
+  const others: string[] = [];
+  for (const name of files)
+    if (isOmeTiffCandidate(name)) (/\.ome\.[^.]+$/i.test(name) ? named : others).push(name);
+  const shown = named.length > 0 ? named : others;
+  return shown.sort(compareNatural).slice(0, MAX_LOOKS);
+}
+
+async function judge({ path, files }: FolderSight, signal: AbortSignal): Promise<Omit<Detection, 'root'>> {
+  const theirs = files.find((name) => MICRO_MANAGER.test(name) || MATRIX_SCREENER.test(name));
+  if (theirs !== undefined) return { confidence: 'no', reason: `${theirs} is of another format's set` };
+  const other = files.find((name) => OTHER_PLATE.test(name));
+  const seen = async (): Promise<string | undefined> => {
+    for (const name of files.filter(isCompanionName).sort(compareNatural).slice(0, MAX_LOOKS))
+      if (await isOmeXmlFile(`${path}/${name}`)) return name;
+    for (const name of candidates(files)) {
+      if (signal.aborted) throw new CancelledError('detection was cancelled');
+      if (await isOmeTiff(`${path}/${name}`)) return name;
+    }
+    return undefined;
+  };
+  const found = await seen();
+  if (found === undefined) return { confidence: 'no', reason: 'no TIFF or companion file with OME-XML' };
+  if (other !== undefined)
+    return { confidence: 'maybe', reason: `OME-XML in ${found}, but ${other} lies beside it` };
+  return { confidence: 'certain', reason: `OME-XML in ${found}` };
+}
+
+/**
+ * Finds OME-TIFFs in a folder or up to two levels below, by the head of a TIFF or a companion file.
+ * @throws UnreadableSourceError, CancelledError
+ */
+export function detectOmeTiff(folder: string, signal: AbortSignal): Promise<Detection> {
+  return searchPlate(folder, (sight) => judge(sight, signal), signal);
+}

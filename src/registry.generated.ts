@@ -20,6 +20,8 @@ export const FORMATS: readonly PluginEntry<FormatHandler>[] = [
   { id: 'imagexpress-hcsai', load: async () => (await import('./formats/imagexpress-hcsai.ts')).default },
   { id: 'imagexpress', load: async () => (await import('./formats/imagexpress.ts')).default },
   { id: 'incell', load: async () => (await import('./formats/incell.ts')).default },
+  { id: 'micro-manager', load: async () => (await import('./formats/micro-manager.ts')).default },
+  { id: 'ome-tiff', load: async () => (await import('./formats/ome-tiff.ts')).default },
 ];
 
 export const HOOKS: readonly PluginEntry<Hook>[] = [

@@ -7,6 +7,11 @@ export interface ChannelFacts {
   readonly emissionNm?: number;
   /** Excitation wavelength in nm. */
   readonly excitationNm?: number;
+  /**
+   * The instrument's own description of the illumination field, as it is written (Harmony: the text of
+   * `FlatfieldProfile`, `{Background: {…}, Channel: 1, …}`), for a correction to read.
+   */
+  readonly flatField?: string;
 }
 
 /** Facts about a plate. A fact the metadata lacks is absent, never guessed. */

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { client, mountProblem, PLAIN_USER, plainUserProblem } from './harness.ts';
 import { PlateMount, PYTHON, SMALL_PLATE } from './plate-mount.ts';
@@ -42,25 +43,37 @@ describe.skipIf(rootProblem)(`root${note(rootProblem)}`, () => {
 
   it('a writer and readers of one file in several processes agree', async () => {
     await using mount = await PlateMount.start();
-    await mount.python(`
+    await mount.python(
+      `
 import subprocess, time
 p = os.path.join(mnt, 'log'); block = 5000; count = 200
 open(p, 'wb').close()
+# How many writes have returned: before, the kernel may show a file's new size and not yet its end.
+done = argv[0]
+open(done, 'w').write('0')
 reader = '''
 import os, sys, time
-p, block, count = sys.argv[1], 5000, 200
+p, done, block, count = sys.argv[1], sys.argv[2], 5000, 200
 seen = 0; end = time.time() + 20
 while seen < count:
     assert time.time() < end, seen
+    seen = int(open(done).read() or 0)
     f = os.open(p, os.O_RDONLY); n = os.fstat(f).st_size
-    for i in range(n // block):
-        b = os.pread(f, block, i * block); assert b == bytes([i]) * block, (i, len(b), b[:10])
-    seen = max(seen, n // block); os.close(f)
+    assert n >= seen * block, (n, seen)
+    for i in range(seen):
+        b = os.pread(f, block, i * block); assert b == bytes([i]) * block, (i, n, len(b), b[:10])
+    rest = os.pread(f, n, seen * block)
+    assert all(x == seen + j // block for j, x in enumerate(rest)), (seen, n, len(rest))
+    os.close(f)
 '''
-readers = [subprocess.Popen([sys.executable, '-c', reader, p]) for _ in range(2)]
+readers = [subprocess.Popen([sys.executable, '-c', reader, p, done]) for _ in range(2)]
 for i in range(count):
     with open(p, 'ab', buffering=0) as f: f.write(bytes([i]) * block)
-assert [r.wait(25) for r in readers] == [0, 0]`);
+    with open(done + '.new', 'w') as f: f.write(str(i + 1))
+    os.rename(done + '.new', done)
+assert [r.wait(25) for r in readers] == [0, 0]`,
+      join(mount.folder, 'done'),
+    );
   });
 
   it('mounted with allow_other, other users read and are held to the modes', async () => {

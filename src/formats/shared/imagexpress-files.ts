@@ -1,22 +1,10 @@
 import type { PlateIndexBuilder } from '../../model/plate-index-builder.ts';
+import { ExampleTally } from './example-tally.ts';
 import type { HtdFile } from './imagexpress-htd.ts';
 import { type FolderPlace, isSilentFolder } from './imagexpress-places.ts';
 import { isHtdName, isJunkName, parseMetaXpressName, tiffExtension } from './metaxpress-name.ts';
 import type { WalkedDirectory } from './plate-walk.ts';
-
-/** Examples named in a warning. */
-const MAX_EXAMPLES = 20;
-
-/** Files of one kind that a warning tells together. */
-class Tally {
-  count = 0;
-  readonly examples: string[] = [];
-
-  add(path: string): void {
-    this.count += 1;
-    if (this.examples.length < MAX_EXAMPLES) this.examples.push(path);
-  }
-}
+import { WalkAside } from './walk-aside.ts';
 
 const join = (folder: string, name: string): string => (folder === '' ? name : `${folder}/${name}`);
 
@@ -25,30 +13,17 @@ export class FileSorter {
   /** Images whose names end in a GUID: the database shape. */
   guids = 0;
   readonly #builder: PlateIndexBuilder;
-  readonly #unreadNames = new Tally();
-  readonly #strayImages = new Tally();
-  readonly #undecodable = new Tally();
-  readonly #special = new Tally();
+  readonly #unreadNames = new ExampleTally();
+  readonly #strayImages = new ExampleTally();
+  readonly #aside = new WalkAside();
 
   constructor(builder: PlateIndexBuilder) {
     this.#builder = builder;
   }
 
-  sort(
-    directory: number,
-    { files, path, undecodable, special, failure }: WalkedDirectory,
-    place: FolderPlace,
-    htds: HtdFile[],
-  ): void {
-    for (const name of files) this.#sortFile(directory, path, name, place, htds);
-    for (const name of undecodable) this.#undecodable.add(join(path, name));
-    for (const name of special) this.#special.add(join(path, name));
-    if (failure)
-      this.#builder.addWarning({
-        kind: 'unreadable-folder',
-        message: `${path} could not be listed, its images are not shown: ${failure.cause instanceof Error ? failure.cause.message : failure.message}`,
-        files: [path],
-      });
+  sort(directory: number, walked: WalkedDirectory, place: FolderPlace, htds: HtdFile[]): void {
+    for (const name of walked.files) this.#sortFile(directory, walked.path, name, place, htds);
+    this.#aside.add(walked);
   }
 
   #sortFile(directory: number, folder: string, name: string, place: FolderPlace, htds: HtdFile[]): void {
@@ -93,14 +68,8 @@ export class FileSorter {
 
   /** Tells what was left aside; call once, after the last folder. */
   warnFolders(): void {
-    const tell = (kind: string, { count, examples }: Tally, message: string, rule: string): void => {
-      if (count > 0)
-        this.#builder.addWarning({
-          kind,
-          message: `${count} ${count === 1 ? 'file' : 'files'} ${message}, e.g. ${examples[0]}`,
-          files: examples,
-          rule,
-        });
+    const tell = (kind: string, tally: ExampleTally, message: string, rule: string): void => {
+      for (const warning of tally.warnings(kind, 'file', message, rule)) this.#builder.addWarning(warning);
     };
     tell(
       'unrecognised-name',
@@ -114,12 +83,6 @@ export class FileSorter {
       'named like images of the plate, in folders that are neither TimePoint_N nor ZStep_M',
       'they are reachable under source/ only',
     );
-    tell('special-file', this.#special, 'that are pipes, sockets or devices', 'they are not shown');
-    tell(
-      'unreadable-name',
-      this.#undecodable,
-      'whose name is not UTF-8',
-      'they are not shown; rename them to have them shown',
-    );
+    for (const warning of this.#aside.warnings()) this.#builder.addWarning(warning);
   }
 }

@@ -52,10 +52,21 @@ function utf8Cut(bytes: Buffer): number {
   return bytes.length;
 }
 
+function codesOf(text: string): Buffer {
+  const codes = Buffer.allocUnsafe(text.length);
+  for (let i = 0; i < text.length; i += 1) codes[i] = Math.min(text.charCodeAt(i), 255);
+  return codes;
+}
+
 /** Turns the chunks of one XML document into text, keeping count of the bytes. Reads no further than it is given. */
 export class XmlDecoder {
   /** Bytes turned into text so far, byte-order mark included. */
   decodedBytes = 0;
+  /**
+   * The last text's characters as numbers, 255 for all from 255 on: what XML's marks are looked for in, since
+   * bytes are looked at several times faster than the characters of a string. Gone with the chunk.
+   */
+  codes: Buffer = Buffer.alloc(0);
   #encoding: XmlEncoding | undefined;
   #rest: Buffer = Buffer.alloc(0);
   #chunk: Buffer = Buffer.alloc(0);
@@ -86,6 +97,7 @@ export class XmlDecoder {
     if (nul >= 0)
       throw new XmlFault(this.decodedBytes + this.bytesOf(text.slice(0, nul)), 'holds a NUL character');
     this.decodedBytes += cut;
+    this.codes = text.length === cut ? this.#chunk : codesOf(text);
     return text;
   }
 

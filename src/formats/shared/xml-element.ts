@@ -38,6 +38,15 @@ const isSpace = (code: number): boolean => code === SPACE || code === 0x0a || co
 const endsName = (code: number): boolean =>
   code <= SPACE || code === EQUALS || code === QUOTE || code === APOSTROPHE || code === 0x3c || code === 0x26;
 
+const NO_ATTRIBUTES: XmlAttribute[] = [];
+
+/** Whether `xmlns` stands somewhere in a tag. */
+function declaresNamespace(text: string, from: number, to: number): boolean {
+  for (let at = from; at + 5 <= to; at += 1)
+    if (text.charCodeAt(at) === 0x78 && text.startsWith('xmlns', at)) return true;
+  return false;
+}
+
 interface Binding {
   readonly prefix: string;
   readonly uri: string;
@@ -50,13 +59,23 @@ export class TagReader implements XmlElement {
   prefix = '';
   namespace = '';
   depth = 0;
-  attributes: XmlAttribute[] = [];
   readonly #limits: TagLimits;
   readonly #bindings: Binding[] = [{ prefix: 'xml', uri: 'http://www.w3.org/XML/1998/namespace', depth: 0 }];
   #defaultNamespace = '';
+  #attributes: XmlAttribute[] = [];
+  /** The attributes as written, until somebody asks for them: most elements' are never asked for. */
+  #text = '';
+  #from = 0;
+  #to = 0;
 
   constructor(limits: TagLimits) {
     this.#limits = limits;
+  }
+
+  /** @throws BadTag, UnknownReference */
+  get attributes(): readonly XmlAttribute[] {
+    if (this.#from < this.#to) this.#readAttributes();
+    return this.#attributes;
   }
 
   attribute(name: string): string | undefined {
@@ -70,13 +89,19 @@ export class TagReader implements XmlElement {
   }
 
   /**
-   * Reads the tag `name`, whose attributes are `text[from … to)`, at `depth`.
+   * Reads the tag `name`, whose attributes are `text[from … to)`, at `depth`. Attributes are read, and found
+   * faulty, when they are asked for; namespace declarations at once.
    * @throws BadTag, UnknownReference
    */
   read(name: string, text: string, from: number, to: number, depth: number): void {
     this.depth = depth;
-    if (this.attributes.length > 0) this.attributes = [];
-    if (to > from) this.#readAttributes(text, from, to);
+    this.#attributes = NO_ATTRIBUTES;
+    this.#from = from;
+    this.#to = to;
+    if (from < to) {
+      this.#text = text;
+      if (declaresNamespace(text, from, to)) this.#readAttributes();
+    }
     const colon = name.indexOf(':');
     this.name = colon < 0 ? name : name.slice(colon + 1);
     this.prefix = colon < 0 ? '' : name.slice(0, colon);
@@ -96,8 +121,13 @@ export class TagReader implements XmlElement {
     return binding.uri;
   }
 
-  #readAttributes(text: string, from: number, to: number): void {
-    for (let at = from; ; ) {
+  #readAttributes(): void {
+    const text = this.#text;
+    const to = this.#to;
+    let at = this.#from;
+    this.#from = to;
+    this.#attributes = [];
+    for (;;) {
       const spaces = at;
       while (at < to && isSpace(text.charCodeAt(at))) at += 1;
       if (at === to) return;
@@ -133,11 +163,11 @@ export class TagReader implements XmlElement {
     const colon = name.indexOf(':');
     const local = colon < 0 ? name : name.slice(colon + 1);
     const prefix = colon < 0 ? '' : name.slice(0, colon);
-    for (const one of this.attributes)
+    for (const one of this.#attributes)
       if (one.name === local && one.prefix === prefix)
         throw new BadTag(`the attribute ${name.slice(0, 40)} is given twice`);
-    if (this.attributes.length >= this.#limits.maxAttributes)
+    if (this.#attributes.length >= this.#limits.maxAttributes)
       throw new BadTag(`an element has more than ${this.#limits.maxAttributes} attributes`);
-    this.attributes.push({ name: local, prefix, value });
+    this.#attributes.push({ name: local, prefix, value });
   }
 }

@@ -1,6 +1,7 @@
 import { XmlDecoder } from './xml-decoder.ts';
 import { BadTag, TagReader, type XmlElement } from './xml-element.ts';
 import { XmlFault } from './xml-fault.ts';
+import { NameTable, nameIsAt, nextNameHash, type XmlName } from './xml-names.ts';
 import { resolveText, UnknownReference } from './xml-text.ts';
 
 export type { XmlElement } from './xml-element.ts';
@@ -17,7 +18,8 @@ export interface XmlHandler {
   start(element: XmlElement): XmlWish;
   /**
    * An element has ended; `text` is its own character data, that of its children left out, references resolved,
-   * and '' where the text was not wished for.
+   * and '' where the text was not wished for. A text that is kept may keep the whole chunk it was cut from in
+   * memory: copy what is kept for many elements.
    */
   end(name: string, text: string, depth: number): void;
 }
@@ -44,20 +46,23 @@ const SLASH = 0x2f;
 const GREATER = 0x3e;
 const BANG = 0x21;
 const QUESTION = 0x3f;
+const QUOTE = 0x22;
+const APOSTROPHE = 0x27;
+const AMPERSAND = 0x26;
+const CARRIAGE_RETURN = 0x0d;
 const isSpace = (code: number): boolean => code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
-const NAME = /^[\p{L}_][^\s:"'<>&=/!?;,#]*(?::[\p{L}_][^\s:"'<>&=/!?;,#]*)?$/u;
-/** Names remembered, so that the many elements of one name share one string. */
-const MAX_NAMES = 1024;
-
 interface Open {
   /** As written, with its prefix. */
-  raw: string;
+  written: XmlName;
   name: string;
   wish: XmlWish;
   /** Text whose references are resolved, and behind it text as written. */
   resolved: string;
   unresolved: string;
 }
+
+/** Whether a unit of a string is the second of a surrogate pair. */
+const isSecondHalf = (unit: number): boolean => unit >= 0xdc00 && unit <= 0xdfff;
 
 /**
  * Reads XML 1.0 in one pass, chunk by chunk, in memory bounded by its limits and the chunk's size. A document
@@ -70,13 +75,14 @@ export class XmlScanner {
   readonly #limits: XmlLimits;
   readonly #decoder = new XmlDecoder();
   readonly #tags: TagReader;
-  readonly #names = new Map<string, string>();
+  readonly #names = new NameTable();
   /** Elements that are open, and behind them spent entries. */
   readonly #open: Open[] = [];
   #depth = 0;
   /** Depth of the element nothing of which is wished for, 0 for none. */
   #skipDepth = 0;
   #text = '';
+  #codes: Buffer = Buffer.alloc(0);
   /** What the scanner is inside of, across chunks. */
   #inside: '' | '-->' | '?>' | ']]>' = '';
   #rootSeen = false;
@@ -105,7 +111,8 @@ export class XmlScanner {
     const open = this.#open[this.#depth - 1];
     if (this.#inside !== '')
       throw this.#fault(this.#text.length, `ends before the ${this.#inside} it awaits`);
-    if (open) throw this.#fault(this.#text.length, `ends inside <${open.raw.slice(0, 60)}>: it is cut short`);
+    if (open)
+      throw this.#fault(this.#text.length, `ends inside <${open.written.raw.slice(0, 60)}>: it is cut short`);
     if (!this.#rootSeen) throw this.#fault(this.#text.length, 'holds no element');
   }
 
@@ -118,6 +125,7 @@ export class XmlScanner {
   #take(text: string): void {
     // Put back as bytes and not kept as a string: joined strings are slow to look into.
     this.#text = text;
+    this.#codes = this.#decoder.codes;
     this.#consumed = 0;
     let at = 0;
     try {
@@ -141,22 +149,20 @@ export class XmlScanner {
 
   /** One piece of text and the markup behind it; returns where it ended, or -1 when more is needed. */
   #step(from: number): number {
-    const text = this.#text;
-    // Most texts are a few characters: looking at each is cheaper than a call that searches.
+    const codes = this.#codes;
+    const { length } = codes;
     let less = from;
-    const near = Math.min(text.length, from + 24);
-    while (less < near && text.charCodeAt(less) !== LESS) less += 1;
-    if (less === near) less = text.indexOf('<', near);
-    if (less < 0) {
-      if (from < text.length) this.#addText(from, text.length);
-      this.#consumed = text.length;
+    while (less < length && codes[less] !== LESS) less += 1;
+    if (less === length) {
+      if (from < length) this.#addText(from, length);
+      this.#consumed = length;
       return -1;
     }
     if (less > from) {
       this.#addText(from, less);
       this.#consumed = less;
     }
-    const code = text.charCodeAt(less + 1);
+    const code = less + 1 < length ? codes[less + 1] : 0;
     if (code === SLASH) return this.#endTag(less);
     if (code === QUESTION) return this.#enter('?>', less + 2);
     if (code === BANG) return this.#declaration(less);
@@ -186,80 +192,113 @@ export class XmlScanner {
   }
 
   #endTag(less: number): number {
-    const text = this.#text;
+    const codes = this.#codes;
     const open = this.#open[this.#depth - 1];
-    const raw = open?.raw ?? '';
-    let at = less + 2 + raw.length;
-    if (at < text.length && open && text.startsWith(raw, less + 2)) {
-      while (isSpace(text.charCodeAt(at))) at += 1;
-      if (text.charCodeAt(at) === GREATER) {
+    if (open && nameIsAt(this.#text, codes, less + 2, open.written)) {
+      let at = less + 2 + open.written.codes.length;
+      while (at < codes.length && isSpace(codes[at] ?? 0)) at += 1;
+      if (at < codes.length && codes[at] === GREATER) {
         this.#close(open);
         return at + 1;
       }
     }
-    const greater = text.indexOf('>', less);
+    const greater = this.#text.indexOf('>', less);
     if (greater < 0) return this.#await(less);
-    const found = text.slice(less + 2, Math.min(greater, less + 62));
-    throw this.#fault(less, open ? `ends <${raw.slice(0, 60)}> with </${found}>` : `ends </${found}> twice`);
+    const found = this.#text.slice(less + 2, Math.min(greater, less + 62));
+    const name = open?.written.raw.slice(0, 60);
+    throw this.#fault(less, open ? `ends <${name}> with </${found}>` : `ends </${found}> twice`);
   }
 
   #startTag(less: number): number {
-    const text = this.#text;
-    const { length } = text;
+    const codes = this.#codes;
+    const { length } = codes;
     let at = less + 1;
+    let hash = 0;
     for (; at < length; at += 1) {
-      const code = text.charCodeAt(at);
+      const code = codes[at] ?? 0;
       if (code === GREATER || code === SLASH || code <= 0x20) break;
+      hash = nextNameHash(hash, code);
     }
     const nameEnd = at;
     while (at < length) {
-      const code = text.charCodeAt(at);
+      const code = codes[at];
       if (code === GREATER) break;
-      if (code === 0x22 || code === 0x27) {
-        at = text.indexOf(code === 0x22 ? '"' : "'", at + 1);
-        if (at < 0) return this.#await(less);
-      }
+      at += 1;
+      if (code !== QUOTE && code !== APOSTROPHE) continue;
+      while (at < length && codes[at] !== code) at += 1;
       at += 1;
     }
     if (at >= length) return this.#await(less);
     if (at - less > this.#limits.maxTag)
       throw this.#fault(less, `has a tag of more than ${this.#limits.maxTag} characters`);
-    const empty = text.charCodeAt(at - 1) === SLASH && at - 1 >= nameEnd;
-    this.#openElement(less, this.#name(less, text.slice(less + 1, nameEnd)), nameEnd, empty ? at - 1 : at);
-    const open = this.#open[this.#depth - 1];
-    if (empty && open) this.#close(open);
-    return at + 1;
+    const empty = at > nameEnd && codes[at - 1] === SLASH;
+    const written = this.#names.find(this.#text, codes, less + 1, nameEnd, hash);
+    if (!written)
+      throw this.#fault(less, `has a < that begins no tag: <${this.#text.slice(less + 1, less + 21)}`);
+    const wish = this.#startElement(less, written, nameEnd, empty ? at - 1 : at);
+    if (this.stopped) return at + 1;
+    if (empty) {
+      this.#endElement(this.#tags.name, '');
+      return at + 1;
+    }
+    return this.#leaf(at + 1, written, wish);
   }
 
-  #name(less: number, written: string): string {
-    const known = this.#names.get(written);
-    if (known !== undefined) return known;
-    if (!NAME.test(written)) throw this.#fault(less, `has a < that begins no tag: <${written.slice(0, 20)}`);
-    if (this.#names.size < MAX_NAMES) this.#names.set(written, written);
-    return written;
+  /**
+   * Goes on behind a start tag: to behind the end tag, where the element is a leaf and all of it is here, as most
+   * are; else only opens the element.
+   */
+  #leaf(from: number, written: XmlName, wish: XmlWish): number {
+    const codes = this.#codes;
+    const { length } = codes;
+    let less = from;
+    let isPlain = true;
+    for (; less < length; less += 1) {
+      const code = codes[less];
+      if (code === LESS) break;
+      if (code === AMPERSAND || code === CARRIAGE_RETURN) isPlain = false;
+    }
+    const greater = less + 2 + written.codes.length;
+    const isLeaf =
+      greater < length &&
+      codes[less + 1] === SLASH &&
+      codes[greater] === GREATER &&
+      less - from <= this.#limits.maxText &&
+      nameIsAt(this.#text, codes, less + 2, written);
+    if (!isLeaf) {
+      this.#push(written, wish);
+      return from;
+    }
+    const text = wish === 'text' && this.#skipDepth === 0 ? this.#text.slice(from, less) : '';
+    this.#endElement(this.#tags.name, isPlain ? text : resolveText(text));
+    return greater + 1;
   }
 
-  #openElement(less: number, raw: string, attributesFrom: number, attributesTo: number): void {
+  /** Tells the handler, where it wishes to know, and enters the element. */
+  #startElement(less: number, { raw }: XmlName, attributesFrom: number, attributesTo: number): XmlWish {
     if (this.#depth === 0 && this.#rootSeen) throw this.#fault(less, 'goes on after its root element');
     this.#rootSeen = true;
     if (this.#depth >= this.#limits.maxDepth)
       throw this.#fault(less, `nests elements more than ${this.#limits.maxDepth} deep`);
     this.#depth += 1;
-    let name = raw;
-    let wish: XmlWish = 'skip';
-    if (this.#skipDepth === 0) {
-      this.#tags.read(raw, this.#text, attributesFrom, attributesTo, this.#depth);
-      name = this.#tags.name;
-      wish = this.#handler.start(this.#tags);
-      if (wish === 'skip') this.#skipDepth = this.#depth;
-      if (wish === 'stop') this.stopped = true;
-    }
+    if (this.#skipDepth > 0) return 'skip';
+    this.#tags.read(raw, this.#text, attributesFrom, attributesTo, this.#depth);
+    const wish = this.#handler.start(this.#tags);
+    if (wish === 'skip') this.#skipDepth = this.#depth;
+    if (wish === 'stop') this.stopped = true;
+    return wish;
+  }
+
+  /** Keeps an element that has been entered until its end tag. */
+  #push(written: XmlName, wish: XmlWish): void {
+    // Within what is skipped no start tag is read, and no name is told.
+    const name = this.#skipDepth > 0 ? '' : this.#tags.name;
     const open = this.#open[this.#depth - 1];
     if (!open) {
-      this.#open.push({ raw, name, wish, resolved: '', unresolved: '' });
+      this.#open.push({ written, name, wish, resolved: '', unresolved: '' });
       return;
     }
-    open.raw = raw;
+    open.written = written;
     open.name = name;
     open.wish = wish;
     open.resolved = '';
@@ -267,16 +306,15 @@ export class XmlScanner {
   }
 
   #close(open: Open): void {
-    if (this.stopped) return;
+    const text = open.unresolved === '' ? '' : resolveText(open.unresolved);
+    this.#endElement(open.name, open.resolved === '' ? text : open.resolved + text);
+  }
+
+  #endElement(name: string, text: string): void {
     const depth = this.#depth;
-    if (this.#skipDepth === 0) {
-      const text = open.unresolved === '' ? '' : resolveText(open.unresolved);
-      this.#handler.end(open.name, open.resolved === '' ? text : open.resolved + text, depth);
-    }
-    if (this.#skipDepth === 0 || this.#skipDepth === depth) {
-      this.#skipDepth = 0;
-      this.#tags.leave(depth);
-    }
+    if (this.#skipDepth === 0) this.#handler.end(name, text, depth);
+    else if (this.#skipDepth === depth) this.#skipDepth = 0;
+    if (this.#skipDepth === 0) this.#tags.leave(depth);
     this.#depth -= 1;
   }
 
@@ -303,8 +341,9 @@ export class XmlScanner {
   #leaveInside(from: number): number {
     const awaited = this.#inside;
     const end = this.#text.indexOf(awaited, from);
-    // What could be the beginning of the end stays for the next chunk.
-    const to = end < 0 ? Math.max(from, this.#text.length - awaited.length + 1) : end;
+    // What could be the beginning of the end stays for the next chunk, and no character is cut in two.
+    let to = end < 0 ? Math.max(from, this.#text.length - awaited.length + 1) : end;
+    if (to > from && isSecondHalf(this.#text.charCodeAt(to))) to -= 1;
     if (awaited === ']]>') this.#addCharacterData(from, to);
     this.#consumed = to;
     if (end < 0) return -1;

@@ -1,0 +1,138 @@
+import type { ChannelFacts, PlateFacts, PlateWarning } from '../../model/plate.ts';
+import { micrometreShift, shiftedNumber } from './harmony-number.ts';
+
+/** Elements that say something of a channel: in V4 and V5 of every Image, in V6 and V7 of the entries of a Map. */
+export const CHANNEL_ELEMENTS = [
+  'ChannelName',
+  'ImageResolutionX',
+  'ImageResolutionY',
+  'MainEmissionWavelength',
+  'MainExcitationWavelength',
+  'FlatfieldProfile',
+] as const;
+export type ChannelElement = (typeof CHANNEL_ELEMENTS)[number];
+
+interface Said {
+  readonly text: string;
+  readonly unit: string;
+}
+
+/** Channels beyond these are not described: no instrument has them, a damaged Index could. */
+const MAX_CHANNELS = 4096;
+const MAX_CONTRADICTIONS = 20;
+
+/** Name in the text of a flat-field profile: `ChannelName: Alexa 488,` or `ChannelName: "405ex, 570em",`. */
+function profileName(profile: string): string | undefined {
+  const match = /\bChannelName:\s*(?:"([^"]*)"|([^,}"]+))/.exec(profile);
+  const name = (match?.[1] ?? match?.[2] ?? '').trim();
+  return name === '' ? undefined : name;
+}
+
+/** Gathers what an Index says of its channels. Said twice and differently, it is a contradiction and the first holds. */
+export class HarmonyChannels {
+  readonly #channels = new Map<number, Map<ChannelElement, Said>>();
+  readonly #contradictions = new Set<string>();
+  readonly #unknownUnits = new Set<string>();
+
+  say(channel: number, element: ChannelElement, text: string, unit: string): void {
+    if (text === '') return;
+    let said = this.#channels.get(channel);
+    if (!said) {
+      if (this.#channels.size >= MAX_CHANNELS) return;
+      said = new Map();
+      this.#channels.set(channel, said);
+    }
+    const before = said.get(element);
+    // Copied, lest it keep alive the whole chunk of text that it was cut from.
+    if (!before) said.set(element, { text: Buffer.from(text).toString(), unit });
+    else if (before.text !== text && this.#contradictions.size < MAX_CONTRADICTIONS)
+      this.#contradictions.add(
+        element === 'FlatfieldProfile'
+          ? `channel ${channel} has two flat-field profiles`
+          : `${element} of channel ${channel} is ${before.text} and ${text.slice(0, 80)}`,
+      );
+  }
+
+  /** Facts of the channels that have planes, and of no other. */
+  facts(numbers: Iterable<number>): ChannelFacts[] {
+    return [...new Set(numbers)]
+      .sort((a, b) => a - b)
+      .map((number) => {
+        const said = this.#channels.get(number);
+        const flatField = said?.get('FlatfieldProfile')?.text;
+        const name = said?.get('ChannelName')?.text.trim() || profileName(flatField ?? '');
+        const emissionNm = this.#nanometres(said?.get('MainEmissionWavelength'));
+        const excitationNm = this.#nanometres(said?.get('MainExcitationWavelength'));
+        return {
+          number,
+          ...(name === undefined ? {} : { name }),
+          ...(emissionNm === undefined ? {} : { emissionNm }),
+          ...(excitationNm === undefined ? {} : { excitationNm }),
+          ...(flatField === undefined ? {} : { flatField }),
+        };
+      });
+  }
+
+  /** Pixel size where all channels that have planes agree. */
+  pixelSize(
+    numbers: Iterable<number>,
+    index: string,
+    warnings: PlateWarning[],
+  ): Pick<PlateFacts, 'pixelSizeUm'> {
+    const sizes = new Map<string, { x: number; y: number; channel: number }>();
+    for (const channel of numbers) {
+      const said = this.#channels.get(channel);
+      const x = this.#micrometres(said?.get('ImageResolutionX'));
+      const y = this.#micrometres(said?.get('ImageResolutionY'));
+      if (x !== undefined && y !== undefined && !sizes.has(`${x} ${y}`))
+        sizes.set(`${x} ${y}`, { x, y, channel });
+    }
+    const [first, second] = sizes.values();
+    if (!first) return {};
+    if (!second) return { pixelSizeUm: { x: first.x, y: first.y } };
+    warnings.push({
+      kind: 'contradiction',
+      message: `pixel sizes differ: ${first.x} × ${first.y} µm in channel ${first.channel}, ${second.x} × ${second.y} µm in channel ${second.channel}`,
+      files: [index],
+      rule: 'the pixel size of the plate is left out',
+    });
+    return {};
+  }
+
+  /** Call last. */
+  warnings(index: string): PlateWarning[] {
+    const warnings: PlateWarning[] = [];
+    if (this.#contradictions.size > 0)
+      warnings.push({
+        kind: 'contradiction',
+        message: `${index} contradicts itself: ${[...this.#contradictions].join('; ')}`,
+        files: [index],
+        rule: 'what it says first is used',
+      });
+    for (const unit of this.#unknownUnits)
+      warnings.push({
+        kind: 'bad-metadata',
+        message: `${index} gives values in '${unit}', which is no known unit`,
+        files: [index],
+        rule: 'they are left out',
+      });
+    return warnings;
+  }
+
+  #micrometres(said: Said | undefined): number | undefined {
+    if (!said) return undefined;
+    const shift = micrometreShift(said.unit);
+    if (shift === undefined) {
+      this.#unknownUnits.add(said.unit.slice(0, 40));
+      return undefined;
+    }
+    const value = shiftedNumber(said.text, shift);
+    return value > 0 ? value : undefined;
+  }
+
+  #nanometres(said: Said | undefined): number | undefined {
+    const micrometres =
+      said && this.#micrometres({ text: said.text, unit: said.unit === '' ? 'nm' : said.unit });
+    return micrometres === undefined ? undefined : Number(`${micrometres}e3`);
+  }
+}

@@ -1,0 +1,107 @@
+import type { ExclusionReason, PlateWarning } from '../../model/plate.ts';
+import type { PlateIndexBuilder } from '../../model/plate-index-builder.ts';
+import { ExampleTally } from './example-tally.ts';
+import { harmonyIndexRank, parseHarmonyName } from './harmony-name.ts';
+import { isJunkName, tiffExtension } from './metaxpress-name.ts';
+import type { WalkedDirectory } from './plate-walk.ts';
+import { WalkAside } from './walk-aside.ts';
+
+export interface HarmonyIndexFile {
+  readonly path: string;
+  readonly folder: string;
+  readonly file: number;
+  readonly rank: number;
+}
+
+/** Folders of an export that hold no images of the plate, and what their files are. */
+const APART: readonly { readonly name: RegExp; readonly reason: ExclusionReason }[] = [
+  { name: /^assaylayout$/i, reason: 'metadata' },
+  { name: /^ffc_profile/i, reason: 'correction' },
+  { name: /^evaluation/i, reason: 'other' },
+];
+/** `Images` of an export, and below it a folder per well as V7 writes them. */
+const IMAGE_FOLDER = /^(?:images(?:\/r\d{1,2}c\d{1,2})?|r\d{1,2}c\d{1,2})?$/i;
+const METADATA_FILE = /^(?:indexfile\.txt|.*\.kw\.txt)$/i;
+
+const join = (folder: string, name: string): string => (folder === '' ? name : `${folder}/${name}`);
+
+function apart(folder: string): ExclusionReason | undefined {
+  for (const step of folder.split('/'))
+    for (const { name, reason } of APART) if (name.test(step)) return reason;
+  return undefined;
+}
+
+/** Sorts the files of an export as the walk comes to them, and keeps the images for the Index to find. */
+export class HarmonyFiles {
+  /** Files that could be images, by name, by path of their folder. */
+  readonly images = new Map<string, Map<string, number>>();
+  readonly indexes: HarmonyIndexFile[] = [];
+  readonly #builder: PlateIndexBuilder;
+  readonly #unread = new ExampleTally();
+  readonly #stray = new ExampleTally();
+  readonly #aside = new WalkAside();
+
+  constructor(builder: PlateIndexBuilder) {
+    this.#builder = builder;
+  }
+
+  sort(directory: number, walked: WalkedDirectory): void {
+    const { files, path } = walked;
+    const builder = this.#builder;
+    const reason = apart(path);
+    const indexHere = path === '' || /^images$/i.test(path);
+    let images: Map<string, number> | undefined;
+    for (const name of files) {
+      if (isJunkName(name)) builder.addFile(directory, name, 'junk');
+      else if (reason !== undefined) builder.addFile(directory, name, reason);
+      else if (tiffExtension(name) !== '') {
+        if (!images) {
+          images = new Map();
+          this.images.set(path, images);
+        }
+        images.set(name, builder.addFile(directory, name, 'other'));
+      } else {
+        const rank = harmonyIndexRank(name);
+        const isMetadata = rank !== undefined || METADATA_FILE.test(name);
+        const file = builder.addFile(directory, name, isMetadata ? 'metadata' : 'other');
+        if (rank !== undefined && indexHere)
+          this.indexes.push({ path: join(path, name), folder: path, file, rank });
+      }
+    }
+    this.#aside.add(walked);
+  }
+
+  /** Images that no Index names: by the grammar of names, in the folders where images lie. */
+  *unlisted(isListed: (file: number) => boolean) {
+    for (const [folder, files] of this.images) {
+      const known = IMAGE_FOLDER.test(folder);
+      for (const [name, file] of files) {
+        if (isListed(file)) continue;
+        const parsed = parseHarmonyName(name);
+        if (!parsed) this.#unread.add(join(folder, name));
+        else if (!known) this.#stray.add(join(folder, name));
+        else yield { file, path: join(folder, name), name: parsed };
+      }
+    }
+  }
+
+  /** What was left aside; call last. */
+  warnings(): PlateWarning[] {
+    const aside = 'they are reachable under source/ only';
+    return [
+      ...this.#unread.warnings(
+        'unrecognised-name',
+        'image',
+        'not named by an Index, nor like r01c01f01p01-ch1sk1fk1fl1.tiff',
+        aside,
+      ),
+      ...this.#stray.warnings(
+        'unrecognised-folder',
+        'file',
+        'named like images of the plate, in folders where no Index looks for them',
+        aside,
+      ),
+      ...this.#aside.warnings(),
+    ];
+  }
+}

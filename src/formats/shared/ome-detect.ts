@@ -1,7 +1,7 @@
 import { CancelledError, PlateFsError } from '../../core/errors.ts';
 import type { Detection } from '../../formats.ts';
 import { compareNatural } from '../../model/natural-order.ts';
-import { tiffExtension } from './metaxpress-name.ts';
+import { parseMetaXpressName, tiffExtension } from './metaxpress-name.ts';
 import { looksLikeOme } from './ome-read.ts';
 import { type FolderSight, searchPlate } from './plate-search.ts';
 import { TiffLook } from './tiff-look.ts';
@@ -37,18 +37,27 @@ async function isOmeXmlFile(path: string): Promise<boolean> {
   }
 }
 
-/** Whether a TIFF's first description begins like OME-XML. */
-async function isOmeTiff(path: string): Promise<boolean> {
+/** The beginning of a TIFF's first description where that is OME-XML, else ''. */
+async function omeHead(path: string): Promise<string> {
   try {
     await using look = await TiffLook.open(path);
     const { description } = await look.directory(look.firstDirectory);
-    if (!description) return false;
-    const head = await look.bytes(description.offset, Math.min(description.length, HEAD_BYTES));
-    return looksLikeOme(head.toString('utf8'));
+    if (!description) return '';
+    const bytes = await look.bytes(description.offset, Math.min(description.length, HEAD_BYTES));
+    const head = bytes.toString('utf8');
+    return looksLikeOme(head) ? head : '';
   } catch (error) {
-    if (error instanceof PlateFsError) return false;
+    // A TIFF that can't be read only doesn't count; indexing warns of it.
+    if (error instanceof PlateFsError) return '';
     throw error;
   }
+}
+
+/** Names with field and channel say more than OME-XML in which no plate stands; it would stand before the images. */
+function isNamedBetter(name: string, head: string): boolean {
+  const parsed = parseMetaXpressName(name);
+  if (!parsed || !(parsed.hasSite || parsed.hasWave)) return false;
+  return !/<(?:\w+:)?(?:Plate|BinaryOnly)[\s>]/.test(head);
 }
 
 /** The TIFFs to look at, those named `.ome.tif` first. */
@@ -70,7 +79,8 @@ async function judge({ path, files }: FolderSight, signal: AbortSignal): Promise
       if (await isOmeXmlFile(`${path}/${name}`)) return name;
     for (const name of candidates(files)) {
       if (signal.aborted) throw new CancelledError('detection was cancelled');
-      if (await isOmeTiff(`${path}/${name}`)) return name;
+      const head = await omeHead(`${path}/${name}`);
+      if (head !== '' && !isNamedBetter(name, head)) return name;
     }
     return undefined;
   };

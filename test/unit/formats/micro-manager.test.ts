@@ -5,9 +5,11 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PlateFsError } from '../../../src/core/errors.ts';
 import microManager from '../../../src/formats/micro-manager.ts';
+import { JsonMemberSplitter } from '../../../src/formats/shared/json-members.ts';
 import { parseMmImageName } from '../../../src/formats/shared/mm-image-name.ts';
 import { type MmPosition, placePositions } from '../../../src/formats/shared/mm-position.ts';
 import type { PlateIndex } from '../../../src/model/plate-index.ts';
+import { planeByName } from '../../../src/model/plate-lookup.ts';
 import { wellName } from '../../../src/model/well.ts';
 import tiff from '../../../src/sources/tiff.ts';
 import { excludedOf, type FormatExample, formatConformance, planesOf } from '../../conformance/formats.ts';
@@ -321,6 +323,66 @@ describe('image file stacks', () => {
   });
 });
 
+describe('acquisitions of more images than are asked for their metadata', () => {
+  const COUNT = 20_001;
+
+  it('have the right pages, and labels of positions, in a stack', async () => {
+    const root = folder();
+    const images = Array.from({ length: COUNT }, (_, i) => ({
+      value: i,
+      t: i >> 1,
+      p: i & 1,
+      width: 60,
+      frame: { PositionName: `A${1 + (i & 1)}-Site_0`, PixelSizeUm: 0.5 },
+    }));
+    writeMmStack(join(root, 'x_MMStack.ome.tif'), images);
+    const index = await indexOf(root);
+    expect(index.planes.count).toBe(COUNT);
+    expect(index.facts.pixelSizeUm).toEqual({ x: 0.5, y: 0.5 });
+    const at = planeByName(index, 'A02_s001_w1_z001_t5001.tif') ?? -1;
+    expect(index.planes.pages[at]).toBe(10_001);
+    const pixels = tiff.readPlaneSync?.(join(root, 'x_MMStack.ome.tif'), 10_001).bytes ?? [];
+    expect((pixels[0] ?? 0) + 256 * (pixels[1] ?? 0)).toBe(10_001);
+  });
+
+  it('have the right pages in an NDTiff data set', async () => {
+    const root = ndTiff(
+      Array.from({ length: COUNT }, (_, i) => ({
+        value: i,
+        axes: { time: i >> 1, position: i & 1 },
+        frame: { PositionName: `A${1 + (i & 1)}-Site_0` },
+      })),
+    );
+    const index = await indexOf(root);
+    expect(index.planes.count).toBe(COUNT);
+    const at = planeByName(index, 'A02_s001_w1_z001_t5001.tif') ?? -1;
+    expect(index.planes.pages[at]).toBe(10_001);
+  });
+});
+
+describe('members of a JSON object', () => {
+  it('are the same however the text is cut', () => {
+    const json = fc.dictionary(fc.string({ maxLength: 6 }), fc.jsonValue({ maxDepth: 3 }), { maxKeys: 6 });
+    fc.assert(
+      fc.property(json, fc.integer({ min: 1, max: 9 }), (object, chunkBytes) => {
+        const text = Buffer.from(JSON.stringify(object));
+        const splitter = new JsonMemberSplitter();
+        const members: [string, unknown][] = [];
+        for (let at = 0; at < text.length; at += chunkBytes)
+          for (const { key, value } of splitter.write(Buffer.from(text.subarray(at, at + chunkBytes))))
+            members.push([key, JSON.parse(value)]);
+        expect(members).toEqual(Object.entries(JSON.parse(text.toString())));
+      }),
+    );
+  });
+
+  it('that are before the place where it was cut off are whole', () => {
+    const splitter = new JsonMemberSplitter();
+    const members = [...splitter.write(Buffer.from('{"a": {"b": [1, "}"]}, "c": {"d": '))];
+    expect(members.map(({ key }) => key)).toEqual(['a']);
+  });
+});
+
 describe('NDTiff', () => {
   it('has wells by position labels, centred z axes and channels by name', async () => {
     const root = ndTiff([
@@ -428,35 +490,50 @@ describe('NDTiff', () => {
     writeFileSync(path, Buffer.concat([good, Buffer.alloc(4096)]));
     expect((await indexOf(root)).warnings).toEqual([]);
   });
+});
 
-  it('gives an index or a typed error for any damage', async () => {
-    const root = ndTiff([0, 1, 2].map((t) => ({ value: t, axes: { time: t }, frame: { PixelSizeUm: 1 } })));
-    const files = ['NDTiff.index', 'a_NDTiffStack.tif'].map((name) => ({
-      path: join(root, name),
-      good: readFileSync(join(root, name)),
-    }));
-    await fc.assert(
-      fc.asyncProperty(
-        fc.nat(1),
-        fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 8 }),
-        async (which, changes) => {
-          for (const [i, { path, good }] of files.entries()) {
-            const bytes = Buffer.from(good);
-            if (i === which) for (const [at, value] of changes) bytes[at % bytes.length] = value;
-            writeFileSync(path, bytes);
-          }
-          try {
-            await microManager.detect(root, signal);
-            const index = await indexOf(root);
-            expect(index.planes.count).toBeLessThanOrEqual(4);
-          } catch (error) {
-            expect(error).toBeInstanceOf(PlateFsError);
-          }
-        },
-      ),
-      { numRuns: 150 },
+/** Damages files of a plate in many ways; each time there must be an index or a typed error. */
+async function damage(root: string, names: readonly string[], maxPlanes: number): Promise<void> {
+  const files = names.map((name) => ({ path: join(root, name), good: readFileSync(join(root, name)) }));
+  const changes = fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 8 });
+  await fc.assert(
+    fc.asyncProperty(fc.nat(names.length - 1), changes, async (which, made) => {
+      for (const [i, { path, good }] of files.entries()) {
+        const bytes = Buffer.from(good);
+        if (i === which) for (const [at, value] of made) bytes[at % bytes.length] = value;
+        writeFileSync(path, bytes);
+      }
+      try {
+        await microManager.detect(root, signal);
+        const index = await indexOf(root);
+        expect(index.planes.count).toBeLessThanOrEqual(maxPlanes);
+      } catch (error) {
+        expect(error).toBeInstanceOf(PlateFsError);
+      }
+    }),
+    { numRuns: 120 },
+  );
+}
+
+describe('damaged acquisitions give an index or a typed error', () => {
+  it('NDTiff', async () => {
+    const frame = { PixelSizeUm: 1 };
+    const root = ndTiff([0, 1, 2].map((t) => ({ value: t, axes: { time: t }, frame })));
+    await damage(root, ['NDTiff.index', 'a_NDTiffStack.tif'], 4);
+  });
+
+  it('stacks', async () => {
+    const root = folder();
+    writeMmStack(
+      join(root, 'x_MMStack.ome.tif'),
+      [0, 1, 2].map((t) => ({ value: t, t })),
     );
-  }, 20_000);
+    await damage(root, ['x_MMStack.ome.tif'], 4);
+  });
+
+  it('separate files', async () => {
+    await damage(oldNames().root, ['Pos0/metadata.txt'], 12);
+  });
 });
 
 describe('detection of Micro-Manager', () => {

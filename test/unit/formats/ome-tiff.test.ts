@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import fc from 'fast-check';
@@ -363,6 +363,23 @@ describe('hostile OME-TIFF', () => {
     expect([...planesOf(index).values()]).toEqual(['a.tif']);
   }, 30_000);
 
+  it('reads 40 MB of OME-XML out of a TIFF piece by piece', async () => {
+    const root = folder();
+    const path = join(root, 'a.ome.tif');
+    writeOmeTiff(path, 'a description to be moved', [1]);
+    const bytes = readFileSync(path);
+    const first = bytes.readUInt32LE(4);
+    const entries = Array.from({ length: bytes.readUInt16LE(first) }, (_, i) => first + 2 + 12 * i);
+    const entry = entries.find((at) => bytes.readUInt16LE(at) === 270) ?? 0;
+    const junk = `<StructuredAnnotations>${'<XMLAnnotation ID="a"/>'.repeat(1_700_000)}</StructuredAnnotations>`;
+    const text = Buffer.from(`${omeXml(junk + imageXml({}))}\0`);
+    bytes.writeUInt32LE(text.length, entry + 4);
+    bytes.writeUInt32LE(bytes.length, entry + 8);
+    writeFileSync(path, Buffer.concat([bytes, text]));
+    const index = await indexOf(root);
+    expect([...planesOf(index).values()]).toEqual(['a.ome.tif']);
+  }, 30_000);
+
   it('warns of OME-XML that is damaged, and goes on', async () => {
     const root = folder();
     writeOmeTiff(join(root, 'a.ome.tif'), `${omeXml(imageXml({})).slice(0, 300)}<`, [1]);
@@ -379,7 +396,6 @@ describe('hostile OME-TIFF', () => {
   it('gives an index or a typed error for any damage', async () => {
     const root = folder();
     const { root: source } = platePage();
-    const { readFileSync } = await import('node:fs');
     const good = readFileSync(join(source, 'plate.ome.tif'));
     await fc.assert(
       fc.asyncProperty(
@@ -420,6 +436,15 @@ describe('detection of OME-TIFF', () => {
     writeOmeTiff(join(beside, 'a.ome.tif'), omeXml(imageXml({})), [1]);
     writeFileSync(join(beside, 'plate.HTD'), '');
     expect((await omeTiff.detect(beside, signal)).confidence).toBe('maybe');
+  });
+
+  it('leaves images to their names where these say wells and the text does not', async () => {
+    const root = folder();
+    const path = join(root, 'P_B03_s1_w2.tif');
+    writeOmeTiff(path, omeXml(imageXml({})), [1]);
+    expect((await omeTiff.detect(root, signal)).confidence).toBe('no');
+    writeOmeTiff(path, omeXml(plateXml([[0, 0, 'Image:0']]) + imageXml({})), [1]);
+    expect((await omeTiff.detect(root, signal)).confidence).toBe('certain');
   });
 
   it('asks the text, not the name', async () => {

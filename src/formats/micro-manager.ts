@@ -3,7 +3,8 @@ import type { FormatHandler, IndexOptions } from '../formats.ts';
 import { compareNatural } from '../model/natural-order.ts';
 import type { PlateFacts } from '../model/plate.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
-import { isJunkName, tiffExtension } from './shared/metaxpress-name.ts';
+import { isJunkName, leftOut } from './shared/left-out.ts';
+import { tiffExtension } from './shared/metaxpress-name.ts';
 import { detectMicroManager, INDEX_NAME, isDownsampled, METADATA_NAME } from './shared/mm-detect.ts';
 import type { MmSummary } from './shared/mm-frame.ts';
 import { parseMmImageName } from './shared/mm-image-name.ts';
@@ -21,7 +22,7 @@ function sort(name: string, folder: string): Sorting {
   // Smaller copies of what is in the full resolution.
   if (isDownsampled(folder)) return tiffExtension(name) === '' ? 'other' : 'thumbnail';
   if (tiffExtension(name) !== '') return 'image';
-  return /^(?:.*_metadata\.txt|DisplaySettings\.json|comments\.txt)$/i.test(name) ? 'metadata' : 'other';
+  return /^(?:.*_metadata\.txt|DisplaySettings\.json|comments\.txt)$/i.test(name) ? 'metadata' : leftOut(name, folder);
 }
 
 const baseName = (path: string): string => path.slice(path.lastIndexOf('/') + 1);

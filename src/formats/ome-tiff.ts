@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import type { FormatHandler, IndexOptions } from '../formats.ts';
 import type { PlateFacts } from '../model/plate.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
-import { isJunkName } from './shared/metaxpress-name.ts';
+import { isJunkName, leftOut } from './shared/left-out.ts';
 import { detectOmeTiff, isCompanionName, isOmeTiffCandidate } from './shared/ome-detect.ts';
 import { omeFacts } from './shared/ome-facts.ts';
 import { OmeFiles } from './shared/ome-files.ts';
@@ -10,10 +10,10 @@ import { type OmePlaces, placeImages } from './shared/ome-places.ts';
 import { OmePlaneAdder } from './shared/ome-planes.ts';
 import { type Sorting, surveyPlate } from './shared/plate-survey.ts';
 
-function sort(name: string): Sorting {
+function sort(name: string, folder: string): Sorting {
   if (isJunkName(name)) return 'junk';
   if (isOmeTiffCandidate(name)) return 'image';
-  return isCompanionName(name) ? 'metadata' : 'other';
+  return isCompanionName(name) ? 'metadata' : leftOut(name, folder);
 }
 
 function shapeOf({ hasPlate, images }: OmePlaces, hasCompanion: boolean): string {

@@ -81,6 +81,13 @@ function emptyShapes(fields: number): Pick<SharedTree, 'widths' | 'heights' | 'd
 const emptyTables = (index: PlateIndex): Float64Array[] =>
   Array.from({ length: TABLES }, () => new Float64Array(shared(8 * (offsetCount(index.planes.count) + 1))));
 
+/** When files last came or went: what is made of the plate is that old, however often it is mounted. */
+function lastChangeMs({ directories }: PlateIndex, otherwiseMs: number): number {
+  let latestMs = 0;
+  for (let i = 0; i < directories.count; i += 1) latestMs = Math.max(latestMs, directories.mtimeMs[i] ?? 0);
+  return latestMs > 0 ? latestMs : otherwiseMs;
+}
+
 /**
  * Lays out what threads share.
  * @throws BadParameterError when planes can't be named as the options ask.

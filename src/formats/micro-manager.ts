@@ -22,7 +22,9 @@ function sort(name: string, folder: string): Sorting {
   // Smaller copies of what is in the full resolution.
   if (isDownsampled(folder)) return tiffExtension(name) === '' ? 'other' : 'thumbnail';
   if (tiffExtension(name) !== '') return 'image';
-  return /^(?:.*_metadata\.txt|DisplaySettings\.json|comments\.txt)$/i.test(name) ? 'metadata' : leftOut(name, folder);
+  return /^(?:.*_metadata\.txt|DisplaySettings\.json|comments\.txt)$/i.test(name)
+    ? 'metadata'
+    : leftOut(name, folder);
 }
 
 const baseName = (path: string): string => path.slice(path.lastIndexOf('/') + 1);

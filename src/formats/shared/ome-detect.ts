@@ -9,7 +9,7 @@ import { readXmlRoot } from './xml-file.ts';
 
 /** Bytes of a description that are looked at. */
 const HEAD_BYTES = 16 << 10;
-/** TIFFs looked at in one folder: the first may be a stray or damaged one. */
+/** Files named as OME's that are looked at in one folder: the first may be a stray or damaged one. */
 const MAX_LOOKS = 3;
 
 /** OME-TIFF specification, "Companion": `.companion.ome`; other writers leave out the word. */
@@ -37,8 +37,8 @@ async function isOmeXmlFile(path: string): Promise<boolean> {
   }
 }
 
-/** The beginning of a TIFF's first description where that is OME-XML, else ''. */
-async function omeHead(path: string): Promise<string> {
+/** The beginning of a TIFF's first description where that is OME-XML, else ''; undefined for one that can't be read. */
+async function omeHead(path: string): Promise<string | undefined> {
   try {
     await using look = await TiffLook.open(path);
     const { description } = await look.directory(look.firstDirectory);
@@ -48,7 +48,7 @@ async function omeHead(path: string): Promise<string> {
     return looksLikeOme(head) ? head : '';
   } catch (error) {
     // A TIFF that can't be read only doesn't count; indexing warns of it.
-    if (error instanceof PlateFsError) return '';
+    if (error instanceof PlateFsError) return undefined;
     throw error;
   }
 }
@@ -60,31 +60,35 @@ function isNamedBetter(name: string, head: string): boolean {
   return !/<(?:\w+:)?(?:Plate|BinaryOnly)[\s>]/.test(head);
 }
 
-/** The TIFFs to look at, those named `.ome.tif` first. */
+/** The TIFFs to look at: a few that are named `.ome.tif`, else the first of all. */
 function candidates(files: readonly string[]): string[] {
   const named: string[] = [];
   const others: string[] = [];
   for (const name of files)
     if (isOmeTiffCandidate(name)) (/\.ome\.[^.]+$/i.test(name) ? named : others).push(name);
-  const shown = named.length > 0 ? named : others;
-  return shown.sort(compareNatural).slice(0, MAX_LOOKS);
+  if (named.length > 0) return named.sort(compareNatural).slice(0, MAX_LOOKS);
+  return others.sort(compareNatural).slice(0, 1);
 }
 
 async function judge({ path, files }: FolderSight, signal: AbortSignal): Promise<Omit<Detection, 'root'>> {
   const theirs = files.find((name) => MICRO_MANAGER.test(name) || MATRIX_SCREENER.test(name));
   if (theirs !== undefined) return { confidence: 'no', reason: `${theirs} is of another format's set` };
   const other = files.find((name) => OTHER_PLATE.test(name));
+  let unreadable: string | undefined;
   const seen = async (): Promise<string | undefined> => {
     for (const name of files.filter(isCompanionName).sort(compareNatural).slice(0, MAX_LOOKS))
       if (await isOmeXmlFile(`${path}/${name}`)) return name;
     for (const name of candidates(files)) {
       if (signal.aborted) throw new CancelledError('detection was cancelled');
       const head = await omeHead(`${path}/${name}`);
-      if (head !== '' && !isNamedBetter(name, head)) return name;
+      if (head === undefined && /\.ome\.[^.]+$/i.test(name)) unreadable ??= name;
+      else if (head && !isNamedBetter(name, head)) return name;
     }
     return undefined;
   };
   const found = await seen();
+  if (found === undefined && unreadable !== undefined)
+    return { confidence: 'maybe', reason: `${unreadable}, which can't be read` };
   if (found === undefined) return { confidence: 'no', reason: 'no TIFF or companion file with OME-XML' };
   if (other !== undefined)
     return { confidence: 'maybe', reason: `OME-XML in ${found}, but ${other} lies beside it` };

@@ -8,6 +8,7 @@ import type { ComputeDevice } from './devices.ts';
 
 export const SOURCES: readonly PluginEntry<SourceDriver>[] = [
   { id: 'tiff', load: async () => (await import('./sources/tiff.ts')).default },
+  { id: 'zarr', load: async () => (await import('./sources/zarr.ts')).default },
 ];
 
 export const ENCODERS: readonly PluginEntry<ImageEncoder>[] = [
@@ -18,6 +19,7 @@ export const ENCODERS: readonly PluginEntry<ImageEncoder>[] = [
 export const FORMATS: readonly PluginEntry<FormatHandler>[] = [
   { id: 'harmony', load: async () => (await import('./formats/harmony.ts')).default },
   { id: 'imagexpress', load: async () => (await import('./formats/imagexpress.ts')).default },
+  { id: 'ome-zarr', load: async () => (await import('./formats/ome-zarr.ts')).default },
 ];
 
 export const HOOKS: readonly PluginEntry<Hook>[] = [

@@ -1,3 +1,4 @@
+import { gridOf } from '../../model/chunk-grid.ts';
 import type { PlateIndex } from '../../model/plate-index.ts';
 import { childDirectories, nameAt } from '../../model/plate-lookup.ts';
 import { isSettled } from '../../model/settled-directory.ts';
@@ -38,7 +39,8 @@ export class KnownListings {
   /** What the directory held, when it is still the one that was read; sorted. */
   listing(path: string, mtimeMs: number, inode: bigint): DirectoryListing | undefined {
     const number = this.#numbers.get(path);
-    if (number === undefined) return undefined;
+    // What is left out of an index has to be read again.
+    if (number === undefined || gridOf(this.#index.chunkFolders, number)) return undefined;
     const { directories, files } = this.#index;
     if (directories.mtimeMs[number] !== mtimeMs || directories.inodes[number] !== inode) return undefined;
     if (!isSettled(mtimeMs, this.#index.indexedAtMs)) return undefined;

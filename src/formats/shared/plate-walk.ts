@@ -102,12 +102,14 @@ async function readOne(
  * Walks a tree level by level. Directories are numbered in the order they are yielded, so parents come before
  * children and the children of one directory are contiguous. A link that leads back to a directory above it is
  * yielded without its content. Directories that are as they were in the `previous` index are not read again.
+ * `enter` says which of a directory's folders to walk; all of them unless given.
  * @throws CancelledError, UnreadableSourceError when the root itself can't be listed.
  */
 export async function* walkPlate(
   root: string,
   signal: AbortSignal,
   previous?: PlateIndex,
+  enter: (directory: WalkedDirectory) => readonly string[] = ({ directories }) => directories,
 ): AsyncGenerator<WalkedDirectory> {
   const known = previous && KnownListings.of(previous);
   const queue: Found[] = [{ path: '', parent: 0, name: '', depth: 0 }];
@@ -130,7 +132,7 @@ export async function* walkPlate(
     }
     yield next;
     const depth = (queue[done]?.depth ?? 0) + 1;
-    for (const name of next.directories)
+    for (const name of enter(next))
       queue.push({ path: next.path === '' ? name : `${next.path}/${name}`, parent: done, name, depth });
   }
 }

@@ -20,6 +20,7 @@ export const FORMATS: readonly PluginEntry<FormatHandler>[] = [
   { id: 'harmony', load: async () => (await import('./formats/harmony.ts')).default },
   { id: 'imagexpress', load: async () => (await import('./formats/imagexpress.ts')).default },
   { id: 'ome-zarr', load: async () => (await import('./formats/ome-zarr.ts')).default },
+  { id: 'openhcs', load: async () => (await import('./formats/openhcs.ts')).default },
 ];
 
 export const HOOKS: readonly PluginEntry<Hook>[] = [

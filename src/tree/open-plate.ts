@@ -69,10 +69,37 @@ interface Verdict {
   readonly detection: Detection;
 }
 
+/** The handler of a plate, and those that described it and gave way. */
+interface Choice extends Verdict {
+  readonly gaveWay: readonly Verdict[];
+}
+
+/**
+ * Settles between handlers that are all certain: a description gives way to those whose files it describes, a plate
+ * that says whose it is prevails over its parts, and what is in the folder itself comes before what lies below it.
+ */
+function settle(folder: string, certain: readonly Verdict[]): { best: Verdict[]; gaveWay: Verdict[] } {
+  const rootOf = ({ detection }: Verdict): string => detection.root ?? folder;
+  const isWithin = (one: Verdict, other: Verdict): boolean =>
+    rootOf(one) === rootOf(other) || rootOf(one).startsWith(`${rootOf(other)}/`);
+  const givesWay = (one: Verdict): boolean => one.detection.standing === 'gives-way';
+  const gaveWay = certain.filter(
+    (one) => givesWay(one) && certain.some((other) => !givesWay(other) && isWithin(other, one)),
+  );
+  const kept = certain.filter((one) => !gaveWay.includes(one));
+  const ruling = kept.filter(({ detection }) => detection.standing === 'prevails');
+  const equal = kept.filter((one) => !ruling.some((other) => other !== one && isWithin(one, other)));
+  const here = equal.filter((one) => rootOf(one) === folder);
+  return { best: here.length === 1 ? here : equal, gaveWay };
+}
+
 /** @throws NotAPlateError when no handler, or more than one, is the best. */
-function choose(folder: string, verdicts: readonly Verdict[], names: readonly string[]): Verdict {
+function choose(folder: string, verdicts: readonly Verdict[], names: readonly string[]): Choice {
   const certain = verdicts.filter(({ detection }) => detection.confidence === 'certain');
-  const best = certain.length > 0 ? certain : verdicts.filter((one) => one.detection.confidence === 'maybe');
+  const { best, gaveWay } =
+    certain.length > 0
+      ? settle(folder, certain)
+      : { best: verdicts.filter((one) => one.detection.confidence === 'maybe'), gaveWay: [] };
   const [first, second] = best;
   if (first && second) {
     const both = best.map(({ handler, detection }) => `${handler.title} (${detection.reason})`).join(' and ');
@@ -80,7 +107,7 @@ function choose(folder: string, verdicts: readonly Verdict[], names: readonly st
       advice: 'name the folder of one of them',
     });
   }
-  if (first) return first;
+  if (first) return { ...first, gaveWay };
   const shown = names.slice(0, MAX_NAMES_SHOWN).join(', ') + (names.length > MAX_NAMES_SHOWN ? ', …' : '');
   const reasons = verdicts
     .map(({ handler, detection }) => `${handler.title}: ${detection.reason}`)
@@ -99,7 +126,7 @@ export async function recognisePlate(
   folder: string,
   signal: AbortSignal,
   given?: readonly FormatHandler[],
-): Promise<Verdict & { readonly path: string }> {
+): Promise<Choice & { readonly path: string }> {
   const names = await namesIn(folder);
   const path = await realpath(folder);
   if (signal.aborted) throw new CancelledError('opening the plate was cancelled');
@@ -120,13 +147,13 @@ export async function openPlate(folder: string, options: OpenPlateOptions): Prom
   const cacheDir = options.cacheDir === null ? undefined : (options.cacheDir ?? defaultCacheDir());
   const cached = fromCache(cacheDir, asked, log);
   if (cached?.isPresent) return { index: cached.index, fromCache: true };
-  const { handler, detection, path } = await recognisePlate(asked, signal, options.handlers);
+  const { handler, detection, gaveWay, path } = await recognisePlate(asked, signal, options.handlers);
   const root = detection.root ?? path;
   const below = root === path ? undefined : fromCache(cacheDir, root, log);
   if (below?.isPresent) return { index: below.index, fromCache: true };
   const startedAtMs = Date.now();
   const previous = [below?.index, cached?.index].find((index) => index?.rootPath === root);
-  const index = await handler.index(root, previous ? { ...options, previous } : options, signal);
+  let index = await handler.index(root, previous ? { ...options, previous } : options, signal);
   if (index.planes.count === 0)
     throw new NotAPlateError(
       path,
@@ -135,6 +162,8 @@ export async function openPlate(folder: string, options: OpenPlateOptions): Prom
         advice: 'name the folder that holds the images',
       },
     );
+  for (const other of gaveWay)
+    index = (await other.handler.compare?.(other.detection.root ?? path, index, signal)) ?? index;
   if (cacheDir !== undefined) saveCachedIndex(cacheDir, root, index, startedAtMs, log);
   return { index, fromCache: false };
 }

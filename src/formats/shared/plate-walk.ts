@@ -16,6 +16,8 @@ export interface WalkedDirectory {
   readonly identity: string;
   readonly files: readonly string[];
   readonly directories: readonly string[];
+  /** Those of `files` that are symbolic links; absent where the listing is that of an earlier index. */
+  readonly links?: readonly string[];
   /** Names that are not UTF-8 and so can't be shown or opened by name. */
   readonly undecodable: readonly string[];
   /** Pipes, sockets and devices: never opened. */
@@ -31,6 +33,7 @@ const MAX_DEPTH = 24;
 export interface DirectoryListing {
   readonly files: string[];
   readonly directories: string[];
+  readonly links?: string[];
   readonly undecodable: string[];
   readonly special: string[];
 }
@@ -41,16 +44,26 @@ export interface DirectoryListing {
  */
 export async function listDirectory(path: string): Promise<DirectoryListing> {
   const entries = await readdir(path, { withFileTypes: true });
-  const listing: DirectoryListing = { files: [], directories: [], undecodable: [], special: [] };
+  const links: string[] = [];
+  const listing = {
+    files: [] as string[],
+    directories: [] as string[],
+    links,
+    undecodable: [] as string[],
+    special: [] as string[],
+  };
   for (const entry of entries) {
     const { name } = entry;
     if (name.includes('\uFFFD')) listing.undecodable.push(name);
     else if (entry.isFile()) listing.files.push(name);
     else if (entry.isDirectory()) listing.directories.push(name);
     else if (entry.isSymbolicLink()) {
-      if (/\.tiff?$/i.test(name)) listing.files.push(name);
-      else if (await leadsToDirectory(`${path}/${name}`)) listing.directories.push(name);
-      else listing.files.push(name);
+      const isFolder = !/\.tiff?$/i.test(name) && (await leadsToDirectory(`${path}/${name}`));
+      if (isFolder) listing.directories.push(name);
+      else {
+        listing.files.push(name);
+        links.push(name);
+      }
     } else listing.special.push(name);
   }
   return listing;

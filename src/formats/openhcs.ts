@@ -1,0 +1,171 @@
+import { realpathSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { BadMetadataError } from '../core/errors.ts';
+import type { FormatHandler, IndexOptions } from '../formats.ts';
+import type { PlateFacts } from '../model/plate.ts';
+import type { PlateIndex } from '../model/plate-index.ts';
+import { ExampleTally } from './shared/example-tally.ts';
+import { compareWithMapping } from './shared/openhcs-compare.ts';
+import { detectOpenHcs } from './shared/openhcs-detect.ts';
+import { OpenHcsFile, openHcsFileName } from './shared/openhcs-file.ts';
+import { OpenHcsFiles } from './shared/openhcs-files.ts';
+import { openHcsParser } from './shared/openhcs-name.ts';
+import { folderOfKey } from './shared/openhcs-path.ts';
+import { OpenHcsPlanes } from './shared/openhcs-planes.ts';
+import {
+  mainSubdirectory,
+  type OpenHcsStore,
+  type OpenHcsSubdirectory,
+  type OpenHcsSurvey,
+  storesOf,
+} from './shared/openhcs-survey.ts';
+import { flatStoreFolders, OpenHcsZarr } from './shared/openhcs-zarr.ts';
+
+const titleOf = (key: string): string => (key === '' || key === '.' ? 'the plate folder' : `${key}/`);
+
+function describe(main: OpenHcsSubdirectory, isFlat: boolean, store: OpenHcsStore, mapName?: string): string {
+  const place = isFlat ? 'flat layout' : titleOf(main.key);
+  if (store === 'zarr') return `OpenHCS, ${place}, Zarr (${mapName})`;
+  if (store === 'mapping')
+    return `OpenHCS, ${place}, virtual workspace (mapping version ${main.mappingVersion})`;
+  return `OpenHCS, ${place}, files on disk`;
+}
+
+function factsOf(
+  root: string,
+  survey: OpenHcsSurvey,
+  main: OpenHcsSubdirectory,
+  formatDetail: string,
+): PlateFacts {
+  const { grid, pixelSizeUm, channels, handler } = main;
+  const others = survey.subdirectories.filter((one) => one !== main);
+  const declared: Record<string, string> = {
+    ...(survey.isFlat ? {} : { Subdirectory: main.key }),
+    ...(others.length === 0 ? {} : { OtherSubdirectories: others.map(({ key }) => key).join(', ') }),
+    ...(handler === undefined ? {} : { MicroscopeHandler: handler }),
+  };
+  return {
+    name: main.plateName ?? basename(root),
+    format: 'openhcs',
+    formatDetail,
+    channels: [...channels]
+      .filter(([number]) => number > 0)
+      .sort(([a], [b]) => a - b)
+      .map(([number, name]) => ({ number, name })),
+    ...(grid ? { grid } : {}),
+    ...(pixelSizeUm === undefined ? {} : { pixelSizeUm: { x: pixelSizeUm, y: pixelSizeUm } }),
+    ...(Object.keys(declared).length === 0 ? {} : { declared }),
+  };
+}
+
+/** Tells which subdirectories are not shown as planes, and where the file contradicts itself. */
+function warnSubdirectories(planes: OpenHcsPlanes, survey: OpenHcsSurvey, main: OpenHcsSubdirectory): void {
+  const mains = survey.subdirectories.filter(({ isMain }) => isMain);
+  if (mains.length > 1)
+    planes.warn(
+      'contradiction',
+      `${mains.length} subdirectories are called the main one: ${mains
+        .map(({ key }) => key)
+        .slice(0, 20)
+        .join(', ')}`,
+      [],
+      `the first is: ${main.key}`,
+    );
+  for (const other of survey.subdirectories) {
+    const images = other.mapped > 0 ? other.mapped : other.listed;
+    if (other !== main && images > 0)
+      planes.warn(
+        'other-subdirectory',
+        `the ${images} images of ${titleOf(other.key)} are no planes of the plate, which are those of ${titleOf(main.key)}`,
+        [other.key],
+        'they are reachable under source/ only',
+      );
+  }
+}
+
+/** Folders whose images are no planes and told of as such: other subdirectories, and every one's results. */
+function foldersApart(survey: OpenHcsSurvey, main: OpenHcsSubdirectory, root: string): readonly string[] {
+  const keys = survey.subdirectories.flatMap((one) => [
+    ...(one === main ? [] : [one.key]),
+    one.resultsFolder ?? `${one.key}_results`,
+  ]);
+  return keys.flatMap((key) => {
+    const folder = folderOfKey(key, root);
+    return folder === undefined || folder === '' ? [] : [folder];
+  });
+}
+
+async function index(root: string, options: IndexOptions, signal: AbortSignal): Promise<PlateIndex> {
+  const files = await OpenHcsFiles.walk(root, () => realpathSync(root), options, signal);
+  const name = openHcsFileName(await readdir(root));
+  if (name === undefined)
+    throw new BadMetadataError(root, 'the openhcs_metadata.json that was seen is gone', {
+      advice: 'mount it again',
+    });
+  using document = new OpenHcsFile(`${root}/${name}`);
+  files.addEvidence(name, document);
+  const survey = document.survey();
+  const main = mainSubdirectory(survey);
+  if (!main)
+    throw new BadMetadataError(document.path, 'names no subdirectory', { advice: 'restore the file' });
+  const planes = new OpenHcsPlanes(files, root, openHcsParser(main.parser));
+  const folder = folderOfKey(main.key, root);
+  const { builder } = files;
+  const zarr = new OpenHcsZarr(files, planes, root);
+  let used: OpenHcsStore | undefined;
+  if (folder === undefined)
+    planes.warn(
+      'unsafe-path',
+      `the main subdirectory ${main.key} is no folder of the plate`,
+      [main.key],
+      'it is not shown',
+    );
+  else
+    for (const store of storesOf(survey, main)) {
+      if (store === 'zarr') {
+        const folders = survey.isFlat ? flatStoreFolders(main, root) : [folder];
+        if (!folders.some((one) => zarr.find(one))) {
+          planes.warn(
+            'contradiction',
+            `${titleOf(main.key)} is said to be a Zarr store, and no array there names its images`,
+            [main.key],
+            'what else the metadata names is shown',
+          );
+          continue;
+        }
+        await zarr.addPlanes(signal);
+        await zarr.checkList(document, main, signal);
+      } else if (store === 'mapping') await planes.addMapping(document, main, signal);
+      else await planes.addList(document, main, folder, signal);
+      used = store;
+      break;
+    }
+  warnSubdirectories(planes, survey, main);
+  const left = new ExampleTally();
+  for (const path of files.leftImages(foldersApart(survey, main, root))) left.add(path);
+  const aside = 'they are reachable under source/ only';
+  for (const warning of [
+    ...planes.warnings(),
+    ...left.warnings('unlisted-image', 'image', 'on disk and not named by the metadata', aside),
+    ...files.warnings(),
+  ])
+    builder.addWarning(warning);
+  return builder.finish(
+    factsOf(root, survey, main, describe(main, survey.isFlat, used ?? 'list', zarr.mapName)),
+  );
+}
+
+/**
+ * What OpenHCS wrote: plates of its results (Zarr or files on disk), and raw plates that its
+ * `openhcs_metadata.json` gives names to. Where an instrument's own metadata names the same raw plate, that wins.
+ */
+const openhcs: FormatHandler = {
+  id: 'openhcs',
+  title: 'OpenHCS',
+  detect: detectOpenHcs,
+  index,
+  compare: compareWithMapping,
+};
+
+export default openhcs;

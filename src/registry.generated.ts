@@ -17,8 +17,11 @@ export const ENCODERS: readonly PluginEntry<ImageEncoder>[] = [
 ];
 
 export const FORMATS: readonly PluginEntry<FormatHandler>[] = [
+  { id: 'cellvoyager', load: async () => (await import('./formats/cellvoyager.ts')).default },
   { id: 'harmony', load: async () => (await import('./formats/harmony.ts')).default },
+  { id: 'imagexpress-hcsai', load: async () => (await import('./formats/imagexpress-hcsai.ts')).default },
   { id: 'imagexpress', load: async () => (await import('./formats/imagexpress.ts')).default },
+  { id: 'incell', load: async () => (await import('./formats/incell.ts')).default },
   { id: 'ome-zarr', load: async () => (await import('./formats/ome-zarr.ts')).default },
   { id: 'openhcs', load: async () => (await import('./formats/openhcs.ts')).default },
 ];

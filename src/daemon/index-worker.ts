@@ -5,12 +5,14 @@ import { loadById } from '../core/plugin.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
 import { succession } from '../model/plate-succession.ts';
 import { FORMATS } from '../registry.generated.ts';
+import { compareDescriptions } from '../tree/described-plate.ts';
 import { networkDiskKind } from '../watch/disk-kind.ts';
 import { PlaneCompleteness, wholenessTest } from './plane-completeness.ts';
 
 export interface IndexWorkerData {
   /** The plate as it is shown. */
   readonly shown: PlateIndex;
+  readonly mountpoint: string;
 }
 
 /** To the worker: look again. `shown` is the plate as it is shown since the last look, where that changed. */
@@ -24,9 +26,10 @@ export type FromIndexWorker =
   | { readonly type: 'index'; readonly index: PlateIndex; readonly waiting: number }
   | { readonly type: 'failed'; readonly message: string };
 
-const { shown: first } = workerData as IndexWorkerData;
+const { shown: first, mountpoint } = workerData as IndexWorkerData;
 const handler = await loadById(FORMATS, first.facts.format);
 if (!handler) throw new Error(`there is no format ${first.facts.format}`);
+const format = handler;
 const completeness = new PlaneCompleteness({
   isWhole: await wholenessTest(),
   isLocalDisk: networkDiskKind(first.rootPath) === undefined,
@@ -37,10 +40,13 @@ let full: PlateIndex | undefined;
 
 async function look({ shown, walk }: LookAgain): Promise<FromIndexWorker> {
   try {
-    if (walk || !full)
-      full =
-        (await handler?.index(first.rootPath, { previous: full ?? shown }, new AbortController().signal)) ??
-        shown;
+    if (walk || !full) {
+      const { linksFollowed, rootPath, descriptions = [] } = first;
+      const options = { previous: full ?? shown, followLinks: linksFollowed, mountpoint };
+      const { signal } = new AbortController();
+      const made = { ...(await format.index(rootPath, options, signal)), linksFollowed };
+      full = await compareDescriptions(made, descriptions, signal);
+    }
     const { planes } = succession(shown, full);
     const isNew = (plane: number): boolean => planes[plane] === 0xffff_ffff;
     return { type: 'index', ...completeness.look(full, isNew) };

@@ -1,5 +1,3 @@
-import { realpathSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { BadMetadataError } from '../core/errors.ts';
 import type { FormatHandler, IndexOptions } from '../formats.ts';
@@ -8,7 +6,7 @@ import type { PlateIndex } from '../model/plate-index.ts';
 import { ExampleTally } from './shared/example-tally.ts';
 import { compareWithMapping } from './shared/openhcs-compare.ts';
 import { detectOpenHcs } from './shared/openhcs-detect.ts';
-import { OpenHcsFile, openHcsFileName } from './shared/openhcs-file.ts';
+import { OpenHcsFile } from './shared/openhcs-file.ts';
 import { OpenHcsFiles } from './shared/openhcs-files.ts';
 import { openHcsParser } from './shared/openhcs-name.ts';
 import { folderOfKey } from './shared/openhcs-path.ts';
@@ -97,12 +95,14 @@ function foldersApart(survey: OpenHcsSurvey, main: OpenHcsSubdirectory, root: st
 }
 
 async function index(root: string, options: IndexOptions, signal: AbortSignal): Promise<PlateIndex> {
-  const files = await OpenHcsFiles.walk(root, () => realpathSync(root), options, signal);
-  const name = openHcsFileName(await readdir(root));
+  const files = await OpenHcsFiles.walk(root, options, signal);
+  const name = files.documentName;
   if (name === undefined)
-    throw new BadMetadataError(root, 'the openhcs_metadata.json that was seen is gone', {
-      advice: 'mount it again',
-    });
+    throw new BadMetadataError(
+      root,
+      'the openhcs_metadata.json that was seen is gone, or is a link out of the plate that is not followed',
+      { advice: 'mount it again, or with -o follow_links' },
+    );
   using document = new OpenHcsFile(`${root}/${name}`);
   files.addEvidence(name, document);
   const survey = document.survey();

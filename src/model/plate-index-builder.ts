@@ -165,6 +165,7 @@ export class PlateIndexBuilder {
     const index: PlateIndex = {
       layoutVersion: PLATE_INDEX_LAYOUT_VERSION,
       rootPath: this.#rootPath,
+      linksFollowed: false,
       indexedAtMs: this.#begunAtMs,
       facts,
       warnings: [],

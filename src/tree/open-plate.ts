@@ -1,10 +1,11 @@
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { CancelledError, EmptyFolderError, NotAPlateError, UnreadableSourceError } from '../core/errors.ts';
-import { loadAll } from '../core/plugin.ts';
+import { loadAll, loadById } from '../core/plugin.ts';
 import type { Detection, FormatHandler, IndexOptions } from '../formats.ts';
-import type { PlateIndex } from '../model/plate-index.ts';
+import type { PlateDescription, PlateIndex } from '../model/plate-index.ts';
 import { FORMATS } from '../registry.generated.ts';
+import { compareDescriptions } from './described-plate.ts';
 import {
   type CachedIndex,
   type CacheLog,
@@ -21,6 +22,19 @@ export interface OpenPlateOptions extends IndexOptions {
   readonly log?: CacheLog;
   /** The handlers to ask; all of the registry unless set. */
   readonly handlers?: readonly FormatHandler[];
+  /** What the folder was recognised as already: nobody looks again. */
+  readonly recognised?: RecognisedPlate;
+}
+
+/** What a folder was found to be, as plain data. */
+export interface RecognisedPlate {
+  /** Id of the format. */
+  readonly format: string;
+  readonly root: string;
+  /** For people: what was seen. */
+  readonly reason: string;
+  /** Those of the formats that gave way to this one. */
+  readonly descriptions: readonly PlateDescription[];
 }
 
 export interface OpenedPlate {
@@ -137,6 +151,21 @@ export async function recognisePlate(
   return { ...choose(path, verdicts, names), path };
 }
 
+/** What {@link recognisePlate} found, as plain data for {@link openPlate} in another process. */
+export function recognisedAs({
+  handler,
+  detection,
+  gaveWay,
+  path,
+}: Awaited<ReturnType<typeof recognisePlate>>): RecognisedPlate {
+  return {
+    format: handler.id,
+    root: detection.root ?? path,
+    reason: detection.reason,
+    descriptions: gaveWay.map((one) => ({ format: one.handler.id, root: one.detection.root ?? path })),
+  };
+}
+
 /**
  * Finds out what a folder is and indexes it, or takes the index from the cache when nothing changed.
  * @throws NotAPlateError, EmptyFolderError, UnreadableSourceError, CancelledError: each says what to do.
@@ -145,29 +174,40 @@ export async function openPlate(folder: string, options: OpenPlateOptions): Prom
   const { signal, log = () => {} } = options;
   const asked = resolve(folder);
   const cacheDir = options.cacheDir === null ? undefined : (options.cacheDir ?? defaultCacheDir());
-  const cached = fromCache(cacheDir, asked, log);
+  const { followLinks = false } = options;
+  const cached = fromCache(cacheDir, asked, followLinks, log);
   if (cached?.isPresent) return { index: cached.index, fromCache: true };
-  const { handler, detection, gaveWay, path } = await recognisePlate(asked, signal, options.handlers);
-  const root = detection.root ?? path;
-  const below = root === path ? undefined : fromCache(cacheDir, root, log);
+  const { handler, reason, root, descriptions } = await whatIs(asked, options);
+  const below = root === asked ? undefined : fromCache(cacheDir, root, followLinks, log);
   if (below?.isPresent) return { index: below.index, fromCache: true };
   const startedAtMs = Date.now();
   const previous = [below?.index, cached?.index].find((index) => index?.rootPath === root);
-  let index = await handler.index(root, previous ? { ...options, previous } : options, signal);
+  const made = await handler.index(root, previous ? { ...options, previous } : options, signal);
+  const index = await compareDescriptions({ ...made, linksFollowed: followLinks }, descriptions, signal);
   if (index.planes.count === 0)
-    throw new NotAPlateError(
-      path,
-      `${handler.title} was recognised by ${detection.reason}, but no image was found`,
-      {
-        advice: 'name the folder that holds the images',
-      },
-    );
-  for (const other of gaveWay)
-    index = (await other.handler.compare?.(other.detection.root ?? path, index, signal)) ?? index;
+    throw new NotAPlateError(root, `${handler.title} was recognised by ${reason}, but no image was found`, {
+      advice: 'name the folder that holds the images',
+    });
   if (cacheDir !== undefined) saveCachedIndex(cacheDir, root, index, startedAtMs, log);
   return { index, fromCache: false };
 }
 
-function fromCache(cacheDir: string | undefined, folder: string, log: CacheLog): CachedIndex | undefined {
-  return cacheDir === undefined ? undefined : loadCachedIndex(cacheDir, folder, log);
+async function whatIs(
+  folder: string,
+  { recognised, handlers, signal }: OpenPlateOptions,
+): Promise<Omit<RecognisedPlate, 'format'> & { readonly handler: FormatHandler }> {
+  const known = recognised && (await loadById(FORMATS, recognised.format));
+  if (recognised && known) return { ...recognised, handler: known };
+  const found = await recognisePlate(folder, signal, handlers);
+  return { ...recognisedAs(found), handler: found.handler };
+}
+
+function fromCache(
+  cacheDir: string | undefined,
+  folder: string,
+  followLinks: boolean,
+  log: CacheLog,
+): CachedIndex | undefined {
+  const cached = cacheDir === undefined ? undefined : loadCachedIndex(cacheDir, folder, log);
+  return cached?.index.linksFollowed === followLinks ? cached : undefined;
 }

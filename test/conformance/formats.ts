@@ -66,6 +66,9 @@ export function formatConformance(handler: FormatHandler, suite: FormatSuite): v
         expect(sorted(planesOf(index)), example.title).toEqual(sorted(example.planes));
         expect(sorted(excludedOf(index)), example.title).toEqual(sorted(example.excluded));
         expect(progress.at(-1), example.title).toBe(index.files.count);
+        const again = await handler.index(example.root, { previous: index }, signal);
+        expect(sorted(planesOf(again)), example.title).toEqual(sorted(example.planes));
+        expect(again.warnings, example.title).toEqual(index.warnings);
         for (let i = 0; i < index.planes.count; i += 1)
           expect(planeByName(index, planeName(index, i)), example.title).toBe(i);
       }

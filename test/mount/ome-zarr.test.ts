@@ -142,6 +142,38 @@ print(json.dumps([list(stack.shape), hashlib.sha256(stack.transpose(0, 2, 1, 3, 
     }
   });
 
+  it('keeps open chunks and their folders readable when the daemon is killed', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'platefs-ngff-'));
+    try {
+      writePlate(folder, { version: '0.5', wells: { 'A/1': [{ path: '0', shape: [2, 3, 20, 20] }] } });
+      await using plate = await PlateMount.start({ plate: folder, args: ['-o', 'nopassthrough'] });
+      const ready = join(plate.folder, 'ready');
+      const running = plate.python(
+        `
+import time
+array = os.path.join(mnt, 'source/A/1/0/0')
+fd = os.open(os.path.join(array, 'c/1/2/0/0'), os.O_RDONLY)
+inode = os.fstat(fd).st_ino
+open(argv[0] + '/ready', 'w').close()
+deadline = time.monotonic() + 20
+while not os.path.exists(argv[0] + '/killed'):
+  assert time.monotonic() < deadline
+  time.sleep(0.01)
+assert os.listdir(os.path.join(array, 'c')) == ['0', '1']
+assert os.stat(os.path.join(array, 'c/1/2/0/0')).st_ino == inode
+sys.stdout.write(os.pread(fd, 1 << 20, 0).hex())
+`,
+        plate.folder,
+      );
+      await eventually('the chunk is open', () => existsSync(ready));
+      process.kill((await plate.status()).pid, 'SIGKILL');
+      writeFileSync(join(plate.folder, 'killed'), '');
+      expect(await running).toBe(readFileSync(join(folder, 'A/1/0/0/c/1/2/0/0')).toString('hex'));
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
   it('gives an I/O error for a damaged chunk, zeros for one that is not there, and the rest', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'platefs-ngff-'));
     try {

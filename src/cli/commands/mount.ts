@@ -5,7 +5,7 @@ import type { StatusDocument } from '../../control/documents.ts';
 import { parseBudget } from '../../core/byte-size.ts';
 import { AlreadyRunningError } from '../../core/errors.ts';
 import { MISSING_MODES, type MissingMode, type MountDefinition } from '../../model/mount-definition.ts';
-import { recognisePlate } from '../../tree/open-plate.ts';
+import { recognisedAs, recognisePlate } from '../../tree/open-plate.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { takeSupervisor } from '../early-supervisor.ts';
 import { exitCode } from '../exit-codes.ts';
@@ -75,10 +75,10 @@ async function run(args: MountArgs, { terminal, signal }: CommandContext): Promi
   let launched: Launched;
   try {
     terminal.progress(`looking at ${source}`);
-    await recognisePlate(source, signal);
+    const recognised = recognisedAs(await recognisePlate(source, signal));
     makeStateFolder(definition.state);
     launched = await launchSupervisor({
-      spec: { ...spec, startedAt: new Date().toISOString() },
+      spec: { ...spec, recognised, startedAt: new Date().toISOString() },
       onProgress: (text) => terminal.progress(text),
       signal,
       attached: args.foreground,

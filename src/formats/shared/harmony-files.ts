@@ -4,6 +4,7 @@ import { ExampleTally } from './example-tally.ts';
 import { harmonyIndexRank, parseHarmonyName } from './harmony-name.ts';
 import { isJunkName, tiffExtension } from './metaxpress-name.ts';
 import type { WalkedDirectory } from './plate-walk.ts';
+import { WalkAside } from './walk-aside.ts';
 
 export interface HarmonyIndexFile {
   readonly path: string;
@@ -38,14 +39,14 @@ export class HarmonyFiles {
   readonly #builder: PlateIndexBuilder;
   readonly #unread = new ExampleTally();
   readonly #stray = new ExampleTally();
-  readonly #undecodable = new ExampleTally();
-  readonly #special = new ExampleTally();
+  readonly #aside = new WalkAside();
 
   constructor(builder: PlateIndexBuilder) {
     this.#builder = builder;
   }
 
-  sort(directory: number, { files, path, undecodable, special, failure }: WalkedDirectory): void {
+  sort(directory: number, walked: WalkedDirectory): void {
+    const { files, path } = walked;
     const builder = this.#builder;
     const reason = apart(path);
     const indexHere = path === '' || /^images$/i.test(path);
@@ -67,14 +68,7 @@ export class HarmonyFiles {
           this.indexes.push({ path: join(path, name), folder: path, file, rank });
       }
     }
-    for (const name of undecodable) this.#undecodable.add(join(path, name));
-    for (const name of special) this.#special.add(join(path, name));
-    if (failure)
-      builder.addWarning({
-        kind: 'unreadable-folder',
-        message: `${path} could not be listed, its images are not shown: ${failure.cause instanceof Error ? failure.cause.message : failure.message}`,
-        files: [path],
-      });
+    this.#aside.add(walked);
   }
 
   /** Images that no Index names: by the grammar of names, in the folders where images lie. */
@@ -107,18 +101,7 @@ export class HarmonyFiles {
         'named like images of the plate, in folders where no Index looks for them',
         aside,
       ),
-      ...this.#special.warnings(
-        'special-file',
-        'file',
-        'that are pipes, sockets or devices',
-        'they are not shown',
-      ),
-      ...this.#undecodable.warnings(
-        'unreadable-name',
-        'file',
-        'whose name is not UTF-8',
-        'they are not shown; rename them to have them shown',
-      ),
+      ...this.#aside.warnings(),
     ];
   }
 }

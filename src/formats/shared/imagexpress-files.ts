@@ -4,6 +4,7 @@ import type { HtdFile } from './imagexpress-htd.ts';
 import { type FolderPlace, isSilentFolder } from './imagexpress-places.ts';
 import { isHtdName, isJunkName, parseMetaXpressName, tiffExtension } from './metaxpress-name.ts';
 import type { WalkedDirectory } from './plate-walk.ts';
+import { WalkAside } from './walk-aside.ts';
 
 const join = (folder: string, name: string): string => (folder === '' ? name : `${folder}/${name}`);
 
@@ -14,28 +15,15 @@ export class FileSorter {
   readonly #builder: PlateIndexBuilder;
   readonly #unreadNames = new ExampleTally();
   readonly #strayImages = new ExampleTally();
-  readonly #undecodable = new ExampleTally();
-  readonly #special = new ExampleTally();
+  readonly #aside = new WalkAside();
 
   constructor(builder: PlateIndexBuilder) {
     this.#builder = builder;
   }
 
-  sort(
-    directory: number,
-    { files, path, undecodable, special, failure }: WalkedDirectory,
-    place: FolderPlace,
-    htds: HtdFile[],
-  ): void {
-    for (const name of files) this.#sortFile(directory, path, name, place, htds);
-    for (const name of undecodable) this.#undecodable.add(join(path, name));
-    for (const name of special) this.#special.add(join(path, name));
-    if (failure)
-      this.#builder.addWarning({
-        kind: 'unreadable-folder',
-        message: `${path} could not be listed, its images are not shown: ${failure.cause instanceof Error ? failure.cause.message : failure.message}`,
-        files: [path],
-      });
+  sort(directory: number, walked: WalkedDirectory, place: FolderPlace, htds: HtdFile[]): void {
+    for (const name of walked.files) this.#sortFile(directory, walked.path, name, place, htds);
+    this.#aside.add(walked);
   }
 
   #sortFile(directory: number, folder: string, name: string, place: FolderPlace, htds: HtdFile[]): void {
@@ -95,12 +83,6 @@ export class FileSorter {
       'named like images of the plate, in folders that are neither TimePoint_N nor ZStep_M',
       'they are reachable under source/ only',
     );
-    tell('special-file', this.#special, 'that are pipes, sockets or devices', 'they are not shown');
-    tell(
-      'unreadable-name',
-      this.#undecodable,
-      'whose name is not UTF-8',
-      'they are not shown; rename them to have them shown',
-    );
+    for (const warning of this.#aside.warnings()) this.#builder.addWarning(warning);
   }
 }

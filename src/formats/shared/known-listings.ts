@@ -5,7 +5,7 @@ import { isSettled } from '../../model/settled-directory.ts';
 import type { DirectoryListing } from './plate-walk.ts';
 
 /** Entries that an index doesn't hold: a directory with such can't be told from the index alone. */
-const UNHELD = new Set(['unreadable-name', 'special-file', 'unreadable-folder']);
+const UNHELD = new Set(['unreadable-name', 'special-file', 'unreadable-folder', 'link-out-of-plate']);
 
 /**
  * Listings of directories as an index remembers them. A directory whose entries came, went or were renamed has
@@ -45,7 +45,13 @@ export class KnownListings {
     if (directories.mtimeMs[number] !== mtimeMs || directories.inodes[number] !== inode) return undefined;
     if (!isSettled(mtimeMs, this.#index.indexedAtMs)) return undefined;
     const children = childDirectories(this.#index, number);
-    const listing: DirectoryListing = { files: [], directories: [], undecodable: [], special: [] };
+    const listing: DirectoryListing = {
+      files: [],
+      directories: [],
+      undecodable: [],
+      special: [],
+      escaping: [],
+    };
     for (let i = children.first; i < children.end; i += 1)
       listing.directories.push(nameAt(directories.names, i));
     const end = directories.firstFile[number + 1] ?? 0;

@@ -103,7 +103,8 @@ export async function compareWithMapping(
   index: PlateIndex,
   signal: AbortSignal,
 ): Promise<PlateIndex> {
-  const name = openHcsFileName(await readdir(root));
+  const files = await readdir(root);
+  const name = openHcsFileName((one) => files.includes(one));
   if (name === undefined) return index;
   let { evidenceFiles } = index;
   try {

@@ -16,7 +16,7 @@ const MAX_FOLDERS = 200;
 
 /** What the metadata file in a folder says; undefined where there is none. */
 function judge(folder: string, files: readonly string[]): Detection | undefined {
-  const name = openHcsFileName(files);
+  const name = openHcsFileName((one) => files.includes(one));
   if (name === undefined) return undefined;
   try {
     using file = new OpenHcsFile(join(folder, name));

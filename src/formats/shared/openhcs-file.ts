@@ -11,9 +11,9 @@ import {
 /** Names the file has: OpenHCS's own, and what its storage library takes by itself. The better one first. */
 const NAMES: readonly string[] = ['openhcs_metadata.json', 'polystore_metadata.json'];
 
-/** The name of the metadata file among the files of a folder. */
-export function openHcsFileName(files: readonly string[]): string | undefined {
-  return NAMES.find((name) => files.includes(name));
+/** The name of the metadata file in a folder of which `isThere` knows the files. */
+export function openHcsFileName(isThere: (name: string) => boolean): string | undefined {
+  return NAMES.find(isThere);
 }
 
 /** True for the metadata file, and for the lock that OpenHCS makes beside it while it writes. */

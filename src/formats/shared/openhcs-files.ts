@@ -4,12 +4,11 @@ import type { PlateWarning } from '../../model/plate.ts';
 import { PlateIndexBuilder } from '../../model/plate-index-builder.ts';
 import { type ArrayMetadata, isArrayMetadataName, readArrayMetadata } from '../../zarr/array-metadata.ts';
 import { chunkGridOf } from './chunk-folder.ts';
-import { ExampleTally } from './example-tally.ts';
 import { isJunkName, tiffExtension } from './metaxpress-name.ts';
 import { joinPath } from './ngff-images.ts';
-import { isOpenHcsFileName } from './openhcs-file.ts';
+import { isOpenHcsFileName, openHcsFileName } from './openhcs-file.ts';
 import { type WalkedDirectory, walkPlate } from './plate-walk.ts';
-import { liesWithin } from './store-path.ts';
+import { WalkAside } from './walk-aside.ts';
 
 const ZARR_NAMES: ReadonlySet<string> = new Set(['.zgroup', '.zattrs', '.zarray', '.zmetadata', 'zarr.json']);
 
@@ -31,53 +30,41 @@ export class OpenHcsFiles {
   readonly builder: PlateIndexBuilder;
   readonly arrays: ArrayFile[] = [];
   readonly #root: string;
-  readonly #realRoot: () => string;
   /** Numbers of the TIFFs by name, by path of their folder. */
   readonly #images = new Map<string, Map<string, number>>();
   readonly #metadata = new Map<string, number>();
-  readonly #links = new Set<string>();
   readonly #grids = new Map<string, ChunkGrid>();
-  /** Whether what lies in a folder lies in the plate, links followed. */
-  readonly #foldersInside = new Map<string, boolean>();
   readonly #taken = new Set<number>();
   readonly #arrayMetadata = new Map<string, ArrayMetadata>();
-  readonly #undecodable = new ExampleTally();
-  readonly #special = new ExampleTally();
+  readonly #aside = new WalkAside();
 
-  private constructor(root: string, realRoot: () => string, builder: PlateIndexBuilder) {
+  private constructor(root: string, builder: PlateIndexBuilder) {
     this.#root = root;
-    this.#realRoot = realRoot;
     this.builder = builder;
   }
 
   /** @throws UnreadableSourceError when the root can't be listed; CancelledError */
-  static async walk(
-    root: string,
-    realRoot: () => string,
-    { onProgress }: IndexOptions,
-    signal: AbortSignal,
-  ): Promise<OpenHcsFiles> {
+  static async walk(root: string, options: IndexOptions, signal: AbortSignal): Promise<OpenHcsFiles> {
     let files: OpenHcsFiles | undefined;
     let directories = 0;
     const enter = ({ path, directories: all }: WalkedDirectory): readonly string[] => {
       const grid = files === undefined ? undefined : files.#grids.get(path);
       return grid ? all.filter((name) => placeOfName(grid, 0, name) === undefined) : all;
     };
-    // Every folder is read again: an earlier index does not hold which files are links.
-    for await (const directory of walkPlate(root, signal, undefined, enter)) {
-      files ??= new OpenHcsFiles(root, realRoot, new PlateIndexBuilder(root, directory));
+    for await (const directory of walkPlate(root, signal, options, enter)) {
+      files ??= new OpenHcsFiles(root, new PlateIndexBuilder(root, directory));
       const number =
         directories === 0 ? 0 : files.builder.addDirectory(directory.parent, directory.name, directory);
       directories += 1;
       files.#sort(number, directory);
-      onProgress?.({ files: files.builder.fileCount, directories });
+      options.onProgress?.({ files: files.builder.fileCount, directories });
     }
     if (!files) throw new Error('the walk yields the root or throws');
     return files;
   }
 
   #sort(number: number, directory: WalkedDirectory): void {
-    const { path, files, links = [], undecodable, special, failure } = directory;
+    const { path, files } = directory;
     const { builder } = this;
     const grid = chunkGridOf(joinPath(this.#root, path), directory);
     if (grid) {
@@ -99,15 +86,12 @@ export class OpenHcsFiles {
         images.set(name, file);
       }
     }
-    for (const name of links) this.#links.add(joinPath(path, name));
-    for (const name of undecodable) this.#undecodable.add(joinPath(path, name));
-    for (const name of special) this.#special.add(joinPath(path, name));
-    if (failure)
-      builder.addWarning({
-        kind: 'unreadable-folder',
-        message: `${path} could not be listed, its images are not shown: ${failure.cause instanceof Error ? failure.cause.message : failure.message}`,
-        files: [path],
-      });
+    this.#aside.add(directory);
+  }
+
+  /** Name of the metadata file in the plate's own folder. */
+  get documentName(): string | undefined {
+    return openHcsFileName((name) => this.#metadata.has(name));
   }
 
   /** The builder's number of a TIFF of the plate. */
@@ -119,18 +103,6 @@ export class OpenHcsFiles {
   /** The builder's number of a metadata file. */
   metadataAt(path: string): number | undefined {
     return this.#metadata.get(path);
-  }
-
-  /** Whether a file of the plate is one, links followed, that lies in the plate's folder. */
-  liesInside(path: string): boolean {
-    if (this.#links.has(path)) return liesWithin(joinPath(this.#root, path), this.#realRoot());
-    const folder = path.slice(0, Math.max(0, path.lastIndexOf('/')));
-    let inside = this.#foldersInside.get(folder);
-    if (inside === undefined) {
-      inside = folder === '' || liesWithin(joinPath(this.#root, folder), this.#realRoot());
-      this.#foldersInside.set(folder, inside);
-    }
-    return inside;
   }
 
   /** Says that a metadata file of the plate was read: the index is good while it stays as it is. */
@@ -170,21 +142,8 @@ export class OpenHcsFiles {
     }
   }
 
-  /** What could not be shown at all. */
+  /** What the walk had to leave aside. */
   warnings(): PlateWarning[] {
-    return [
-      ...this.#special.warnings(
-        'special-file',
-        'file',
-        'that are pipes, sockets or devices',
-        'they are not shown',
-      ),
-      ...this.#undecodable.warnings(
-        'unreadable-name',
-        'file',
-        'whose name is not UTF-8',
-        'they are not shown; rename them to have them shown',
-      ),
-    ];
+    return this.#aside.warnings();
   }
 }

@@ -43,7 +43,7 @@ export function parseOpenHcsName(name: string, parser: OpenHcsParser): OpenHcsNa
     if (parsed || parser === 'imagexpress') return parsed;
   }
   const parsed = parseHarmonyName(name);
-  if (!parsed || parsed.fastKinetic !== 1 || parsed.lifetime !== 1) return undefined;
+  if (parsed?.fastKinetic !== 1 || parsed.lifetime !== 1) return undefined;
   const { row, column, field, channel, plane, slowKinetic } = parsed;
   return {
     well: { row, column },

@@ -80,8 +80,7 @@ export class OpenHcsPlanes {
     if (backend === 'disk' && axisIndices.length === 0) {
       const path = pathInPlate(address, this.#root);
       const file = path === undefined ? undefined : this.#files.imageAt(path);
-      if (path === undefined || (file !== undefined && !this.#files.liesInside(path)))
-        this.#tallies.unsafe.add(address);
+      if (path === undefined) this.#tallies.unsafe.add(address);
       else if (file === undefined) this.#tallies.absent.add(path);
       else this.add(file, name, virtual);
       return;

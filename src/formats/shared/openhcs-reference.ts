@@ -74,7 +74,6 @@ export function pageOfReference(
     .find((one) => files.metadataAt(one) !== undefined);
   const file = path === undefined ? undefined : files.metadataAt(path);
   if (path === undefined || file === undefined) return { kind: 'absent', detail: `no array ${folder}` };
-  if (!files.liesInside(path)) return { kind: 'unsafe', detail: folder };
   return planeOf(files, path, file, axisIndices);
 }
 

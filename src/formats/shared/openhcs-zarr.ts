@@ -62,10 +62,6 @@ export class OpenHcsZarr {
   #read(array: ArrayFile): NamedArray | undefined {
     const { folder, name } = array;
     const path = joinPath(folder, name);
-    if (!this.#files.liesInside(path)) {
-      this.#warn('unsafe-path', folder, 'is a link that leads out of the plate');
-      return undefined;
-    }
     let attributes: JsonObject | undefined;
     try {
       const from = name === '.zarray' ? joinPath(folder, '.zattrs') : path;

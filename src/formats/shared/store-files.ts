@@ -5,6 +5,7 @@ import { PlateIndexBuilder } from '../../model/plate-index-builder.ts';
 import { chunkGridOf } from './chunk-folder.ts';
 import { joinPath } from './ngff-images.ts';
 import { type WalkedDirectory, walkPlate } from './plate-walk.ts';
+import { WalkAside } from './walk-aside.ts';
 
 /** Files that describe Zarr nodes. */
 const METADATA_NAMES: ReadonlySet<string> = new Set([
@@ -18,7 +19,7 @@ const METADATA_NAMES: ReadonlySet<string> = new Set([
 /** The folders of a Zarr store and what lies in them, gathered for an index. */
 export class StoreFiles {
   readonly builder: PlateIndexBuilder;
-  readonly warnings: PlateWarning[] = [];
+  readonly #aside = new WalkAside();
   /** Names of the folders in the root and in the folders in it. */
   readonly #folders = new Map<string, readonly string[]>();
   /** Numbers of the files that describe Zarr nodes, by path below the root. */
@@ -32,31 +33,27 @@ export class StoreFiles {
   }
 
   /** @throws UnreadableSourceError when the root can't be listed; CancelledError */
-  static async walk(
-    root: string,
-    { onProgress, previous }: IndexOptions,
-    signal: AbortSignal,
-  ): Promise<StoreFiles> {
+  static async walk(root: string, options: IndexOptions, signal: AbortSignal): Promise<StoreFiles> {
     let files: StoreFiles | undefined;
     let directories = 0;
     const enter = ({ path, directories: all }: WalkedDirectory): readonly string[] => {
       const grid = files === undefined ? undefined : files.#grids.get(path);
       return grid ? all.filter((name) => placeOfName(grid, 0, name) === undefined) : all;
     };
-    for await (const directory of walkPlate(root, signal, previous, enter)) {
+    for await (const directory of walkPlate(root, signal, options, enter)) {
       files ??= new StoreFiles(new PlateIndexBuilder(root, directory));
       const number =
         directories === 0 ? 0 : files.builder.addDirectory(directory.parent, directory.name, directory);
       directories += 1;
       files.#sort(root, number, directory);
-      onProgress?.({ files: files.builder.fileCount, directories });
+      options.onProgress?.({ files: files.builder.fileCount, directories });
     }
     if (!files) throw new Error('the walk yields the root or throws');
     return files;
   }
 
   #sort(root: string, number: number, directory: WalkedDirectory): void {
-    const { path, files, directories, undecodable, special, failure } = directory;
+    const { path, files, directories } = directory;
     const grid = chunkGridOf(`${root}/${path}`, directory);
     if (grid) {
       this.builder.addChunkFolder(number, grid);
@@ -73,15 +70,12 @@ export class StoreFiles {
       const file = this.builder.addFile(number, name, reason);
       if (isMetadata) this.#metadata.set(joinPath(path, name), file);
     }
-    for (const name of undecodable)
-      this.#warn('unreadable-name', joinPath(path, name), 'has a name that is not UTF-8');
-    for (const name of special)
-      this.#warn('special-file', joinPath(path, name), 'is a pipe, socket or device');
-    if (failure) this.#warn('unreadable-folder', path, `could not be listed: ${failure.message}`);
+    this.#aside.add(directory);
   }
 
-  #warn(kind: string, path: string, message: string): void {
-    this.warnings.push({ kind, message: `${path} ${message}`, files: [path], rule: 'it is not shown' });
+  /** What the walk had to leave aside. */
+  get warnings(): PlateWarning[] {
+    return this.#aside.warnings();
   }
 
   /** The names of the folders in the root (`''`) or in one of its folders. */

@@ -368,9 +368,9 @@ describe('mappings', () => {
       ['A01_s001_w9_z001_t001.tif', 'raw/one.tif'],
     ]);
     expect(result.warnings.map(({ kind, files }) => [kind, files])).toEqual([
-      ['unsafe-path', targets.slice(0, 6)],
-      ['absent-image', ['raw/absent.tif']],
-      ['unlisted-image', ['linked/inside.tif', 'raw/link.tif']],
+      ['unsafe-path', targets.slice(0, 4)],
+      ['absent-image', targets.slice(4, 6).concat('raw/absent.tif')],
+      ['link-out-of-plate', ['linked', 'raw/link.tif']],
     ]);
   });
 

@@ -94,6 +94,47 @@ function foldersApart(survey: OpenHcsSurvey, main: OpenHcsSubdirectory, root: st
   });
 }
 
+/** What an index of OpenHCS's plate is made from. */
+interface Plate {
+  readonly root: string;
+  readonly document: OpenHcsFile;
+  readonly survey: OpenHcsSurvey;
+  readonly main: OpenHcsSubdirectory;
+  readonly files: OpenHcsFiles;
+  readonly planes: OpenHcsPlanes;
+  /** Folders of other subdirectories and of results. */
+  readonly apart: readonly string[];
+}
+
+/** Adds the planes of the main subdirectory from the first place that has them. @returns the plate's shape in a line. */
+async function addPlanes(plate: Plate, signal: AbortSignal): Promise<string> {
+  const { root, document, survey, main, files, planes, apart } = plate;
+  const folder = folderOfKey(main.key, root);
+  if (folder === undefined) {
+    const message = `the main subdirectory ${main.key} is no folder of the plate`;
+    planes.warn('unsafe-path', message, [main.key], 'it is not shown');
+    return describe(main, survey.isFlat, 'list');
+  }
+  for (const store of storesOf(survey, main)) {
+    if (store === 'mapping') await planes.addMapping(document, main, signal);
+    else if (store === 'list') await planes.addList(document, main, folder, signal);
+    else {
+      const zarr = new OpenHcsZarr(files, planes, root);
+      const folders = survey.isFlat ? flatStoreFolders(main, root) : [folder];
+      if (!folders.some((one) => zarr.find(one, apart))) {
+        const message = `${titleOf(main.key)} is said to be a Zarr store, and no array there names its images`;
+        planes.warn('contradiction', message, [main.key], 'what else the metadata names is shown');
+        continue;
+      }
+      await zarr.addPlanes(signal);
+      await zarr.checkList(document, main, signal);
+      return describe(main, survey.isFlat, store, zarr.mapName);
+    }
+    return describe(main, survey.isFlat, store);
+  }
+  return describe(main, survey.isFlat, 'list');
+}
+
 async function index(root: string, options: IndexOptions, signal: AbortSignal): Promise<PlateIndex> {
   const files = await OpenHcsFiles.walk(root, options, signal);
   const name = files.documentName;
@@ -110,50 +151,19 @@ async function index(root: string, options: IndexOptions, signal: AbortSignal): 
   if (!main)
     throw new BadMetadataError(document.path, 'names no subdirectory', { advice: 'restore the file' });
   const planes = new OpenHcsPlanes(files, root, openHcsParser(main.parser));
-  const folder = folderOfKey(main.key, root);
-  const { builder } = files;
-  const zarr = new OpenHcsZarr(files, planes, root);
-  let used: OpenHcsStore | undefined;
-  if (folder === undefined)
-    planes.warn(
-      'unsafe-path',
-      `the main subdirectory ${main.key} is no folder of the plate`,
-      [main.key],
-      'it is not shown',
-    );
-  else
-    for (const store of storesOf(survey, main)) {
-      if (store === 'zarr') {
-        const folders = survey.isFlat ? flatStoreFolders(main, root) : [folder];
-        if (!folders.some((one) => zarr.find(one))) {
-          planes.warn(
-            'contradiction',
-            `${titleOf(main.key)} is said to be a Zarr store, and no array there names its images`,
-            [main.key],
-            'what else the metadata names is shown',
-          );
-          continue;
-        }
-        await zarr.addPlanes(signal);
-        await zarr.checkList(document, main, signal);
-      } else if (store === 'mapping') await planes.addMapping(document, main, signal);
-      else await planes.addList(document, main, folder, signal);
-      used = store;
-      break;
-    }
+  const apart = foldersApart(survey, main, root);
+  const shape = await addPlanes({ root, document, survey, main, files, planes, apart }, signal);
   warnSubdirectories(planes, survey, main);
   const left = new ExampleTally();
-  for (const path of files.leftImages(foldersApart(survey, main, root))) left.add(path);
+  for (const path of files.leftImages(apart)) left.add(path);
   const aside = 'they are reachable under source/ only';
   for (const warning of [
     ...planes.warnings(),
     ...left.warnings('unlisted-image', 'image', 'on disk and not named by the metadata', aside),
     ...files.warnings(),
   ])
-    builder.addWarning(warning);
-  return builder.finish(
-    factsOf(root, survey, main, describe(main, survey.isFlat, used ?? 'list', zarr.mapName)),
-  );
+    files.builder.addWarning(warning);
+  return files.builder.finish(factsOf(root, survey, main, shape));
 }
 
 /**

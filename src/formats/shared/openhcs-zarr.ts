@@ -48,11 +48,16 @@ export class OpenHcsZarr {
     return this.#named[0]?.mapName;
   }
 
-  /** Finds the arrays of the store in a folder that name their planes. @returns whether there are any. */
-  find(folder: string): boolean {
+  /**
+   * Finds the arrays that name their planes in the store in a folder, but for those in the folders `apart`, which belong
+   * to other stores. @returns whether there are any.
+   */
+  find(folder: string, apart: readonly string[]): boolean {
+    const isIn = (path: string, above: string): boolean => above === '' || path.startsWith(`${above}/`);
+    const others = apart.filter((other) => other !== folder && isIn(other, folder));
     this.#named.length = 0;
     for (const array of this.#files.arrays) {
-      if (folder !== '' && !array.folder.startsWith(`${folder}/`)) continue;
+      if (!isIn(array.folder, folder) || others.some((other) => isIn(array.folder, other))) continue;
       const named = this.#read(array);
       if (named) this.#named.push(named);
     }

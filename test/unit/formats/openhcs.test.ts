@@ -272,6 +272,17 @@ describe('Zarr', () => {
     ]);
   });
 
+  it('in the plate folder itself is apart from the stores of other subdirectories', async () => {
+    const root = newRoot();
+    putNamedArray(join(root, 'A/01/0/0'), [1, 2, 1], 'polystore_filename_map', map);
+    putNamedArray(join(root, 'checkpoints/A/01/0/0'), [1, 2, 1], 'polystore_filename_map', map);
+    const available_backends = { zarr: true };
+    putMetadata(root, { '.': { available_backends, main: true }, checkpoints: { available_backends } });
+    const result = await index(root);
+    expect([...planesOf(result).values()]).toEqual(['A/01/0/0/.zarray#0', 'A/01/0/0/.zarray#1']);
+    expect(result.warnings).toEqual([]);
+  });
+
   it('of the flat layout is found in the folder it was renamed to', async () => {
     const root = newRoot();
     putNamedArray(join(root, 'images/A/01/0/0'), [1, 2, 1], 'openhcs_filename_map', map);

@@ -1,8 +1,9 @@
+import { containerKind } from '../model/container-kind.ts';
 import { missingPlaneCount, ranges } from '../model/missing-planes.ts';
 import type { ExclusionReason, PlateWarning } from '../model/plate.ts';
 import { fields, plateAxes } from '../model/plate-axes.ts';
 import { EXCLUSIONS, type PlateIndex } from '../model/plate-index.ts';
-import { planeName } from '../model/plate-lookup.ts';
+import { filePath, nameAt, planeName } from '../model/plate-lookup.ts';
 import { rowLetters, wellName } from '../model/well.ts';
 
 /** What `platefs inspect` tells of a plate; `--json` prints it as it is. */
@@ -29,6 +30,14 @@ export interface InspectReport {
   readonly firstName?: string;
   readonly files: number;
   readonly excluded: Readonly<Partial<Record<ExclusionReason, number>>>;
+  /** Files of formats that are passed through under `source/`, not decoded. */
+  readonly containers: readonly {
+    readonly title: string;
+    readonly openWith: string;
+    readonly files: number;
+    /** Path of one of them below the root. */
+    readonly example: string;
+  }[];
   readonly pixelSizeUm?: { readonly x: number; readonly y: number };
   readonly zSpacingUm?: number;
   readonly timeIntervalS?: number;
@@ -37,6 +46,22 @@ export interface InspectReport {
   readonly plateColumns?: number;
   readonly declared?: Readonly<Record<string, string | number | boolean>>;
   readonly warnings: readonly PlateWarning[];
+}
+
+/** Proprietary containers among the files that are no planes, by kind. */
+function containersOf(index: PlateIndex): InspectReport['containers'] {
+  const found = new Map<string, { title: string; openWith: string; files: number; example: string }>();
+  for (let file = 0; file < index.files.count; file += 1) {
+    if (index.files.planes[file] !== 0) continue;
+    const name = nameAt(index.files.names, file);
+    // Leftovers of an operating system bear the names of the files they belong to.
+    const kind = name.startsWith('.') ? undefined : containerKind(name);
+    if (!kind) continue;
+    const known = found.get(kind.title);
+    if (known) known.files += 1;
+    else found.set(kind.title, { ...kind, files: 1, example: filePath(index, file) });
+  }
+  return [...found.values()];
 }
 
 /** Everything worth telling of an index, as plain data. */
@@ -81,6 +106,7 @@ export function inspectReport(index: PlateIndex): InspectReport {
     ...(planes.count === 0 ? {} : { firstName: planeName(index, 0) }),
     files: index.files.count,
     excluded,
+    containers: containersOf(index),
     ...measured,
     warnings: index.warnings,
   };
@@ -187,6 +213,11 @@ export function inspectText(index: PlateIndex): string {
   line('Planes', `${number(report.planes)}${missing}; the first is ${report.firstName ?? 'none'}`);
   const excluded = Object.entries(report.excluded).map(([reason, count]) => `${number(count)} ${reason}`);
   line('Left out', excluded.length === 0 ? 'no files' : excluded.join(', '));
+  for (const [i, { title, openWith, files, example }] of report.containers.entries())
+    line(
+      i === 0 ? 'Containers' : '',
+      `${plural(files, `${title} file`)}, ${printable(example)}: passed through under source/, not decoded; open with ${openWith}`,
+    );
   if (report.warnings.length === 0) line('Warnings', 'none');
   else {
     lines.push('', plural(report.warnings.length, 'warning'));

@@ -53,4 +53,6 @@ export type ExclusionReason =
   | 'collision'
   /** Still being written. */
   | 'incomplete'
+  /** A vendor's own file format that isn't decoded: see `containerKind`. */
+  | 'container'
   | 'other';

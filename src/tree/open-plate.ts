@@ -5,6 +5,7 @@ import { loadAll, loadById } from '../core/plugin.ts';
 import type { Detection, FormatHandler, IndexOptions } from '../formats.ts';
 import type { PlateDescription, PlateIndex } from '../model/plate-index.ts';
 import { FORMATS } from '../registry.generated.ts';
+import { containersOnly } from './container-folder.ts';
 import { compareDescriptions } from './described-plate.ts';
 import {
   type CachedIndex,
@@ -148,6 +149,10 @@ export async function recognisePlate(
   const verdicts = await Promise.all(
     handlers.map(async (handler) => ({ handler, detection: await handler.detect(path, signal) })),
   );
+  if (verdicts.every(({ detection }) => detection.confidence === 'no')) {
+    const refusal = await containersOnly(path);
+    if (refusal) throw refusal;
+  }
   return { ...choose(path, verdicts, names), path };
 }
 

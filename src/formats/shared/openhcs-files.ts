@@ -4,7 +4,8 @@ import type { PlateWarning } from '../../model/plate.ts';
 import { PlateIndexBuilder } from '../../model/plate-index-builder.ts';
 import { type ArrayMetadata, isArrayMetadataName, readArrayMetadata } from '../../zarr/array-metadata.ts';
 import { chunkGridOf } from './chunk-folder.ts';
-import { isJunkName, tiffExtension } from './metaxpress-name.ts';
+import { leftOut } from './left-out.ts';
+import { tiffExtension } from './metaxpress-name.ts';
 import { joinPath } from './ngff-images.ts';
 import { isOpenHcsFileName, openHcsFileName } from './openhcs-file.ts';
 import { type WalkedDirectory, walkPlate } from './plate-walk.ts';
@@ -78,10 +79,10 @@ export class OpenHcsFiles {
         const file = builder.addFile(number, name, 'metadata');
         this.#metadata.set(joinPath(path, name), file);
         if (isArrayMetadataName(name)) this.arrays.push({ folder: path, name, file });
-      } else if (isJunkName(name)) builder.addFile(number, name, 'junk');
-      else {
-        const file = builder.addFile(number, name, 'other');
-        if (tiffExtension(name) === '') continue;
+      } else {
+        const reason = leftOut(name, path);
+        const file = builder.addFile(number, name, reason);
+        if (reason === 'junk' || tiffExtension(name) === '') continue;
         if (!images) this.#images.set(path, (images = new Map()));
         images.set(name, file);
       }

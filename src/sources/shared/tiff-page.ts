@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { type BadTiffError, UnsupportedTiffError } from '../../core/errors.ts';
 import { type Dtype, itemSizeBytes } from '../../core/nd-array.ts';
+import { TAG, typeSizeBytes } from '../../core/tiff-tags.ts';
 import type { ByteWindow } from '../../sources.ts';
 import type { TiffBytes } from './tiff-bytes.ts';
 import {
@@ -12,7 +13,6 @@ import {
   rationalAt,
   scalarAt,
 } from './tiff-field.ts';
-import { TAG, typeSizeBytes } from './tiff-tags.ts';
 
 /** Offsets and stored sizes of a page's strips or tiles. */
 export interface SegmentTable {

@@ -45,6 +45,24 @@ it('tells a plate in the words of a microscopist', async () => {
   expect(report).toMatchObject({ planes: 223, missingPlanes: 1, excluded: { junk: 1, metadata: 1 } });
 });
 
+it('names proprietary containers, what becomes of them and which program opens them', async () => {
+  const folder = join(scratch, 'Screen_2');
+  await makePlate(folder, { width: 16, height: 16, wells: ['A01'], zSteps: 1, timePoints: 1 });
+  for (const name of ['a.nd2', 'b.ND2', 'c.czi', '._c.czi']) await writeFile(join(folder, name), '');
+  const { index } = await openPlate(folder, { signal: new AbortController().signal, cacheDir: null });
+  expect(inspectText(index).split('\n')).toEqual(
+    expect.arrayContaining([
+      'Left out   1 junk, 1 metadata, 3 container',
+      'Containers 2 Nikon ND2 files, a.nd2: passed through under source/, not decoded; open with NIS-Elements or Fiji (Bio-Formats)',
+      '           1 Zeiss CZI file, c.czi: passed through under source/, not decoded; open with ZEN or Fiji (Bio-Formats)',
+    ]),
+  );
+  expect(inspectReport(index).containers).toEqual([
+    { title: 'Nikon ND2', openWith: 'NIS-Elements or Fiji (Bio-Formats)', files: 2, example: 'a.nd2' },
+    { title: 'Zeiss CZI', openWith: 'ZEN or Fiji (Bio-Formats)', files: 1, example: 'c.czi' },
+  ]);
+});
+
 it('writes wells as blocks, runs and single wells', () => {
   const wells = (text: string) => text.split(' ').map((name) => parseWellName(name)!);
   expect(wellRanges(wells('A01 A02 B01 B02 C01'))).toBe('A01–B02, C01');

@@ -133,13 +133,14 @@ export class OpenHcsFiles {
     return true;
   }
 
-  /** Paths of the TIFFs that have no plane, but for those in the given folders and below them. */
+  /** Paths of the images that have no plane, but for thumbnails and those in and below the given folders. */
   *leftImages(apart: readonly string[]): Generator<string> {
     const isApart = (path: string): boolean =>
       apart.some((folder) => path === folder || path.startsWith(`${folder}/`));
     for (const [folder, images] of this.#images) {
       if (isApart(folder)) continue;
-      for (const [name, file] of images) if (!this.#taken.has(file)) yield joinPath(folder, name);
+      for (const [name, file] of images)
+        if (!this.#taken.has(file) && leftOut(name, folder) === 'other') yield joinPath(folder, name);
     }
   }
 

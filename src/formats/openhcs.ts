@@ -120,8 +120,10 @@ async function addPlanes(plate: Plate, signal: AbortSignal): Promise<string> {
     else if (store === 'list') await planes.addList(document, main, folder, signal);
     else {
       const zarr = new OpenHcsZarr(files, planes, root);
-      const folders = survey.isFlat ? flatStoreFolders(main, root) : [folder];
-      if (!folders.some((one) => zarr.find(one, apart))) {
+      let isFound = false;
+      for (const one of survey.isFlat ? flatStoreFolders(main, root) : [folder])
+        isFound ||= await zarr.find(one, apart, signal);
+      if (!isFound) {
         const message = `${titleOf(main.key)} is said to be a Zarr store, and no array there names its images`;
         planes.warn('contradiction', message, [main.key], 'what else the metadata names is shown');
         continue;
@@ -155,7 +157,9 @@ async function index(root: string, options: IndexOptions, signal: AbortSignal): 
   const shape = await addPlanes({ root, document, survey, main, files, planes, apart }, signal);
   warnSubdirectories(planes, survey, main);
   const left = new ExampleTally();
-  for (const path of files.leftImages(apart)) left.add(path);
+  // What another subdirectory names in the plate folder itself is told of with that one.
+  const isShared = survey.subdirectories.some((one) => one !== main && folderOfKey(one.key, root) === '');
+  if (!isShared) for (const path of files.leftImages(apart)) left.add(path);
   const aside = 'they are reachable under source/ only';
   for (const warning of [
     ...planes.warnings(),

@@ -75,6 +75,28 @@ describe.skipIf(problem)(`a mounted plate of OpenHCS${why}`, () => {
     }
   });
 
+  it('a raw plate keeps its names beside a mapping, and says where that differs', async () => {
+    await using mount = await PlateMount.start({
+      prepare: (root, { planes }) => {
+        const [first, ...rest] = planes;
+        const entries = rest.map(({ name, source }) => [name, source]);
+        putMetadata(root, {
+          '.': {
+            ...CANONICAL,
+            workspace_mapping: { 'H12_s001_w1_z001_t001.tif': first?.source, ...Object.fromEntries(entries) },
+          },
+        });
+      },
+    });
+    const { plate } = JSON.parse(await mount.shell('cat .platefs/warnings.json')) as {
+      plate: { kind: string; message: string }[];
+    };
+    expect(plate.map(({ kind }) => kind)).toEqual(['mapping-differs']);
+    expect(plate[0]?.message).toContain('there H12_s001_w1_z001_t001');
+    const names = (await mount.shell('ls images')).trim().split('\n');
+    expect(names.sort()).toEqual(mount.truth.planes.map(({ name }) => name).sort());
+  });
+
   it('a mapping that gives names to a raw plate shows its files byte for byte', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'platefs-openhcs-'));
     try {

@@ -58,6 +58,8 @@ class MappingCheck {
       return;
     }
     this.#named[plane] = 1;
+    // A list has the files' own names, which claim nothing.
+    if (!source) return;
     const name = parseOpenHcsName(lastName(virtual), parser);
     const theirs = name ? planeStem(name) : lastName(virtual);
     const ours = planeStem(planeAddress(this.#index, plane));

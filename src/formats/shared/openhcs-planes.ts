@@ -1,5 +1,5 @@
 import { setImmediate as breathe } from 'node:timers/promises';
-import { CancelledError } from '../../core/errors.ts';
+import { BadParameterError, CancelledError } from '../../core/errors.ts';
 import type { PlaneDetail } from '../../model/plane-details.ts';
 import type { PlateWarning } from '../../model/plate.ts';
 import { ExampleTally } from './example-tally.ts';
@@ -42,22 +42,28 @@ export class OpenHcsPlanes {
     return name;
   }
 
-  /** Adds a plane; without `detail` it is the whole file. */
+  /** Adds a plane; without `detail` it is the whole file. One that no index can hold is told. */
   add(file: number, name: OpenHcsName, shownAs: string, detail?: PlaneDetail): void {
-    const { well, site, channel, z, t, extension } = name;
+    const { well, site, channel, z, t } = name;
+    const extension = detail === undefined ? name.extension : '.tif';
     const isFirst = this.#files.take(file);
     if (!isFirst && detail === undefined) this.#tallies.shared.add(shownAs);
-    this.#files.builder.addPlane(
-      file,
-      well.row,
-      well.column,
-      site,
-      channel,
-      z,
-      t,
-      detail === undefined ? extension : '.tif',
-      detail,
-    );
+    try {
+      this.#files.builder.addPlane(file, well.row, well.column, site, channel, z, t, extension, detail);
+    } catch (error) {
+      if (!(error instanceof BadParameterError)) throw error;
+      this.#tallies.unsupported.add(`${shownAs} (${error.message})`);
+    }
+  }
+
+  /** Tells an entry that can't be understood. */
+  addFaulty(text: string): void {
+    this.#tallies.faulty.add(text);
+  }
+
+  /** Tells a name that another one shares its pixels with. */
+  addShared(shownAs: string): void {
+    this.#tallies.shared.add(shownAs);
   }
 
   /** Adds every image that `workspace_mapping` names. */
@@ -138,12 +144,12 @@ export class OpenHcsPlanes {
         'not named after a well as OpenHCS names images',
         NOT_SHOWN,
       ),
-      ...faulty.warnings('bad-metadata', 'entry', "that can't be understood", NOT_SHOWN),
+      ...faulty.warnings('bad-metadata', 'name', "that can't be understood", NOT_SHOWN),
       ...unsupported.warnings('unsupported-image', 'image', 'in places that are not read', NOT_SHOWN),
       ...shared.warnings(
         'shared-source',
         'image',
-        'mapped to a file that another name has too',
+        'mapped to a file or place that another name has too',
         'both names show the same pixels',
       ),
     ];

@@ -1,5 +1,6 @@
 import { PlateFsError } from '../../core/errors.ts';
 import type { PlaneDetail } from '../../model/plane-details.ts';
+import { WHOLE_FILE } from '../../model/plate-index.ts';
 import type { ArrayMetadata } from '../../zarr/array-metadata.ts';
 import { asString, type JsonObject, parseJsonObject } from '../../zarr/json.ts';
 import { joinPath } from './ngff-images.ts';
@@ -21,7 +22,7 @@ export function pageAt(shape: readonly number[], indices: readonly number[]): nu
     if (!Number.isSafeInteger(index) || index < 0 || index >= extent) return undefined;
     page = page * extent + index;
   }
-  return page;
+  return page < WHOLE_FILE ? page : undefined;
 }
 
 /** Why the planes of an array can't be shown as images, or undefined. */

@@ -52,15 +52,15 @@ export class OpenHcsZarr {
    * Finds the arrays that name their planes in the store in a folder, but for those in the folders `apart`, which belong
    * to other stores. @returns whether there are any.
    */
-  find(folder: string, apart: readonly string[]): boolean {
+  async find(folder: string, apart: readonly string[], signal: AbortSignal): Promise<boolean> {
     const isIn = (path: string, above: string): boolean => above === '' || path.startsWith(`${above}/`);
     const others = apart.filter((other) => other !== folder && isIn(other, folder));
     this.#named.length = 0;
-    for (const array of this.#files.arrays) {
-      if (!isIn(array.folder, folder) || others.some((other) => isIn(array.folder, other))) continue;
+    await inSlices(this.#files.arrays, signal, (array) => {
+      if (!isIn(array.folder, folder) || others.some((other) => isIn(array.folder, other))) return;
       const named = this.#read(array);
       if (named) this.#named.push(named);
-    }
+    });
     return this.#named.length > 0;
   }
 
@@ -121,16 +121,11 @@ export class OpenHcsZarr {
         const page = pageAt(metadata.shape, (asArray(place) ?? [Number.NaN]).map(Number));
         const other = page === undefined ? undefined : namesOfPages.get(page);
         if (page === undefined) {
-          const index = JSON.stringify(place).slice(0, 60);
-          const rule = 'it is not shown';
-          const message = `${array.folder} gives ${shownAs} the index ${index}, and has the shape [${metadata.shape}]`;
-          this.#planes.warn('bad-metadata', message, [array.folder], rule);
+          const index = JSON.stringify(place)?.slice(0, 60);
+          this.#planes.addFaulty(`${shownAs} of ${array.folder} (${index} in [${metadata.shape}])`);
           continue;
         }
-        if (other !== undefined) {
-          const message = `${array.folder} gives ${shownAs} and ${other} the same place`;
-          this.#planes.warn('shared-source', message, [array.folder], 'both names show the same pixels');
-        }
+        if (other !== undefined) this.#planes.addShared(`${shownAs} of ${array.folder}, as ${other}`);
         namesOfPages.set(page, shownAs);
         this.#checkWell(array, well, name, shownAs);
         yield { array, metadata, name, page, shownAs };

@@ -326,9 +326,47 @@ describe('Zarr', () => {
       ['B07_s001_w7_z001_t001.tif', 'images/A/01/0/0/.zarray#1'],
     ]);
     const told = result.warnings.map(({ kind, message }) => `${kind}: ${message}`);
-    expect(told.filter((one) => one.startsWith('bad-metadata'))).toHaveLength(7);
+    expect(told.filter((one) => one.startsWith('bad-metadata'))).toHaveLength(3);
+    expect(told).toContainEqual(expect.stringContaining('bad-metadata: 5 names'));
     expect(told).toContainEqual(expect.stringContaining('unrecognised-name: 1 image'));
     expect(told).toContainEqual(expect.stringContaining('contradiction: 1 image of another well'));
+  });
+
+  it('of absurd extents shows what an index can hold', async () => {
+    const root = newRoot();
+    putNamedArray(join(root, 'images/A/01/0/0'), [2, 2, 1], 'polystore_filename_map', {
+      ...map,
+      'A01_s009_w1_z001_t001.tif': [1, 4_000_000, 5000],
+    });
+    const path = join(root, 'images/A/01/0/0/.zarray');
+    const metadata = JSON.parse(readFileSync(path, 'utf8')) as { shape: number[] };
+    writeFileSync(path, JSON.stringify({ ...metadata, shape: [2, 5_000_000, 6000, 20, 30] }));
+    putMetadata(root, { images: { available_backends: { zarr: true } } });
+    const result = await index(root);
+    expect([...planesOf(result).values()]).toEqual([
+      'images/A/01/0/0/.zarray#0',
+      'images/A/01/0/0/.zarray#6000',
+    ]);
+    expect(result.warnings.map(({ kind }) => kind)).toEqual(['bad-metadata']);
+    writeFileSync(path, JSON.stringify({ ...metadata, shape: [2, 2, 1, 2 ** 31, 1] }));
+    const tall = await index(root);
+    expect([tall.planes.count, tall.warnings.map(({ kind }) => kind)]).toEqual([
+      0,
+      ['bad-metadata', 'unsupported-image'],
+    ]);
+  });
+
+  it('beside the raw images that it was made from is the plate, and they are another subdirectory', async () => {
+    const root = newRoot();
+    putTiffs(root, ['TimePoint_1/x_A01_s1_w1.tif']);
+    putNamedArray(join(root, 'images/A/01/0/0'), [1, 2, 1], 'polystore_filename_map', map);
+    putMetadata(root, {
+      '.': { workspace_mapping: { 'A01_s001_w1_z001_t001.tif': 'TimePoint_1/x_A01_s1_w1.tif' } },
+      images: { available_backends: { zarr: true }, main: true },
+    });
+    const result = await index(root);
+    expect(result.planes.count).toBe(2);
+    expect(result.warnings.map(({ kind }) => kind)).toEqual(['other-subdirectory']);
   });
 
   it('that is not there leaves what else the metadata names', async () => {

@@ -88,6 +88,13 @@ describe('a raw plate with openhcs_metadata.json', () => {
     ]);
   });
 
+  it('with a mere list of its files is not told that their own names differ from ours', async () => {
+    const { root, planes } = await rawPlate(() => []);
+    putMetadata(root, { '.': { ...CANONICAL, image_files: planes.map(({ source }) => source) } });
+    const index = await open(root);
+    expect([index.facts.format, kindsOf(index)]).toEqual(['imagexpress', []]);
+  });
+
   it('remembers the comparison, and the cache notices when the file is changed in place', async () => {
     const { root } = await rawPlate((true_) => true_);
     const cacheDir = newFolder();

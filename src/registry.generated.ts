@@ -20,6 +20,7 @@ export const FORMATS: readonly PluginEntry<FormatHandler>[] = [
   { id: 'bd-pathway', load: async () => (await import('./formats/bd-pathway.ts')).default },
   { id: 'cellomics', load: async () => (await import('./formats/cellomics.ts')).default },
   { id: 'cellvoyager', load: async () => (await import('./formats/cellvoyager.ts')).default },
+  { id: 'generic', load: async () => (await import('./formats/generic.ts')).default },
   { id: 'harmony', load: async () => (await import('./formats/harmony.ts')).default },
   { id: 'imagexpress-hcsai', load: async () => (await import('./formats/imagexpress-hcsai.ts')).default },
   { id: 'imagexpress', load: async () => (await import('./formats/imagexpress.ts')).default },

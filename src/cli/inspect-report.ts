@@ -1,9 +1,10 @@
 import { containerKind } from '../model/container-kind.ts';
 import { missingPlaneCount, ranges } from '../model/missing-planes.ts';
+import type { PlaneNames } from '../model/plane-names.ts';
 import type { ExclusionReason, PlateWarning } from '../model/plate.ts';
 import { fields, plateAxes } from '../model/plate-axes.ts';
 import { EXCLUSIONS, type PlateIndex } from '../model/plate-index.ts';
-import { filePath, nameAt, planeName } from '../model/plate-lookup.ts';
+import { filePath, nameAt } from '../model/plate-lookup.ts';
 import { rowLetters, wellName } from '../model/well.ts';
 
 /** What `platefs inspect` tells of a plate; `--json` prints it as it is. */
@@ -65,7 +66,7 @@ function containersOf(index: PlateIndex): InspectReport['containers'] {
 }
 
 /** Everything worth telling of an index, as plain data. */
-export function inspectReport(index: PlateIndex): InspectReport {
+export function inspectReport(index: PlateIndex, names: PlaneNames): InspectReport {
   const { facts, planes } = index;
   const axes = plateAxes(index);
   const wells = new Set<string>();
@@ -103,7 +104,7 @@ export function inspectReport(index: PlateIndex): InspectReport {
     ts: axes.ts,
     planes: planes.count,
     missingPlanes: planes.count === 0 ? 0 : missingPlaneCount(index),
-    ...(planes.count === 0 ? {} : { firstName: planeName(index, 0) }),
+    ...(planes.count === 0 ? {} : { firstName: names.pathOf(0) }),
     files: index.files.count,
     excluded,
     containers: containersOf(index),
@@ -181,8 +182,8 @@ function tLine({ ts, timeIntervalS, declared }: InspectReport): string {
 }
 
 /** The report for people, ending in a line break. */
-export function inspectText(index: PlateIndex): string {
-  const report = inspectReport(index);
+export function inspectText(index: PlateIndex, names: PlaneNames): string {
+  const report = inspectReport(index, names);
   const lines: string[] = [];
   const line = (label: string, value: string): void => {
     lines.push(`${label.padEnd(LABEL_WIDTH)}${value}`);

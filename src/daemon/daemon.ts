@@ -30,6 +30,7 @@ import { loadPlaneTools } from './plane-tools.ts';
 import { Readers } from './readers.ts';
 import { RuntimeWarnings } from './runtime-warnings.ts';
 import { countResumes, openSessionTree } from './session-files.ts';
+import { keepNames } from './session-names.ts';
 import { SessionTree } from './session-tree.ts';
 import { SizeSweep } from './size-sweep.ts';
 import { lockState } from './state-lock.ts';
@@ -96,11 +97,22 @@ export class Daemon {
 
   /** @throws a typed error when the mount can't be served. */
   async run(): Promise<void> {
+    try {
+      await this.#serve();
+    } catch (error) {
+      // Before the front nothing is written: whoever mounts it right, and at once, need not wait for our end.
+      if (!this.#front) this.#unlock();
+      throw error;
+    }
+  }
+
+  async #serve(): Promise<void> {
     const { resumed } = this.#start;
     const { state, output } = this.#definition;
     this.#unlock = lockState(state);
     const folders: OverlayFolders = { state, memory: memoryFolder(state) };
     const resumes = countResumes(folders, resumed);
+    if (!resumed) keepNames(folders, this.#definition);
     const session = new SessionTree(state);
     const opened = await openSessionTree(this.#spec, folders, session, resumed, {
       signal: this.#stop.signal,
@@ -155,7 +167,7 @@ export class Daemon {
     this.#writeOut = writeOut;
     const status = new Status({
       spec: this.#spec,
-      index: () => plate.index,
+      shared: () => plate.shared,
       front,
       landings,
       hooks: () => this.#hooks,

@@ -1,8 +1,8 @@
 import type { DaemonSpec } from '../config/daemon-spec.ts';
 import type { StatusDocument } from '../control/documents.ts';
-import type { PlateIndex } from '../model/plate-index.ts';
 import { renderMetrics } from '../telemetry/metrics.ts';
 import { openhcsDocument } from '../tree/openhcs-document.ts';
+import type { SharedTree } from '../tree/shared-tree.ts';
 import { METRICS_NODE, OPENHCS_NODE, STATUS_NODE, WARNINGS_NODE } from '../tree/views/documents.ts';
 import type { DocumentText } from './documents.ts';
 import type { FrontLink } from './front-link.ts';
@@ -13,7 +13,7 @@ import type { RuntimeWarnings } from './runtime-warnings.ts';
 export interface StatusParts {
   readonly spec: DaemonSpec;
   /** The plate as it is shown now. */
-  readonly index: () => PlateIndex;
+  readonly shared: () => SharedTree;
   readonly front: FrontLink;
   readonly landings: Landings;
   /** Absent where the mount has no rules, and until they are loaded. */
@@ -38,18 +38,18 @@ export class Status {
       [STATUS_NODE, async () => json(await this.document())],
       [WARNINGS_NODE, () => json(this.#warningsDocument())],
       [METRICS_NODE, () => this.#metrics()],
-      [OPENHCS_NODE, () => openhcsDocument(this.#parts.index())],
+      [OPENHCS_NODE, () => openhcsDocument(this.#parts.shared())],
     ]);
   }
 
   #warningsDocument(): unknown {
-    return { plate: this.#parts.index().warnings, runtime: this.#parts.warnings.list() };
+    return { plate: this.#parts.shared().index.warnings, runtime: this.#parts.warnings.list() };
   }
 
   /** What the control method `status` answers, and more. @throws when the front is gone. */
   async document(): Promise<StatusDocument & Record<string, unknown>> {
     const { spec, front, landings, warnings, resumes } = this.#parts;
-    const index = this.#parts.index();
+    const index = this.#parts.shared().index;
     const { mountpoint, source, output, state } = spec.definition;
     const [usage, sealed] = await Promise.all([front.ask('usage', {}), front.ask('list-sealed', {})]);
     const hooks = this.#parts.hooks();

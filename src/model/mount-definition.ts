@@ -24,6 +24,10 @@ export interface HookRule {
 export interface MountDefinition {
   readonly source: string;
   readonly mountpoint?: string;
+  /** How planes are named in images/: a style or a template; canonical unless set. */
+  readonly names?: string;
+  /** What the names of the plate's files say, for plates that no format recognises: a template. */
+  readonly layout?: string;
   /** Where results land; `<plate>_platefs` beside the plate unless set. */
   readonly output?: string;
   /** Where journal and spilled bytes live; the XDG state folder unless set. */

@@ -21,6 +21,8 @@ export interface PlateFacts {
   readonly format: string;
   /** One line for people: the shape that was found, `MetaXpress export with HTD`. */
   readonly formatDetail: string;
+  /** The user's template by which names were read, where one was. */
+  readonly layout?: string;
   readonly pixelSizeUm?: { readonly x: number; readonly y: number };
   readonly zSpacingUm?: number;
   readonly timeIntervalS?: number;

@@ -1,8 +1,15 @@
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { CancelledError, EmptyFolderError, NotAPlateError, UnreadableSourceError } from '../core/errors.ts';
+import {
+  BadParameterError,
+  CancelledError,
+  EmptyFolderError,
+  NotAPlateError,
+  UnreadableSourceError,
+} from '../core/errors.ts';
 import { loadAll, loadById } from '../core/plugin.ts';
-import type { Detection, FormatHandler, IndexOptions } from '../formats.ts';
+import { shellWord } from '../core/shell-word.ts';
+import type { FormatHandler, IndexOptions, LayoutProposal } from '../formats.ts';
 import type { PlateDescription, PlateIndex } from '../model/plate-index.ts';
 import { FORMATS } from '../registry.generated.ts';
 import { containersOnly } from './container-folder.ts';
@@ -14,6 +21,7 @@ import {
   loadCachedIndex,
   saveCachedIndex,
 } from './index-cache.ts';
+import { type Choice, settle, type Verdict } from './plate-choice.ts';
 
 export interface OpenPlateOptions extends IndexOptions {
   readonly signal: AbortSignal;
@@ -79,35 +87,6 @@ async function namesIn(folder: string): Promise<string[]> {
   }
 }
 
-interface Verdict {
-  readonly handler: FormatHandler;
-  readonly detection: Detection;
-}
-
-/** The handler of a plate, and those that described it and gave way. */
-interface Choice extends Verdict {
-  readonly gaveWay: readonly Verdict[];
-}
-
-/**
- * Settles between handlers that are all certain: a description gives way to those whose files it describes, a plate
- * that says whose it is prevails over its parts, and what is in the folder itself comes before what lies below it.
- */
-function settle(folder: string, certain: readonly Verdict[]): { best: Verdict[]; gaveWay: Verdict[] } {
-  const rootOf = ({ detection }: Verdict): string => detection.root ?? folder;
-  const isWithin = (one: Verdict, other: Verdict): boolean =>
-    rootOf(one) === rootOf(other) || rootOf(one).startsWith(`${rootOf(other)}/`);
-  const givesWay = (one: Verdict): boolean => one.detection.standing === 'gives-way';
-  const gaveWay = certain.filter(
-    (one) => givesWay(one) && certain.some((other) => !givesWay(other) && isWithin(other, one)),
-  );
-  const kept = certain.filter((one) => !gaveWay.includes(one));
-  const ruling = kept.filter(({ detection }) => detection.standing === 'prevails');
-  const equal = kept.filter((one) => !ruling.some((other) => other !== one && isWithin(one, other)));
-  const here = equal.filter((one) => rootOf(one) === folder);
-  return { best: here.length === 1 ? here : equal, gaveWay };
-}
-
 /** @throws NotAPlateError when no handler, or more than one, is the best. */
 function choose(folder: string, verdicts: readonly Verdict[], names: readonly string[]): Choice {
   const certain = verdicts.filter(({ detection }) => detection.confidence === 'certain');
@@ -127,8 +106,16 @@ function choose(folder: string, verdicts: readonly Verdict[], names: readonly st
   const reasons = verdicts
     .map(({ handler, detection }) => `${handler.title}: ${detection.reason}`)
     .join('; ');
+  const proposal = verdicts.find(({ detection }) => detection.proposal)?.detection.proposal;
+  if (proposal)
+    throw new NotAPlateError(folder, `it holds ${shown}. ${reasons}`, {
+      advice: `see what its names might say:  platefs inspect ${shellWord(folder)}  then mount it with  --layout ${shellWord(proposal.template)}`,
+    });
   throw new NotAPlateError(folder, `it holds ${shown}. ${reasons}`, {
-    advice: `name the folder of a plate; recognised: ${verdicts.map(({ handler }) => handler.title).join(', ')}`,
+    advice: `name the folder of a plate; recognised: ${verdicts
+      .filter(({ handler }) => !handler.takesLayout)
+      .map(({ handler }) => handler.title)
+      .join(', ')}`,
   });
 }
 
@@ -147,11 +134,15 @@ export async function recognisePlate(
   if (signal.aborted) throw new CancelledError('opening the plate was cancelled');
   const handlers = given ?? (await loadAll(FORMATS));
   const verdicts = await Promise.all(
-    handlers.map(async (handler) => ({ handler, detection: await handler.detect(path, signal) })),
+    handlers
+      .filter((handler) => !handler.takesLayout)
+      .map(async (handler) => ({ handler, detection: await handler.detect(path, signal) })),
   );
   if (verdicts.every(({ detection }) => detection.confidence === 'no')) {
     const refusal = await containersOnly(path);
     if (refusal) throw refusal;
+    const lastResort = handlers.find((handler) => handler.takesLayout);
+    if (lastResort) verdicts.push({ handler: lastResort, detection: await lastResort.detect(path, signal) });
   }
   return { ...choose(path, verdicts, names), path };
 }
@@ -179,40 +170,73 @@ export async function openPlate(folder: string, options: OpenPlateOptions): Prom
   const { signal, log = () => {} } = options;
   const asked = resolve(folder);
   const cacheDir = options.cacheDir === null ? undefined : (options.cacheDir ?? defaultCacheDir());
-  const { followLinks = false } = options;
-  const cached = fromCache(cacheDir, asked, followLinks, log);
+  const cached = fromCache(cacheDir, asked, options, log);
   if (cached?.isPresent) return { index: cached.index, fromCache: true };
   const { handler, reason, root, descriptions } = await whatIs(asked, options);
-  const below = root === asked ? undefined : fromCache(cacheDir, root, followLinks, log);
+  const below = root === asked ? undefined : fromCache(cacheDir, root, options, log);
   if (below?.isPresent) return { index: below.index, fromCache: true };
   const startedAtMs = Date.now();
   const previous = [below?.index, cached?.index].find((index) => index?.rootPath === root);
   const made = await handler.index(root, previous ? { ...options, previous } : options, signal);
-  const index = await compareDescriptions({ ...made, linksFollowed: followLinks }, descriptions, signal);
-  if (index.planes.count === 0)
-    throw new NotAPlateError(root, `${handler.title} was recognised by ${reason}, but no image was found`, {
-      advice: 'name the folder that holds the images',
-    });
+  const linksFollowed = options.followLinks ?? false;
+  const index = await compareDescriptions({ ...made, linksFollowed }, descriptions, signal);
+  if (index.planes.count === 0) refuseEmpty(index, handler, reason, options.layout);
   if (cacheDir !== undefined) saveCachedIndex(cacheDir, root, index, startedAtMs, log);
   return { index, fromCache: false };
 }
 
 async function whatIs(
   folder: string,
-  { recognised, handlers, signal }: OpenPlateOptions,
+  { recognised, layout, handlers, signal }: OpenPlateOptions,
 ): Promise<Omit<RecognisedPlate, 'format'> & { readonly handler: FormatHandler }> {
+  if (layout !== undefined) {
+    await namesIn(folder);
+    const handler = (handlers ?? (await loadAll(FORMATS))).find(({ takesLayout }) => takesLayout);
+    if (!handler) throw new BadParameterError('layout', 'no format here takes one');
+    return { handler, root: await realpath(folder), reason: 'the layout you gave', descriptions: [] };
+  }
   const known = recognised && (await loadById(FORMATS, recognised.format));
   if (recognised && known) return { ...recognised, handler: known };
   const found = await recognisePlate(folder, signal, handlers);
   return { ...recognisedAs(found), handler: found.handler };
 }
 
+/** @throws NotAPlateError always: why an index has no plane. */
+function refuseEmpty(
+  index: PlateIndex,
+  handler: FormatHandler,
+  reason: string,
+  layout: string | undefined,
+): never {
+  if (layout === undefined)
+    throw new NotAPlateError(
+      index.rootPath,
+      `${handler.title} was recognised by ${reason}, but no image was found`,
+      { advice: 'name the folder that holds the images' },
+    );
+  const left = index.warnings.map(({ message }) => message).join('; ');
+  throw new NotAPlateError(
+    index.rootPath,
+    `no image is named like '${layout}'${left === '' ? '' : `: ${left}`}`,
+    { advice: `see what its names might say:  platefs inspect ${shellWord(index.rootPath)}` },
+  );
+}
+
+/** What the names of a folder that no format recognises might say; undefined where there is nothing to propose. */
+export async function proposeLayout(
+  folder: string,
+  signal: AbortSignal,
+): Promise<LayoutProposal | undefined> {
+  const handler = (await loadAll(FORMATS)).find(({ takesLayout }) => takesLayout);
+  return (await handler?.detect(await realpath(folder), signal))?.proposal;
+}
+
 function fromCache(
   cacheDir: string | undefined,
   folder: string,
-  followLinks: boolean,
+  { followLinks = false, layout }: OpenPlateOptions,
   log: CacheLog,
 ): CachedIndex | undefined {
-  const cached = cacheDir === undefined ? undefined : loadCachedIndex(cacheDir, folder, log);
+  const cached = cacheDir === undefined ? undefined : loadCachedIndex(cacheDir, folder, log, layout);
   return cached?.index.linksFollowed === followLinks ? cached : undefined;
 }

@@ -1,5 +1,7 @@
+import { dirname } from 'node:path';
+import type { PlaneNames } from '../../model/plane-names.ts';
 import type { PlateIndex } from '../../model/plate-index.ts';
-import { planeAddress, planeByAddress, planeName } from '../../model/plate-lookup.ts';
+import { planeAddress, planeByAddress } from '../../model/plate-lookup.ts';
 import { wellName } from '../../model/well.ts';
 import type { SharedTree } from '../shared-tree.ts';
 import { line, type PlateTable } from './plate-table.ts';
@@ -39,7 +41,11 @@ function setsOf({ planes }: PlateIndex, first: number, end: number): ImageSet[] 
  * channel, and `Metadata_` columns (columns as in CellProfiler's manual, module LoadData). A channel that a set
  * lacks is an empty cell.
  */
-export function loadDataTable({ index, axes, fieldStarts }: SharedTree, imagesFolder: string): PlateTable {
+export function loadDataTable(
+  { index, axes, fieldStarts }: SharedTree,
+  planeNames: PlaneNames,
+  imagesFolder: string,
+): PlateTable {
   const { channels } = axes;
   const names = imageNames(index, channels);
   const fields = Math.max(0, fieldStarts.length - 1);
@@ -89,8 +95,10 @@ export function loadDataTable({ index, axes, fieldStarts }: SharedTree, imagesFo
         planeByAddress(index, well.row, well.column, site, channel, z, t),
       );
       return line([
-        ...planes.map((plane) => (plane === undefined ? undefined : planeName(index, plane))),
-        ...planes.map((plane) => (plane === undefined ? undefined : imagesFolder)),
+        ...planes.map((plane) => (plane === undefined ? undefined : planeNames.nameOf(plane))),
+        ...planes.map((plane) =>
+          plane === undefined ? undefined : dirname(`${imagesFolder}/${planeNames.pathOf(plane)}`),
+        ),
         index.facts.name,
         wellName(well),
         well.row + 1,

@@ -1,6 +1,7 @@
+import type { PlaneNames } from '../../model/plane-names.ts';
 import type { PlateIndex } from '../../model/plate-index.ts';
 import { WHOLE_FILE } from '../../model/plate-index.ts';
-import { filePath, planeAddress, planeName } from '../../model/plate-lookup.ts';
+import { filePath, planeAddress } from '../../model/plate-lookup.ts';
 import { wellName } from '../../model/well.ts';
 import { line, type PlateTable } from './plate-table.ts';
 
@@ -26,8 +27,8 @@ const COLUMNS = [
   'pixel_size_y_um',
 ] as const;
 
-/** `plate.csv`: a row per plane, in the order of the names. Everything counts from 1; z 0 is a projection. */
-export function planeTable(index: PlateIndex): PlateTable {
+/** `plate.csv`: a row per plane, by its path below images/, in the order of addresses. Everything counts from 1; z 0 is a projection. */
+export function planeTable(index: PlateIndex, names: PlaneNames): PlateTable {
   const { planes, facts } = index;
   const channelNames = new Map(facts.channels.map(({ number, name }) => [number, name]));
   return {
@@ -40,7 +41,7 @@ export function planeTable(index: PlateIndex): PlateTable {
       const fieldId = planes.fieldIds[plane] ?? 0;
       const acquiredAtMs = planes.acquiredAtMs[plane] ?? Number.NaN;
       return line([
-        planeName(index, plane),
+        names.pathOf(plane),
         filePath(index, planes.files[plane] ?? 0),
         page === WHOLE_FILE ? undefined : page,
         wellName(well),

@@ -144,7 +144,8 @@ export function mountSchema(hooks: readonly Hook[]): Schema {
       budget: {
         type: ['string', 'integer'],
         minimum: 1,
-        description: 'Memory that written files may hold, like 2GiB; chosen from the machine unless set.',
+        description:
+          'Memory that written files and decoded pixels may hold, like 2GiB; chosen from the machine unless set.',
       },
       'read-only': { type: 'boolean', default: false, description: 'Refuse every change.' },
       options: { type: 'object', additionalProperties: false, properties: OPTIONS },

@@ -67,7 +67,7 @@ export const MOUNT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   },
   budget: {
     value: 'SIZE',
-    description: 'memory that written files may hold',
+    description: 'memory that written files and decoded pixels may hold',
     apply: (overrides, value) => void (overrides.budgetBytes = parseBudget(value, '-o budget')),
   },
   readers: {

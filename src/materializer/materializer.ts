@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { linkSync, lstatSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { CancelledError } from '../core/errors.ts';
+import { ByteCache } from '../memory/byte-cache.ts';
 import { nameExists, place, writeJson } from './atomic-json.ts';
 import type { ChunkCodec } from './chunk-codec.ts';
 import { loadSidecar } from './landed-image.ts';
@@ -303,7 +304,7 @@ export class Materializer {
 
   /** Writes the bytes of a landed file into a new one. */
   private copyLanded(landing: Landing, path: string): void {
-    const reader = new LandedReader(this.options.outputDir, 0);
+    const reader = new LandedReader(this.options.outputDir, new ByteCache(0));
     const buffer = Buffer.allocUnsafe(Math.min(COPY_BYTES, Math.max(1, landing.sizeBytes)));
     try {
       writeFileSync(path, '');

@@ -32,7 +32,7 @@ export interface MountDefinition {
   readonly output?: string;
   /** Where journal and spilled bytes live; the XDG state folder unless set. */
   readonly state?: string;
-  /** Bytes of memory that written files may hold; chosen from the machine unless set. */
+  /** Bytes of memory that written files and decoded pixels may hold; chosen from the machine unless set. */
   readonly budgetBytes?: number;
   readonly hooks: readonly HookRule[];
   readonly options: MountOptions;

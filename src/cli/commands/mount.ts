@@ -156,7 +156,10 @@ export const mount: Command<MountArgs> = {
       })
       .option('output', { type: 'string', describe: 'where results land (PLATE_platefs unless set)' })
       .option('state', { type: 'string', describe: 'where the journal and spilled bytes live' })
-      .option('budget', { type: 'string', describe: 'memory that written files may hold, like 2GiB' })
+      .option('budget', {
+        type: 'string',
+        describe: 'memory that written files and decoded pixels may hold, like 2GiB',
+      })
       .option('hooks', { type: 'string', describe: 'YAML file with the rules to run on written files' })
       .option('read-only', { type: 'boolean', describe: 'refuse every change' })
       .option('names', { type: 'string', describe: NAMES_HELP })

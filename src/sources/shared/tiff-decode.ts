@@ -3,8 +3,9 @@ import { itemSizeBytes } from '../../core/nd-array.ts';
 import { TAG } from '../../core/tiff-tags.ts';
 import { readExactly } from './tiff-bytes.ts';
 import { decompressInto, mostBytesPerStoredByte } from './tiff-decompress.ts';
-import type { SegmentTable, TiffPage } from './tiff-page.ts';
+import type { TiffPage } from './tiff-page.ts';
 import { reverseBits, swapBytes, undoFloatingPoint, undoHorizontal, unpackBits } from './tiff-predictor.ts';
+import type { SegmentTable } from './tiff-segments.ts';
 
 /** The rows and columns of a page that are wanted. */
 export interface PlaneBox {

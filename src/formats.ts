@@ -9,6 +9,8 @@ export interface Detection {
   readonly reason: string;
   /** Absolute path of the plate's root, where it lies below the folder asked about. */
   readonly root?: string;
+  /** How this stands to what other handlers see in the same folder; as an equal unless set. */
+  readonly standing?: Standing;
   /** Where names have to be explained before the folder can be indexed: how they might be. Never used unasked. */
   readonly proposal?: LayoutProposal;
 }
@@ -34,6 +36,13 @@ export interface LayoutProposal {
   readonly matched: number;
   readonly collisions: number;
 }
+
+/**
+ * `gives-way`: what was seen describes files that another program made. A handler that is certain of them at or below
+ * the same root wins, and {@link FormatHandler.compare} tells where the description differs from what it finds.
+ * `prevails`: what was seen says whose plate this is, and what others see at or below the same root are its parts.
+ */
+export type Standing = 'gives-way' | 'prevails';
 
 export interface IndexOptions {
   /**
@@ -73,4 +82,10 @@ export interface FormatHandler {
    * @throws UnreadableSourceError, BadMetadataError, BadParameterError for a layout, CancelledError
    */
   index(root: string, options: IndexOptions, signal: AbortSignal): Promise<PlateIndex>;
+  /**
+   * For a detection that gave way: the index that the other handler made, with a warning for whatever the
+   * description at `root` says otherwise. The index's own root is `root` or lies below it.
+   * @throws CancelledError; what can't be read is a warning.
+   */
+  compare?(root: string, index: PlateIndex, signal: AbortSignal): Promise<PlateIndex>;
 }

@@ -30,6 +30,7 @@ export const FORMATS: readonly PluginEntry<FormatHandler>[] = [
   { id: 'micro-manager', load: async () => (await import('./formats/micro-manager.ts')).default },
   { id: 'ome-tiff', load: async () => (await import('./formats/ome-tiff.ts')).default },
   { id: 'ome-zarr', load: async () => (await import('./formats/ome-zarr.ts')).default },
+  { id: 'openhcs', load: async () => (await import('./formats/openhcs.ts')).default },
   { id: 'scanr', load: async () => (await import('./formats/scanr.ts')).default },
 ];
 

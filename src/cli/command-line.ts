@@ -3,6 +3,7 @@ import { didYouMean } from '../config/did-you-mean.ts';
 import { BadParameterError } from '../core/errors.ts';
 import type { Command } from './command.ts';
 import { doctor } from './commands/doctor.ts';
+import { exportMapping } from './commands/export-mapping.ts';
 import { flush } from './commands/flush.ts';
 import { inspect } from './commands/inspect.ts';
 import { mount } from './commands/mount.ts';
@@ -12,7 +13,15 @@ import { exitCode, exitCodeOf } from './exit-codes.ts';
 import { Terminal, type TextSink } from './terminal.ts';
 
 /** Every command, in the order of the help text. */
-export const COMMANDS: readonly Command<never>[] = [mount, umount, status, inspect, flush, doctor];
+export const COMMANDS: readonly Command<never>[] = [
+  mount,
+  umount,
+  status,
+  inspect,
+  flush,
+  exportMapping,
+  doctor,
+];
 
 const nameOf = ({ usage }: Command<never>): string => usage.split(' ')[0] ?? usage;
 

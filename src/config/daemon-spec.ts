@@ -1,4 +1,5 @@
 import type { MountDefinition } from '../model/mount-definition.ts';
+import type { PlateDescription } from '../model/plate-index.ts';
 
 /** What a folder was found to be. */
 export interface Recognised {
@@ -8,6 +9,8 @@ export interface Recognised {
   readonly root: string;
   /** For people: what was seen. */
   readonly reason: string;
+  /** Of formats that gave way to this one. */
+  readonly descriptions: readonly PlateDescription[];
 }
 
 /** Everything a daemon must be told; plain data. All paths are absolute. */

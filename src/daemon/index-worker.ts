@@ -5,6 +5,7 @@ import { loadById } from '../core/plugin.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
 import { succession } from '../model/plate-succession.ts';
 import { FORMATS } from '../registry.generated.ts';
+import { compareDescriptions } from '../tree/described-plate.ts';
 import { networkDiskKind } from '../watch/disk-kind.ts';
 import { PlaneCompleteness, wholenessTest } from './plane-completeness.ts';
 
@@ -41,14 +42,16 @@ let full: PlateIndex | undefined;
 async function look({ shown, walk }: LookAgain): Promise<FromIndexWorker> {
   try {
     if (walk || !full) {
-      const { linksFollowed, rootPath } = first;
+      const { linksFollowed, rootPath, descriptions = [] } = first;
       const options = {
         previous: full ?? shown,
         followLinks: linksFollowed,
         mountpoint,
         ...(layout === undefined ? {} : { layout }),
       };
-      full = { ...(await format.index(rootPath, options, new AbortController().signal)), linksFollowed };
+      const { signal } = new AbortController();
+      const made = { ...(await format.index(rootPath, options, signal)), linksFollowed };
+      full = await compareDescriptions(made, descriptions, signal);
     }
     const { planes } = succession(shown, full);
     const isNew = (plane: number): boolean => planes[plane] === 0xffff_ffff;

@@ -2,6 +2,14 @@ import type { Dtype } from '../core/nd-array.ts';
 import type { ChunkFolders } from './chunk-grid.ts';
 import type { ExclusionReason, PlateFacts, PlateWarning } from './plate.ts';
 
+/** Another format's description of a plate. */
+export interface PlateDescription {
+  /** Id of the format. */
+  readonly format: string;
+  /** Absolute path of the folder that the description is about: the plate's root, or one above it. */
+  readonly root: string;
+}
+
 /**
  * A plate's files and planes as columns in shared memory, so that every thread reads the one copy and a
  * million planes stay small (contract C10). Plain data: it crosses to workers by `workerData`.
@@ -20,6 +28,8 @@ export interface PlateIndex {
   readonly rootPath: string;
   /** Whether links that lead out of the plate were followed. */
   readonly linksFollowed: boolean;
+  /** Formats that describe these files too and gave way to the plate's own; absent where there are none. */
+  readonly descriptions?: readonly PlateDescription[];
   /** When indexing began: directories changed shortly before may have changed since unnoticed. Unix time. */
   readonly indexedAtMs: number;
   readonly facts: PlateFacts;

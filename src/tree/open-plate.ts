@@ -9,10 +9,11 @@ import {
 } from '../core/errors.ts';
 import { loadAll, loadById } from '../core/plugin.ts';
 import { shellWord } from '../core/shell-word.ts';
-import type { Detection, FormatHandler, IndexOptions, LayoutProposal } from '../formats.ts';
-import type { PlateIndex } from '../model/plate-index.ts';
+import type { FormatHandler, IndexOptions, LayoutProposal } from '../formats.ts';
+import type { PlateDescription, PlateIndex } from '../model/plate-index.ts';
 import { FORMATS } from '../registry.generated.ts';
 import { containersOnly } from './container-folder.ts';
+import { compareDescriptions } from './described-plate.ts';
 import {
   type CachedIndex,
   type CacheLog,
@@ -20,6 +21,7 @@ import {
   loadCachedIndex,
   saveCachedIndex,
 } from './index-cache.ts';
+import { type Choice, settle, type Verdict } from './plate-choice.ts';
 
 export interface OpenPlateOptions extends IndexOptions {
   readonly signal: AbortSignal;
@@ -30,7 +32,18 @@ export interface OpenPlateOptions extends IndexOptions {
   /** The handlers to ask; all of the registry unless set. */
   readonly handlers?: readonly FormatHandler[];
   /** What the folder was recognised as already: nobody looks again. */
-  readonly recognised?: { readonly format: string; readonly root: string; readonly reason: string };
+  readonly recognised?: RecognisedPlate;
+}
+
+/** What a folder was found to be, as plain data. */
+export interface RecognisedPlate {
+  /** Id of the format. */
+  readonly format: string;
+  readonly root: string;
+  /** For people: what was seen. */
+  readonly reason: string;
+  /** Those of the formats that gave way to this one. */
+  readonly descriptions: readonly PlateDescription[];
 }
 
 export interface OpenedPlate {
@@ -74,15 +87,13 @@ async function namesIn(folder: string): Promise<string[]> {
   }
 }
 
-interface Verdict {
-  readonly handler: FormatHandler;
-  readonly detection: Detection;
-}
-
 /** @throws NotAPlateError when no handler, or more than one, is the best. */
-function choose(folder: string, verdicts: readonly Verdict[], names: readonly string[]): Verdict {
+function choose(folder: string, verdicts: readonly Verdict[], names: readonly string[]): Choice {
   const certain = verdicts.filter(({ detection }) => detection.confidence === 'certain');
-  const best = certain.length > 0 ? certain : verdicts.filter((one) => one.detection.confidence === 'maybe');
+  const { best, gaveWay } =
+    certain.length > 0
+      ? settle(folder, certain)
+      : { best: verdicts.filter((one) => one.detection.confidence === 'maybe'), gaveWay: [] };
   const [first, second] = best;
   if (first && second) {
     const both = best.map(({ handler, detection }) => `${handler.title} (${detection.reason})`).join(' and ');
@@ -90,7 +101,7 @@ function choose(folder: string, verdicts: readonly Verdict[], names: readonly st
       advice: 'name the folder of one of them',
     });
   }
-  if (first) return first;
+  if (first) return { ...first, gaveWay };
   const shown = names.slice(0, MAX_NAMES_SHOWN).join(', ') + (names.length > MAX_NAMES_SHOWN ? ', …' : '');
   const reasons = verdicts
     .map(({ handler, detection }) => `${handler.title}: ${detection.reason}`)
@@ -117,7 +128,7 @@ export async function recognisePlate(
   folder: string,
   signal: AbortSignal,
   given?: readonly FormatHandler[],
-): Promise<Verdict & { readonly path: string }> {
+): Promise<Choice & { readonly path: string }> {
   const names = await namesIn(folder);
   const path = await realpath(folder);
   if (signal.aborted) throw new CancelledError('opening the plate was cancelled');
@@ -136,6 +147,21 @@ export async function recognisePlate(
   return { ...choose(path, verdicts, names), path };
 }
 
+/** What {@link recognisePlate} found, as plain data for {@link openPlate} in another process. */
+export function recognisedAs({
+  handler,
+  detection,
+  gaveWay,
+  path,
+}: Awaited<ReturnType<typeof recognisePlate>>): RecognisedPlate {
+  return {
+    format: handler.id,
+    root: detection.root ?? path,
+    reason: detection.reason,
+    descriptions: gaveWay.map((one) => ({ format: one.handler.id, root: one.detection.root ?? path })),
+  };
+}
+
 /**
  * Finds out what a folder is and indexes it, or takes the index from the cache when nothing changed.
  * @throws NotAPlateError, EmptyFolderError, UnreadableSourceError, CancelledError: each says what to do.
@@ -146,13 +172,14 @@ export async function openPlate(folder: string, options: OpenPlateOptions): Prom
   const cacheDir = options.cacheDir === null ? undefined : (options.cacheDir ?? defaultCacheDir());
   const cached = fromCache(cacheDir, asked, options, log);
   if (cached?.isPresent) return { index: cached.index, fromCache: true };
-  const { handler, reason, root } = await whatIs(asked, options);
+  const { handler, reason, root, descriptions } = await whatIs(asked, options);
   const below = root === asked ? undefined : fromCache(cacheDir, root, options, log);
   if (below?.isPresent) return { index: below.index, fromCache: true };
   const startedAtMs = Date.now();
   const previous = [below?.index, cached?.index].find((index) => index?.rootPath === root);
   const made = await handler.index(root, previous ? { ...options, previous } : options, signal);
-  const index = { ...made, linksFollowed: options.followLinks ?? false };
+  const linksFollowed = options.followLinks ?? false;
+  const index = await compareDescriptions({ ...made, linksFollowed }, descriptions, signal);
   if (index.planes.count === 0) refuseEmpty(index, handler, reason, options.layout);
   if (cacheDir !== undefined) saveCachedIndex(cacheDir, root, index, startedAtMs, log);
   return { index, fromCache: false };
@@ -161,17 +188,17 @@ export async function openPlate(folder: string, options: OpenPlateOptions): Prom
 async function whatIs(
   folder: string,
   { recognised, layout, handlers, signal }: OpenPlateOptions,
-): Promise<{ handler: FormatHandler; root: string; reason: string }> {
+): Promise<Omit<RecognisedPlate, 'format'> & { readonly handler: FormatHandler }> {
   if (layout !== undefined) {
     await namesIn(folder);
     const handler = (handlers ?? (await loadAll(FORMATS))).find(({ takesLayout }) => takesLayout);
     if (!handler) throw new BadParameterError('layout', 'no format here takes one');
-    return { handler, root: await realpath(folder), reason: 'the layout you gave' };
+    return { handler, root: await realpath(folder), reason: 'the layout you gave', descriptions: [] };
   }
   const known = recognised && (await loadById(FORMATS, recognised.format));
-  if (recognised && known) return { handler: known, root: recognised.root, reason: recognised.reason };
-  const { handler, detection, path } = await recognisePlate(folder, signal, handlers);
-  return { handler, root: detection.root ?? path, reason: detection.reason };
+  if (recognised && known) return { ...recognised, handler: known };
+  const found = await recognisePlate(folder, signal, handlers);
+  return { ...recognisedAs(found), handler: found.handler };
 }
 
 /** @throws NotAPlateError always: why an index has no plane. */

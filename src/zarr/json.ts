@@ -77,12 +77,14 @@ function readDocument(path: string): { bytes: Buffer; mtimeMs: number } {
     throw new UnreadableSourceError(path, 'opening failed', { cause });
   }
   try {
-    const stat = fstatSync(fd);
+    const stat = fstatSync(fd, { bigint: true });
+    const sizeBytes = Number(stat.size);
     if (!stat.isFile()) throw new UnreadableSourceError(path, 'is not a file');
-    if (stat.size > MAX_DOCUMENT_BYTES)
-      throw new BadZarrError(path, `${stat.size} bytes of metadata, more than ${MAX_DOCUMENT_BYTES}`);
-    const bytes = Buffer.allocUnsafeSlow(stat.size);
-    return { bytes: bytes.subarray(0, readFully(fd, bytes, 0)), mtimeMs: stat.mtimeMs };
+    if (sizeBytes > MAX_DOCUMENT_BYTES)
+      throw new BadZarrError(path, `${sizeBytes} bytes of metadata, more than ${MAX_DOCUMENT_BYTES}`);
+    const bytes = Buffer.allocUnsafeSlow(sizeBytes);
+    // From the nanoseconds, as every time that is compared later: the system's own milliseconds are rounded otherwise.
+    return { bytes: bytes.subarray(0, readFully(fd, bytes, 0)), mtimeMs: Number(stat.mtimeNs) / 1e6 };
   } catch (cause) {
     if (cause instanceof UnreadableSourceError || cause instanceof BadZarrError) throw cause;
     throw new UnreadableSourceError(path, 'reading failed', { cause });

@@ -1,4 +1,3 @@
-import type { Recognised } from '../../config/daemon-spec.ts';
 import {
   checkedLayout,
   checkedNames,
@@ -12,7 +11,7 @@ import type { StatusDocument } from '../../control/documents.ts';
 import { parseBudget } from '../../core/byte-size.ts';
 import { AlreadyRunningError } from '../../core/errors.ts';
 import { MISSING_MODES, type MissingMode, type MountDefinition } from '../../model/mount-definition.ts';
-import { recognisePlate } from '../../tree/open-plate.ts';
+import { recognisedAs, recognisePlate } from '../../tree/open-plate.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { takeSupervisor } from '../early-supervisor.ts';
 import { exitCode } from '../exit-codes.ts';
@@ -62,12 +61,6 @@ async function definitionOf(plate: string): Promise<MountDefinition> {
   return readMountDefinition(plate);
 }
 
-/** What a plate is, for the daemon, which need not look again. */
-async function recognise(source: string, signal: AbortSignal): Promise<Recognised> {
-  const { handler, detection, path } = await recognisePlate(source, signal);
-  return { format: handler.id, root: detection.root ?? path, reason: detection.reason };
-}
-
 async function run(args: MountArgs, { terminal, signal }: CommandContext): Promise<number> {
   const overrides = overridesOf(args);
   const written = await definitionOf(args.plate);
@@ -93,7 +86,8 @@ async function run(args: MountArgs, { terminal, signal }: CommandContext): Promi
   let launched: Launched;
   try {
     terminal.progress(`looking at ${source}`);
-    const recognised = definition.layout === undefined ? await recognise(source, signal) : undefined;
+    const recognised =
+      definition.layout === undefined ? recognisedAs(await recognisePlate(source, signal)) : undefined;
     makeStateFolder(definition.state);
     launched = await launchSupervisor({
       spec: { ...spec, ...(recognised ? { recognised } : {}), startedAt: new Date().toISOString() },

@@ -25,7 +25,14 @@ export function extentOf({ letters, shape }: Pick<PlacedImage, 'letters' | 'shap
 }
 
 /** What TIFF readers open; planes of other types stay reachable as chunks of the source. */
-const SHOWN_DTYPES: ReadonlySet<Dtype> = new Set(['uint8', 'uint16', 'int16', 'uint32', 'int32', 'float32']);
+export const SHOWN_DTYPES: ReadonlySet<Dtype> = new Set([
+  'uint8',
+  'uint16',
+  'int16',
+  'uint32',
+  'int32',
+  'float32',
+]);
 /** Planes of one plate: an index of more would not fit in memory. */
 const MAX_PLANES = 2 ** 26;
 

@@ -15,8 +15,9 @@ import { KIND, type View } from './view.ts';
 
 const PLANES = 1 * KIND;
 const BEYOND = 2 * KIND;
-/** Folders have the numbers that follow from their paths: what was written into one finds it after any new index. */
-const FOLDERS = 2 ** 44;
+/** Folders have the numbers that follow from their paths: what was written into one finds it after any new index. Chunks
+ * of arrays begin at 2^44. */
+const FOLDERS = 2 ** 43;
 const BEYOND_FOLDERS = FOLDERS + FOLDER_NUMBERS;
 /** images/ itself. */
 const ROOT = 2;

@@ -46,7 +46,10 @@ describe('usage', () => {
   it.each([
     [[], 'command line: name a command; see  platefs --help'],
     [['mont'], "mont: unknown command; did you mean 'mount'?"],
-    [['frobnicate'], 'frobnicate: unknown command; known: mount, umount, status, inspect, flush, doctor'],
+    [
+      ['frobnicate'],
+      'frobnicate: unknown command; known: mount, umount, status, inspect, flush, export-mapping, doctor',
+    ],
     [['umount'], 'command line: something is missing; write  platefs umount <mountpoint>'],
     [['umount', 'a', 'b'], 'b: is one word too many; see  platefs umount --help'],
     [['status', '--josn'], '--josn: unknown option; see  platefs status --help'],
@@ -65,7 +68,7 @@ describe('usage', () => {
     expect(await run('--version')).toEqual({ status: 0, stdout: '1.2.3\n', stderr: '' });
     const help = await run('--help');
     expect(help.status).toBe(0);
-    for (const name of ['mount', 'umount', 'status', 'inspect', 'flush', 'doctor'])
+    for (const name of ['mount', 'umount', 'status', 'inspect', 'flush', 'export-mapping', 'doctor'])
       expect(help.stdout).toContain(`platefs ${name}`);
     expect((await run('mount', '--help')).stdout).toContain('--foreground');
   });

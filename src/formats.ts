@@ -17,6 +17,10 @@ export interface IndexOptions {
    * else changed is for the handler to find out.
    */
   readonly previous?: PlateIndex;
+  /** Follow symbolic links that lead out of the plate; else what they lead to is left aside, with a warning. */
+  readonly followLinks?: boolean;
+  /** Where the plate is being mounted: no link that leads there, or above it, is followed. */
+  readonly mountpoint?: string;
   /** Called now and then with what is done so far. */
   readonly onProgress?: (progress: { readonly files: number; readonly directories: number }) => void;
 }

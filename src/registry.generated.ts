@@ -8,6 +8,7 @@ import type { ComputeDevice } from './devices.ts';
 
 export const SOURCES: readonly PluginEntry<SourceDriver>[] = [
   { id: 'tiff', load: async () => (await import('./sources/tiff.ts')).default },
+  { id: 'zarr', load: async () => (await import('./sources/zarr.ts')).default },
 ];
 
 export const ENCODERS: readonly PluginEntry<ImageEncoder>[] = [
@@ -21,6 +22,7 @@ export const FORMATS: readonly PluginEntry<FormatHandler>[] = [
   { id: 'imagexpress-hcsai', load: async () => (await import('./formats/imagexpress-hcsai.ts')).default },
   { id: 'imagexpress', load: async () => (await import('./formats/imagexpress.ts')).default },
   { id: 'incell', load: async () => (await import('./formats/incell.ts')).default },
+  { id: 'ome-zarr', load: async () => (await import('./formats/ome-zarr.ts')).default },
 ];
 
 export const HOOKS: readonly PluginEntry<Hook>[] = [

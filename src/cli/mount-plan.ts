@@ -50,6 +50,7 @@ export function resolveDefinition(request: MountRequest, stateBase: string): Res
   const givenState = overrides.state ?? definition.state;
   const budgetBytes = overrides.budgetBytes ?? definition.budgetBytes;
   const readers = overrides.readers ?? definition.options.readers;
+  const followLinks = overrides.followLinks ?? definition.options.followLinks;
   const watch = overrides.watch ?? definition.options.watch;
   const missing = overrides.missing ?? definition.options.missing;
   return {
@@ -64,6 +65,7 @@ export function resolveDefinition(request: MountRequest, stateBase: string): Res
       noPassthrough: overrides.noPassthrough ?? definition.options.noPassthrough,
       readOnly: overrides.readOnly ?? definition.options.readOnly,
       ...(readers === undefined ? {} : { readers }),
+      ...(followLinks === undefined ? {} : { followLinks }),
       ...(watch === undefined ? {} : { watch }),
       ...(missing === undefined ? {} : { missing }),
     },

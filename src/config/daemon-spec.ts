@@ -1,5 +1,15 @@
 import type { MountDefinition } from '../model/mount-definition.ts';
 
+/** What a folder was found to be. */
+export interface Recognised {
+  /** Id of the format. */
+  readonly format: string;
+  /** The plate's root: the folder, or one below. */
+  readonly root: string;
+  /** For people: what was seen. */
+  readonly reason: string;
+}
+
 /** Everything a daemon must be told; plain data. All paths are absolute. */
 export interface DaemonSpec {
   readonly definition: ResolvedDefinition;
@@ -9,6 +19,8 @@ export interface DaemonSpec {
   readonly registryFolder: string;
   /** For indices and other things that can be made again. */
   readonly cacheFolder: string;
+  /** What the source was recognised as before it was mounted; without it the daemon looks itself. */
+  readonly recognised?: Recognised;
   /** ISO 8601; when the mount was asked for. */
   readonly startedAt: string;
 }

@@ -36,6 +36,7 @@ interface DefinitionForm {
   readonly options?: {
     'allow-other'?: boolean;
     passthrough?: boolean;
+    'follow-links'?: boolean;
     readers?: number;
     watch?: WatchMode;
     missing?: MissingMode;
@@ -116,6 +117,7 @@ function optionsOf(form: DefinitionForm): MountOptions {
     noPassthrough: !(options.passthrough ?? true),
     readOnly: form['read-only'] ?? false,
     ...(options.readers === undefined ? {} : { readers: options.readers }),
+    ...(options['follow-links'] === undefined ? {} : { followLinks: options['follow-links'] }),
     ...(options.watch === undefined ? {} : { watch: options.watch }),
     ...(options.missing === undefined ? {} : { missing: options.missing }),
   };

@@ -21,6 +21,11 @@ const OPTIONS: Readonly<Record<string, Schema>> = {
     maximum: 64,
     description: 'Number of reader threads; chosen from the machine unless set.',
   },
+  'follow-links': {
+    type: 'boolean',
+    default: false,
+    description: 'Follow links of the plate that lead out of it.',
+  },
   watch: {
     enum: WATCH_MODES,
     default: 'auto',

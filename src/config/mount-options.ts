@@ -9,6 +9,7 @@ export interface OptionOverrides {
   noPassthrough?: boolean;
   readOnly?: boolean;
   readers?: number;
+  followLinks?: boolean;
   watch?: WatchMode;
   missing?: MissingMode;
   budgetBytes?: number;
@@ -58,6 +59,10 @@ export const MOUNT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
     value: 'N',
     description: 'number of reader threads',
     apply: (overrides, value) => void (overrides.readers = readerCount(value)),
+  },
+  follow_links: {
+    description: 'follow links of the plate that lead out of it',
+    apply: (overrides) => void (overrides.followLinks = true),
   },
   watch: {
     value: 'MODE',

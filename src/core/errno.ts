@@ -15,6 +15,7 @@ const ERRNO: Record<ErrorTag, number> = {
   'unsupported-tiff': E.EIO,
   'bad-metadata': E.EIO,
   'bad-zarr': E.EIO,
+  'unsupported-zarr': E.EIO,
   'bad-definition': E.EINVAL,
   'bad-parameter': E.EINVAL,
   'bad-mountpoint': E.EINVAL,

@@ -22,6 +22,7 @@ export type ErrorTag =
   | 'unsupported-tiff'
   | 'bad-metadata'
   | 'bad-zarr'
+  | 'unsupported-zarr'
   | 'bad-definition'
   | 'bad-parameter'
   | 'bad-mountpoint'
@@ -131,6 +132,16 @@ export class BadZarrError extends PlateFsError {
   readonly path: string;
   constructor(path: string, detail: string, options: ErrorOptionsWithAdvice = {}) {
     super(`${path}: bad Zarr: ${detail}`, options);
+    this.path = path;
+  }
+}
+
+/** A valid Zarr array with a feature PlateFS does not decode. */
+export class UnsupportedZarrError extends PlateFsError {
+  readonly tag = 'unsupported-zarr';
+  readonly path: string;
+  constructor(path: string, detail: string, options: ErrorOptionsWithAdvice = {}) {
+    super(`${path}: unsupported Zarr: ${detail}`, options);
     this.path = path;
   }
 }

@@ -11,6 +11,7 @@ import { PlaneCompleteness, wholenessTest } from './plane-completeness.ts';
 export interface IndexWorkerData {
   /** The plate as it is shown. */
   readonly shown: PlateIndex;
+  readonly mountpoint: string;
 }
 
 /** To the worker: look again. `shown` is the plate as it is shown since the last look, where that changed. */
@@ -24,9 +25,10 @@ export type FromIndexWorker =
   | { readonly type: 'index'; readonly index: PlateIndex; readonly waiting: number }
   | { readonly type: 'failed'; readonly message: string };
 
-const { shown: first } = workerData as IndexWorkerData;
+const { shown: first, mountpoint } = workerData as IndexWorkerData;
 const handler = await loadById(FORMATS, first.facts.format);
 if (!handler) throw new Error(`there is no format ${first.facts.format}`);
+const format = handler;
 const completeness = new PlaneCompleteness({
   isWhole: await wholenessTest(),
   isLocalDisk: networkDiskKind(first.rootPath) === undefined,
@@ -37,10 +39,11 @@ let full: PlateIndex | undefined;
 
 async function look({ shown, walk }: LookAgain): Promise<FromIndexWorker> {
   try {
-    if (walk || !full)
-      full =
-        (await handler?.index(first.rootPath, { previous: full ?? shown }, new AbortController().signal)) ??
-        shown;
+    if (walk || !full) {
+      const { linksFollowed, rootPath } = first;
+      const options = { previous: full ?? shown, followLinks: linksFollowed, mountpoint };
+      full = { ...(await format.index(rootPath, options, new AbortController().signal)), linksFollowed };
+    }
     const { planes } = succession(shown, full);
     const isNew = (plane: number): boolean => planes[plane] === 0xffff_ffff;
     return { type: 'index', ...completeness.look(full, isNew) };

@@ -183,7 +183,10 @@ export class LivePlate {
   }
 
   #startWorker(): Worker {
-    const workerData: IndexWorkerData = { shown: this.index };
+    const workerData: IndexWorkerData = {
+      shown: this.index,
+      mountpoint: this.#shared.options.mountpoint,
+    };
     const worker = new Worker(new URL('./index-worker.ts', import.meta.url), { workerData });
     worker.unref();
     return worker;

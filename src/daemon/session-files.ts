@@ -53,6 +53,9 @@ export async function openSessionTree(
   let toldMs = 0;
   const { index } = await openPlate(spec.definition.source, {
     signal: options.signal,
+    ...(spec.recognised === undefined ? {} : { recognised: spec.recognised }),
+    mountpoint: spec.definition.mountpoint,
+    followLinks: spec.definition.options.followLinks ?? false,
     cacheDir: join(spec.cacheFolder, 'index'),
     log: logEvent,
     onProgress: ({ files }) => {

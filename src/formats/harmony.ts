@@ -45,7 +45,7 @@ async function index(root: string, options: IndexOptions, signal: AbortSignal): 
   let builder: PlateIndexBuilder | undefined;
   let files: HarmonyFiles | undefined;
   let directories = 0;
-  for await (const directory of walkPlate(root, signal)) {
+  for await (const directory of walkPlate(root, signal, options)) {
     builder ??= new PlateIndexBuilder(root, directory);
     files ??= new HarmonyFiles(builder);
     const number = directories === 0 ? 0 : builder.addDirectory(directory.parent, directory.name, directory);

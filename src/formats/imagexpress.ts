@@ -45,7 +45,7 @@ async function index(root: string, options: IndexOptions, signal: AbortSignal): 
   const places = new FolderPlaces();
   const htds: HtdFile[] = [];
   let directories = 0;
-  for await (const directory of walkPlate(root, signal, options.previous)) {
+  for await (const directory of walkPlate(root, signal, options)) {
     builder ??= new PlateIndexBuilder(root, directory);
     files ??= new FileSorter(builder);
     const number = directories === 0 ? 0 : builder.addDirectory(directory.parent, directory.name, directory);

@@ -1,5 +1,5 @@
 import { type Dtype, itemSizeBytes } from '../core/nd-array.ts';
-import { MAX_CHUNK_BYTES } from './codec/blosc.ts';
+import { MAX_CHUNK_BYTES } from '../zarr/codec/blosc.ts';
 import { imageJFields, readTiffFacts, type TiffFacts } from './tiff-facts.ts';
 import type { TiffPage, TiffStructure } from './tiff-structure.ts';
 

@@ -1,7 +1,7 @@
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { BadZarrError, StateCorruptError } from '../core/errors.ts';
-import { decodeChunk } from './codec/chunk-codec.ts';
+import { decodeChunk } from './chunk-codec.ts';
 import { copyPixels, origins, type PixelMap, pixelMap } from './pixel-runs.ts';
 import { decodeSidecar, runsOf, SIDECAR_PREFIX_BYTES, type Sidecar, sidecarTextBytes } from './sidecar.ts';
 

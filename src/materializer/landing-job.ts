@@ -1,5 +1,5 @@
 import type { Dtype } from '../core/nd-array.ts';
-import type { ChunkCodec } from './codec/chunk-codec.ts';
+import type { ChunkCodec } from './chunk-codec.ts';
 import type { SealedFile } from './sealed-file.ts';
 import type { TiffFacts } from './tiff-facts.ts';
 

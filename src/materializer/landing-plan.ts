@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { nameExists } from './atomic-json.ts';
-import type { ChunkCodec } from './codec/chunk-codec.ts';
+import type { ChunkCodec } from './chunk-codec.ts';
 import { loadSidecar } from './landed-image.ts';
 import { LANDED_PATH, STORE_NAME, VERBATIM_PATH } from './landing.ts';
 import type { ImageJob, Inspection } from './landing-job.ts';

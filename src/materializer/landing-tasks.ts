@@ -2,7 +2,7 @@ import { closeSync, fstatSync, ftruncateSync, futimesSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { BadTiffError, BadZarrError, UnsupportedTiffError } from '../core/errors.ts';
 import { itemSizeBytes } from '../core/nd-array.ts';
-import { ChunkEncoder, decodeChunk } from './codec/chunk-codec.ts';
+import { ChunkEncoder, decodeChunk } from './chunk-codec.ts';
 import { type ImagePlan, planImage } from './image-plan.ts';
 import { landingId } from './landing.ts';
 import type { ImageJob, ImageReport, Inspection, PlainReport } from './landing-job.ts';

@@ -2,7 +2,7 @@ import { linkSync, lstatSync, mkdirSync, readdirSync, rmSync, writeFileSync } fr
 import { dirname, join } from 'node:path';
 import { CancelledError } from '../core/errors.ts';
 import { nameExists, place, writeJson } from './atomic-json.ts';
-import type { ChunkCodec } from './codec/chunk-codec.ts';
+import type { ChunkCodec } from './chunk-codec.ts';
 import { loadSidecar } from './landed-image.ts';
 import { LandedReader } from './landed-reader.ts';
 import { type ImageLanding, type Landing, type PlainLanding, STAGING_PATH, STORE_NAME } from './landing.ts';

@@ -1,6 +1,6 @@
 import type { Dtype } from '../core/nd-array.ts';
 import { parseWellName, rowLetters } from '../model/well.ts';
-import { type ChunkCodec, compressorMetadata } from './codec/chunk-codec.ts';
+import { type ChunkCodec, compressorMetadata } from './chunk-codec.ts';
 import { columnName } from './placement.ts';
 
 /** Metadata of OME-NGFF 0.4 (https://ngff.openmicroscopy.org/0.4/) on zarr v2. Pure. */

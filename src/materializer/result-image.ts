@@ -1,7 +1,7 @@
 import { BadZarrError } from '../core/errors.ts';
 import type { Dtype } from '../core/nd-array.ts';
 import { isObject, type JsonObject, readJson } from './atomic-json.ts';
-import { type ChunkCodec, codecOfMetadata } from './codec/chunk-codec.ts';
+import { type ChunkCodec, codecOfMetadata } from './chunk-codec.ts';
 import { type ArrayShape, arrayMetadata, dtypeOfZarr, imageAttributes } from './ngff.ts';
 import type { TiffFacts } from './tiff-facts.ts';
 

@@ -1,5 +1,5 @@
 import { StateCorruptError } from '../core/errors.ts';
-import type { ChunkCodec } from './codec/chunk-codec.ts';
+import type { ChunkCodec } from './chunk-codec.ts';
 import type { PixelRun } from './pixel-runs.ts';
 
 /**

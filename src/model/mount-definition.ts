@@ -51,6 +51,8 @@ export interface MountOptions {
   readonly readOnly: boolean;
   /** Number of reader threads; chosen from the machine unless set. */
   readonly readers?: number;
+  /** Follow links of the plate that lead out of it. */
+  readonly followLinks?: boolean;
   /** How a plate that still grows is followed; `auto` unless set. */
   readonly watch?: WatchMode;
   /** What a stack shows where the plate lacks a plane; `zeros` unless set. */

@@ -1,4 +1,5 @@
 import { BadParameterError } from '../core/errors.ts';
+import { ChunkFolderList, type ChunkGrid } from './chunk-grid.ts';
 import { GrowingColumn, GrowingNames } from './growing-column.ts';
 import { missingFieldWarnings, missingPlaneWarnings } from './missing-planes.ts';
 import { compareNatural } from './natural-order.ts';
@@ -45,6 +46,7 @@ export class PlateIndexBuilder {
   readonly #details = new PlaneDetails();
   readonly #evidence = new Map<number, { sizeBytes: number; mtimeMs: number }>();
   readonly #warnings: PlateWarning[] = [];
+  readonly #chunkFolders = new ChunkFolderList();
 
   /** `rootPath` is absolute; the root directory is number 0 and already there. */
   constructor(rootPath: string, stat: { mtimeMs: number; inode: bigint } = { mtimeMs: 0, inode: 0n }) {
@@ -77,6 +79,11 @@ export class PlateIndexBuilder {
     this.#fileDirectories.push(directory);
     this.#exclusions.push(code(reason));
     return this.#names.push(name);
+  }
+
+  /** Says that a directory holds the chunks of an array, which are not added one by one. */
+  addChunkFolder(directory: number, grid: ChunkGrid): void {
+    this.#chunkFolders.add(directory, grid);
   }
 
   /**
@@ -154,9 +161,11 @@ export class PlateIndexBuilder {
       const placed = files.placed[file] ?? 0;
       if (columns.files.planes[placed] === 0) columns.files.exclusions[placed] = code('collision');
     }
+    const chunkFolders = this.#chunkFolders.finish(directories.placed);
     const index: PlateIndex = {
       layoutVersion: PLATE_INDEX_LAYOUT_VERSION,
       rootPath: this.#rootPath,
+      linksFollowed: false,
       indexedAtMs: this.#begunAtMs,
       facts,
       warnings: [],
@@ -164,6 +173,7 @@ export class PlateIndexBuilder {
       evidenceFiles: [...this.#evidence.keys()].map((file) => files.placed[file] ?? 0).sort((a, b) => a - b),
       extensions: [...this.#extensions],
       shapes: [...this.#details.shapes],
+      ...(chunkFolders ? { chunkFolders } : {}),
     };
     return {
       ...index,

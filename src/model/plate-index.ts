@@ -1,4 +1,5 @@
 import type { Dtype } from '../core/nd-array.ts';
+import type { ChunkFolders } from './chunk-grid.ts';
 import type { ExclusionReason, PlateFacts, PlateWarning } from './plate.ts';
 
 /**
@@ -17,6 +18,8 @@ export interface PlateIndex {
   readonly layoutVersion: number;
   /** Absolute path of the plate's root. */
   readonly rootPath: string;
+  /** Whether links that lead out of the plate were followed. */
+  readonly linksFollowed: boolean;
   /** When indexing began: directories changed shortly before may have changed since unnoticed. Unix time. */
   readonly indexedAtMs: number;
   readonly facts: PlateFacts;
@@ -73,6 +76,8 @@ export interface PlateIndex {
     readonly acquiredAtMs: Float64Array;
     readonly elapsedS: Float64Array;
   };
+  /** Folders of arrays whose chunks are no `files`: there may be many more of them than planes. */
+  readonly chunkFolders?: ChunkFolders;
   /** Shapes of planes that the metadata tells. */
   readonly shapes: readonly PlaneShape[];
   /**

@@ -1,3 +1,4 @@
+import { gridOf, isSameNumbering } from './chunk-grid.ts';
 import { GrowingColumn } from './growing-column.ts';
 import { type PlateIndex, WHOLE_FILE } from './plate-index.ts';
 
@@ -26,6 +27,13 @@ function compareBytes(a: Uint8Array, b: Uint8Array): number {
 const nameBytes = ({ bytes, starts }: PlateIndex['files']['names'], i: number): Uint8Array =>
   bytes.subarray(starts[i] ?? 0, starts[i + 1] ?? 0);
 
+/** A folder whose chunks are numbered in another way has to be another folder, so that old numbers go stale. */
+function isSameFolder(before: PlateIndex, old: number, after: PlateIndex, directory: number): boolean {
+  const a = gridOf(before.chunkFolders, old);
+  const b = gridOf(after.chunkFolders, directory);
+  return a === undefined || b === undefined || isSameNumbering(a, b);
+}
+
 /**
  * Directories are sorted by parent and name, parents first: children of matched parents are matched by merging.
  */
@@ -46,7 +54,7 @@ function matchDirectories(before: PlateIndex, after: PlateIndex): Uint32Array {
       while (j < before.directories.count && parents[j] === old) {
         const order = compareBytes(nameBytes(before.directories.names, j), name);
         if (order > 0) break;
-        if (order === 0) matched[i] = j;
+        if (order === 0 && isSameFolder(before, j, after, i)) matched[i] = j;
         j += 1;
         if (order === 0) break;
       }

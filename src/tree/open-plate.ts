@@ -1,7 +1,7 @@
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { CancelledError, EmptyFolderError, NotAPlateError, UnreadableSourceError } from '../core/errors.ts';
-import { loadAll } from '../core/plugin.ts';
+import { loadAll, loadById } from '../core/plugin.ts';
 import type { Detection, FormatHandler, IndexOptions } from '../formats.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
 import { FORMATS } from '../registry.generated.ts';
@@ -21,6 +21,8 @@ export interface OpenPlateOptions extends IndexOptions {
   readonly log?: CacheLog;
   /** The handlers to ask; all of the registry unless set. */
   readonly handlers?: readonly FormatHandler[];
+  /** What the folder was recognised as already: nobody looks again. */
+  readonly recognised?: { readonly format: string; readonly root: string; readonly reason: string };
 }
 
 export interface OpenedPlate {
@@ -118,27 +120,40 @@ export async function openPlate(folder: string, options: OpenPlateOptions): Prom
   const { signal, log = () => {} } = options;
   const asked = resolve(folder);
   const cacheDir = options.cacheDir === null ? undefined : (options.cacheDir ?? defaultCacheDir());
-  const cached = fromCache(cacheDir, asked, log);
+  const { followLinks = false } = options;
+  const cached = fromCache(cacheDir, asked, followLinks, log);
   if (cached?.isPresent) return { index: cached.index, fromCache: true };
-  const { handler, detection, path } = await recognisePlate(asked, signal, options.handlers);
-  const root = detection.root ?? path;
-  const below = root === path ? undefined : fromCache(cacheDir, root, log);
+  const { handler, reason, root } = await whatIs(asked, options);
+  const below = root === asked ? undefined : fromCache(cacheDir, root, followLinks, log);
   if (below?.isPresent) return { index: below.index, fromCache: true };
   const startedAtMs = Date.now();
   const previous = [below?.index, cached?.index].find((index) => index?.rootPath === root);
-  const index = await handler.index(root, previous ? { ...options, previous } : options, signal);
+  const made = await handler.index(root, previous ? { ...options, previous } : options, signal);
+  const index = { ...made, linksFollowed: followLinks };
   if (index.planes.count === 0)
-    throw new NotAPlateError(
-      path,
-      `${handler.title} was recognised by ${detection.reason}, but no image was found`,
-      {
-        advice: 'name the folder that holds the images',
-      },
-    );
+    throw new NotAPlateError(root, `${handler.title} was recognised by ${reason}, but no image was found`, {
+      advice: 'name the folder that holds the images',
+    });
   if (cacheDir !== undefined) saveCachedIndex(cacheDir, root, index, startedAtMs, log);
   return { index, fromCache: false };
 }
 
-function fromCache(cacheDir: string | undefined, folder: string, log: CacheLog): CachedIndex | undefined {
-  return cacheDir === undefined ? undefined : loadCachedIndex(cacheDir, folder, log);
+async function whatIs(
+  folder: string,
+  { recognised, handlers, signal }: OpenPlateOptions,
+): Promise<{ handler: FormatHandler; root: string; reason: string }> {
+  const known = recognised && (await loadById(FORMATS, recognised.format));
+  if (recognised && known) return { handler: known, root: recognised.root, reason: recognised.reason };
+  const { handler, detection, path } = await recognisePlate(folder, signal, handlers);
+  return { handler, root: detection.root ?? path, reason: detection.reason };
+}
+
+function fromCache(
+  cacheDir: string | undefined,
+  folder: string,
+  followLinks: boolean,
+  log: CacheLog,
+): CachedIndex | undefined {
+  const cached = cacheDir === undefined ? undefined : loadCachedIndex(cacheDir, folder, log);
+  return cached?.index.linksFollowed === followLinks ? cached : undefined;
 }

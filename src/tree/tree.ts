@@ -5,7 +5,7 @@ export interface TreeAttributes {
   readonly directory: boolean;
   readonly sizeBytes: number;
   readonly mtimeMs: number;
-  /** Content is made anew by the daemon at every open; the size is a hint. */
+  /** Content is made anew by the daemon at every open; the size is a hint. A directory's entries may come and go. */
   readonly live: boolean;
 }
 

@@ -276,7 +276,8 @@ export class Front implements FileSystem {
 
   opendir(_context: RequestContext, node: number): OpenReply {
     if (!this.#overlay.names.isDirectory(node)) throw NOT_A_DIRECTORY;
-    return { handle: 0n, openFlags: FOPEN_KEEP_CACHE | FOPEN_CACHE_DIR };
+    const live = node < FIRST_OVERLAY_INODE && this.#tree.attributes(node)?.live === true;
+    return { handle: 0n, openFlags: live ? 0 : FOPEN_KEEP_CACHE | FOPEN_CACHE_DIR };
   }
 
   readdir(

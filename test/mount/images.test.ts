@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { PlateTruth } from '../../scripts/plate-maker/plate-maker.ts';
 import type { PlateOptions } from '../../scripts/plate-maker/plate-options.ts';
 import { mountProblem } from './harness.ts';
 import { PlateMount, SHARED_DATA, SMALL_PLATE } from './plate-mount.ts';
@@ -156,6 +157,41 @@ print(json.dumps({'files': len(files), 'absent': absent, 'list': sorted(os.listd
     });
     expect(JSON.stringify(told.warnings.plate)).toContain('A01_s001_w1_z001_t001');
     expect(await mount.shell('cat .platefs/metrics')).toMatch(/^platefs_planes 31$/m);
+  });
+
+  it('links that lead out of the plate are not followed unless that is asked for', async () => {
+    const prepare = (root: string, { planes }: PlateTruth): void => {
+      const [out = '', inside = '', folder = ''] = planes.map(({ source }) => join(root, source));
+      const kept = join(dirname(root), 'elsewhere.tif');
+      renameSync(out, kept);
+      symlinkSync(kept, out);
+      renameSync(inside, `${inside}.kept`);
+      symlinkSync(`${basename(inside)}.kept`, inside);
+      symlinkSync('/etc', join(dirname(folder), 'etc'));
+      symlinkSync('..', join(root, 'loop'));
+      symlinkSync('../mnt/images', join(root, 'mine'));
+    };
+    for (const args of [[], ['-o', 'follow_links']]) {
+      await using mount = await PlateMount.start({ prepare, args });
+      const names = (await mount.shell('ls images')).trim().split('\n');
+      const { planes } = mount.truth;
+      const shown = args.length === 0 ? planes.slice(1) : planes;
+      expect(names).toEqual(shown.map(({ name }) => name).sort());
+      for (const { name, source } of shown.slice(0, 2))
+        expect(await mount.shell(`sha256sum < images/${name}`)).toBe(
+          await mount.succeed('sh', ['-c', 'sha256sum < "$0"', join(mount.plate, source)]),
+        );
+      const { plate } = JSON.parse(await mount.shell('cat .platefs/warnings.json')) as {
+        plate: { kind: string; files: string[] }[];
+      };
+      const told = plate.find(({ kind }) => kind === 'link-out-of-plate')?.files ?? [];
+      // What leads to the mount itself, or above it, is never followed.
+      expect(told).toEqual(expect.arrayContaining(['loop', 'mine']));
+      expect(told).toHaveLength(args.length === 0 ? 4 : 2);
+      expect((await mount.run('sh', ['-c', `find ${mount.path('source')} | grep -c passwd`])).stdout).toEqual(
+        args.length === 0 ? '0\n' : expect.stringMatching(/^[1-9]/),
+      );
+    }
   });
 
   it('a garbage HTD, a zero-byte and a truncated image: mounted, told of, the rest is right', async () => {

@@ -75,10 +75,11 @@ async function run(args: MountArgs, { terminal, signal }: CommandContext): Promi
   let launched: Launched;
   try {
     terminal.progress(`looking at ${source}`);
-    await recognisePlate(source, signal);
+    const { handler, detection, path } = await recognisePlate(source, signal);
+    const recognised = { format: handler.id, root: detection.root ?? path, reason: detection.reason };
     makeStateFolder(definition.state);
     launched = await launchSupervisor({
-      spec: { ...spec, startedAt: new Date().toISOString() },
+      spec: { ...spec, recognised, startedAt: new Date().toISOString() },
       onProgress: (text) => terminal.progress(text),
       signal,
       attached: args.foreground,

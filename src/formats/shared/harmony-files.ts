@@ -4,6 +4,7 @@ import type { PlateIndexBuilder } from '../../model/plate-index-builder.ts';
 import { harmonyIndexRank, parseHarmonyName } from './harmony-name.ts';
 import { isJunkName, tiffExtension } from './metaxpress-name.ts';
 import type { WalkedDirectory } from './plate-walk.ts';
+import { WalkAside } from './walk-aside.ts';
 import { WarningTally } from './warning-tally.ts';
 
 export interface HarmonyIndexFile {
@@ -42,14 +43,14 @@ export class HarmonyFiles {
   readonly #builder: PlateIndexBuilder;
   readonly #unread = new WarningTally();
   readonly #stray = new WarningTally();
-  readonly #undecodable = new WarningTally();
-  readonly #special = new WarningTally();
+  readonly #aside = new WalkAside();
 
   constructor(builder: PlateIndexBuilder) {
     this.#builder = builder;
   }
 
-  sort(directory: number, { files, path, undecodable, special, failure }: WalkedDirectory): void {
+  sort(directory: number, walked: WalkedDirectory): void {
+    const { files, path } = walked;
     const builder = this.#builder;
     const reason = apart(path);
     const indexHere = path === '' || /^images$/i.test(path);
@@ -73,14 +74,7 @@ export class HarmonyFiles {
           this.indexes.push({ path: join(path, name), folder: path, file, rank });
       }
     }
-    for (const name of undecodable) this.#undecodable.add(join(path, name));
-    for (const name of special) this.#special.add(join(path, name));
-    if (failure)
-      builder.addWarning({
-        kind: 'unreadable-folder',
-        message: `${path} could not be listed, its images are not shown: ${failure.cause instanceof Error ? failure.cause.message : failure.message}`,
-        files: [path],
-      });
+    this.#aside.add(walked);
   }
 
   #noteExtension(file: number, extension: string): void {
@@ -125,18 +119,7 @@ export class HarmonyFiles {
         'files are named like images of the plate, in folders where no Index looks for them',
         aside,
       ),
-      ...this.#special.tell(
-        'special-file',
-        'file is a pipe, socket or device',
-        'files are pipes, sockets or devices',
-        'they are not shown',
-      ),
-      ...this.#undecodable.tell(
-        'unreadable-name',
-        'file has a name that is not UTF-8',
-        'files have names that are not UTF-8',
-        'they are not shown; rename them to have them shown',
-      ),
+      ...this.#aside.warnings(),
     ];
   }
 }

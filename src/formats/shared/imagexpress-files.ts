@@ -3,6 +3,7 @@ import type { HtdFile } from './imagexpress-htd.ts';
 import { type FolderPlace, isSilentFolder } from './imagexpress-places.ts';
 import { isHtdName, isJunkName, parseMetaXpressName, tiffExtension } from './metaxpress-name.ts';
 import type { WalkedDirectory } from './plate-walk.ts';
+import { WalkAside } from './walk-aside.ts';
 import { WarningTally } from './warning-tally.ts';
 
 const join = (folder: string, name: string): string => (folder === '' ? name : `${folder}/${name}`);
@@ -14,28 +15,15 @@ export class FileSorter {
   readonly #builder: PlateIndexBuilder;
   readonly #unreadNames = new WarningTally();
   readonly #strayImages = new WarningTally();
-  readonly #undecodable = new WarningTally();
-  readonly #special = new WarningTally();
+  readonly #aside = new WalkAside();
 
   constructor(builder: PlateIndexBuilder) {
     this.#builder = builder;
   }
 
-  sort(
-    directory: number,
-    { files, path, undecodable, special, failure }: WalkedDirectory,
-    place: FolderPlace,
-    htds: HtdFile[],
-  ): void {
-    for (const name of files) this.#sortFile(directory, path, name, place, htds);
-    for (const name of undecodable) this.#undecodable.add(join(path, name));
-    for (const name of special) this.#special.add(join(path, name));
-    if (failure)
-      this.#builder.addWarning({
-        kind: 'unreadable-folder',
-        message: `${path} could not be listed, its images are not shown: ${failure.cause instanceof Error ? failure.cause.message : failure.message}`,
-        files: [path],
-      });
+  sort(directory: number, walked: WalkedDirectory, place: FolderPlace, htds: HtdFile[]): void {
+    for (const name of walked.files) this.#sortFile(directory, walked.path, name, place, htds);
+    this.#aside.add(walked);
   }
 
   #sortFile(directory: number, folder: string, name: string, place: FolderPlace, htds: HtdFile[]): void {
@@ -94,18 +82,7 @@ export class FileSorter {
         'files are named like images of the plate, in folders that are neither TimePoint_N nor ZStep_M',
         aside,
       ),
-      ...this.#special.tell(
-        'special-file',
-        'file is a pipe, socket or device',
-        'files are pipes, sockets or devices',
-        'they are not shown',
-      ),
-      ...this.#undecodable.tell(
-        'unreadable-name',
-        'file has a name that is not UTF-8',
-        'files have names that are not UTF-8',
-        'they are not shown; rename them to have them shown',
-      ),
+      ...this.#aside.warnings(),
     ];
     for (const warning of warnings) this.#builder.addWarning(warning);
   }

@@ -1,10 +1,11 @@
+import { gridOf } from '../../model/chunk-grid.ts';
 import type { PlateIndex } from '../../model/plate-index.ts';
 import { childDirectories, nameAt } from '../../model/plate-lookup.ts';
 import { isSettled } from '../../model/settled-directory.ts';
 import type { DirectoryListing } from './plate-walk.ts';
 
 /** Entries that an index doesn't hold: a directory with such can't be told from the index alone. */
-const UNHELD = new Set(['unreadable-name', 'special-file', 'unreadable-folder']);
+const UNHELD = new Set(['unreadable-name', 'special-file', 'unreadable-folder', 'link-out-of-plate']);
 
 /**
  * Listings of directories as an index remembers them. A directory whose entries came, went or were renamed has
@@ -38,12 +39,19 @@ export class KnownListings {
   /** What the directory held, when it is still the one that was read; sorted. */
   listing(path: string, mtimeMs: number, inode: bigint): DirectoryListing | undefined {
     const number = this.#numbers.get(path);
-    if (number === undefined) return undefined;
+    // What is left out of an index has to be read again.
+    if (number === undefined || gridOf(this.#index.chunkFolders, number)) return undefined;
     const { directories, files } = this.#index;
     if (directories.mtimeMs[number] !== mtimeMs || directories.inodes[number] !== inode) return undefined;
     if (!isSettled(mtimeMs, this.#index.indexedAtMs)) return undefined;
     const children = childDirectories(this.#index, number);
-    const listing: DirectoryListing = { files: [], directories: [], undecodable: [], special: [] };
+    const listing: DirectoryListing = {
+      files: [],
+      directories: [],
+      undecodable: [],
+      special: [],
+      escaping: [],
+    };
     for (let i = children.first; i < children.end; i += 1)
       listing.directories.push(nameAt(directories.names, i));
     const end = directories.firstFile[number + 1] ?? 0;

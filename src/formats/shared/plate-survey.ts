@@ -4,7 +4,7 @@ import type { IndexOptions } from '../../formats.ts';
 import type { ExclusionReason } from '../../model/plate.ts';
 import { PlateIndexBuilder } from '../../model/plate-index-builder.ts';
 import { type WalkedDirectory, walkPlate } from './plate-walk.ts';
-import { WarningTally } from './warning-tally.ts';
+import { WalkAside } from './walk-aside.ts';
 
 /** What a file is by its name: an image waits for what the metadata says of it. */
 export type Sorting = ExclusionReason | 'image';
@@ -24,8 +24,7 @@ export class PlateSurvey {
   /** Path below the root → file number. */
   readonly images = new Map<string, number>();
   readonly metadata: SurveyedFile[] = [];
-  readonly #special = new WarningTally();
-  readonly #undecodable = new WarningTally();
+  readonly #aside = new WalkAside();
 
   constructor(root: string, directory: WalkedDirectory) {
     this.root = root;
@@ -33,21 +32,14 @@ export class PlateSurvey {
   }
 
   take(number: number, directory: WalkedDirectory, sort: (name: string, folder: string) => Sorting): void {
-    const { path, files, special, undecodable, failure } = directory;
+    const { path, files } = directory;
     for (const name of files) {
       const sorting = sort(name, path);
       const file = this.builder.addFile(number, name, sorting === 'image' ? 'other' : sorting);
       if (sorting === 'image') this.images.set(join(path, name), file);
       if (sorting === 'metadata') this.metadata.push({ path: join(path, name), file });
     }
-    for (const name of special) this.#special.add(join(path, name));
-    for (const name of undecodable) this.#undecodable.add(join(path, name));
-    if (failure)
-      this.builder.addWarning({
-        kind: 'unreadable-folder',
-        message: `${path} could not be listed, its images are not shown: ${failure.cause instanceof Error ? failure.cause.message : failure.message}`,
-        files: [path],
-      });
+    this.#aside.add(directory);
   }
 
   /** The metadata files right in the plate's folder whose names end so, in order. */
@@ -79,21 +71,7 @@ export class PlateSurvey {
 
   /** Tells what the walk had to leave aside. */
   warn(): void {
-    const { builder } = this;
-    for (const warning of this.#special.tell(
-      'special-file',
-      'file is a pipe, socket or device',
-      'files are pipes, sockets or devices',
-      'they are not shown',
-    ))
-      builder.addWarning(warning);
-    for (const warning of this.#undecodable.tell(
-      'unreadable-name',
-      'file has a name that is not UTF-8',
-      'files have names that are not UTF-8',
-      'they are not shown; rename them to have them shown',
-    ))
-      builder.addWarning(warning);
+    for (const warning of this.#aside.warnings()) this.builder.addWarning(warning);
   }
 }
 
@@ -118,7 +96,7 @@ export async function surveyPlate(
 ): Promise<PlateSurvey> {
   let survey: PlateSurvey | undefined;
   let directories = 0;
-  for await (const directory of walkPlate(root, signal, options.previous)) {
+  for await (const directory of walkPlate(root, signal, options)) {
     survey ??= new PlateSurvey(root, directory);
     const number =
       directories === 0 ? 0 : survey.builder.addDirectory(directory.parent, directory.name, directory);

@@ -1,7 +1,8 @@
-import { readdir, stat } from 'node:fs/promises';
+import { readdir, realpath, stat } from 'node:fs/promises';
 import { CancelledError, UnreadableSourceError } from '../../core/errors.ts';
-import type { PlateIndex } from '../../model/plate-index.ts';
+import type { IndexOptions } from '../../formats.ts';
 import { KnownListings } from './known-listings.ts';
+import { isForbiddenLink, type LinkRules } from './plate-links.ts';
 
 /** One directory as it was read: entries sorted by name. */
 export interface WalkedDirectory {
@@ -20,6 +21,8 @@ export interface WalkedDirectory {
   readonly undecodable: readonly string[];
   /** Pipes, sockets and devices: never opened. */
   readonly special: readonly string[];
+  /** Links that lead out of the plate and are not followed. */
+  readonly escaping: readonly string[];
   /** Set when the directory could not be read; it is then empty. */
   readonly failure?: Error;
 }
@@ -33,22 +36,32 @@ export interface DirectoryListing {
   readonly directories: string[];
   readonly undecodable: string[];
   readonly special: string[];
+  readonly escaping: string[];
 }
 
+const emptyListing = (): DirectoryListing => ({
+  files: [],
+  directories: [],
+  undecodable: [],
+  special: [],
+  escaping: [],
+});
+
 /**
- * Lists a directory. File types come with the listing; only symbolic links are looked at, and those that end
- * like an image are taken for files without a look.
+ * Lists a directory. File types come with the listing; only symbolic links are looked at: those that may not be
+ * followed are told apart, and those that end like an image are taken for files without a look.
  */
-export async function listDirectory(path: string): Promise<DirectoryListing> {
+export async function listDirectory(path: string, rules: LinkRules = {}): Promise<DirectoryListing> {
   const entries = await readdir(path, { withFileTypes: true });
-  const listing: DirectoryListing = { files: [], directories: [], undecodable: [], special: [] };
+  const listing = emptyListing();
   for (const entry of entries) {
     const { name } = entry;
     if (name.includes('\uFFFD')) listing.undecodable.push(name);
     else if (entry.isFile()) listing.files.push(name);
     else if (entry.isDirectory()) listing.directories.push(name);
     else if (entry.isSymbolicLink()) {
-      if (/\.tiff?$/i.test(name)) listing.files.push(name);
+      if (await isForbiddenLink(rules, `${path}/${name}`)) listing.escaping.push(name);
+      else if (/\.tiff?$/i.test(name)) listing.files.push(name);
       else if (await leadsToDirectory(`${path}/${name}`)) listing.directories.push(name);
       else listing.files.push(name);
     } else listing.special.push(name);
@@ -77,6 +90,7 @@ async function readOne(
   root: string,
   { path, parent, name, depth }: Found,
   known: KnownListings | undefined,
+  rules: LinkRules,
 ): Promise<WalkedDirectory> {
   const absolute = path === '' ? root : `${root}/${path}`;
   try {
@@ -84,7 +98,7 @@ async function readOne(
     // The time is taken before the listing, so that a change during it is seen as one afterwards.
     const { mtimeNs, ino, dev } = await stat(absolute, { bigint: true });
     const mtimeMs = Number(mtimeNs) / 1e6;
-    const listing = known?.listing(path, mtimeMs, ino) ?? (await listDirectory(absolute));
+    const listing = known?.listing(path, mtimeMs, ino) ?? (await listDirectory(absolute, rules));
     listing.files.sort();
     listing.directories.sort();
     return { parent, name, path, mtimeMs, inode: ino, identity: `${dev}:${ino}`, ...listing };
@@ -93,23 +107,29 @@ async function readOne(
       cause,
       advice: 'check its permissions',
     });
-    const nothing = { files: [], directories: [], undecodable: [], special: [] };
-    return { parent, name, path, mtimeMs: 0, inode: 0n, identity: '', ...nothing, failure };
+    return { parent, name, path, mtimeMs: 0, inode: 0n, identity: '', ...emptyListing(), failure };
   }
 }
 
 /**
  * Walks a tree level by level. Directories are numbered in the order they are yielded, so parents come before
  * children and the children of one directory are contiguous. A link that leads back to a directory above it is
- * yielded without its content. Directories that are as they were in the `previous` index are not read again.
+ * yielded without its content; links out of the plate are left aside unless they are to be followed. Directories
+ * that are as they were in the `previous` index are not read again.
+ * `enter` says which of a directory's folders to walk; all of them unless given.
  * @throws CancelledError, UnreadableSourceError when the root itself can't be listed.
  */
 export async function* walkPlate(
   root: string,
   signal: AbortSignal,
-  previous?: PlateIndex,
+  { previous, followLinks = false, mountpoint: avoid }: IndexOptions = {},
+  enter: (directory: WalkedDirectory) => readonly string[] = ({ directories }) => directories,
 ): AsyncGenerator<WalkedDirectory> {
   const known = previous && KnownListings.of(previous);
+  const rules: LinkRules = {
+    ...(followLinks ? {} : { insideOf: await realRoot(root) }),
+    ...(avoid === undefined ? {} : { avoid }),
+  };
   const queue: Found[] = [{ path: '', parent: 0, name: '', depth: 0 }];
   const identities: string[] = [];
   const pending: Promise<WalkedDirectory>[] = [];
@@ -118,20 +138,28 @@ export async function* walkPlate(
     if (signal.aborted) throw new CancelledError('indexing was cancelled');
     for (; started < queue.length && started < done + CONCURRENCY; started += 1) {
       const found = queue[started];
-      if (found) pending.push(readOne(root, found, known));
+      if (found) pending.push(readOne(root, found, known, rules));
     }
     const next = await pending.shift();
     if (!next) return;
     if (next.failure && done === 0) throw next.failure;
     identities.push(next.identity);
     if (next.failure === undefined && leadsUpwards(queue, identities, done)) {
-      yield { ...next, files: [], directories: [], undecodable: [], special: [] };
+      yield { ...next, ...emptyListing() };
       continue;
     }
     yield next;
     const depth = (queue[done]?.depth ?? 0) + 1;
-    for (const name of next.directories)
+    for (const name of enter(next))
       queue.push({ path: next.path === '' ? name : `${next.path}/${name}`, parent: done, name, depth });
+  }
+}
+
+async function realRoot(root: string): Promise<string> {
+  try {
+    return await realpath(root);
+  } catch (cause) {
+    throw new UnreadableSourceError(root, "can't be listed", { cause, advice: 'check its permissions' });
   }
 }
 

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { codecOfMetadata, decodeChunk } from '../../../src/materializer/codec/chunk-codec.ts';
+import { codecOfMetadata, decodeChunk } from '../../../src/materializer/chunk-codec.ts';
 
 /**
  * What breaks OME-NGFF 0.4 in a store at rest, by the rules of the specification and of its JSON schemas

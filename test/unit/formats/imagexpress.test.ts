@@ -150,7 +150,7 @@ describe('detection', () => {
 });
 
 describe('plates with faults', () => {
-  const index = (root: string) => imagexpress.index(root, {}, signal);
+  const index = (root: string, followLinks = false) => imagexpress.index(root, { followLinks }, signal);
 
   it('survives a garbage HTD and says so', async () => {
     const { truth } = await plate();
@@ -266,7 +266,7 @@ describe('plates with faults', () => {
     execFileSync('/usr/bin/mkfifo', [pipe]);
     await symlink(pipe, join(truth.root, 'x_A01_s9_w1.tif'));
     await mkdir(join(truth.root, ...Array<string>(30).fill('deep')), { recursive: true });
-    const result = await index(truth.root);
+    const result = await index(truth.root, true);
     expect(result.planes.count).toBe(truth.planes.length + 1);
     const told = result.warnings.map(({ kind, files }) => [kind, files[0]?.slice(0, 30)]);
     expect(told).toContainEqual(['special-file', 'x_C01_s1_w1.tif']);
@@ -282,7 +282,10 @@ describe('plates with faults', () => {
     for (const { source } of truth.planes.filter(({ z }) => z === 1))
       await symlink(join(truth.root, source), join(farm, 'ZStep_1', source.split('/').at(-1)!));
     await symlink(farm, join(farm, 'TimePoint_7'));
-    const result = await index(farm);
+    const result = await index(farm, true);
     expect([...planesOf(result).keys()]).toEqual(truth.planes.map(({ name }) => name));
+    const kept = await index(farm);
+    expect(kept.planes.count).toBe(0);
+    expect(kept.warnings.map(({ kind }) => kind)).toContain('link-out-of-plate');
   });
 });

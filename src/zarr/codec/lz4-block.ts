@@ -1,9 +1,41 @@
+import lz4 from 'lz4-napi';
+
+/** A block this many times smaller than its content is long matches, which JavaScript's `fill` does faster. */
+const REPETITIVE_RATIO = 16;
+
+/**
+ * Expands the raw LZ4 block of `packedBytes` at `position` of `encoded` into `output`; false when it is damaged or
+ * does not fill `output` exactly. The four bytes before the block are overwritten.
+ */
+export function decodeLz4Block(
+  encoded: Buffer,
+  position: number,
+  packedBytes: number,
+  output: Uint8Array,
+): boolean {
+  const end = position + packedBytes;
+  if (packedBytes * REPETITIVE_RATIO < output.length)
+    return expandRepetitive(encoded.subarray(position, end), output);
+  // The native decoder wants the decoded size before the block.
+  encoded.writeUInt32LE(output.length, position - 4);
+  let decoded: Buffer;
+  try {
+    decoded = lz4.uncompressSync(encoded.subarray(position - 4, end));
+  } catch {
+    // It throws plain text for any damage; the caller names the file.
+    return false;
+  }
+  if (decoded.length !== output.length) return false;
+  output.set(decoded);
+  return true;
+}
+
 /**
  * Expands one raw LZ4 block (lz4 `lz4_Block_format.md`) into `output`; false when the block is damaged or does not
  * fill `output` exactly. Meant for streams of long matches, such as the upper bytes of camera data: each match is
  * one `fill` or a few `copyWithin`.
  */
-export function expandRepetitive(block: Uint8Array, output: Uint8Array): boolean {
+function expandRepetitive(block: Uint8Array, output: Uint8Array): boolean {
   let input = 0;
   let at = 0;
   const longLength = (length: number): number => {

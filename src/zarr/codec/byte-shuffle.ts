@@ -166,6 +166,22 @@ function moduleBytes(): Uint8Array<ArrayBuffer> {
   ]);
 }
 
+/** Elements `first … count`, one by one. */
+function unshuffleElements(
+  block: Uint8Array,
+  typeSizeBytes: number,
+  count: number,
+  first: number,
+  output: Uint8Array,
+): void {
+  for (let byte = 0; byte < typeSizeBytes; byte++) {
+    const plane = byte * count;
+    for (let element = first; element < count; element++) {
+      output[element * typeSizeBytes + byte] = block[plane + element] ?? 0;
+    }
+  }
+}
+
 /** The kernels of one thread. */
 export class ByteShuffle {
   private readonly memory: Buffer;
@@ -216,11 +232,35 @@ export class ByteShuffle {
     const fast = kernel ? count - (count % 16) : 0;
     kernel?.(0, MAX_BLOCK_BYTES, fast, count);
     output.set(this.memory.subarray(MAX_BLOCK_BYTES, MAX_BLOCK_BYTES + fast * typeSizeBytes), 0);
-    for (let element = fast; element < count; element++) {
-      for (let byte = 0; byte < typeSizeBytes; byte++) {
-        output[element * typeSizeBytes + byte] = block[byte * count + element] ?? 0;
-      }
+    unshuffleElements(block, typeSizeBytes, count, fast, output);
+    output.set(block.subarray(count * typeSizeBytes), count * typeSizeBytes);
+  }
+
+  /** Inverse of {@link shuffle} on a block of any size, which stays as it is. */
+  unshuffleFrom(block: Uint8Array, typeSizeBytes: number, output: Uint8Array): void {
+    if (block.length <= MAX_BLOCK_BYTES) {
+      this.memory.set(block, 0);
+      this.unshuffle(block.length, typeSizeBytes, output);
+      return;
     }
+    const count = Math.floor(block.length / typeSizeBytes);
+    const kernel = this.kernel('unshuffle', typeSizeBytes);
+    // The kernel's memory holds so many elements at a time.
+    const step = MAX_BLOCK_BYTES / typeSizeBytes;
+    let done = 0;
+    for (; kernel && count - done >= 16; ) {
+      const piece = Math.min(step, count - done);
+      const elements = piece - (piece % 16);
+      for (let byte = 0; byte < typeSizeBytes; byte++) {
+        const start = byte * count + done;
+        this.memory.set(block.subarray(start, start + elements), byte * elements);
+      }
+      kernel(0, MAX_BLOCK_BYTES, elements, elements);
+      const end = MAX_BLOCK_BYTES + elements * typeSizeBytes;
+      output.set(this.memory.subarray(MAX_BLOCK_BYTES, end), done * typeSizeBytes);
+      done += elements;
+    }
+    unshuffleElements(block, typeSizeBytes, count, done, output);
     output.set(block.subarray(count * typeSizeBytes), count * typeSizeBytes);
   }
 
@@ -228,4 +268,11 @@ export class ByteShuffle {
     const known: ShuffledTypeSize | undefined = TYPE_SIZES.find((size) => size === typeSizeBytes);
     return known === undefined ? undefined : this.functions.get(`${name}${known}`);
   }
+}
+
+let kernels: ByteShuffle | undefined;
+/** This thread's kernels, made when first asked for. */
+export function byteShuffle(): ByteShuffle {
+  kernels ??= new ByteShuffle();
+  return kernels;
 }

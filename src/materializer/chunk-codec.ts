@@ -1,5 +1,6 @@
-import { BadZarrError } from '../../core/errors.ts';
-import { bloscBoundBytes, decodeBlosc, encodeBlosc } from './blosc.ts';
+import { BadZarrError } from '../core/errors.ts';
+import { bloscBoundBytes, encodeBlosc } from '../zarr/codec/blosc.ts';
+import { decodeBlosc } from '../zarr/codec/blosc-decode.ts';
 
 /** How chunks of an array are stored. */
 export type ChunkCodec = 'blosc-lz4' | 'none';

@@ -1,0 +1,187 @@
+import { BadZarrError, UnsupportedZarrError } from '../../core/errors.ts';
+import { elementCount, itemSizeBytes } from '../../core/nd-array.ts';
+import type { Region } from '../../core/region.ts';
+import type { ArrayInfo, ByteWindow } from '../../sources.ts';
+import { type ArrayMetadata, readArrayMetadata } from '../../zarr/array-metadata.ts';
+import { contiguousStrides } from '../../zarr/box.ts';
+import { type ChunkBox, fillPart, forEachChunk, readChunkBox, storedRun } from '../../zarr/read-chunk.ts';
+import { ChunkFile } from '../../zarr/stored-bytes.ts';
+
+/** What is read at once has to be in memory whole, and a few hundred bytes of metadata can ask for anything. */
+const MAX_READ_BYTES = 2 ** 30;
+/** Chunks looked for in one read: at some 10 µs for one that is not there, a limit in seconds. */
+const MAX_CHUNKS_PER_READ = 1_000_000;
+
+/** Letters of the axes that OME-NGFF orders so, outermost first. */
+const NGFF_AXES = 'tczyx';
+/** For axes beyond five. */
+const MORE_AXES = 'abdefghijklmnopqruvwABDEFGHIJKLMNOPQRUVW';
+
+/** One array's metadata with its shapes as they are read: lanes of complex numbers and text are a last axis `s`. */
+export class ZarrLayout {
+  readonly metadata: ArrayMetadata;
+  readonly info: ArrayInfo;
+  /** With lanes. */
+  readonly chunkShape: readonly number[];
+
+  constructor(metadata: ArrayMetadata) {
+    const { shape, chunkShape, element } = metadata;
+    const lanes = element.lanes > 1 ? [element.lanes] : [];
+    this.metadata = metadata;
+    this.chunkShape = [...chunkShape, ...lanes];
+    this.info = {
+      shape: [...shape, ...lanes],
+      dtype: element.dtype,
+      axes: axesOf(metadata) + (lanes.length > 0 ? 's' : ''),
+    };
+  }
+
+  /** @throws UnreadableSourceError, BadZarrError, UnsupportedZarrError */
+  static read(path: string): ZarrLayout {
+    return new ZarrLayout(readArrayMetadata(path));
+  }
+
+  get #chunkItems() {
+    const { element, fill } = this.metadata;
+    return { itemBytes: itemSizeBytes(element.dtype), fill };
+  }
+
+  /** Number of axes before the planes'. */
+  get leadingRank(): number {
+    return Math.max(0, this.metadata.shape.length - 2);
+  }
+
+  /** Number of planes. */
+  get planeCount(): number {
+    return elementCount(this.metadata.shape.slice(0, this.leadingRank));
+  }
+
+  /** Shape, dtype and axes of one plane: the last two axes, and lanes. */
+  get planeInfo(): ArrayInfo {
+    const { shape, dtype, axes } = this.info;
+    const planeShape = shape.slice(this.leadingRank);
+    const lanes = axes.endsWith('s') ? 's' : '';
+    return { shape: planeShape, dtype, axes: 'yx'.slice(2 - (planeShape.length - lanes.length)) + lanes };
+  }
+
+  /** The region of plane `page` in C order over the leading axes. @throws BadZarrError when there is none. */
+  planeRegion(page: number): Region {
+    const { shape } = this.info;
+    const { path } = this.metadata;
+    if (!(Number.isSafeInteger(page) && page >= 0 && page < this.planeCount))
+      throw new BadZarrError(path, `plane ${page} is wanted, but there are ${this.planeCount}`);
+    const start = shape.map(() => 0);
+    let rest = page;
+    for (let axis = this.leadingRank - 1; axis >= 0; axis--) {
+      const extent = shape[axis] ?? 1;
+      start[axis] = rest % extent;
+      rest = Math.floor(rest / extent);
+    }
+    return { start, shape: shape.map((extent, axis) => (axis < this.leadingRank ? 1 : extent)) };
+  }
+
+  #chunkPaths(position: readonly number[]): string[] {
+    const { folder, shape } = this.metadata;
+    return this.metadata.chunkKeys(position.slice(0, shape.length)).map((key) => `${folder}/${key}`);
+  }
+
+  /** Bytes of a region. @throws UnsupportedZarrError when it is too much to be read at once. */
+  regionBytes({ start, shape }: Region): number {
+    const { path } = this.metadata;
+    const sizeBytes = elementCount(shape) * itemSizeBytes(this.info.dtype);
+    if (sizeBytes > MAX_READ_BYTES)
+      throw new UnsupportedZarrError(
+        path,
+        `[${shape}] elements at once are ${sizeBytes} bytes, more than ${MAX_READ_BYTES}`,
+        { advice: 'read a smaller region, or a level of lower resolution' },
+      );
+    const chunks = shape.reduce((count, extent, axis) => {
+      const chunk = this.chunkShape[axis] ?? 1;
+      const from = start[axis] ?? 0;
+      return count * (Math.floor((from + extent - 1) / chunk) - Math.floor(from / chunk) + 1);
+    }, 1);
+    if (sizeBytes > 0 && chunks > MAX_CHUNKS_PER_READ)
+      throw new UnsupportedZarrError(path, `[${shape}] elements lie in ${chunks} chunks`, {
+        advice: 'read a smaller region, or store the array in larger chunks',
+      });
+    return sizeBytes;
+  }
+
+  /**
+   * Decodes a region, which lies inside the array, into `bytes` of exactly its size. Only the chunks it touches are
+   * read; `beforeChunk` is called before each. @throws BadZarrError, UnsupportedZarrError, UnreadableSourceError
+   */
+  readRegion(region: Region, bytes: Uint8Array, beforeChunk: () => void = () => {}): void {
+    const { chunkShape } = this;
+    const items = this.#chunkItems;
+    const whole: ChunkBox = {
+      ...region,
+      target: { bytes, offset: 0, strides: contiguousStrides(region.shape) },
+    };
+    forEachChunk(whole, chunkShape, (position, part) => {
+      beforeChunk();
+      using file = ChunkFile.open(this.#chunkPaths(position));
+      if (file) readChunkBox(file, this.metadata.chain, chunkShape, items, part);
+      else fillPart(part, items);
+    });
+  }
+
+  /** Where a region's bytes lie verbatim in one chunk's file. @throws BadZarrError when that has a wrong size. */
+  window(region: Region): ByteWindow | undefined {
+    const { chunkShape } = this;
+    const { chain } = this.metadata;
+    if (chain.steps.length > 0 || region.shape.includes(0)) return undefined;
+    const position = region.start.map((at, axis) => Math.floor(at / (chunkShape[axis] ?? 1)));
+    const start = region.start.map((at, axis) => at % (chunkShape[axis] ?? 1));
+    const inside = start.every((at, axis) => at + (region.shape[axis] ?? 0) <= (chunkShape[axis] ?? 0));
+    if (!inside) return undefined;
+    using file = ChunkFile.open(this.#chunkPaths(position));
+    return file && storedRun(file, chain, chunkShape, this.#chunkItems, { start, shape: region.shape });
+  }
+
+  /** Every codec's name, those around a shard before those in it. */
+  get #codecNames(): string[] {
+    const names: string[] = [];
+    for (let { chain }: Pick<ArrayMetadata, 'chain'> = this.metadata; ; chain = chain.shard.inner) {
+      names.push(...chain.steps.map(({ name }) => name));
+      if (!chain.shard) return names;
+    }
+  }
+
+  /** The codecs' names, `none` when the bytes lie as they are. */
+  get compression(): string {
+    return this.#codecNames.filter((name) => name !== 'big-endian').join('+') || 'none';
+  }
+
+  get byteOrder(): 'little' | 'big' {
+    return this.#codecNames.includes('big-endian') ? 'big' : 'little';
+  }
+
+  /** The smallest piece that is decoded at once. */
+  get decodedShape(): readonly number[] {
+    let shape = this.chunkShape;
+    let { chain } = this.metadata;
+    // Axes of `shape` as stored, back to the array's own.
+    let axes = shape.map((_, axis) => axis);
+    while (chain.shard && chain.steps.length === 0) {
+      const { order, shard } = chain;
+      if (order) axes = order.map((axis) => axes[axis] ?? 0);
+      const inner = shard.innerShape;
+      shape = this.chunkShape.map((_, axis) => inner[axes.indexOf(axis)] ?? 1);
+      chain = shard.inner;
+    }
+    return shape.map((extent, axis) => Math.max(1, Math.min(extent, this.info.shape[axis] ?? 1)));
+  }
+}
+
+function axesOf({ shape, dimensionNames, element }: ArrayMetadata): string {
+  const rank = shape.length;
+  const named = dimensionNames?.join('') ?? '';
+  const letters = element.lanes > 1 ? `${named}s` : named;
+  const areLetters =
+    dimensionNames?.every((name) => /^[a-zA-Z]$/.test(name)) && new Set(letters).size === letters.length;
+  if (areLetters) return named;
+  return rank <= NGFF_AXES.length
+    ? NGFF_AXES.slice(NGFF_AXES.length - rank)
+    : MORE_AXES.slice(0, rank - NGFF_AXES.length) + NGFF_AXES;
+}

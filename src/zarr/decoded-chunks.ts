@@ -1,0 +1,33 @@
+/**
+ * The chunks that this thread decoded last, least recently used out first. Planes that share a chunk then cost one
+ * decoding; nothing is kept of a chunk that is one plane.
+ */
+export class DecodedChunks {
+  readonly #limitBytes: number;
+  readonly #chunks = new Map<string, Uint8Array>();
+  #sizeBytes = 0;
+
+  constructor(limitBytes: number) {
+    this.#limitBytes = limitBytes;
+  }
+
+  get(identity: string): Uint8Array | undefined {
+    const chunk = this.#chunks.get(identity);
+    if (chunk === undefined) return undefined;
+    this.#chunks.delete(identity);
+    this.#chunks.set(identity, chunk);
+    return chunk;
+  }
+
+  /** Keeps a chunk that nobody changes any more, unless it is larger than all there is room for. */
+  set(identity: string, chunk: Uint8Array): void {
+    if (chunk.length > this.#limitBytes || this.#chunks.has(identity)) return;
+    for (const [oldest, bytes] of this.#chunks) {
+      if (this.#sizeBytes + chunk.length <= this.#limitBytes) break;
+      this.#chunks.delete(oldest);
+      this.#sizeBytes -= bytes.length;
+    }
+    this.#chunks.set(identity, chunk);
+    this.#sizeBytes += chunk.length;
+  }
+}

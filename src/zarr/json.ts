@@ -1,0 +1,162 @@
+import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { BadZarrError, UnreadableSourceError } from '../core/errors.ts';
+import { readFully } from '../core/io.ts';
+
+/** Largest metadata document that is read: a plate of 1536 wells with consolidated metadata takes about 20 MiB. */
+const MAX_DOCUMENT_BYTES = 64 * 1024 * 1024;
+/** Objects and arrays inside one another; real metadata has about ten. */
+const MAX_DEPTH = 100;
+
+/** A JSON object as it was read: fields of unknown kind. */
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+/** `value` when it is a JSON object. */
+export function asObject(value: unknown): JsonObject | undefined {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? (value as JsonObject)
+    : undefined;
+}
+
+/** `value` when it is a JSON array. */
+export function asArray(value: unknown): readonly unknown[] | undefined {
+  return Array.isArray(value) ? value : undefined;
+}
+
+/** `value` when it is a string. */
+export function asString(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** `value` when it is a whole number that a double holds exactly. */
+export function asInteger(value: unknown): number | undefined {
+  return typeof value === 'number' && Number.isSafeInteger(value) ? value : undefined;
+}
+
+/** A value of a document as a message shows it. */
+export function shown(value: unknown): string {
+  const text = JSON.stringify(value, (_key, part: unknown) =>
+    typeof part === 'bigint' ? String(part) : part,
+  );
+  return (text ?? 'nothing').slice(0, 200);
+}
+
+/** A document and the file it came from. */
+export interface JsonDocument {
+  readonly value: JsonObject;
+  readonly sizeBytes: number;
+  readonly mtimeMs: number;
+}
+
+/**
+ * Reads a metadata document, an object at its top. `NaN` and `Infinity`, which Python writes although JSON has
+ * none, become null; whole numbers beyond 2^53 become bigint.
+ * @throws UnreadableSourceError, BadZarrError naming `path`.
+ */
+export function readJsonObject(path: string): JsonDocument {
+  const { bytes, mtimeMs } = readDocument(path);
+  return { value: parseJsonObject(bytes, path), sizeBytes: bytes.length, mtimeMs };
+}
+
+/** {@link readJsonObject}, or undefined when there is no such file. */
+export function readJsonObjectIfPresent(path: string): JsonDocument | undefined {
+  try {
+    return readJsonObject(path);
+  } catch (error) {
+    const cause = error instanceof UnreadableSourceError ? error.cause : undefined;
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+function readDocument(path: string): { bytes: Buffer; mtimeMs: number } {
+  let fd: number;
+  try {
+    // Without waiting, so that a pipe of this name can't hold us up.
+    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (cause) {
+    throw new UnreadableSourceError(path, 'opening failed', { cause });
+  }
+  try {
+    const stat = fstatSync(fd);
+    if (!stat.isFile()) throw new UnreadableSourceError(path, 'is not a file');
+    if (stat.size > MAX_DOCUMENT_BYTES)
+      throw new BadZarrError(path, `${stat.size} bytes of metadata, more than ${MAX_DOCUMENT_BYTES}`);
+    const bytes = Buffer.allocUnsafeSlow(stat.size);
+    return { bytes: bytes.subarray(0, readFully(fd, bytes, 0)), mtimeMs: stat.mtimeMs };
+  } catch (cause) {
+    if (cause instanceof UnreadableSourceError || cause instanceof BadZarrError) throw cause;
+    throw new UnreadableSourceError(path, 'reading failed', { cause });
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** The object in a document. @throws BadZarrError naming `path`. */
+export function parseJsonObject(bytes: Uint8Array, path: string): JsonObject {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+    .toString('utf8')
+    .replace(/^\uFEFF/, '');
+  const { depth, hasWords } = survey(text);
+  if (depth > MAX_DEPTH) throw new BadZarrError(path, `metadata nested more than ${MAX_DEPTH} deep`);
+  let value: unknown;
+  try {
+    value = JSON.parse(hasWords ? withoutPythonNumbers(text) : text, exactInteger);
+  } catch (cause) {
+    throw new BadZarrError(path, 'the metadata is no JSON', { cause });
+  }
+  const object = asObject(value);
+  if (!object) throw new BadZarrError(path, 'the metadata is no JSON object');
+  return object;
+}
+
+/** Reviver that keeps whole numbers which a double would round; the fill value of an int64 array is one. */
+function exactInteger(_key: string, value: unknown, context?: { readonly source?: string }): unknown {
+  return typeof value === 'number' &&
+    !Number.isSafeInteger(value) &&
+    context?.source !== undefined &&
+    /^-?\d{1,40}$/.test(context.source)
+    ? BigInt(context.source)
+    : value;
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+
+/** Where the string that opens at `at` ends: just behind its closing quote, or the text's end. */
+function stringEnd(text: string, at: number): number {
+  for (let end = at + 1; end < text.length; end++) {
+    const code = text.charCodeAt(end);
+    if (code === BACKSLASH) end++;
+    else if (code === QUOTE) return end + 1;
+  }
+  return text.length;
+}
+
+/** How deep a text nests, and whether Python's `NaN` or `Infinity` may stand outside its strings. */
+function survey(text: string): { depth: number; hasWords: boolean } {
+  let depth = 0;
+  let deepest = 0;
+  let hasWords = false;
+  for (let at = 0; at < text.length; at++) {
+    const letter = text[at];
+    if (letter === '"') at = stringEnd(text, at) - 1;
+    else if (letter === '{' || letter === '[') deepest = Math.max(deepest, ++depth);
+    else if (letter === '}' || letter === ']') depth--;
+    else if (letter === 'N' || letter === 'I') hasWords = true;
+  }
+  return { depth: deepest, hasWords };
+}
+
+function withoutPythonNumbers(text: string): string {
+  const parts: string[] = [];
+  for (let at = 0; at < text.length; ) {
+    const quote = text.indexOf('"', at);
+    const outside = text.slice(at, quote === -1 ? undefined : quote);
+    parts.push(outside.replace(/-?\bInfinity\b|\bNaN\b/g, 'null'));
+    if (quote === -1) break;
+    const end = stringEnd(text, quote);
+    parts.push(text.slice(quote, end));
+    at = end;
+  }
+  return parts.join('');
+}

@@ -85,18 +85,10 @@ export class PlaneCompleteness {
     const isSame = before?.sizeBytes === sizeBytes && before.mtimeMs === mtimeMs;
     const sinceMs = isSame ? before.sinceMs : nowMs;
     const isOld = this.#parts.isLocalDisk && Date.now() - mtimeMs > OLD_MS;
-    if (isOld || nowMs - sinceMs >= QUIET_MS) {
-      if (this.#isWhole(absolute)) {
-        this.#observed.delete(path);
-        return 'whole';
-      }
-      if (nowMs - sinceMs >= ABANDONED_MS) {
-        this.#observed.set(path, { sizeBytes, mtimeMs, sinceMs });
-        return 'truncated';
-      }
-    }
     this.#observed.set(path, { sizeBytes, mtimeMs, sinceMs });
-    return 'waiting';
+    const isQuiet = isOld || nowMs - sinceMs >= QUIET_MS;
+    if (isQuiet && this.#isWhole(absolute)) return 'whole';
+    return nowMs - sinceMs >= ABANDONED_MS ? 'truncated' : 'waiting';
   }
 
   #isWhole(path: string): boolean {

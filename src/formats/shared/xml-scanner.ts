@@ -61,6 +61,9 @@ interface Open {
   unresolved: string;
 }
 
+/** Whether a unit of a string is the second of a surrogate pair. */
+const isSecondHalf = (unit: number): boolean => unit >= 0xdc00 && unit <= 0xdfff;
+
 /**
  * Reads XML 1.0 in one pass, chunk by chunk, in memory bounded by its limits and the chunk's size. A document
  * type declaration is refused, so nothing but the five predefined entities and numeric references is ever
@@ -338,8 +341,9 @@ export class XmlScanner {
   #leaveInside(from: number): number {
     const awaited = this.#inside;
     const end = this.#text.indexOf(awaited, from);
-    // What could be the beginning of the end stays for the next chunk.
-    const to = end < 0 ? Math.max(from, this.#text.length - awaited.length + 1) : end;
+    // What could be the beginning of the end stays for the next chunk, and no character is cut in two.
+    let to = end < 0 ? Math.max(from, this.#text.length - awaited.length + 1) : end;
+    if (to > from && isSecondHalf(this.#text.charCodeAt(to))) to -= 1;
     if (awaited === ']]>') this.#addCharacterData(from, to);
     this.#consumed = to;
     if (end < 0) return -1;

@@ -306,6 +306,23 @@ describe('any document', () => {
     );
   });
 
+  it.each([
+    '<a><!--\u{10000}\u{10000}\u{10000}-->b</a>',
+    '<a><![CDATA[\u{10000}\u{10000}]]></a>',
+    '<a><?p \u{10000}?></a>',
+  ])('is not cut inside a character: %s', (text) => {
+    const eventsOf = (chunk: number): string[] => {
+      const recorder = new Recorder();
+      const scanner = new XmlScanner(recorder);
+      const bytes = Buffer.from(`<?xml version="1.0" encoding="utf-8"?>${' '.repeat(300)}${text}`);
+      for (let at = 0; at < bytes.length; at += chunk)
+        scanner.write(Buffer.from(bytes.subarray(at, at + chunk)));
+      scanner.end();
+      return recorder.events;
+    };
+    for (const chunk of [1, 2, 3, 5, 7]) expect(eventsOf(chunk)).toEqual(eventsOf(10_000));
+  });
+
   it('is read or refused when it is damaged, the same however it is cut', () => {
     const outcome = (bytes: Buffer, chunk: number): string => {
       const recorder = new Recorder();

@@ -54,3 +54,13 @@ export type ExclusionReason =
   /** Still being written. */
   | 'incomplete'
   | 'other';
+
+/** What a folder was found to be. */
+export interface RecognisedPlate {
+  /** Id of the format. */
+  readonly format: string;
+  /** The plate's root: the folder, or one below. */
+  readonly root: string;
+  /** For people: what was seen. */
+  readonly reason: string;
+}

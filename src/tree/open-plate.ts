@@ -1,8 +1,10 @@
+import { accessSync, constants } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { CancelledError, EmptyFolderError, NotAPlateError, UnreadableSourceError } from '../core/errors.ts';
 import { loadAll, loadById } from '../core/plugin.ts';
 import type { Detection, FormatHandler, IndexOptions } from '../formats.ts';
+import type { RecognisedPlate } from '../model/plate.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
 import { FORMATS } from '../registry.generated.ts';
 import {
@@ -22,7 +24,7 @@ export interface OpenPlateOptions extends IndexOptions {
   /** The handlers to ask; all of the registry unless set. */
   readonly handlers?: readonly FormatHandler[];
   /** What the folder was recognised as already: nobody looks again. */
-  readonly recognised?: { readonly format: string; readonly root: string; readonly reason: string };
+  readonly recognised?: RecognisedPlate;
 }
 
 export interface OpenedPlate {
@@ -110,6 +112,36 @@ export async function recognisePlate(
     handlers.map(async (handler) => ({ handler, detection: await handler.detect(path, signal) })),
   );
   return { ...choose(path, verdicts, names), path };
+}
+
+function mayBeRead(folder: string): boolean {
+  try {
+    accessSync(folder, constants.R_OK | constants.X_OK);
+    return true;
+  } catch {
+    // Whoever looks at it then tells why.
+    return false;
+  }
+}
+
+/**
+ * Finds out what a folder is: from its cached index where nothing changed, which spares loading every format and
+ * listing folders of a hundred thousand files, else by looking.
+ * @throws NotAPlateError, EmptyFolderError, UnreadableSourceError, CancelledError
+ */
+export async function recogniseAgain(
+  folder: string,
+  cacheDir: string,
+  signal: AbortSignal,
+): Promise<RecognisedPlate> {
+  const asked = resolve(folder);
+  const cached = mayBeRead(asked) ? loadCachedIndex(cacheDir, asked, () => {}) : undefined;
+  if (cached?.isPresent) {
+    const { rootPath, facts } = cached.index;
+    return { format: facts.format, root: rootPath, reason: facts.formatDetail };
+  }
+  const { handler, detection, path } = await recognisePlate(asked, signal);
+  return { format: handler.id, root: detection.root ?? path, reason: detection.reason };
 }
 
 /**

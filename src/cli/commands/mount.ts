@@ -5,7 +5,8 @@ import type { StatusDocument } from '../../control/documents.ts';
 import { parseBudget } from '../../core/byte-size.ts';
 import { AlreadyRunningError } from '../../core/errors.ts';
 import { MISSING_MODES, type MissingMode, type MountDefinition } from '../../model/mount-definition.ts';
-import { recognisePlate } from '../../tree/open-plate.ts';
+import { indexFolder } from '../../tree/index-cache.ts';
+import { recogniseAgain } from '../../tree/open-plate.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { takeSupervisor } from '../early-supervisor.ts';
 import { exitCode } from '../exit-codes.ts';
@@ -75,8 +76,7 @@ async function run(args: MountArgs, { terminal, signal }: CommandContext): Promi
   let launched: Launched;
   try {
     terminal.progress(`looking at ${source}`);
-    const { handler, detection, path } = await recognisePlate(source, signal);
-    const recognised = { format: handler.id, root: detection.root ?? path, reason: detection.reason };
+    const recognised = await recogniseAgain(source, indexFolder(spec.cacheFolder), signal);
     makeStateFolder(definition.state);
     launched = await launchSupervisor({
       spec: { ...spec, recognised, startedAt: new Date().toISOString() },

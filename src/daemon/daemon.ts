@@ -11,6 +11,7 @@ import { explain } from '../core/errors.ts';
 import { FrontWake } from '../fuse/front-wake.ts';
 import { invalidateEntry, invalidateNode } from '../fuse/notify.ts';
 import { watchPressure } from '../memory/pressure.ts';
+import { giveBackSpentMemory } from '../memory/spent-memory.ts';
 import { dataFolder, type OverlayFolders, stagingFolder } from '../overlay/open-overlay.ts';
 import { PlateTree } from '../tree/plate-tree.ts';
 import type { SharedTree } from '../tree/shared-tree.ts';
@@ -61,6 +62,7 @@ export class Daemon {
   readonly #spec: DaemonSpec;
   readonly #voice: DaemonVoice;
   readonly #stop = new AbortController();
+  #sweeping = new AbortController();
   readonly #warnings = new RuntimeWarnings();
   readonly #owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
   #front: FrontLink | undefined;
@@ -135,7 +137,7 @@ export class Daemon {
     const treeOf = (tree: SharedTree): PlateTree => new PlateTree(tree, encoders, probe);
     const invalidate = (before: SharedTree, after: SharedTree): void => {
       invalidateChanges(this.#start.fuseFd, treeOf(before), treeOf(after));
-      void new SizeSweep(treeOf(after)).run(this.#stop.signal);
+      void this.#sweep(treeOf(after));
     };
     const plate = new LivePlate(shared, {
       mode: this.#definition.options.watch ?? 'auto',
@@ -173,7 +175,7 @@ export class Daemon {
     if (opened.untold) {
       invalidate(opened.untold, shared);
       session.told(shared.generation);
-    } else void new SizeSweep(treeOf(shared)).run(this.#stop.signal);
+    } else void this.#sweep(treeOf(shared)).then(() => this.#rest());
     this.#running.resolve();
     this.#voice.tell({ type: 'ready' });
     plate.start(opened.isDoubtful);
@@ -224,6 +226,23 @@ export class Daemon {
       log: (message) => this.#warnings.warn('hook', message),
     });
     if (this.#hooks) for (const file of (await front.ask('list-sealed', {})).files) this.#hooks.offer(file);
+  }
+
+  /** Looks at all files of a tree, in place of one that it follows. */
+  #sweep(tree: PlateTree): Promise<void> {
+    this.#sweeping.abort();
+    this.#sweeping = new AbortController();
+    return new SizeSweep(tree).run(AbortSignal.any([this.#stop.signal, this.#sweeping.signal]));
+  }
+
+  /** Once all is begun and looked at: opening a plate took far more memory than keeping it does. */
+  async #rest(): Promise<void> {
+    if (this.#stop.signal.aborted) return;
+    try {
+      await giveBackSpentMemory();
+    } catch (error) {
+      logEvent(`memory was not given back: ${explain(error)}`);
+    }
   }
 
   #watchMemory(budgetBytes: number): void {

@@ -12,6 +12,7 @@ import { FrontWake } from '../fuse/front-wake.ts';
 import { invalidateEntry, invalidateNode } from '../fuse/notify.ts';
 import { watchPressure } from '../memory/pressure.ts';
 import { giveBackSpentMemory } from '../memory/spent-memory.ts';
+import { type PlateDifference, plateDifference, succession } from '../model/plate-succession.ts';
 import { dataFolder, type OverlayFolders, stagingFolder } from '../overlay/open-overlay.ts';
 import { PlateTree } from '../tree/plate-tree.ts';
 import type { SharedTree } from '../tree/shared-tree.ts';
@@ -133,11 +134,12 @@ export class Daemon {
       signal: this.#stop.signal,
     });
     this.#landings = landings;
-    const { encoders, probe } = await loadPlaneTools();
+    const { encoders, probe } = await loadPlaneTools(shared.index);
     const treeOf = (tree: SharedTree): PlateTree => new PlateTree(tree, encoders, probe);
-    const invalidate = (before: SharedTree, after: SharedTree): void => {
-      invalidateChanges(this.#start.fuseFd, treeOf(before), treeOf(after));
-      void this.#sweep(treeOf(after));
+    const invalidate = (before: SharedTree, after: SharedTree, difference: PlateDifference): void => {
+      const tree = treeOf(after);
+      invalidateChanges(this.#start.fuseFd, treeOf(before), tree, difference);
+      void this.#sweep(tree);
     };
     const plate = new LivePlate(shared, {
       mode: this.#definition.options.watch ?? 'auto',
@@ -173,7 +175,9 @@ export class Daemon {
     this.#watchMemory(budgetBytes);
     this.#control = await openControl(this.#spec, status, writeOut);
     if (opened.untold) {
-      invalidate(opened.untold, shared);
+      const { index } = opened.untold;
+      const difference = plateDifference(index, shared.index, succession(index, shared.index));
+      invalidate(opened.untold, shared, difference);
       session.told(shared.generation);
     } else void this.#sweep(treeOf(shared)).then(() => this.#rest());
     this.#running.resolve();

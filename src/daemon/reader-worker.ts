@@ -40,7 +40,7 @@ export type FromReader =
 const data = workerData as ReaderData;
 const tell = (message: FromReader): void => parentPort?.postMessage(message);
 
-const { encoders, probe, driver } = await loadPlaneTools();
+const { encoders, probe, driver } = await loadPlaneTools(data.shared.index);
 const tree = new PlateTree(data.shared, encoders, probe);
 const stacks = new StackReader(tree, driver, data.cacheBytes / 2);
 const landed = new LandedReader(data.outputFolder, data.cacheBytes / 2);

@@ -179,7 +179,7 @@ export class Daemon {
       const difference = plateDifference(index, shared.index, succession(index, shared.index));
       invalidate(opened.untold, shared, difference);
       session.told(shared.generation);
-    } else void this.#sweep(treeOf(shared)).then(() => this.#rest());
+    } else void this.#sweep(treeOf(shared), true);
     this.#running.resolve();
     this.#voice.tell({ type: 'ready' });
     plate.start(opened.isDoubtful);
@@ -233,13 +233,17 @@ export class Daemon {
   }
 
   /** Looks at all files of a tree, in place of one that it follows. */
-  #sweep(tree: PlateTree): Promise<void> {
+  async #sweep(tree: PlateTree, isFirst = false): Promise<void> {
     this.#sweeping.abort();
     this.#sweeping = new AbortController();
-    return new SizeSweep(tree).run(AbortSignal.any([this.#stop.signal, this.#sweeping.signal]));
+    const signal = AbortSignal.any([this.#stop.signal, this.#sweeping.signal]);
+    const sweep = new SizeSweep(tree);
+    await sweep.look(signal);
+    if (isFirst) await this.#rest();
+    await sweep.measure(signal);
   }
 
-  /** Once all is begun and looked at: opening a plate took far more memory than keeping it does. */
+  /** Once all files are looked at: opening a plate took far more memory than keeping it does. */
   async #rest(): Promise<void> {
     if (this.#stop.signal.aborted) return;
     try {

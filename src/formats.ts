@@ -9,6 +9,30 @@ export interface Detection {
   readonly reason: string;
   /** Absolute path of the plate's root, where it lies below the folder asked about. */
   readonly root?: string;
+  /** Where names have to be explained before the folder can be indexed: how they might be. Never used unasked. */
+  readonly proposal?: LayoutProposal;
+}
+
+/** What the names of a folder's images might say, drawn from the names alone. */
+export interface LayoutProposal {
+  /** A layout for `--layout`. */
+  readonly template: string;
+  /** The parts that vary, in the order of the names. */
+  readonly parts: readonly {
+    /** As it stands in the template: `{site}`, `*`. */
+    readonly token: string;
+    /** A few of its texts. */
+    readonly examples: readonly string[];
+    readonly distinct: number;
+    /** Why it was taken for what it is. */
+    readonly why: string;
+  }[];
+  /** A few images, and what each would be called. */
+  readonly examples: readonly { readonly path: string; readonly name: string }[];
+  /** Images looked at, how many the template reads, and how many of those would share a name with another. */
+  readonly images: number;
+  readonly matched: number;
+  readonly collisions: number;
 }
 
 export interface IndexOptions {
@@ -17,6 +41,8 @@ export interface IndexOptions {
    * else changed is for the handler to find out.
    */
   readonly previous?: PlateIndex;
+  /** What names say, as a template that the user gave: for the handler of folders of unknown origin. */
+  readonly layout?: string;
   /** Follow symbolic links that lead out of the plate; else what they lead to is left aside, with a warning. */
   readonly followLinks?: boolean;
   /** Where the plate is being mounted: no link that leads there, or above it, is followed. */
@@ -35,6 +61,8 @@ export interface FormatHandler {
   readonly id: string;
   /** Name for people: `ImageXpress / MetaXpress`. */
   readonly title: string;
+  /** For folders of unknown origin: asked after all others, and takes the layout that a user gives. */
+  readonly takesLayout?: true;
   /**
    * Looks at the folder, and a few levels below it, without reading pixels.
    * @throws UnreadableSourceError when the folder can't be read.
@@ -42,7 +70,7 @@ export interface FormatHandler {
   detect(folder: string, signal: AbortSignal): Promise<Detection>;
   /**
    * Indexes the plate whose root `detect` returned.
-   * @throws UnreadableSourceError, BadMetadataError, CancelledError
+   * @throws UnreadableSourceError, BadMetadataError, BadParameterError for a layout, CancelledError
    */
   index(root: string, options: IndexOptions, signal: AbortSignal): Promise<PlateIndex>;
 }

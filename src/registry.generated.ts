@@ -17,12 +17,18 @@ export const ENCODERS: readonly PluginEntry<ImageEncoder>[] = [
 ];
 
 export const FORMATS: readonly PluginEntry<FormatHandler>[] = [
+  { id: 'bd-pathway', load: async () => (await import('./formats/bd-pathway.ts')).default },
+  { id: 'cellomics', load: async () => (await import('./formats/cellomics.ts')).default },
   { id: 'cellvoyager', load: async () => (await import('./formats/cellvoyager.ts')).default },
+  { id: 'generic', load: async () => (await import('./formats/generic.ts')).default },
   { id: 'harmony', load: async () => (await import('./formats/harmony.ts')).default },
   { id: 'imagexpress-hcsai', load: async () => (await import('./formats/imagexpress-hcsai.ts')).default },
   { id: 'imagexpress', load: async () => (await import('./formats/imagexpress.ts')).default },
   { id: 'incell', load: async () => (await import('./formats/incell.ts')).default },
+  { id: 'incucyte', load: async () => (await import('./formats/incucyte.ts')).default },
+  { id: 'leica-matrix', load: async () => (await import('./formats/leica-matrix.ts')).default },
   { id: 'ome-zarr', load: async () => (await import('./formats/ome-zarr.ts')).default },
+  { id: 'scanr', load: async () => (await import('./formats/scanr.ts')).default },
 ];
 
 export const HOOKS: readonly PluginEntry<Hook>[] = [

@@ -1,8 +1,10 @@
+import { containerKind } from '../model/container-kind.ts';
 import { missingPlaneCount, ranges } from '../model/missing-planes.ts';
+import type { PlaneNames } from '../model/plane-names.ts';
 import type { ExclusionReason, PlateWarning } from '../model/plate.ts';
 import { fields, plateAxes } from '../model/plate-axes.ts';
 import { EXCLUSIONS, type PlateIndex } from '../model/plate-index.ts';
-import { planeName } from '../model/plate-lookup.ts';
+import { filePath, nameAt } from '../model/plate-lookup.ts';
 import { rowLetters, wellName } from '../model/well.ts';
 
 /** What `platefs inspect` tells of a plate; `--json` prints it as it is. */
@@ -29,6 +31,14 @@ export interface InspectReport {
   readonly firstName?: string;
   readonly files: number;
   readonly excluded: Readonly<Partial<Record<ExclusionReason, number>>>;
+  /** Files of formats that are passed through under `source/`, not decoded. */
+  readonly containers: readonly {
+    readonly title: string;
+    readonly openWith: string;
+    readonly files: number;
+    /** Path of one of them below the root. */
+    readonly example: string;
+  }[];
   readonly pixelSizeUm?: { readonly x: number; readonly y: number };
   readonly zSpacingUm?: number;
   readonly timeIntervalS?: number;
@@ -39,8 +49,24 @@ export interface InspectReport {
   readonly warnings: readonly PlateWarning[];
 }
 
+/** Proprietary containers among the files that are no planes, by kind. */
+function containersOf(index: PlateIndex): InspectReport['containers'] {
+  const found = new Map<string, { title: string; openWith: string; files: number; example: string }>();
+  for (let file = 0; file < index.files.count; file += 1) {
+    if (index.files.planes[file] !== 0) continue;
+    const name = nameAt(index.files.names, file);
+    // Leftovers of an operating system bear the names of the files they belong to.
+    const kind = name.startsWith('.') ? undefined : containerKind(name);
+    if (!kind) continue;
+    const known = found.get(kind.title);
+    if (known) known.files += 1;
+    else found.set(kind.title, { ...kind, files: 1, example: filePath(index, file) });
+  }
+  return [...found.values()];
+}
+
 /** Everything worth telling of an index, as plain data. */
-export function inspectReport(index: PlateIndex): InspectReport {
+export function inspectReport(index: PlateIndex, names: PlaneNames): InspectReport {
   const { facts, planes } = index;
   const axes = plateAxes(index);
   const wells = new Set<string>();
@@ -78,9 +104,10 @@ export function inspectReport(index: PlateIndex): InspectReport {
     ts: axes.ts,
     planes: planes.count,
     missingPlanes: planes.count === 0 ? 0 : missingPlaneCount(index),
-    ...(planes.count === 0 ? {} : { firstName: planeName(index, 0) }),
+    ...(planes.count === 0 ? {} : { firstName: names.pathOf(0) }),
     files: index.files.count,
     excluded,
+    containers: containersOf(index),
     ...measured,
     warnings: index.warnings,
   };
@@ -155,8 +182,8 @@ function tLine({ ts, timeIntervalS, declared }: InspectReport): string {
 }
 
 /** The report for people, ending in a line break. */
-export function inspectText(index: PlateIndex): string {
-  const report = inspectReport(index);
+export function inspectText(index: PlateIndex, names: PlaneNames): string {
+  const report = inspectReport(index, names);
   const lines: string[] = [];
   const line = (label: string, value: string): void => {
     lines.push(`${label.padEnd(LABEL_WIDTH)}${value}`);
@@ -187,6 +214,11 @@ export function inspectText(index: PlateIndex): string {
   line('Planes', `${number(report.planes)}${missing}; the first is ${report.firstName ?? 'none'}`);
   const excluded = Object.entries(report.excluded).map(([reason, count]) => `${number(count)} ${reason}`);
   line('Left out', excluded.length === 0 ? 'no files' : excluded.join(', '));
+  for (const [i, { title, openWith, files, example }] of report.containers.entries())
+    line(
+      i === 0 ? 'Containers' : '',
+      `${plural(files, `${title} file`)}, ${printable(example)}: passed through under source/, not decoded; open with ${openWith}`,
+    );
   if (report.warnings.length === 0) line('Warnings', 'none');
   else {
     lines.push('', plural(report.warnings.length, 'warning'));

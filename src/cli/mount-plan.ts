@@ -53,11 +53,15 @@ export function resolveDefinition(request: MountRequest, stateBase: string): Res
   const followLinks = overrides.followLinks ?? definition.options.followLinks;
   const watch = overrides.watch ?? definition.options.watch;
   const missing = overrides.missing ?? definition.options.missing;
+  const names = overrides.names ?? definition.names;
+  const layout = overrides.layout ?? definition.layout;
   return {
     source,
     mountpoint: mountpointPath(mountpoint),
     output,
     state: givenState === undefined ? join(stateBase, stateName(source, output)) : resolve(givenState),
+    ...(names === undefined ? {} : { names }),
+    ...(layout === undefined ? {} : { layout }),
     ...(budgetBytes === undefined ? {} : { budgetBytes }),
     hooks: hooks ?? definition.hooks,
     options: {

@@ -16,6 +16,7 @@ import type {
 } from '../model/mount-definition.ts';
 import { HOOKS } from '../registry.generated.ts';
 import { mountSchema } from './definition-schema.ts';
+import { checkedLayout, checkedNames } from './mount-options.ts';
 import { ruleFaults } from './rule-check.ts';
 import { type Complaint, complaints } from './schema-complaint.ts';
 import { type ValuePath, YamlSource } from './yaml-source.ts';
@@ -29,6 +30,8 @@ type StepForm = string | Readonly<Record<string, Readonly<Record<string, unknown
 interface DefinitionForm {
   readonly source?: string;
   readonly mountpoint?: string;
+  readonly names?: string;
+  readonly layout?: string;
   readonly output?: string;
   readonly state?: string;
   readonly budget?: string | number;
@@ -139,14 +142,14 @@ async function readForm(
   return { source, form, rules: checkedRules(source, form, hooks) };
 }
 
-function budgetOf(source: YamlSource, form: DefinitionForm): number | undefined {
-  if (form.budget === undefined) return undefined;
+/** @throws BadDefinitionError with the line of `key` when `check` finds a bad parameter. */
+function checked<T>(source: YamlSource, key: string, check: () => T): T {
   try {
-    return parseBudget(form.budget, 'budget');
+    return check();
   } catch (error) {
     const { message } = error as PlateFsError;
     throw error instanceof BadParameterError
-      ? new BadDefinitionError(source.file, source.lineOf(['budget']), message)
+      ? new BadDefinitionError(source.file, source.lineOf([key]), message)
       : error;
   }
 }
@@ -158,12 +161,18 @@ function budgetOf(source: YamlSource, form: DefinitionForm): number | undefined 
  */
 export async function readMountDefinition(file: string, hooks?: readonly Hook[]): Promise<MountDefinition> {
   const { source, form, rules } = await readForm(file, ['source'], hooks);
-  const budgetBytes = budgetOf(source, form);
+  const { budget, names, layout } = form;
+  const budgetBytes =
+    budget === undefined ? undefined : checked(source, 'budget', () => parseBudget(budget, 'budget'));
+  if (names !== undefined) checked(source, 'names', () => checkedNames('names', names));
+  if (layout !== undefined) checked(source, 'layout', () => checkedLayout('layout', layout));
   const folder = dirname(resolve(file));
   const path = (value: string): string => expandPath(value, folder);
   return {
     source: path(form.source ?? ''),
     ...(form.mountpoint === undefined ? {} : { mountpoint: path(form.mountpoint) }),
+    ...(names === undefined ? {} : { names }),
+    ...(layout === undefined ? {} : { layout }),
     ...(form.output === undefined ? {} : { output: path(form.output) }),
     ...(form.state === undefined ? {} : { state: path(form.state) }),
     ...(budgetBytes === undefined ? {} : { budgetBytes }),

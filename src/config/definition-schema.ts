@@ -118,6 +118,19 @@ export function mountSchema(hooks: readonly Hook[]): Schema {
     properties: {
       source: { type: 'string', minLength: 1, description: 'The plate folder. Never written to.' },
       mountpoint: { type: 'string', minLength: 1, description: 'The empty folder the plate appears in.' },
+      names: {
+        type: 'string',
+        minLength: 1,
+        default: 'canonical',
+        description:
+          "How planes are named in images/: canonical, harmony, openhcs, or a template like '{well}/{field:03}_w{channel}_z{z:03}_t{t:03}{ext}'.",
+      },
+      layout: {
+        type: 'string',
+        minLength: 1,
+        description:
+          "What the names of the plate's files say, for plates of unknown origin: '{well}/field {site} {channel}.tif'; * is any text.",
+      },
       output: {
         type: 'string',
         minLength: 1,
@@ -131,7 +144,8 @@ export function mountSchema(hooks: readonly Hook[]): Schema {
       budget: {
         type: ['string', 'integer'],
         minimum: 1,
-        description: 'Memory that written files may hold, like 2GiB; chosen from the machine unless set.',
+        description:
+          'Memory that written files and decoded pixels may hold, like 2GiB; chosen from the machine unless set.',
       },
       'read-only': { type: 'boolean', default: false, description: 'Refuse every change.' },
       options: { type: 'object', additionalProperties: false, properties: OPTIONS },

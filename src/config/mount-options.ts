@@ -1,6 +1,8 @@
 import { parseBudget } from '../core/byte-size.ts';
 import { BadParameterError } from '../core/errors.ts';
 import { MISSING_MODES, type MissingMode, WATCH_MODES, type WatchMode } from '../model/mount-definition.ts';
+import { checkNames } from '../model/plane-naming.ts';
+import { compileSourceLayout } from '../model/source-layout.ts';
 import { didYouMean } from './did-you-mean.ts';
 
 /** What `-o` can change in a mount definition. */
@@ -15,6 +17,8 @@ export interface OptionOverrides {
   budgetBytes?: number;
   output?: string;
   state?: string;
+  names?: string;
+  layout?: string;
 }
 
 interface OptionSpec {
@@ -38,6 +42,17 @@ export function oneOf<T extends string>(known: readonly T[], parameter: string, 
   return found;
 }
 
+/** @throws BadParameterError when no plane can be named so. */
+export function checkedNames(parameter: string, names: string): string {
+  checkNames(parameter, names);
+  return names;
+}
+
+/** @throws BadParameterError when no file can be read so. */
+export function checkedLayout(parameter: string, template: string): string {
+  return compileSourceLayout({ parameter, template }).template;
+}
+
 /** The options of `-o`, as mount(8) would pass them. */
 export const MOUNT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   allow_other: {
@@ -52,7 +67,7 @@ export const MOUNT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   },
   budget: {
     value: 'SIZE',
-    description: 'memory that written files may hold',
+    description: 'memory that written files and decoded pixels may hold',
     apply: (overrides, value) => void (overrides.budgetBytes = parseBudget(value, '-o budget')),
   },
   readers: {
@@ -73,6 +88,16 @@ export const MOUNT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
     value: 'MODE',
     description: 'what stacks show where the plate lacks a plane: zeros (the default), error',
     apply: (overrides, value) => void (overrides.missing = oneOf(MISSING_MODES, '-o missing', value)),
+  },
+  names: {
+    value: 'NAMES',
+    description: 'how planes are named: canonical, harmony, openhcs or a template without commas',
+    apply: (overrides, value) => void (overrides.names = checkedNames('-o names', value)),
+  },
+  layout: {
+    value: 'TEMPLATE',
+    description: "what the names of the plate's files say, for plates of unknown origin",
+    apply: (overrides, value) => void (overrides.layout = checkedLayout('-o layout', value)),
   },
   output: {
     value: 'DIR',

@@ -1,3 +1,36 @@
+/** Who holds memory of a mount. All that is said to be held counts against the budget. */
+export interface MemoryDocument {
+  /** What written files and decoded pixels may take together. */
+  readonly budgetBytes: number;
+  /** Above this closed files land in the background. */
+  readonly lowMarkBytes: number;
+  /** Above this decoded pixels give way, and open files that rest go to disk; lower while memory is tight. */
+  readonly highMarkBytes: number;
+  readonly usedBytes: number;
+  /** Held by written files that are closed and have not landed. */
+  readonly closedFilesBytes: number;
+  /** Held by written files that programs have open. */
+  readonly openFilesBytes: number;
+  /** Held by pixels that reader threads keep decoded. */
+  readonly decodedBytes: number;
+  readonly decodedBoundBytes: number;
+  /** The system is short of memory, or was a moment ago. */
+  readonly isTight: boolean;
+  /** Why, at the last look. */
+  readonly reasons: readonly string[];
+  /** The last time that memory was given up, by the rungs of the ladder. */
+  readonly lastReclaim: {
+    /** ISO 8601. */
+    readonly at: string;
+    readonly reasons: readonly string[];
+    readonly steps: readonly {
+      readonly rung: number;
+      readonly kind: 'shrink-decoded' | 'land-sealed' | 'spill-open';
+      readonly freedBytes: number;
+    }[];
+  } | null;
+}
+
 /** What the control method `status` answers. Counts and bytes of this moment. */
 export interface StatusDocument {
   /** The daemon that answers. */
@@ -8,7 +41,7 @@ export interface StatusDocument {
   readonly plate: { readonly name: string; readonly format: string };
   readonly planes: number;
   readonly warnings: number;
-  readonly overlay: { readonly usedBytes: number; readonly budgetBytes: number };
+  readonly memory: MemoryDocument;
   /** Written files that have not landed in the output folder yet. */
   readonly waiting: { readonly files: number; readonly sizeBytes: number };
   readonly hooks: { readonly running: number; readonly waiting: number; readonly failed: number };

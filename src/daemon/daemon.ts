@@ -10,7 +10,7 @@ import { errnoOf } from '../core/errno.ts';
 import { explain } from '../core/errors.ts';
 import { FrontWake } from '../fuse/front-wake.ts';
 import { invalidateEntry, invalidateNode } from '../fuse/notify.ts';
-import { watchPressure } from '../memory/pressure.ts';
+import { budgetOf } from '../memory/budget.ts';
 import { giveBackSpentMemory } from '../memory/spent-memory.ts';
 import { type PlateDifference, plateDifference, succession } from '../model/plate-succession.ts';
 import { dataFolder, type OverlayFolders, stagingFolder } from '../overlay/open-overlay.ts';
@@ -28,10 +28,12 @@ import { Landings } from './landings.ts';
 import { LivePlate } from './live-plate.ts';
 import { logEvent } from './log.ts';
 import { memoryFolder, removeMemoryFolder } from './memory-folder.ts';
+import { MountMemory, writtenBoundBytes } from './mount-memory.ts';
 import { loadPlaneTools } from './plane-tools.ts';
 import { Readers } from './readers.ts';
 import { RuntimeWarnings } from './runtime-warnings.ts';
 import { countResumes, openSessionTree } from './session-files.ts';
+import { keepNames } from './session-names.ts';
 import { SessionTree } from './session-tree.ts';
 import { SizeSweep } from './size-sweep.ts';
 import { lockState } from './state-lock.ts';
@@ -40,10 +42,6 @@ import type { FromDaemon, StartMessage } from './supervisor-messages.ts';
 import { invalidateChanges } from './tree-invalidation.ts';
 import { WriteOut } from './write-out.ts';
 
-/** Memory is freed down to this share of the budget once landing has begun. */
-const KEEP_SHARE = 0.25;
-/** Share of the budget that readers may use for decoded planes and chunks. */
-const READER_CACHE_BYTES = 128 * 1024 * 1024;
 /** The front hears within milliseconds that it is to end. */
 const FRONT_END_TIMEOUT_MS = 5000;
 
@@ -75,10 +73,8 @@ export class Daemon {
   #hooks: HookPump | undefined;
   #plate: LivePlate | undefined;
   #control: ControlServer | undefined;
-  #pressure: Disposable | undefined;
+  #memory: MountMemory | undefined;
   #ending: Promise<void> | undefined;
-  /** Memory that stays reserved when room is made; none until the budget is known. */
-  #keepBytes = 0;
   #unlock: () => void = () => {};
   readonly #unmounted = Promise.withResolvers<void>();
   readonly #opened = Promise.withResolvers<void>();
@@ -99,11 +95,22 @@ export class Daemon {
 
   /** @throws a typed error when the mount can't be served. */
   async run(): Promise<void> {
+    try {
+      await this.#serve();
+    } catch (error) {
+      // Before the front nothing is written: whoever mounts it right, and at once, need not wait for our end.
+      if (!this.#front) this.#unlock();
+      throw error;
+    }
+  }
+
+  async #serve(): Promise<void> {
     const { resumed } = this.#start;
     const { state, output } = this.#definition;
     this.#unlock = lockState(state);
     const folders: OverlayFolders = { state, memory: memoryFolder(state) };
     const resumes = countResumes(folders, resumed);
+    if (!resumed) keepNames(folders, this.#definition);
     const session = new SessionTree(state);
     const opened = await openSessionTree(this.#spec, folders, session, resumed, {
       signal: this.#stop.signal,
@@ -116,7 +123,7 @@ export class Daemon {
       fuseFd: this.#start.fuseFd,
       shared,
       outputFolder: output,
-      cacheBytes: READER_CACHE_BYTES,
+      decodedBytes: budgetOf(budgetBytes).decodedBytes,
       onMessage: (message) => {
         if (message.type === 'staged')
           this.#front?.tell({ type: 'staged', node: message.node, errno: message.errno });
@@ -134,6 +141,8 @@ export class Daemon {
       signal: this.#stop.signal,
     });
     this.#landings = landings;
+    const memory = new MountMemory({ budgetBytes, front, readers: this.#readers, landings, log: logEvent });
+    this.#memory = memory;
     const { encoders, probe } = await loadPlaneTools(shared.index);
     const treeOf = (tree: SharedTree): PlateTree => new PlateTree(tree, encoders, probe);
     const invalidate = (before: SharedTree, after: SharedTree, difference: PlateDifference): void => {
@@ -159,9 +168,10 @@ export class Daemon {
     this.#writeOut = writeOut;
     const status = new Status({
       spec: this.#spec,
-      index: () => plate.index,
+      shared: () => plate.shared,
       front,
       landings,
+      memory,
       hooks: () => this.#hooks,
       warnings: this.#warnings,
       resumes,
@@ -172,7 +182,7 @@ export class Daemon {
     if (resumed) this.#readers.start();
     landings.start();
     await this.#startHooks(front, folders);
-    this.#watchMemory(budgetBytes);
+    memory.start();
     this.#control = await openControl(this.#spec, status, writeOut);
     if (opened.untold) {
       const { index } = opened.untold;
@@ -201,7 +211,7 @@ export class Daemon {
       readOnly: this.#definition.options.readOnly,
       shared,
       folders,
-      budgetBytes,
+      budgetBytes: writtenBoundBytes(budgetBytes),
       owner: this.#owner,
       fromMain: channel.port2,
       wake: wake.memory,
@@ -253,16 +263,6 @@ export class Daemon {
     }
   }
 
-  #watchMemory(budgetBytes: number): void {
-    let tight = false;
-    this.#pressure = watchPressure(({ isUnderPressure, reasons }) => {
-      if (isUnderPressure && !tight) logEvent(`memory is tight: ${reasons.join(', ')}`);
-      if (isUnderPressure) this.#landings?.makeRoom(0);
-      tight = isUnderPressure;
-    });
-    this.#keepBytes = Math.floor(budgetBytes * KEEP_SHARE);
-  }
-
   #hear(message: FromFront): void {
     switch (message.type) {
       case 'open':
@@ -312,7 +312,7 @@ export class Daemon {
         this.#landings?.remove(notice.abandoned);
         return;
       case 'pressed':
-        this.#landings?.makeRoom(this.#keepBytes);
+        this.#memory?.pressed();
         return;
       case 'source-changed':
         invalidateNode(this.#start.fuseFd, notice.node);
@@ -371,7 +371,7 @@ export class Daemon {
       logEvent(`writing out failed: ${explain(error)}`);
     }
     this.#stop.abort();
-    this.#pressure?.[Symbol.dispose]();
+    this.#memory?.[Symbol.dispose]();
     await this.#plate?.close();
     await this.#hooks?.close();
     await this.#landings?.close();

@@ -11,9 +11,13 @@ type AnswerOf<T extends ToFront['type']> = T extends 'list-sealed'
       ? 'published'
       : T extends 'adopt'
         ? 'adopted'
-        : T extends 'sealed-file' | 'landed' | 'relanded' | 'usage'
-          ? T
-          : never;
+        : T extends 'set-budget'
+          ? 'budget-set'
+          : T extends 'spill'
+            ? 'spilled'
+            : T extends 'sealed-file' | 'landed' | 'relanded' | 'usage'
+              ? T
+              : never;
 
 type Question = Extract<ToFront, { readonly token: number }>;
 

@@ -1,6 +1,6 @@
 import type { Negotiated } from '../fuse/negotiation.ts';
 import type { LandingRecord } from '../overlay/inode.ts';
-import type { SealedFile } from '../overlay/overlay.ts';
+import type { SealedFile } from '../overlay/sealed-files.ts';
 import type { SharedTree } from '../tree/shared-tree.ts';
 import type { FrontNotice, MovableJob } from '../vfs/jobs.ts';
 
@@ -61,7 +61,15 @@ export type ToFront =
   | ({ readonly type: 'hook-ended' } & Omit<HookSource, 'mountPath'>)
   /** The plate was found changed. */
   | { readonly type: 'adopt'; readonly token: number; readonly shared: SharedTree }
-  | { readonly type: 'set-budget'; readonly budgetBytes: number }
+  /** Written files may take so much memory from now on, unless they hold more. */
+  | { readonly type: 'set-budget'; readonly token: number; readonly budgetBytes: number }
+  /** Move open files that were not written since then to disk, as far as one request may wait for. */
+  | {
+      readonly type: 'spill';
+      readonly token: number;
+      readonly bytes: number;
+      readonly restingSinceMs: number;
+    }
   | { readonly type: 'usage'; readonly token: number };
 
 /** Front to main thread. */
@@ -129,6 +137,11 @@ export type FrontAnswer =
       readonly type: 'usage';
       readonly token: number;
       readonly reservedBytes: number;
-      readonly budgetBytes: number;
+      /** Of these, memory of files that are closed and have not landed. */
+      readonly sealedBytes: number;
+      /** Files that are closed and have not landed, and the bytes in them. */
+      readonly waiting: { readonly files: number; readonly sizeBytes: number };
       readonly openForWriting: number;
-    };
+    }
+  | { readonly type: 'budget-set'; readonly token: number; readonly accepted: boolean }
+  | { readonly type: 'spilled'; readonly token: number; readonly freedBytes: number };

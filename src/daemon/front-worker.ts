@@ -37,6 +37,7 @@ export interface FrontData {
   readonly readOnly: boolean;
   readonly shared: SharedTree;
   readonly folders: OverlayFolders;
+  /** Memory that written files may take at the start. */
   readonly budgetBytes: number;
   readonly owner: { readonly uid: number; readonly gid: number };
   readonly fromMain: MessagePort;
@@ -94,19 +95,20 @@ function receive({ overlay, front, tree, readers }: Rooms, message: ToFront): vo
       tell({
         type: 'sealed-files',
         token: message.token,
-        files: [...overlay.sealedFiles()],
+        files: [...overlay.sealed.files()],
         reservedBytes: overlay.store.reservedBytes,
       });
       return;
     case 'sealed-file': {
-      const file = overlay.sealedFile(message.inode);
+      const file = overlay.sealed.file(message.inode);
       tell({ type: 'sealed-file', token: message.token, ...(file === undefined ? {} : { file }) });
       return;
     }
     case 'landed': {
-      const { refused, failure } = overlay.landed(message.items);
+      const { refused, failure } = overlay.landings.landed(message.items);
       // Where the journal can't take a line, what landed stays for the next try to land in its place.
-      if (failure === undefined) for (const { inode, record } of refused) overlay.abandon(inode, record);
+      if (failure === undefined)
+        for (const { inode, record } of refused) overlay.landings.abandon(inode, record);
       const { reservedBytes } = overlay.store;
       tell({
         type: 'landed',
@@ -118,13 +120,13 @@ function receive({ overlay, front, tree, readers }: Rooms, message: ToFront): vo
       return;
     }
     case 'list-moved':
-      tell({ type: 'moved-files', token: message.token, files: [...overlay.movedFiles()] });
+      tell({ type: 'moved-files', token: message.token, files: [...overlay.landings.moved()] });
       return;
     case 'relanded': {
       const { token, inode, version, record } = message;
       let accepted = false;
       try {
-        accepted = overlay.relanded(inode, version, record);
+        accepted = overlay.landings.relanded(inode, version, record);
       } catch (error) {
         // The journal can't take a line: the file stays where it lies.
         tell({ type: 'notice', notice: { kind: 'failed', path: '', message: explain(error) } });
@@ -139,7 +141,7 @@ function receive({ overlay, front, tree, readers }: Rooms, message: ToFront): vo
       return;
     }
     case 'cleared':
-      overlay.cleared(message.id);
+      overlay.landings.cleared(message.id);
       return;
     case 'publish': {
       const { token, source, outputs } = message;
@@ -153,9 +155,23 @@ function receive({ overlay, front, tree, readers }: Rooms, message: ToFront): vo
     case 'hook-ended':
       overlay.hookEnded(message.inode, message.version, message.rule);
       return;
-    case 'set-budget':
-      overlay.store.budgetBytes = message.budgetBytes;
+    case 'set-budget': {
+      const accepted = overlay.store.reservedBytes <= message.budgetBytes;
+      if (accepted) overlay.store.budgetBytes = message.budgetBytes;
+      tell({ type: 'budget-set', token: message.token, accepted });
       return;
+    }
+    case 'spill': {
+      let freedBytes = 0;
+      try {
+        freedBytes = overlay.spillResting(message.bytes, message.restingSinceMs);
+      } catch (error) {
+        // The disk is full, mostly: what is in memory stays there.
+        tell({ type: 'notice', notice: { kind: 'failed', path: '', message: explain(error) } });
+      }
+      tell({ type: 'spilled', token: message.token, freedBytes });
+      return;
+    }
     case 'end':
       // The session's loop is left already.
       return;
@@ -164,7 +180,8 @@ function receive({ overlay, front, tree, readers }: Rooms, message: ToFront): vo
         type: 'usage',
         token: message.token,
         reservedBytes: overlay.store.reservedBytes,
-        budgetBytes: overlay.store.budgetBytes,
+        sealedBytes: overlay.sealed.memoryBytes,
+        waiting: { files: overlay.sealed.count, sizeBytes: overlay.sealed.sizeBytes },
         openForWriting: [...overlay.handles.nodes()].filter((node) => overlay.handles.isWriting(node)).length,
       });
       return;

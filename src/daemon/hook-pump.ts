@@ -6,7 +6,7 @@ import { passFaultPoint } from '../core/fault-points.ts';
 import { loadAll } from '../core/plugin.ts';
 import { invalidateEntry, invalidateNode } from '../fuse/notify.ts';
 import type { HookRule } from '../model/mount-definition.ts';
-import type { SealedFile } from '../overlay/overlay.ts';
+import type { SealedFile } from '../overlay/sealed-files.ts';
 import { DEVICES } from '../registry.generated.ts';
 import type { FrontLink } from './front-link.ts';
 

@@ -26,6 +26,7 @@ export type FromIndexWorker =
   | { readonly type: 'failed'; readonly message: string };
 
 const { shown: first, mountpoint } = workerData as IndexWorkerData;
+const { layout } = first.facts;
 const handler = await loadById(FORMATS, first.facts.format);
 if (!handler) throw new Error(`there is no format ${first.facts.format}`);
 const format = handler;
@@ -41,7 +42,12 @@ async function look({ shown, walk }: LookAgain): Promise<FromIndexWorker> {
   try {
     if (walk || !full) {
       const { linksFollowed, rootPath } = first;
-      const options = { previous: full ?? shown, followLinks: linksFollowed, mountpoint };
+      const options = {
+        previous: full ?? shown,
+        followLinks: linksFollowed,
+        mountpoint,
+        ...(layout === undefined ? {} : { layout }),
+      };
       full = { ...(await format.index(rootPath, options, new AbortController().signal)), linksFollowed };
     }
     const { planes } = succession(shown, full);

@@ -4,7 +4,7 @@ import { passFaultPoint } from '../core/fault-points.ts';
 import type { Landing } from '../materializer/landing.ts';
 import type { Materializer } from '../materializer/materializer.ts';
 import type { LandingRecord } from '../overlay/inode.ts';
-import type { SealedFile } from '../overlay/overlay.ts';
+import type { SealedFile } from '../overlay/sealed-files.ts';
 import type { FrontLink } from './front-link.ts';
 
 /** A batch is done at once: large enough to share its syncs, small enough to free memory soon. */

@@ -33,7 +33,6 @@ export class Landings {
   readonly #deadFiles = new Set<number>();
   /** Removals of landings that are under way. */
   #removal: Promise<unknown> = Promise.resolve();
-  #makingRoom = false;
 
   constructor(parts: LandingsParts) {
     this.#parts = parts;
@@ -92,16 +91,14 @@ export class Landings {
     return (inode >= this.#firstNewInode || this.#knownFiles.has(inode)) && !this.#deadFiles.has(inode);
   }
 
-  /** Lands until at most `keepBytes` of memory are reserved, unless that is under way. Nothing before `start`. */
-  makeRoom(keepBytes: number): void {
-    if (this.#makingRoom || !this.#loop) return;
-    this.#makingRoom = true;
-    this.#loop
-      .makeRoom(keepBytes, this.#parts.signal)
-      .catch((error: unknown) => this.#parts.warn(explain(error)))
-      .finally(() => {
-        this.#makingRoom = false;
-      });
+  /** Lands until at most `keepBytes` of memory are reserved, or nothing more can land. Nothing before `start`. */
+  async makeRoom(keepBytes: number): Promise<LandingResult> {
+    try {
+      if (this.#loop) return await this.#loop.makeRoom(keepBytes, this.#parts.signal);
+    } catch (error) {
+      this.#parts.warn(explain(error));
+    }
+    return { files: 0, sizeBytes: 0, kept: this.failures };
   }
 
   /** Lands everything that is sealed, and ends removals. Nothing before `start`. */

@@ -6,6 +6,7 @@ import { replyTo } from '../fuse/reply-writer.ts';
 import { SplicedReplies } from '../fuse/spliced-replies.ts';
 import { LandedReader } from '../materializer/landed-reader.ts';
 import type { Landing } from '../materializer/landing.ts';
+import { ByteCache } from '../memory/byte-cache.ts';
 import { PlateTree } from '../tree/plate-tree.ts';
 import type { SharedTree } from '../tree/shared-tree.ts';
 import { StackReader } from '../tree/stack-reader.ts';
@@ -20,9 +21,18 @@ export interface ReaderData {
   readonly number: number;
   readonly shared: SharedTree;
   readonly outputFolder: string;
-  readonly cacheBytes: number;
+  /** What it may keep decoded at the start. */
+  readonly decodedBytes: number;
+  /** What each reader keeps decoded, for the main thread to see. */
+  readonly held: BigInt64Array;
   readonly jobs: MessagePort;
   readonly finished: Int32Array;
+}
+
+/** Main thread to reader: keep no more decoded than this from now on. */
+export interface ToReader {
+  readonly type: 'bound';
+  readonly boundBytes: number;
 }
 
 /** Reader to main thread. */
@@ -35,15 +45,18 @@ export type FromReader =
       readonly errno: number;
       readonly message: string;
     }
-  | { readonly type: 'failed'; readonly message: string };
+  | { readonly type: 'failed'; readonly message: string }
+  /** It keeps no more than that. */
+  | { readonly type: 'bounded'; readonly boundBytes: number };
 
 const data = workerData as ReaderData;
 const tell = (message: FromReader): void => parentPort?.postMessage(message);
 
 const { encoders, probe, driver } = await loadPlaneTools(data.shared.index);
 const tree = new PlateTree(data.shared, encoders, probe);
-const stacks = new StackReader(tree, driver, data.cacheBytes / 2);
-const landed = new LandedReader(data.outputFolder, data.cacheBytes / 2);
+const decoded = new ByteCache(data.decodedBytes);
+const stacks = new StackReader(tree, driver, decoded);
+const landed = new LandedReader(data.outputFolder, decoded);
 const reader = new Reader({
   readRendered: (node, offsetBytes, target) => stacks.read(node, offsetBytes, target),
   pourRendered: (node, offsetBytes, sizeBytes) => stacks.pourable(node, offsetBytes, sizeBytes),
@@ -51,6 +64,8 @@ const reader = new Reader({
     landed.readSync(record as unknown as Landing, offsetBytes, target.length, target),
 });
 const spliced = new SplicedReplies(data.fuseFd);
+
+const showHeld = (): void => void Atomics.store(data.held, data.number, BigInt(decoded.usedBytes));
 
 function answer(job: Exclude<ReaderJob, { kind: 'stage' }>): void {
   const pourable =
@@ -81,12 +96,16 @@ function run(job: ReaderJob): void {
 }
 
 data.jobs.on('message', (message: ReaderJob | TreeAdoption) => {
-  if (message.kind !== 'adopt') {
-    run(message);
-    return;
-  }
-  tree.adopt(message.shared);
-  stacks.treeChanged();
+  if (message.kind === 'adopt') {
+    tree.adopt(message.shared);
+    stacks.treeChanged();
+  } else run(message);
+  showHeld();
+});
+parentPort?.on('message', ({ boundBytes }: ToReader) => {
+  decoded.resize(boundBytes);
+  showHeld();
+  tell({ type: 'bounded', boundBytes });
 });
 // A thread that is killed leaves no compiled code for the next one.
 setImmediate(flushCompileCache);

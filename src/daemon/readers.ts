@@ -1,29 +1,46 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import type { SharedTree } from '../tree/shared-tree.ts';
-import type { FromReader, ReaderData } from './reader-worker.ts';
+import type { FromReader, ReaderData, ToReader } from './reader-worker.ts';
+
+/** A reader that waits for a disk hears of a new bound only when its read is done. */
+const BOUND_TIMEOUT_MS = 1000;
 
 export interface ReadersParts {
   readonly count: number;
   readonly fuseFd: number;
   readonly shared: SharedTree;
   readonly outputFolder: string;
-  readonly cacheBytes: number;
-  readonly onMessage: (message: FromReader) => void;
+  /** What all readers together may keep decoded at the start. */
+  readonly decodedBytes: number;
+  readonly onMessage: (message: Exclude<FromReader, { readonly type: 'bounded' }>) => void;
   readonly onDeath: (error: Error) => void;
 }
 
-/** The reader threads: their ports exist from the start, the threads from the first job on. */
+/**
+ * The reader threads: their ports exist from the start, the threads from the first job on. What they keep decoded
+ * is bounded for all of them together.
+ */
 export class Readers {
   readonly #parts: ReadersParts;
   readonly #channels: MessageChannel[];
   readonly #workers: Worker[] = [];
   readonly finished: Int32Array;
+  /** Bytes each reader keeps decoded. */
+  readonly #held: BigInt64Array;
+  #boundBytes: number;
+  /** The bound that each reader is known to keep. */
+  readonly #kept: number[];
+  #onBounded: () => void = () => {};
   #ending = false;
 
   constructor(parts: ReadersParts) {
     this.#parts = parts;
     this.#channels = Array.from({ length: parts.count }, () => new MessageChannel());
     this.finished = new Int32Array(new SharedArrayBuffer(4 * parts.count));
+    this.#held = new BigInt64Array(new SharedArrayBuffer(8 * parts.count));
+    this.#boundBytes = Math.floor(parts.decodedBytes / parts.count);
+    this.#kept = this.#channels.map(() => this.#boundBytes);
   }
 
   /** The ends that the front posts jobs to. */
@@ -34,14 +51,15 @@ export class Readers {
   /** Starts the threads; jobs posted before are waiting in their ports. */
   start(): void {
     if (this.#workers.length > 0) return;
-    const { fuseFd, shared, outputFolder, cacheBytes, onMessage, onDeath } = this.#parts;
+    const { fuseFd, shared, outputFolder, onMessage, onDeath } = this.#parts;
     for (const [number, { port2 }] of this.#channels.entries()) {
       const workerData: ReaderData = {
         fuseFd,
         number,
         shared,
         outputFolder,
-        cacheBytes: cacheBytes / this.#channels.length,
+        decodedBytes: this.#boundBytes,
+        held: this.#held,
         jobs: port2,
         finished: this.finished,
       };
@@ -49,13 +67,54 @@ export class Readers {
         workerData,
         transferList: [port2],
       });
-      worker.on('message', onMessage);
+      worker.on('message', (message: FromReader) => {
+        if (message.type === 'bounded') this.#bounded(number, message.boundBytes);
+        else onMessage(message);
+      });
       worker.on('error', onDeath);
       worker.on('exit', () => {
         if (!this.#ending) onDeath(new Error('a reader thread ended'));
       });
       this.#workers.push(worker);
     }
+  }
+
+  /** Bytes that all readers together keep decoded. */
+  get decodedBytes(): number {
+    let sum = 0n;
+    for (let number = 0; number < this.#held.length; number++) sum += Atomics.load(this.#held, number);
+    return Number(sum);
+  }
+
+  /** What they may keep: a bound that is being lowered counts in full for readers that have not heard of it. */
+  get decodedBoundBytes(): number {
+    return this.#kept.reduce((sum, kept) => sum + Math.max(kept, this.#boundBytes), 0);
+  }
+
+  /** Bounds what all readers together keep decoded. Resolves once they do, or after a second. */
+  async boundDecoded(bytes: number): Promise<void> {
+    this.#boundBytes = Math.floor(bytes / this.#channels.length);
+    if (this.#workers.length === 0) {
+      this.#kept.fill(this.#boundBytes);
+      return;
+    }
+    const message: ToReader = { type: 'bound', boundBytes: this.#boundBytes };
+    for (const worker of this.#workers) worker.postMessage(message);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#onBounded = () => {
+      if (this.#kept.every((kept) => kept === this.#boundBytes)) resolve();
+    };
+    const late = new AbortController();
+    await Promise.race([
+      promise,
+      delay(BOUND_TIMEOUT_MS, undefined, { signal: late.signal }).catch(() => {}),
+    ]);
+    late.abort();
+  }
+
+  #bounded(number: number, boundBytes: number): void {
+    this.#kept[number] = boundBytes;
+    this.#onBounded();
   }
 
   async close(): Promise<void> {

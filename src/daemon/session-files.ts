@@ -54,6 +54,7 @@ export async function openSessionTree(
   let toldMs = 0;
   const { index } = await openPlate(spec.definition.source, {
     signal: options.signal,
+    ...(spec.definition.layout === undefined ? {} : { layout: spec.definition.layout }),
     ...(spec.recognised === undefined ? {} : { recognised: spec.recognised }),
     mountpoint: spec.definition.mountpoint,
     followLinks: spec.definition.options.followLinks ?? false,
@@ -65,10 +66,12 @@ export async function openSessionTree(
       options.onProgress(`indexing: ${files} files`);
     },
   });
+  const { names } = spec.definition;
   const held = await holdUnfinished(index);
   const shared = shareTree(held.index, mountedAtMs(folders, false), {
     mountpoint: spec.definition.mountpoint,
     missing: spec.definition.options.missing ?? 'zeros',
+    ...(names === undefined ? {} : { names }),
   });
   session.begin(shared);
   return { shared, isDoubtful: held.waiting > 0 };

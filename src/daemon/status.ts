@@ -1,21 +1,23 @@
 import type { DaemonSpec } from '../config/daemon-spec.ts';
 import type { StatusDocument } from '../control/documents.ts';
-import type { PlateIndex } from '../model/plate-index.ts';
 import { renderMetrics } from '../telemetry/metrics.ts';
 import { openhcsDocument } from '../tree/openhcs-document.ts';
+import type { SharedTree } from '../tree/shared-tree.ts';
 import { METRICS_NODE, OPENHCS_NODE, STATUS_NODE, WARNINGS_NODE } from '../tree/views/documents.ts';
 import type { DocumentText } from './documents.ts';
 import type { FrontLink } from './front-link.ts';
 import type { HookPump } from './hook-pump.ts';
 import type { Landings } from './landings.ts';
+import type { MountMemory } from './mount-memory.ts';
 import type { RuntimeWarnings } from './runtime-warnings.ts';
 
 export interface StatusParts {
   readonly spec: DaemonSpec;
   /** The plate as it is shown now. */
-  readonly index: () => PlateIndex;
+  readonly shared: () => SharedTree;
   readonly front: FrontLink;
   readonly landings: Landings;
+  readonly memory: MountMemory;
   /** Absent where the mount has no rules, and until they are loaded. */
   readonly hooks: () => HookPump | undefined;
   readonly warnings: RuntimeWarnings;
@@ -38,20 +40,20 @@ export class Status {
       [STATUS_NODE, async () => json(await this.document())],
       [WARNINGS_NODE, () => json(this.#warningsDocument())],
       [METRICS_NODE, () => this.#metrics()],
-      [OPENHCS_NODE, () => openhcsDocument(this.#parts.index())],
+      [OPENHCS_NODE, () => openhcsDocument(this.#parts.shared())],
     ]);
   }
 
   #warningsDocument(): unknown {
-    return { plate: this.#parts.index().warnings, runtime: this.#parts.warnings.list() };
+    return { plate: this.#parts.shared().index.warnings, runtime: this.#parts.warnings.list() };
   }
 
   /** What the control method `status` answers, and more. @throws when the front is gone. */
   async document(): Promise<StatusDocument & Record<string, unknown>> {
     const { spec, front, landings, warnings, resumes } = this.#parts;
-    const index = this.#parts.index();
+    const index = this.#parts.shared().index;
     const { mountpoint, source, output, state } = spec.definition;
-    const [usage, sealed] = await Promise.all([front.ask('usage', {}), front.ask('list-sealed', {})]);
+    const [usage, held] = await Promise.all([front.ask('usage', {}), this.#parts.memory.document()]);
     const hooks = this.#parts.hooks();
     return {
       pid: process.pid,
@@ -60,11 +62,8 @@ export class Status {
       plate: { name: index.facts.name, format: index.facts.formatDetail },
       planes: index.planes.count,
       warnings: index.warnings.length + warnings.count,
-      overlay: { usedBytes: usage.reservedBytes, budgetBytes: usage.budgetBytes },
-      waiting: {
-        files: sealed.files.length,
-        sizeBytes: sealed.files.reduce((sum, file) => sum + file.sizeBytes, 0),
-      },
+      memory: held,
+      waiting: usage.waiting,
       openForWriting: usage.openForWriting,
       landed: landings.landed,
       kept: landings.failures,
@@ -83,8 +82,13 @@ export class Status {
     return renderMetrics({
       platefs_planes: status.planes,
       platefs_warnings: status.warnings,
-      platefs_overlay_bytes: status.overlay.usedBytes,
-      platefs_overlay_budget_bytes: status.overlay.budgetBytes,
+      platefs_memory_budget_bytes: status.memory.budgetBytes,
+      platefs_memory_closed_files_bytes: status.memory.closedFilesBytes,
+      platefs_memory_open_files_bytes: status.memory.openFilesBytes,
+      platefs_memory_decoded_bytes: status.memory.decodedBytes,
+      platefs_memory_decoded_bound_bytes: status.memory.decodedBoundBytes,
+      platefs_memory_tight: Number(status.memory.isTight),
+      platefs_waiting_files: status.waiting.files,
       platefs_landed_files_total: landings.landed.files,
       platefs_landed_bytes_total: landings.landed.sizeBytes,
       platefs_hooks_running: status.hooks.running,

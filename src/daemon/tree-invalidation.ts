@@ -16,16 +16,22 @@ export function invalidateChanges(
 ): void {
   const from = before.shared.index;
   const to = after.shared.index;
-  const images = after.images.root;
   const touched = new Set<number>();
+  const told = new Set<string>();
 
   for (const [tree, positions] of [
     [before, gone.planes],
     [after, come.planes],
   ] as const)
-    for (const plane of positions) invalidateEntry(fuseFd, images, tree.images.nameOf(plane));
+    for (const plane of positions)
+      for (const { parent, name } of tree.images.placesOf(plane)) {
+        const place = `${parent}/${name}`;
+        if (told.has(place)) continue;
+        told.add(place);
+        invalidateEntry(fuseFd, parent, name);
+        touched.add(parent);
+      }
   for (const plane of movedPlanes) invalidateNode(fuseFd, after.images.nodeOf(plane));
-  if (gone.planes.length + come.planes.length > 0) touched.add(images);
 
   for (const [tree, index, directories, files] of [
     [before, from, gone.directories, gone.files],

@@ -21,8 +21,8 @@ import {
   type MeasurementResult,
   readMeasurementResult,
 } from './shared/cellvoyager-result.ts';
+import { isJunkName, leftOut } from './shared/left-out.ts';
 import { ListedPlanes } from './shared/listed-planes.ts';
-import { isJunkName } from './shared/metaxpress-name.ts';
 import { type FolderSight, firstNamed, searchPlate } from './shared/plate-search.ts';
 import { type PlateSurvey, type Sorting, surveyPlate } from './shared/plate-survey.ts';
 import { WarningTally } from './shared/warning-tally.ts';
@@ -36,12 +36,12 @@ const ROOTS = new Map([
   ['.wpi', 'WellPlate'],
 ]);
 
-function sort(name: string): Sorting {
+function sort(name: string, folder: string): Sorting {
   if (isJunkName(name)) return 'junk';
   if (followsCellVoyagerGrammar(name)) return 'image';
   if (METADATA.test(name)) return 'metadata';
   if (isCellVoyagerCorrection(name)) return 'correction';
-  return isCellVoyagerImage(name) ? 'image' : 'other';
+  return isCellVoyagerImage(name) ? 'image' : leftOut(name, folder);
 }
 
 /** Whether a file is what its name says by its root element. */

@@ -7,9 +7,10 @@ import type { PlateIndex } from '../model/plate-index.ts';
 import { type JdceFacts, MAX_JDCE_BYTES, parseJdce } from './shared/hcsai-jdce.ts';
 import { readManifest } from './shared/hcsai-manifest.ts';
 import { isHcsAiManifest, isHcsAiTimeFolder, parseHcsAiName } from './shared/hcsai-name.ts';
+import { isJunkName, leftOut } from './shared/left-out.ts';
 import { ListedPlanes } from './shared/listed-planes.ts';
 import { readMetadata } from './shared/metadata-file.ts';
-import { isJunkName, tiffExtension } from './shared/metaxpress-name.ts';
+import { tiffExtension } from './shared/metaxpress-name.ts';
 import { type FolderSight, firstNamed, searchPlate } from './shared/plate-search.ts';
 import { type PlateSurvey, type Sorting, surveyPlate } from './shared/plate-survey.ts';
 import { WarningTally } from './shared/warning-tally.ts';
@@ -41,12 +42,12 @@ async function judge({ path, files, directories }: FolderSight): Promise<Omit<De
   }
 }
 
-function sort(name: string): Sorting {
+function sort(name: string, folder: string): Sorting {
   if (isJunkName(name)) return 'junk';
   if (tiffExtension(name) !== '') return 'image';
   return isJdce(name) || isHcsAiManifest(name) || /\.(?:statistics\.json|mxprotocol)$/i.test(name)
     ? 'metadata'
-    : 'other';
+    : leftOut(name, folder);
 }
 
 async function readJdces(survey: PlateSurvey, signal: AbortSignal): Promise<JdceFacts | undefined> {

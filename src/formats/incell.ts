@@ -6,8 +6,9 @@ import { plateAxes } from '../model/plate-axes.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
 import { parseInCellName } from './shared/incell-name.ts';
 import { readXdce, type XdceFacts } from './shared/incell-xdce.ts';
+import { isJunkName, leftOut } from './shared/left-out.ts';
 import { ListedPlanes } from './shared/listed-planes.ts';
-import { isJunkName, tiffExtension } from './shared/metaxpress-name.ts';
+import { tiffExtension } from './shared/metaxpress-name.ts';
 import type { NameReading } from './shared/plane-place.ts';
 import { type FolderSight, firstNamed, searchPlate } from './shared/plate-search.ts';
 import { type PlateSurvey, type Sorting, surveyPlate } from './shared/plate-survey.ts';
@@ -15,10 +16,10 @@ import { readXmlRoot } from './shared/xml-file.ts';
 
 const isXdce = (name: string): boolean => name.toLowerCase().endsWith('.xdce');
 
-function sort(name: string): Sorting {
+function sort(name: string, folder: string): Sorting {
   if (isJunkName(name)) return 'junk';
   if (tiffExtension(name) !== '') return 'image';
-  return isXdce(name) || /\.(?:xaqp|xlog)$/i.test(name) ? 'metadata' : 'other';
+  return isXdce(name) || /\.(?:xaqp|xlog)$/i.test(name) ? 'metadata' : leftOut(name, folder);
 }
 
 async function isImageStack(path: string): Promise<boolean> {

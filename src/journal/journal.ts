@@ -50,6 +50,21 @@ function recordLength(bytes: Buffer, at: number): number {
   return crc32(payload) === bytes.readUInt32LE(at + 8) ? FRAME_BYTES + payloadBytes : 0;
 }
 
+/** Replays records from the start. @returns where the first one that is not valid begins. */
+function replayAll(bytes: Buffer, replay: (record: JournalRecord) => void): number {
+  let at = 0;
+  for (let length = recordLength(bytes, at); length > 0; length = recordLength(bytes, at)) {
+    replay(JSON.parse(bytes.toString('utf8', at + FRAME_BYTES, at + length)) as JournalRecord);
+    at += length;
+  }
+  return at;
+}
+
+/** Replays a journal that is left as it is; one that is not there has no records. */
+export function peekJournal(path: string, replay: (record: JournalRecord) => void): void {
+  if (existsSync(path)) replayAll(readFileSync(path), replay);
+}
+
 function holdsRecordAfter(bytes: Buffer, from: number): boolean {
   const magic = Buffer.alloc(4);
   magic.writeUInt32LE(MAGIC, 0);
@@ -90,11 +105,7 @@ export class Journal {
     replay: (record: JournalRecord) => void,
   ): { journal: Journal; tornBytes: number } {
     const bytes = existsSync(path) ? readFileSync(path) : Buffer.alloc(0);
-    let at = 0;
-    for (let length = recordLength(bytes, at); length > 0; length = recordLength(bytes, at)) {
-      replay(JSON.parse(bytes.toString('utf8', at + FRAME_BYTES, at + length)) as JournalRecord);
-      at += length;
-    }
+    const at = replayAll(bytes, replay);
     const tornBytes = bytes.length - at;
     if (tornBytes > 0 && holdsRecordAfter(bytes, at + 1)) {
       throw new StateCorruptError(path, `damaged at byte ${at}, with good records after it`, {

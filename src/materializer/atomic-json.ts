@@ -47,11 +47,5 @@ export function place(stagedPath: string, path: string): void {
 
 /** Whether anything has this name; a dangling link counts. */
 export function nameExists(path: string): boolean {
-  try {
-    lstatSync(path);
-    return true;
-  } catch (error) {
-    if (isMissing(error)) return false;
-    throw error;
-  }
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }

@@ -1,5 +1,5 @@
 import { BadZarrError } from '../core/errors.ts';
-import { bloscBoundBytes, encodeBlosc } from '../zarr/codec/blosc.ts';
+import { encodeBlosc } from '../zarr/codec/blosc.ts';
 import { decodeBlosc } from '../zarr/codec/blosc-decode.ts';
 
 /** How chunks of an array are stored. */
@@ -20,26 +20,22 @@ export function codecOfMetadata(compressor: unknown): ChunkCodec | undefined {
     : undefined;
 }
 
-/** Encodes chunks of one thread through one growing buffer. */
-export class ChunkEncoder {
-  private scratch: Buffer = Buffer.alloc(0);
-
-  /** The chunk's file. Valid until the next call; with `none` it is `chunk` itself. */
-  encode(codec: ChunkCodec, chunk: Uint8Array, itemSizeBytes: number): Uint8Array {
-    if (codec === 'none') return chunk;
-    const boundBytes = bloscBoundBytes(chunk.length);
-    if (this.scratch.length < boundBytes) this.scratch = Buffer.allocUnsafeSlow(boundBytes);
-    return encodeBlosc(chunk, itemSizeBytes, this.scratch);
-  }
-
-  /** Gives the buffer back to the garbage collector. */
-  release(): void {
-    this.scratch = Buffer.alloc(0);
-  }
+/**
+ * The chunk's file, which is known to decode to `chunk` again. Valid until the thread's next call of this module;
+ * with `none` it is `chunk` itself.
+ * @throws BadZarrError naming `path` when what was packed does not decode to the chunk.
+ */
+export function encodeChunk(
+  codec: ChunkCodec,
+  chunk: Uint8Array,
+  itemSizeBytes: number,
+  path: string,
+): Uint8Array {
+  return codec === 'none' ? chunk : encodeBlosc(chunk, itemSizeBytes, path);
 }
 
 /**
- * Decodes a chunk's file into `output`, which has the chunk's exact size. `encoded` may be overwritten.
+ * Decodes a chunk's file into `output`, which has the chunk's exact size.
  * @throws BadZarrError naming `path`.
  */
 export function decodeChunk(codec: ChunkCodec, encoded: Buffer, output: Uint8Array, path: string): void {

@@ -1,6 +1,7 @@
-import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { BadZarrError, StateCorruptError } from '../core/errors.ts';
+import { readFully } from '../core/io.ts';
 import { decodeChunk } from './chunk-codec.ts';
 import { copyPixels, origins, type PixelMap, pixelMap } from './pixel-runs.ts';
 import { decodeSidecar, runsOf, SIDECAR_PREFIX_BYTES, type Sidecar, sidecarTextBytes } from './sidecar.ts';
@@ -18,12 +19,8 @@ export interface LoadedSidecar {
 export function readExactly(path: string, offsetBytes: number, target: Uint8Array): void {
   const descriptor = openSync(path, 'r');
   try {
-    let done = 0;
-    while (done < target.length) {
-      const count = readSync(descriptor, target, done, target.length - done, offsetBytes + done);
-      if (count === 0) throw new StateCorruptError(path, `ends at byte ${offsetBytes + done}`);
-      done += count;
-    }
+    const count = readFully(descriptor, target, offsetBytes);
+    if (count < target.length) throw new StateCorruptError(path, `ends at byte ${offsetBytes + count}`);
   } finally {
     closeSync(descriptor);
   }

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { LRUCache } from 'lru-cache';
 import { StateCorruptError } from '../core/errors.ts';
+import type { ByteCache } from '../memory/byte-cache.ts';
 import { type LoadedSidecar, loadChunk, loadSidecar, readExactly, reassemble } from './landed-image.ts';
 import { type ImageLanding, type Landing, STORE_NAME } from './landing.ts';
 
@@ -14,16 +15,12 @@ const MAX_SIDECARS = 256;
 export class LandedReader {
   private readonly outputDir: string;
   private readonly sidecars = new LRUCache<string, LoadedSidecar>({ max: MAX_SIDECARS });
-  private readonly chunks: LRUCache<string, Buffer>;
-  private last: { key: string; bytes: Buffer } | undefined;
+  private readonly decoded: ByteCache;
 
-  /** `cacheBytes` bounds the decoded chunks that are kept; the last one is kept whatever its size. */
-  constructor(outputDir: string, cacheBytes: number) {
+  /** @param decoded - Keeps decoded chunks for the next read; their keys begin with `landed/`. */
+  constructor(outputDir: string, decoded: ByteCache) {
     this.outputDir = outputDir;
-    this.chunks = new LRUCache({
-      maxSize: Math.max(1, cacheBytes),
-      sizeCalculation: (chunk) => Math.max(1, chunk.length),
-    });
+    this.decoded = decoded;
   }
 
   /**
@@ -42,23 +39,6 @@ export class LandedReader {
     return count;
   }
 
-  /** Forgets what is cached of a landing, after it was removed or relocated. */
-  forget(landing: Landing): void {
-    this.sidecars.delete(landing.id);
-    this.last = undefined;
-  }
-
-  /** Bytes of decoded chunks held now. */
-  get cachedBytes(): number {
-    return this.chunks.calculatedSize;
-  }
-
-  /** Frees every decoded chunk. */
-  clear(): void {
-    this.chunks.clear();
-    this.last = undefined;
-  }
-
   private readImage(landing: ImageLanding, offsetBytes: number, target: Uint8Array): void {
     const loaded = this.sidecar(landing);
     reassemble(loaded, offsetBytes, target, (index) => this.chunk(landing, loaded, index));
@@ -74,16 +54,14 @@ export class LandedReader {
     return loaded;
   }
 
-  private chunk(landing: ImageLanding, loaded: LoadedSidecar, index: number): Buffer {
-    const key = `${landing.id}/${index}`;
-    if (this.last?.key === key) return this.last.bytes;
-    let bytes = this.chunks.get(key);
+  private chunk(landing: ImageLanding, loaded: LoadedSidecar, index: number): Uint8Array {
+    const key = `landed/${landing.id}/${index}`;
+    let bytes = this.decoded.get(key);
     if (!bytes) {
       const chunkKey = loaded.sidecar.chunks[index]?.[0] ?? '';
       bytes = loadChunk(loaded, index, join(this.outputDir, STORE_NAME, loaded.sidecar.array, chunkKey));
-      this.chunks.set(key, bytes);
+      this.decoded.set(key, bytes);
     }
-    this.last = { key, bytes };
     return bytes;
   }
 }

@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { PlateFsError } from '../core/errors.ts';
 import { nameExists, place, writeJson } from './atomic-json.ts';
 import { type Landing, landingId } from './landing.ts';
@@ -8,7 +8,8 @@ import { groupPath, type ImageDecision, type PlainDecision, union } from './land
 import { landingError } from './landing-pool.ts';
 import { plainRecordPath } from './plain-placement.ts';
 import type { ResultImage } from './result-image.ts';
-import { imageFiles, type MetadataFile, type ResultStore } from './result-store.ts';
+import type { MetadataFile, ResultStore } from './result-store.ts';
+import { WholeImages } from './whole-images.ts';
 
 /** A file whose bytes are staged. */
 export type StagedFile =
@@ -52,23 +53,48 @@ export async function commitBatch(
   staged: readonly StagedFile[],
 ): Promise<LandResult[]> {
   const { outputDir, store } = context;
-  const failures = await context.sync(staged.flatMap(stagedPaths));
+  const whole = new WholeImages();
+  for (const { decision, report } of staged)
+    if (decision.kind === 'image' && 'exactness' in report) whole.add(decision, report.exactness);
+  const metadata = whole.stageMetadata();
+  const failures = await context.sync([...staged.flatMap(stagedPaths), ...metadata.map((file) => file.path)]);
+  const damaged = new Map(
+    metadata.flatMap(({ path, stagedImage }) => (failures.has(path) ? [[stagedImage, path] as const] : [])),
+  );
   const results: LandResult[] = [];
-  const placed: StagedFile[] = [];
-  const placedImages = new Set<string>();
+  const durable: StagedFile[] = [];
   for (const file of staged) {
-    const failedPath = stagedPaths(file).find((path) => failures.has(path));
+    const { decision } = file;
+    const failedPath =
+      stagedPaths(file).find((path) => failures.has(path)) ??
+      (decision.kind === 'image' ? damaged.get(decision.stagedImage ?? '') : undefined);
+    if (failedPath === undefined) {
+      durable.push(file);
+      continue;
+    }
+    if (decision.kind === 'image') whole.fail(decision);
+    const error = landingError(failures.get(failedPath), `${failedPath} was not written`);
+    results.push({ inode: decision.file.inode, error });
+  }
+  const placed: StagedFile[] = [];
+  const verbatimFolders = new Map<string, boolean>();
+  const hasVerbatim = (path: string): boolean => {
+    const folder = dirname(path);
+    const known = verbatimFolders.get(folder) ?? nameExists(folder);
+    verbatimFolders.set(folder, known);
+    return known;
+  };
+  for (const file of durable) {
     try {
-      if (failedPath !== undefined)
-        throw landingError(failures.get(failedPath), `${failedPath} was not written`);
-      placeFile(outputDir, file, placedImages);
+      placeFile(outputDir, file, whole, hasVerbatim);
       placed.push(file);
     } catch (error) {
+      if (file.decision.kind === 'image') whole.fail(file.decision);
       results.push({ inode: file.decision.file.inode, error: asLandingError(error) });
     }
   }
   try {
-    await publish(context, placed);
+    await publish(context, placed, whole);
     results.push(...placed.map((file) => ({ inode: file.decision.file.inode, landing: landingOf(file) })));
   } catch (error) {
     const known = asLandingError(error);
@@ -78,7 +104,12 @@ export async function commitBatch(
   return results;
 }
 
-function placeFile(outputDir: string, file: StagedFile, placedImages: Set<string>): void {
+function placeFile(
+  outputDir: string,
+  file: StagedFile,
+  whole: WholeImages,
+  hasVerbatim: (path: string) => boolean,
+): void {
   const { decision, report } = file;
   if (decision.kind === 'plain') {
     if (!('diskInode' in report)) return;
@@ -91,34 +122,22 @@ function placeFile(outputDir: string, file: StagedFile, placedImages: Set<string
     return;
   }
   if (!('chunks' in report)) return;
-  const group = join(outputDir, groupPath(decision.image));
+  const verbatim = join(outputDir, decision.verbatim);
   if (decision.stagedImage === undefined) {
-    for (const chunk of report.chunks) place(chunk.stagedPath, join(group, '0', chunk.key));
-  } else if (!placedImages.has(group)) {
-    for (const file of imageFiles(decision.image)) {
-      writeJson(join(decision.stagedImage, file.path.slice(decision.image.path.length + 1)), file.content);
-    }
-    placeImage(decision.stagedImage, group, decision.job.chunkPrefix);
-    placedImages.add(group);
-  }
-  if (report.exactness === 'verbatim') place(decision.job.verbatimPath, join(outputDir, decision.verbatim));
-  place(decision.job.sidecarPath, join(outputDir, decision.sidecar));
+    const array = join(outputDir, groupPath(decision.image), '0');
+    for (const chunk of report.chunks) place(chunk.stagedPath, join(array, chunk.key));
+  } else whole.place(outputDir, decision);
+  if (report.exactness === 'verbatim') place(decision.job.verbatimPath, verbatim);
+  if (!whole.hasPlacedSidecar(decision)) place(decision.job.sidecarPath, join(outputDir, decision.sidecar));
   // The copy that an earlier version of the same file needed.
-  if (report.exactness === 'reassembled') rmSync(join(outputDir, decision.verbatim), { force: true });
+  if (report.exactness === 'reassembled' && hasVerbatim(verbatim)) rmSync(verbatim, { force: true });
 }
 
-/** Puts a whole image in its place; an earlier landing of the same file there moves out first. */
-function placeImage(stagedImage: string, group: string, aside: string): void {
-  if (nameExists(group)) {
-    place(group, `${aside}.old`);
-    place(stagedImage, group);
-    rmSync(`${aside}.old`, { recursive: true, force: true });
-    return;
-  }
-  place(stagedImage, group);
-}
-
-async function publish(context: CommitContext, placed: readonly StagedFile[]): Promise<void> {
+async function publish(
+  context: CommitContext,
+  placed: readonly StagedFile[],
+  whole: WholeImages,
+): Promise<void> {
   const fields = new Map<string, ResultImage>();
   const images: ResultImage[] = [];
   for (const { decision } of placed) {
@@ -131,7 +150,7 @@ async function publish(context: CommitContext, placed: readonly StagedFile[]): P
   }
   const hasImages = fields.size > 0 || images.length > 0;
   const files = hasImages ? context.store.admit([...fields.values()], images) : [];
-  await publishMetadata(context, files);
+  await publishMetadata(context, whole.without(files));
 }
 
 /** Writes metadata files and lets them appear level by level. */

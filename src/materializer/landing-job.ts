@@ -69,3 +69,6 @@ export type JobReport<J extends LandingJob> = J extends { kind: 'inspect' }
     : J extends { kind: 'image' }
       ? ImageReport
       : SyncReport;
+
+/** A worker's answer to one job. */
+export type JobAnswer = { readonly report: JobReport<LandingJob> } | { readonly failure: JobFailure };

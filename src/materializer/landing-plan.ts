@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { nameExists } from './atomic-json.ts';
 import type { ChunkCodec } from './chunk-codec.ts';
 import { loadSidecar } from './landed-image.ts';
@@ -154,13 +154,14 @@ export class LandingPlan {
   ): ImageDecision {
     const staged = this.staged();
     const extension = /\.[^.]*$/.exec(file.mountPath)?.[0] ?? '.tif';
+    const sidecar = `${LANDED_PATH}/${record}.landed`;
     return {
       kind: 'image',
       file,
       placement,
       image,
       stagedImage,
-      sidecar: `${LANDED_PATH}/${record}.landed`,
+      sidecar,
       verbatim: `${VERBATIM_PATH}/${record}${extension}`,
       ...(note === undefined ? {} : { note }),
       job: {
@@ -171,7 +172,8 @@ export class LandingPlan {
         base,
         ...(stagedImage === undefined ? {} : { chunkRoot: join(stagedImage, '0') }),
         chunkPrefix: `${staged}.chunk`,
-        sidecarPath: `${staged}.landed`,
+        sidecarPath:
+          stagedImage === undefined ? `${staged}.landed` : join(`${stagedImage}.landed`, basename(sidecar)),
         verbatimPath: `${staged}${extension}`,
       },
     };

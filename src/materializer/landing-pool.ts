@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { CancelledError, FsRefusal, NoSpaceError, type PlateFsError } from '../core/errors.ts';
-import type { JobFailure, JobReport, LandingJob } from './landing-job.ts';
+import type { JobAnswer, JobReport, LandingJob } from './landing-job.ts';
 
 /** How long an idle worker is kept. */
 const IDLE_MS = 2000;
@@ -13,15 +13,21 @@ interface Pending {
   readonly job: LandingJob;
   readonly resolve: (report: JobReport<LandingJob>) => void;
   readonly reject: (error: Error) => void;
+  /** Was in a group whose worker ended: goes to a worker without others, so that it can't take them along again. */
+  isSuspect: boolean;
 }
 
-/** Jobs that a worker holds, the one it works on included: it need not wait for the deciding thread in between. */
-const JOBS_AHEAD = 4;
+/** Jobs that cross to a worker, and back, in one message: few large ones, or many small ones. */
+type Group = readonly Pending[];
+const GROUP_FILES = 16;
+const GROUP_BYTES = 4 << 20;
+/** Groups that a worker holds, the one it works on included: it need not wait for the deciding thread in between. */
+const GROUPS_AHEAD = 2;
 
 interface Member {
   readonly worker: Worker;
   /** In the order in which the worker answers them. */
-  readonly pending: Pending[];
+  readonly pending: Group[];
   idleTimer: NodeJS.Timeout | undefined;
 }
 
@@ -43,9 +49,12 @@ export class LandingPool {
   private readonly members = new Set<Member>();
   private readonly queue: Pending[] = [];
   private isClosed = false;
+  private readonly script: URL;
 
-  constructor(size: number) {
+  /** `script` takes groups of jobs as landing-worker.ts does. */
+  constructor(size: number, script = new URL('./landing-worker.ts', import.meta.url)) {
     this.size = Math.max(1, size);
+    this.script = script;
   }
 
   /** @throws NoSpaceError, FsRefusal, UndecodableImage, CancelledError. */
@@ -53,8 +62,9 @@ export class LandingPool {
     if (signal.aborted || this.isClosed) return Promise.reject(new CancelledError('landing was cancelled'));
     return new Promise((resolve, reject) => {
       // A report has the shape its job asks for: landing-worker.ts answers by `job.kind`.
-      this.queue.push({ job, resolve: resolve as Pending['resolve'], reject });
-      this.dispatch();
+      this.queue.push({ job, resolve: resolve as Pending['resolve'], reject, isSuspect: false });
+      // What is asked for in one turn of the event loop makes groups.
+      if (this.queue.length === 1) queueMicrotask(() => this.dispatch());
     });
   }
 
@@ -66,7 +76,7 @@ export class LandingPool {
     await Promise.all(
       members.map(async (member) => {
         clearTimeout(member.idleTimer);
-        for (const pending of member.pending.splice(0))
+        for (const pending of member.pending.splice(0).flat())
           pending.reject(new CancelledError('landing was cancelled'));
         await member.worker.terminate();
       }),
@@ -76,13 +86,30 @@ export class LandingPool {
   private dispatch(): void {
     while (this.queue.length > 0) {
       const member = this.freest();
-      const pending = member && this.queue.shift();
-      if (!member || !pending) return;
+      if (!member) return;
+      const group = this.nextGroup();
       clearTimeout(member.idleTimer);
-      member.pending.push(pending);
+      member.pending.push(group);
       member.worker.ref();
-      member.worker.postMessage(pending.job);
+      member.worker.postMessage(group.map((pending) => pending.job));
     }
+  }
+
+  /** Takes the next jobs off the queue, at least one. */
+  private nextGroup(): Group {
+    let sizeBytes = 0;
+    const length = this.queue.findIndex(({ job, isSuspect }, index) => {
+      const before = sizeBytes;
+      sizeBytes += 'file' in job ? job.file.sizeBytes : GROUP_BYTES;
+      if (index === 0) return false;
+      return isSuspect || this.queue[0]?.isSuspect || index >= this.fairShare() || before >= GROUP_BYTES;
+    });
+    return this.queue.splice(0, length < 0 ? this.queue.length : length);
+  }
+
+  /** Jobs per group: towards the end of the queue smaller ones, so that the workers end together. */
+  private fairShare(): number {
+    return Math.min(GROUP_FILES, Math.ceil(this.queue.length / (GROUPS_AHEAD * this.size)));
   }
 
   /** An idle worker, else a new one, else the one with the least to do; undefined when all have enough. */
@@ -90,22 +117,22 @@ export class LandingPool {
     const [least] = [...this.members].toSorted((a, b) => a.pending.length - b.pending.length);
     if (least?.pending.length === 0) return least;
     if (this.members.size < this.size) return this.start();
-    return least && least.pending.length < JOBS_AHEAD ? least : undefined;
+    return least && least.pending.length < GROUPS_AHEAD ? least : undefined;
   }
 
   private start(): Member {
-    const worker = new Worker(new URL('./landing-worker.ts', import.meta.url));
+    const worker = new Worker(this.script);
     const member: Member = { worker, pending: [], idleTimer: undefined };
     this.members.add(member);
-    worker.on('message', (answer: { report: JobReport<LandingJob> } | { failure: JobFailure }) => {
-      const pending = member.pending.shift();
-      if (member.pending.length === 0) this.rest(member);
-      if ('report' in answer) pending?.resolve(answer.report);
-      else {
-        const { code, message, isUndecodable } = answer.failure;
-        pending?.reject(isUndecodable ? new UndecodableImage(message) : landingError(code, message));
-      }
+    worker.on('message', (answers: readonly JobAnswer[]) => {
+      const group = member.pending.shift() ?? [];
+      // The next group goes out before what comes of this one is thought about.
       this.dispatch();
+      if (member.pending.length === 0) this.rest(member);
+      group.forEach((pending, index) => {
+        const answer = answers[index];
+        if (answer) settle(pending, answer);
+      });
     });
     worker.on('error', (error) => this.lose(member, error));
     worker.on('exit', (exitCode) => this.lose(member, new Error(`landing worker ended with ${exitCode}`)));
@@ -124,10 +151,21 @@ export class LandingPool {
   private lose(member: Member, cause: unknown): void {
     clearTimeout(member.idleTimer);
     this.members.delete(member);
-    // Only the first was begun; the others go to another worker.
-    const [begun, ...others] = member.pending.splice(0);
-    begun?.reject(new FsRefusal('io', 'a landing worker ended', { cause }));
-    this.queue.unshift(...others);
+    // Only the first group was begun: one of it ended the worker, and when it was alone, it is known which.
+    const [begun = [], ...others] = member.pending.splice(0);
+    const [only] = begun;
+    if (only && begun.length === 1) only.reject(new FsRefusal('io', 'a landing worker ended', { cause }));
+    else for (const pending of begun) pending.isSuspect = true;
+    this.queue.unshift(...(begun.length > 1 ? begun : []), ...others.flat());
     if (!this.isClosed) this.dispatch();
   }
+}
+
+function settle(pending: Pending, answer: JobAnswer): void {
+  if ('report' in answer) {
+    pending.resolve(answer.report);
+    return;
+  }
+  const { code, message, isUndecodable } = answer.failure;
+  pending.reject(isUndecodable ? new UndecodableImage(message) : landingError(code, message));
 }

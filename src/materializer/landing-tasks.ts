@@ -1,8 +1,8 @@
 import { closeSync, fstatSync, ftruncateSync, futimesSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
-import { BadTiffError, BadZarrError, UnsupportedTiffError } from '../core/errors.ts';
+import { BadTiffError, UnsupportedTiffError } from '../core/errors.ts';
 import { itemSizeBytes } from '../core/nd-array.ts';
-import { ChunkEncoder, decodeChunk } from './chunk-codec.ts';
+import { encodeChunk } from './chunk-codec.ts';
 import { type ImagePlan, planImage } from './image-plan.ts';
 import { landingId } from './landing.ts';
 import type { ImageJob, ImageReport, Inspection, PlainReport } from './landing-job.ts';
@@ -21,7 +21,6 @@ const MAX_GAP_SHARE = 0.5;
 const MAX_GAP_BYTES = 64 << 20;
 /** Files up to this size are read once, into memory that the worker keeps. */
 const MAX_LOADED_BYTES = 64 << 20;
-const encoder = new ChunkEncoder();
 
 /** Memory of this worker that is used again for every file. */
 class Scratch {
@@ -34,7 +33,6 @@ class Scratch {
 }
 
 const fileMemory = new Scratch();
-const chunkMemory = new Scratch();
 
 function planOf(reader: SealedReader): ImagePlan | string {
   const { file } = reader;
@@ -109,9 +107,9 @@ export async function stageImage(job: ImageJob): Promise<ImageReport> {
   const written: string[] = [job.sidecarPath, job.verbatimPath];
   try {
     using reader = new SealedReader(job.file);
+    if (job.file.sizeBytes <= MAX_LOADED_BYTES) reader.load(fileMemory.take(job.file.sizeBytes));
     const plan = planOf(reader);
     if (typeof plan === 'string') throw new UnsupportedTiffError(job.file.mountPath, plan);
-    if (job.file.sizeBytes <= MAX_LOADED_BYTES) reader.load(fileMemory.take(job.file.sizeBytes));
     let wholeCrc: number | undefined;
     if (!plan.isStoredPlainly) wholeCrc = copyWhole(reader, job.verbatimPath).crc32;
     const pixels = plan.isStoredPlainly
@@ -159,8 +157,8 @@ interface StagedChunk {
 }
 
 /**
- * Writes the chunks. Each is decoded again and compared with its plane; `givesFileBack` says that the decoded chunks
- * also equal every run of the file's own bytes.
+ * Writes the chunks, which decode to their planes again ({@link encodeChunk} has tried); `givesFileBack` says that
+ * they also give every run of the file's own bytes.
  */
 function stageChunks(
   job: ImageJob,
@@ -181,18 +179,12 @@ function stageChunks(
       const stagedPath =
         job.chunkRoot === undefined ? `${job.chunkPrefix}.${chunks.length}` : `${job.chunkRoot}/${key}`;
       written.push(stagedPath);
-      const encoded = encoder.encode(job.codec, plane, itemSizeBytes(plan.dtype));
+      const encoded = encodeChunk(job.codec, plane, itemSizeBytes(plan.dtype), stagedPath);
       writeStaged(stagedPath, encoded);
-      const sum = crc32(encoded);
-      const decoded = chunkMemory.take(plane.length);
-      const bytes = Buffer.from(encoded.buffer, encoded.byteOffset, encoded.length);
-      decodeChunk(job.codec, bytes, decoded, stagedPath);
-      if (decoded.compare(plane) !== 0)
-        throw new BadZarrError(stagedPath, 'the encoded pixels do not decode to what they were');
+      chunks.push({ stagedPath, key, crc32: crc32(encoded) });
       for (const run of runs) {
-        if (run.chunk === chunks.length && !isRunOf(reader, plan, run, plane, decoded)) givesFileBack = false;
+        if (run.chunk === chunks.length - 1 && !isRunOf(reader, plan, run, plane)) givesFileBack = false;
       }
-      chunks.push({ stagedPath, key, crc32: sum });
     });
   }
   return { chunks, givesFileBack };
@@ -206,16 +198,10 @@ function runsOfPage(plan: ImagePlan, index: number): PixelRun[] {
 }
 
 /**
- * Whether the file has exactly the bytes that the run would put together out of the decoded chunk, which equals
+ * Whether the file has exactly the bytes that the run would put together out of the chunk, which decodes to
  * `plane`: nothing to compare where the plane lies in the loaded file and the run is that very part of it.
  */
-function isRunOf(
-  reader: SealedReader,
-  plan: ImagePlan,
-  run: PixelRun,
-  plane: Uint8Array,
-  decoded: Buffer,
-): boolean {
+function isRunOf(reader: SealedReader, plan: ImagePlan, run: PixelRun, plane: Uint8Array): boolean {
   const swapBytes = plan.littleEndian ? 1 : itemSizeBytes(plan.dtype);
   for (let row = 0; row < run.rows; row++) {
     const fileOffset = run.fileOffset + row * run.fileStride;
@@ -230,11 +216,11 @@ function isRunOf(
           original.byteOffset === plane.byteOffset + start &&
           start + count <= plane.length;
         if (isSameMemory) continue;
-        if (original.compare(decoded, start, start + count) !== 0) return false;
+        if (original.compare(plane, start, start + count) !== 0) return false;
         continue;
       }
       const back = Buffer.allocUnsafe(count);
-      copyPixels(decoded, chunkOffset, at, swapBytes, back);
+      copyPixels(plane, chunkOffset, at, swapBytes, back);
       if (!original.equals(back)) return false;
     }
   }

@@ -1,10 +1,10 @@
 import { parentPort } from 'node:worker_threads';
 import { BadTiffError, explain, UnsupportedTiffError } from '../core/errors.ts';
 import { makeDurable } from './durable-sync.ts';
-import type { JobFailure, JobReport, LandingJob } from './landing-job.ts';
+import type { JobAnswer, JobFailure, JobReport, LandingJob } from './landing-job.ts';
 import { inspectFile, stageImage, stagePlain } from './landing-tasks.ts';
 
-/** A worker of the pool: its jobs one after another, each answered by `{ report }` or `{ failure }`. */
+/** A worker of the pool: its jobs one after another, each group of them answered by a {@link JobAnswer} per job. */
 async function perform(job: LandingJob): Promise<JobReport<LandingJob>> {
   if (job.kind === 'inspect') return job.files.map(inspectFile);
   if (job.kind === 'plain') return stagePlain(job.file, job.stagedPath);
@@ -18,14 +18,21 @@ function failureOf(error: unknown): JobFailure {
   return { code, message: explain(error), isUndecodable };
 }
 
+const answer = async (job: LandingJob): Promise<JobAnswer> => {
+  try {
+    return { report: await perform(job) };
+  } catch (error) {
+    return { failure: failureOf(error) };
+  }
+};
+
 const port = parentPort;
 // Jobs share this thread's buffers: none starts before the one before it has ended.
 let turn: Promise<void> = Promise.resolve();
-port?.on('message', (job: LandingJob) => {
-  turn = turn
-    .then(() => perform(job))
-    .then(
-      (report) => port.postMessage({ report }),
-      (error: unknown) => port.postMessage({ failure: failureOf(error) }),
-    );
+port?.on('message', (jobs: readonly LandingJob[]) => {
+  turn = turn.then(async () => {
+    const answers: JobAnswer[] = [];
+    for (const job of jobs) answers.push(await answer(job));
+    port.postMessage(answers);
+  });
 });

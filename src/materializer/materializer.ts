@@ -1,6 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import { linkSync, lstatSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { CancelledError } from '../core/errors.ts';
+import { ByteCache } from '../memory/byte-cache.ts';
 import { nameExists, place, writeJson } from './atomic-json.ts';
 import type { ChunkCodec } from './chunk-codec.ts';
 import { loadSidecar } from './landed-image.ts';
@@ -20,6 +22,7 @@ import { isTiffName } from './placement.ts';
 import { choosePlainPath, isRecordedFile, plainRecordPath, readPlainRecord } from './plain-placement.ts';
 import { ResultStore } from './result-store.ts';
 import type { SealedFile } from './sealed-file.ts';
+import { spreadFolders } from './spread-folder.ts';
 
 export interface MaterializerOptions {
   /** Folder that takes the results; made when missing. Must outlive the landings. */
@@ -60,7 +63,6 @@ export class Materializer {
   private readonly pool: LandingPool;
   private readonly stagingDir: string;
   private turn: Promise<unknown> = Promise.resolve();
-  private batchCount = 0;
 
   private constructor(options: MaterializerOptions, store: ResultStore) {
     this.options = options;
@@ -79,6 +81,7 @@ export class Materializer {
       const stagingDir = join(options.outputDir, STAGING_PATH);
       rmSync(stagingDir, { recursive: true, force: true });
       mkdirSync(stagingDir, { recursive: true });
+      spreadFolders(stagingDir);
       const store = new ResultStore(join(options.outputDir, STORE_NAME));
       return Promise.resolve(new Materializer(options, store));
     } catch (error) {
@@ -182,7 +185,8 @@ export class Materializer {
   }
 
   private async landBatch(files: readonly SealedFile[], signal: AbortSignal): Promise<LandResult[]> {
-    const stagingDir = join(this.stagingDir, `batch${this.batchCount++}`);
+    // By its name ext4 chooses where a spread folder goes: a new one each time.
+    const stagingDir = join(this.stagingDir, `batch-${randomUUID()}`);
     const results: LandResult[] = [];
     const fail = (file: SealedFile, error: unknown): void => {
       results.push({ inode: file.inode, error: asLandingError(error) });
@@ -300,7 +304,7 @@ export class Materializer {
 
   /** Writes the bytes of a landed file into a new one. */
   private copyLanded(landing: Landing, path: string): void {
-    const reader = new LandedReader(this.options.outputDir, 0);
+    const reader = new LandedReader(this.options.outputDir, new ByteCache(0));
     const buffer = Buffer.allocUnsafe(Math.min(COPY_BYTES, Math.max(1, landing.sizeBytes)));
     try {
       writeFileSync(path, '');

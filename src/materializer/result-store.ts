@@ -124,9 +124,11 @@ export class ResultStore {
       this.maximumFields.set(name, Math.max(fields, this.maximumFields.get(name) ?? 0));
     }
     const groups = isNew ? [`${dirname(wellPath)}/.zgroup`, `${wellPath}/.zgroup`] : [];
+    // Nothing names a new well before the plate does: it may appear together with its arrays.
+    const level = isNew ? 'array' : 'well';
     return [
       ...groups.map((path): MetadataFile => ({ path, content: ZARR_GROUP, level: 'array' })),
-      { path: `${wellPath}/.zattrs`, content: wellAttributes(images), level: 'well' },
+      { path: `${wellPath}/.zattrs`, content: wellAttributes(images), level },
     ];
   }
 

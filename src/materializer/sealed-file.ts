@@ -1,5 +1,6 @@
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { UnreadableSourceError } from '../core/errors.ts';
+import { readFully } from '../core/io.ts';
 
 /**
  * A file that nobody writes to any more. Its bytes `[offsetBytes, offsetBytes + sizeBytes)` lie at the same offset
@@ -83,16 +84,11 @@ export class SealedReader implements Disposable {
       descriptor = openSync(path, 'r');
       this.descriptors.set(path, descriptor);
     }
-    let done = 0;
-    while (done < target.length) {
-      const count = readSync(descriptor, target, done, target.length - done, offsetBytes + done);
-      if (count === 0) {
-        throw new UnreadableSourceError(
-          path,
-          `ends before byte ${offsetBytes + target.length} of ${this.file.mountPath}`,
-        );
-      }
-      done += count;
+    if (readFully(descriptor, target, offsetBytes) < target.length) {
+      throw new UnreadableSourceError(
+        path,
+        `ends before byte ${offsetBytes + target.length} of ${this.file.mountPath}`,
+      );
     }
   }
 }

@@ -1,25 +1,44 @@
-import { closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { writeFully } from '../core/io.ts';
+import { startWriteback } from './durable-sync.ts';
 
 const hasCode = (error: unknown, code: string): boolean =>
   error instanceof Error && 'code' in error && error.code === code;
 
+/** Folders that were there when this thread last looked: spares a refused call, and its error, per new folder. */
+const knownFolders = new Set<string>();
+const MAX_KNOWN_FOLDERS = 8192;
+
+function makeFolder(path: string): void {
+  if (knownFolders.has(path)) return;
+  const parent = dirname(path);
+  // Below a folder that this thread has made there is nothing to expect.
+  if (knownFolders.has(parent) || !existsSync(path)) {
+    makeFolder(parent);
+    try {
+      mkdirSync(path);
+    } catch (error) {
+      // Another thread was faster.
+      if (!hasCode(error, 'EEXIST')) throw error;
+    }
+  }
+  if (knownFolders.size >= MAX_KNOWN_FOLDERS) knownFolders.clear();
+  knownFolders.add(path);
+}
+
 /** Opens a new file for writing and makes its folders where they are missing. */
 export function createStaged(path: string): number {
+  const folder = dirname(path);
+  makeFolder(folder);
   try {
     return openSync(path, 'w+');
   } catch (error) {
     if (!hasCode(error, 'ENOENT')) throw error;
-    mkdirSync(dirname(path), { recursive: true });
+    // The folder is gone since this thread last looked.
+    knownFolders.clear();
+    mkdirSync(folder, { recursive: true });
     return openSync(path, 'w+');
-  }
-}
-
-/** Writes all of `bytes`. */
-export function writeFully(descriptor: number, bytes: Uint8Array, offsetBytes: number): void {
-  let done = 0;
-  while (done < bytes.length) {
-    done += writeSync(descriptor, bytes, done, bytes.length - done, offsetBytes + done);
   }
 }
 
@@ -41,11 +60,15 @@ export function writeSparsely(descriptor: number, bytes: Buffer, offsetBytes: nu
   if (from < bytes.length) writeFully(descriptor, bytes.subarray(from), offsetBytes + from);
 }
 
+/** Files from this size on go to the disk as soon as they are written: smaller ones cost more calls than they gain. */
+const WRITEBACK_BYTES = 64 * 1024;
+
 /** Writes a whole new file. */
 export function writeStaged(path: string, bytes: Uint8Array): void {
   const descriptor = createStaged(path);
   try {
     writeFully(descriptor, bytes, 0);
+    if (bytes.length >= WRITEBACK_BYTES) startWriteback(descriptor);
   } finally {
     closeSync(descriptor);
   }

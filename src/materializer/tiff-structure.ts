@@ -1,4 +1,5 @@
 import { BadTiffError } from '../core/errors.ts';
+import { TAG, typeSizeBytes } from '../core/tiff-tags.ts';
 
 /** Bytes at an offset; throws RangeError past the end of the file. */
 export interface ByteReader {
@@ -38,55 +39,12 @@ export interface TiffStructure {
   readonly pages: readonly TiffPage[];
 }
 
-const TAG = {
-  subfileType: 254,
-  width: 256,
-  height: 257,
-  bitsPerSample: 258,
-  compression: 259,
-  photometric: 262,
-  fillOrder: 266,
-  description: 270,
-  stripOffsets: 273,
-  samplesPerPixel: 277,
-  rowsPerStrip: 278,
-  stripByteCounts: 279,
-  xResolution: 282,
-  yResolution: 283,
-  planarConfiguration: 284,
-  resolutionUnit: 296,
-  software: 305,
-  tileWidth: 322,
-  tileHeight: 323,
-  tileOffsets: 324,
-  tileByteCounts: 325,
-  sampleFormat: 339,
-} as const;
-
 const WANTED: ReadonlySet<number> = new Set(Object.values(TAG));
-/** Bytes of one value of each field type (TIFF 6.0 section 2, BigTIFF 16 to 18). */
-const TYPE_SIZE: Readonly<Record<number, number>> = {
-  1: 1,
-  2: 1,
-  3: 2,
-  4: 4,
-  5: 8,
-  6: 1,
-  7: 1,
-  8: 2,
-  9: 4,
-  10: 8,
-  11: 4,
-  12: 8,
-  13: 4,
-  16: 8,
-  17: 8,
-  18: 8,
-};
 const MAX_PAGES = 1_000_000;
 /** More values than strips of the largest image that is landed; a larger count is damage. */
 const MAX_VALUES = 16_000_000;
-const WINDOW_BYTES = 65_536;
+/** Holds the header, a directory and short tables; larger ones are read in one piece. */
+const WINDOW_BYTES = 8192;
 
 /** Whether the bytes start like a TIFF or BigTIFF. */
 export function looksLikeTiff(head: Uint8Array): boolean {
@@ -185,7 +143,7 @@ function readDirectory(
     if (!WANTED.has(tag)) continue;
     const type = view.getUint16(at + 2, file.littleEndian);
     const values = isBig ? file.big(view, at + 4) : view.getUint32(at + 4, file.littleEndian);
-    const sizeBytes = (TYPE_SIZE[type] ?? 0) * values;
+    const sizeBytes = typeSizeBytes(type) * values;
     if (sizeBytes === 0 || values > MAX_VALUES) continue;
     const inlineAt = at + (isBig ? 12 : 8);
     const isInline = sizeBytes <= (isBig ? 8 : 4);
@@ -200,21 +158,36 @@ function readDirectory(
 
 function numbers(file: TiffBytes, entry: Entry | undefined): number[] | undefined {
   if (!entry) return undefined;
-  const size = TYPE_SIZE[entry.type] ?? 0;
+  const size = typeSizeBytes(entry.type);
   const view = file.view(entry.valueOffset, size * entry.count);
+  const values: number[] = [];
+  for (let index = 0; index < entry.count; index++) {
+    const value = numberAt(file, view, entry.type, index * size);
+    if (value === undefined) return undefined;
+    values.push(value);
+  }
+  return values;
+}
+
+/** A value of a field type that is a number without a sign, undefined for other types. */
+function numberAt(file: TiffBytes, view: DataView, type: number, at: number): number | undefined {
   const little = file.littleEndian;
-  const readers: Readonly<Record<number, (at: number) => number>> = {
-    1: (at) => view.getUint8(at),
-    3: (at) => view.getUint16(at, little),
-    4: (at) => view.getUint32(at, little),
-    5: (at) => view.getUint32(at, little) / view.getUint32(at + 4, little),
-    13: (at) => view.getUint32(at, little),
-    16: (at) => file.big(view, at),
-    18: (at) => file.big(view, at),
-  };
-  const read = readers[entry.type];
-  if (!read) return undefined;
-  return Array.from({ length: entry.count }, (_, index) => read(index * size));
+  switch (type) {
+    case 1:
+      return view.getUint8(at);
+    case 3:
+      return view.getUint16(at, little);
+    case 4:
+    case 13:
+      return view.getUint32(at, little);
+    case 5:
+      return view.getUint32(at, little) / view.getUint32(at + 4, little);
+    case 16:
+    case 18:
+      return file.big(view, at);
+    default:
+      return undefined;
+  }
 }
 
 function asciiText(file: TiffBytes, entry: Entry | undefined): string | undefined {
@@ -230,12 +203,12 @@ function pageOf(file: TiffBytes, entries: ReadonlyMap<number, Entry>): TiffPage 
   };
   const values = (tag: number): number[] | undefined => numbers(file, entries.get(tag));
   const one = (tag: number, absent: number): number => values(tag)?.[0] ?? absent;
-  const width = one(TAG.width, 0);
-  const height = one(TAG.height, 0);
+  const width = one(TAG.imageWidth, 0);
+  const height = one(TAG.imageLength, 0);
   if (width < 1 || height < 1) refuse(`a page of ${width} × ${height} pixels`);
   const samplesPerPixel = one(TAG.samplesPerPixel, 1);
   const tileWidth = one(TAG.tileWidth, 0);
-  const tileHeight = one(TAG.tileHeight, 0);
+  const tileHeight = one(TAG.tileLength, 0);
   const isTiled = entries.has(TAG.tileOffsets) || entries.has(TAG.tileWidth);
   if (isTiled && (tileWidth < 1 || tileHeight < 1)) refuse('tiles without a size');
   const offsets = values(isTiled ? TAG.tileOffsets : TAG.stripOffsets) ?? refuse('a page without pixels');
@@ -264,12 +237,12 @@ function pageOf(file: TiffBytes, entries: ReadonlyMap<number, Entry>): TiffPage 
     photometric: one(TAG.photometric, -1),
     planarConfiguration,
     fillOrder: one(TAG.fillOrder, 1),
-    subfileType: one(TAG.subfileType, 0),
+    subfileType: one(TAG.newSubfileType, 0),
     tile: isTiled ? { width: tileWidth, height: tileHeight } : undefined,
     rowsPerStrip,
     offsets,
     byteCounts,
-    description: asciiText(file, entries.get(TAG.description)),
+    description: asciiText(file, entries.get(TAG.imageDescription)),
     software: asciiText(file, entries.get(TAG.software)),
     xResolution: values(TAG.xResolution)?.[0],
     yResolution: values(TAG.yResolution)?.[0],

@@ -1,16 +1,21 @@
 import { MIN_BUDGET_BYTES } from '../core/byte-size.ts';
 
-/** How much memory the overlay and the caches may take together. */
+/** How much memory written files and decoded pixels may take together. */
 export interface MemoryBudget {
   readonly totalBytes: number;
-  /** From here on the oldest closed files are landed in the background. */
+  /** Above this closed files land in the background. */
   readonly lowMarkBytes: number;
-  /** From here on writers wait. */
+  /** Above this decoded pixels give way, and open files go to disk. */
   readonly highMarkBytes: number;
+  /** What decoded pixels may take while there is plenty. */
+  readonly decodedBytes: number;
 }
 
 const LOW_MARK = 0.5;
 const HIGH_MARK = 0.8;
+const DECODED_SHARE = 0.25;
+/** More is of little use: the kernel's page cache keeps what was decoded. */
+const MAX_DECODED_BYTES = 128 * 2 ** 20;
 const DEFAULT_MEMORY_SHARE = 0.25;
 const DEFAULT_TMPFS_SHARE = 0.5;
 
@@ -21,6 +26,7 @@ export function budgetOf(totalBytes: number, underPressure = false): MemoryBudge
     totalBytes,
     lowMarkBytes: low,
     highMarkBytes: underPressure ? low : Math.floor(totalBytes * HIGH_MARK),
+    decodedBytes: Math.min(MAX_DECODED_BYTES, Math.floor(totalBytes * DECODED_SHARE)),
   };
 }
 

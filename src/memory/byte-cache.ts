@@ -1,69 +1,44 @@
 import { LRUCache } from 'lru-cache';
 
 /**
- * Least-recently-used cache that counts bytes. The bound can change at any time; an entry larger than the bound is
- * not kept.
+ * Decoded pixels kept for the next read, least recently used out first: the one cache of a reader thread. What is
+ * kept stays within a bound in bytes that can change at any time. The newest entry alone may be larger than the
+ * bound: a file is read in parts, and each part would decode all of its plane again.
  */
-export class ByteCache<V extends object> {
-  private readonly entries: LRUCache<string, V>;
-  private readonly sizeOf: (value: V) => number;
-  private boundBytes: number;
+export class ByteCache {
+  // The bound of an lru-cache has no setter: it counts the bytes, and the bound is kept here.
+  readonly #entries = new LRUCache<string, Uint8Array>({
+    maxSize: Number.MAX_SAFE_INTEGER,
+    sizeCalculation: (bytes) => Math.max(1, bytes.byteLength),
+  });
+  #boundBytes: number;
 
-  constructor(boundBytes: number, sizeOf: (value: V) => number) {
-    this.boundBytes = boundBytes;
-    this.sizeOf = sizeOf;
-    // lru-cache's own bound has no setter; the bytes are counted by it and the bound is kept here.
-    this.entries = new LRUCache({
-      maxSize: Number.MAX_SAFE_INTEGER,
-      sizeCalculation: (value) => Math.max(1, sizeOf(value)),
-    });
+  constructor(boundBytes: number) {
+    this.#boundBytes = boundBytes;
   }
 
+  /** Bytes kept now; an empty entry counts as one. */
   get usedBytes(): number {
-    return this.entries.calculatedSize;
+    return this.#entries.calculatedSize;
   }
 
-  get maxBytes(): number {
-    return this.boundBytes;
+  get(key: string): Uint8Array | undefined {
+    return this.#entries.get(key);
   }
 
-  get count(): number {
-    return this.entries.size;
-  }
-
-  get(key: string): V | undefined {
-    return this.entries.get(key);
-  }
-
-  /** Keeps `value`, dropping the least recently used; false when it is larger than the whole cache. */
-  set(key: string, value: V): boolean {
-    if (this.sizeOf(value) > this.boundBytes) {
-      this.entries.delete(key);
-      return false;
-    }
-    this.entries.set(key, value);
-    this.shrinkTo(this.boundBytes);
-    return true;
-  }
-
-  delete(key: string): void {
-    this.entries.delete(key);
+  /** Keeps `bytes`, which nobody may change any more. */
+  set(key: string, bytes: Uint8Array): void {
+    this.#entries.set(key, bytes);
+    while (this.usedBytes > this.#boundBytes && this.#entries.size > 1) this.#entries.pop();
   }
 
   clear(): void {
-    this.entries.clear();
+    this.#entries.clear();
   }
 
-  /** Changes the bound and drops what no longer fits. */
-  resize(maxBytes: number): void {
-    this.boundBytes = Math.max(0, maxBytes);
-    this.shrinkTo(this.boundBytes);
-  }
-
-  /** Drops the least recently used until at most `sizeBytes` are held; returns the bytes freed. */
-  shrinkTo(sizeBytes: number): number {
-    const before = this.usedBytes;
-    while (this.usedBytes > sizeBytes && this.entries.size > 0) this.entries.pop();
-    return before - this.usedBytes;
+  /** Changes the bound and drops what no longer fits, the newest entry included. */
+  resize(boundBytes: number): void {
+    this.#boundBytes = boundBytes;
+    while (this.usedBytes > boundBytes && this.#entries.size > 0) this.#entries.pop();
   }
 }

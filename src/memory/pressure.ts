@@ -152,13 +152,16 @@ interface GroupFiles {
   readonly limits: readonly KeptFile[];
 }
 
+/** Environment variable of the daemon: a folder that stands for `/` here, so that tests say how the system is. */
+const ROOT_VARIABLE = 'PLATEFS_MEMORY_ROOT';
+
 /** Reads samples. `root` stands for `/` in tests. */
 export class PressureProbe implements Disposable {
   private readonly psi: KeptFile;
   private readonly meminfo: KeptFile;
   private readonly groups: readonly GroupFiles[];
 
-  constructor(root = '') {
+  constructor(root = process.env[ROOT_VARIABLE] ?? '') {
     this.psi = new KeptFile(`${root}/proc/pressure/memory`);
     this.meminfo = new KeptFile(`${root}/proc/meminfo`);
     this.groups = groupFolders(root).map(({ folder, used, limits }) => ({

@@ -1,66 +1,189 @@
-import type { MemoryBudget } from './budget.ts';
+import { budgetOf, type MemoryBudget } from './budget.ts';
+import type { PressureState } from './pressure.ts';
+import { decodedLimitBytes, type MemoryUse, planReclaim, type ReclaimStep } from './reclaim-ladder.ts';
 
-/** What holds memory now. */
-export interface PoolSnapshot {
-  /** Decoded chunks: freed at once, decoded again when needed. */
-  readonly chunkCacheBytes: number;
-  /** Headers of virtual files: freed at once, computed again. */
-  readonly headerCacheBytes: number;
-  /** Overlay bytes of closed files: freed once they have landed. */
+/** What the overlay says it holds. */
+export interface WrittenMemory {
+  /** Memory reserved by all written files. */
+  readonly reservedBytes: number;
+  /** Of these, by files that are closed and have not landed. */
   readonly sealedBytes: number;
-  /** Of these, being landed now. */
-  readonly landingBytes: number;
-  /** Overlay bytes of files that are open for writing: they can only spill. */
-  readonly openBytes: number;
-  /** Bytes of open files in the spill file on disk; count for nothing here. */
-  readonly spillRoomBytes: number;
 }
 
-export type ReclaimStep =
-  | { readonly rung: 1; readonly kind: 'drop-chunks'; readonly bytes: number }
-  | { readonly rung: 2; readonly kind: 'drop-headers'; readonly bytes: number }
-  | { readonly rung: 3; readonly kind: 'land-oldest'; readonly bytes: number }
-  | { readonly rung: 4; readonly kind: 'delay-writers' }
-  | { readonly rung: 5; readonly kind: 'spill-open'; readonly bytes: number }
-  | { readonly rung: 6; readonly kind: 'refuse-writes' };
-
-/** All bytes that count against the budget. */
-export function usedBytes(pools: PoolSnapshot): number {
-  return pools.chunkCacheBytes + pools.headerCacheBytes + pools.sealedBytes + pools.openBytes;
+/** What readers say they hold. */
+export interface DecodedMemory {
+  readonly usedBytes: number;
+  /** What they may hold: a bound that is being lowered counts only once it is kept. */
+  readonly grantBytes: number;
 }
+
+/** Who holds memory, and how it is made to give some up. */
+export interface MemoryHolders {
+  readonly written: () => Promise<WrittenMemory>;
+  /**
+   * Bounds what written files may take; what is written beyond goes to disk. False, with nothing changed, when
+   * they hold more already.
+   */
+  readonly boundWritten: (bytes: number) => Promise<boolean>;
+  readonly decoded: () => DecodedMemory;
+  /** Bounds decoded pixels; resolves once that is kept, or when it takes too long. */
+  readonly boundDecoded: (bytes: number) => Promise<void>;
+  /** Lands closed files until written files hold at most `keepBytes`. @returns bytes landed. */
+  readonly land: (keepBytes: number) => Promise<number>;
+  /** Moves open files that rest to disk. @returns bytes of memory freed. */
+  readonly spill: (bytes: number) => Promise<number>;
+}
+
+/** Memory that was given up at one time, and why. */
+export interface Reclaim {
+  readonly atMs: number;
+  readonly reasons: readonly string[];
+  readonly steps: readonly {
+    readonly rung: number;
+    readonly kind: ReclaimStep['kind'];
+    readonly freedBytes: number;
+  }[];
+}
+
+/** Closed files that would not land are not asked again for this long. */
+const STUCK_MS = 5000;
+const CALM = { isUnderPressure: false, cacheShare: 1, reasons: [] } as const;
 
 /**
- * Pure: what to do next, lowest rung first. Between the low and the high mark closed files are landed in the
- * background. Above the high mark what costs least is sacrificed first, down to the mark: caches, then closed files,
- * and writers wait for those; what is open spills to disk only when nothing else is left. Writes are refused when
- * the spill has no room either.
+ * Keeps a mount within its memory budget: looks what holds memory whenever that may have become too much, and has
+ * it given up by the ladder. The bounds of written files and decoded pixels never add up to more than the budget:
+ * one is raised only when the other was lowered.
  */
-export function planReclaim(pools: PoolSnapshot, budget: MemoryBudget): ReclaimStep[] {
-  const used = usedBytes(pools);
-  const steps: ReclaimStep[] = [];
-  const dirty = pools.sealedBytes + pools.openBytes;
-  const landable = Math.max(0, pools.sealedBytes - pools.landingBytes);
-  let excess = used - budget.highMarkBytes;
-  if (excess <= 0) {
-    const bytes = Math.min(landable, dirty - pools.landingBytes - budget.lowMarkBytes);
-    return bytes > 0 ? [{ rung: 3, kind: 'land-oldest', bytes }] : [];
+export class Reclaimer {
+  readonly #totalBytes: number;
+  readonly #holders: MemoryHolders;
+  #pressure: Pick<PressureState, 'isUnderPressure' | 'cacheShare' | 'reasons'> = CALM;
+  #last: Reclaim | undefined;
+  #stuck = { bytes: 0, untilMs: 0 };
+  #isAboveLowMark = false;
+  #running: Promise<void> | undefined;
+  /** Something happened since the present look began. */
+  #again = false;
+  #writtenBoundBytes: number;
+
+  /** @param writtenBoundBytes - What written files may take at the start. */
+  constructor(totalBytes: number, writtenBoundBytes: number, holders: MemoryHolders) {
+    this.#totalBytes = totalBytes;
+    this.#writtenBoundBytes = writtenBoundBytes;
+    this.#holders = holders;
   }
-  const chunks = Math.min(excess, pools.chunkCacheBytes);
-  if (chunks > 0) steps.push({ rung: 1, kind: 'drop-chunks', bytes: chunks });
-  excess -= chunks;
-  const headers = Math.min(excess, pools.headerCacheBytes);
-  if (headers > 0) steps.push({ rung: 2, kind: 'drop-headers', bytes: headers });
-  excess -= headers;
-  // Down to the low mark, so that the next write does not start it all over again.
-  const goal = Math.max(0, dirty - pools.landingBytes - budget.lowMarkBytes);
-  const bytes = Math.min(landable, Math.max(goal, excess - pools.landingBytes));
-  if (bytes > 0) steps.push({ rung: 3, kind: 'land-oldest', bytes });
-  if (excess <= 0) return steps;
-  steps.push({ rung: 4, kind: 'delay-writers' });
-  const stuck = excess - pools.sealedBytes;
-  if (stuck <= 0) return steps;
-  const spill = Math.min(stuck, pools.openBytes, pools.spillRoomBytes);
-  if (spill > 0) steps.push({ rung: 5, kind: 'spill-open', bytes: spill });
-  else if (used >= budget.totalBytes) steps.push({ rung: 6, kind: 'refuse-writes' });
-  return steps;
+
+  /** The last time that memory was given up. */
+  get last(): Reclaim | undefined {
+    return this.#last;
+  }
+
+  get budget(): MemoryBudget {
+    return budgetOf(this.#totalBytes, this.#pressure.isUnderPressure);
+  }
+
+  /** Why the system is short of memory; nothing when it isn't. */
+  get pressure(): { readonly isUnderPressure: boolean; readonly reasons: readonly string[] } {
+    return this.#pressure;
+  }
+
+  /** The system says how it is for memory. @returns when everything that follows from that is done. */
+  felt(pressure: PressureState): Promise<void> {
+    this.#pressure = pressure;
+    const isWhole = this.#holders.decoded().grantBytes >= budgetOf(this.#totalBytes).decodedBytes;
+    // Where nothing was taken away and nothing is asked for, nobody is woken.
+    if (!pressure.isUnderPressure && isWhole && !this.#isAboveLowMark)
+      return this.#running ?? Promise.resolve();
+    return this.look();
+  }
+
+  /** Looks what holds memory and has it given up. @returns when nothing more is to be done now. */
+  look(): Promise<void> {
+    this.#again = true;
+    this.#running ??= this.#run().finally(() => {
+      this.#running = undefined;
+    });
+    return this.#running;
+  }
+
+  async #run(): Promise<void> {
+    while (this.#again) {
+      this.#again = false;
+      const use = await this.#use();
+      const steps = planReclaim(use, this.budget, this.#pressure);
+      if (steps.length > 0) await this.#reclaim(steps);
+      else await this.#giveBack(use);
+    }
+  }
+
+  async #use(): Promise<MemoryUse> {
+    const { reservedBytes, sealedBytes } = await this.#holders.written();
+    this.#isAboveLowMark = reservedBytes > budgetOf(this.#writtenBoundBytes).lowMarkBytes;
+    const stuckBytes = Date.now() < this.#stuck.untilMs ? Math.min(sealedBytes, this.#stuck.bytes) : 0;
+    return {
+      decodedLimitBytes: this.#holders.decoded().grantBytes,
+      landableBytes: sealedBytes - stuckBytes,
+      stuckBytes,
+      openBytes: reservedBytes - sealedBytes,
+    };
+  }
+
+  async #reclaim(steps: readonly ReclaimStep[]): Promise<void> {
+    const taken: { rung: number; kind: ReclaimStep['kind']; freedBytes: number }[] = [];
+    let hasHelped = false;
+    for (const step of steps) {
+      const { rung, kind } = step;
+      const gained = await this.#take(step);
+      hasHelped ||= gained.hasHelped;
+      if (gained.freedBytes > 0) taken.push({ rung, kind, freedBytes: gained.freedBytes });
+    }
+    const { reasons } = this.#pressure;
+    if (taken.length > 0)
+      this.#last = {
+        atMs: Date.now(),
+        reasons: reasons.length > 0 ? reasons : ['written files hold much of the budget'],
+        steps: taken,
+      };
+    // What was given up may not have been enough.
+    this.#again ||= hasHelped;
+  }
+
+  async #take(step: ReclaimStep): Promise<{ readonly freedBytes: number; readonly hasHelped: boolean }> {
+    const { written, decoded, boundDecoded, land, spill } = this.#holders;
+    switch (step.kind) {
+      case 'shrink-decoded': {
+        const before = decoded();
+        await boundDecoded(step.limitBytes);
+        const after = decoded();
+        const hasHelped = after.grantBytes < before.grantBytes;
+        if (hasHelped) await this.#boundWritten(this.#totalBytes - after.grantBytes);
+        return { freedBytes: Math.max(0, before.usedBytes - after.usedBytes), hasHelped };
+      }
+      case 'land-sealed': {
+        const freedBytes = await land(step.keepBytes);
+        const { reservedBytes, sealedBytes } = await written();
+        if (reservedBytes > step.keepBytes)
+          this.#stuck = { bytes: sealedBytes, untilMs: Date.now() + STUCK_MS };
+        return { freedBytes, hasHelped: freedBytes > 0 };
+      }
+      case 'spill-open': {
+        const freedBytes = await spill(step.bytes);
+        return { freedBytes, hasHelped: freedBytes > 0 };
+      }
+    }
+  }
+
+  /** Gives decoded pixels back what they may have by now. */
+  async #giveBack(use: MemoryUse): Promise<void> {
+    const wanted = decodedLimitBytes(use, this.budget, this.#pressure);
+    if (wanted <= this.#holders.decoded().grantBytes) return;
+    if (await this.#boundWritten(this.#totalBytes - wanted)) await this.#holders.boundDecoded(wanted);
+  }
+
+  async #boundWritten(bytes: number): Promise<boolean> {
+    if (bytes === this.#writtenBoundBytes) return true;
+    if (!(await this.#holders.boundWritten(bytes))) return false;
+    this.#writtenBoundBytes = bytes;
+    return true;
+  }
 }

@@ -24,11 +24,15 @@ export interface HookRule {
 export interface MountDefinition {
   readonly source: string;
   readonly mountpoint?: string;
+  /** How planes are named in images/: a style or a template; canonical unless set. */
+  readonly names?: string;
+  /** What the names of the plate's files say, for plates that no format recognises: a template. */
+  readonly layout?: string;
   /** Where results land; `<plate>_platefs` beside the plate unless set. */
   readonly output?: string;
   /** Where journal and spilled bytes live; the XDG state folder unless set. */
   readonly state?: string;
-  /** Bytes of memory that written files may hold; chosen from the machine unless set. */
+  /** Bytes of memory that written files and decoded pixels may hold; chosen from the machine unless set. */
   readonly budgetBytes?: number;
   readonly hooks: readonly HookRule[];
   readonly options: MountOptions;

@@ -28,30 +28,36 @@ function radix(values: Uint8Array | Uint16Array | Uint32Array, count: number): n
 }
 
 /**
- * Plane numbers in address order; planes of one address stay in the order of their numbers. Where addresses
- * fit a double beside the plane number they are sorted as numbers, which is ten times faster than comparing.
+ * Plane numbers in the order of some columns, the first of them first; planes that are equal in all stay in the
+ * order of their numbers. Where values fit a double beside the plane number they are sorted as numbers, which is
+ * ten times faster than comparing.
  */
-export function addressOrder(planes: PlaneAddressColumns, count: number): Uint32Array {
+export function orderByColumns(
+  columns: readonly (Uint8Array | Uint16Array | Uint32Array)[],
+  count: number,
+): Uint32Array {
   const order = new Uint32Array(count);
-  const { rows, columns, sites, channels, zs, ts } = planes;
-  const columnRadix = radix(columns, count);
-  const siteRadix = radix(sites, count);
-  const channelRadix = radix(channels, count);
-  const zRadix = radix(zs, count);
-  const tRadix = radix(ts, count);
-  const ranks = radix(rows, count) * columnRadix * siteRadix * channelRadix * zRadix * tRadix;
-  if (ranks * count >= Number.MAX_SAFE_INTEGER) {
+  const radices = columns.map((column) => radix(column, count));
+  if (radices.reduce((product, one) => product * one, count) >= Number.MAX_SAFE_INTEGER) {
     for (let i = 0; i < count; i += 1) order[i] = i;
-    return order.sort((a, b) => compareAddresses(planes, a, b) || a - b);
+    return order.sort((a, b) => {
+      for (const column of columns) if (column[a] !== column[b]) return (column[a] ?? 0) - (column[b] ?? 0);
+      return a - b;
+    });
   }
   const keys = new Float64Array(count);
-  for (let i = 0; i < count; i += 1) {
-    const well = (rows[i] ?? 0) * columnRadix + (columns[i] ?? 0);
-    const field = well * siteRadix + (sites[i] ?? 0);
-    const stack = field * channelRadix + (channels[i] ?? 0);
-    keys[i] = ((stack * zRadix + (zs[i] ?? 0)) * tRadix + (ts[i] ?? 0)) * count + i;
+  for (const [c, column] of columns.entries()) {
+    const values = radices[c] ?? 1;
+    for (let i = 0; i < count; i += 1) keys[i] = (keys[i] ?? 0) * values + (column[i] ?? 0);
   }
+  for (let i = 0; i < count; i += 1) keys[i] = (keys[i] ?? 0) * count + i;
   keys.sort();
   for (let i = 0; i < count; i += 1) order[i] = (keys[i] ?? 0) % count;
   return order;
+}
+
+/** Plane numbers in address order; planes of one address stay in the order of their numbers. */
+export function addressOrder(planes: PlaneAddressColumns, count: number): Uint32Array {
+  const { rows, columns, sites, channels, zs, ts } = planes;
+  return orderByColumns([rows, columns, sites, channels, zs, ts], count);
 }

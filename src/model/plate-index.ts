@@ -105,7 +105,7 @@ export interface NameTable {
 }
 
 /** Version of the layout this code reads and writes. */
-export const PLATE_INDEX_LAYOUT_VERSION = 2;
+export const PLATE_INDEX_LAYOUT_VERSION = 3;
 
 /** Order of the codes in `files.exclusions`. */
 export const EXCLUSIONS: readonly ExclusionReason[] = [
@@ -117,4 +117,5 @@ export const EXCLUSIONS: readonly ExclusionReason[] = [
   'database',
   'collision',
   'incomplete',
+  'container',
 ];

@@ -21,6 +21,8 @@ export interface PlateFacts {
   readonly format: string;
   /** One line for people: the shape that was found, `MetaXpress export with HTD`. */
   readonly formatDetail: string;
+  /** The user's template by which names were read, where one was. */
+  readonly layout?: string;
   readonly pixelSizeUm?: { readonly x: number; readonly y: number };
   readonly zSpacingUm?: number;
   readonly timeIntervalS?: number;
@@ -53,6 +55,8 @@ export type ExclusionReason =
   | 'collision'
   /** Still being written. */
   | 'incomplete'
+  /** A vendor's own file format that isn't decoded: see `containerKind`. */
+  | 'container'
   | 'other';
 
 /** What a folder was found to be. */

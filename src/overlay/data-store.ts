@@ -1,54 +1,22 @@
-import {
-  closeSync,
-  constants,
-  existsSync,
-  fstatSync,
-  fsyncSync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readSync,
-  renameSync,
-  rmSync,
-  statSync,
-  unlinkSync,
-} from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, fstatSync, fsyncSync, ftruncateSync, readSync, renameSync, statSync } from 'node:fs';
 import { passFaultPoint } from '../core/fault-points.ts';
 import type { FileCalls } from '../core/file-calls.ts';
-import { writeFully } from '../core/io.ts';
+import { readFully, writeFully } from '../core/io.ts';
+import { DataFiles, type DataFolders, type DataPlace } from './data-files.ts';
 
 /** tmpfs gives memory in pages; what a file reserves is rounded up to them. */
 const PAGE_BYTES = 4096;
-/** Open descriptors kept; one per file that is being worked on, never one per inode. */
-const MAX_OPEN_FILES = 256;
 const COPY_BYTES = 1 << 20;
 /** What stat(2) counts blocks in. */
 const STAT_BLOCK_BYTES = 512;
 
 const pages = (sizeBytes: number): number => Math.ceil(sizeBytes / PAGE_BYTES) * PAGE_BYTES;
 
-/** Where a file's bytes lie and from which offset on they lie on disk. */
-export interface DataPlace {
-  readonly number: number;
-  splitAt: number;
-}
-
 /** A stretch of a file's bytes at the same offset of `path`; what lies between stretches is zeros. */
 export interface DataPiece {
   readonly path: string;
   readonly offsetBytes: number;
   readonly sizeBytes: number;
-}
-
-export interface DataStoreFolders {
-  /** In tmpfs. */
-  readonly memory: string;
-  /** On disk. */
-  readonly spill: string;
-  /** On disk: copies of files that programs synced. */
-  readonly durable: string;
 }
 
 export interface FileStat {
@@ -59,72 +27,31 @@ export interface FileStat {
   readonly atimeNs: bigint;
 }
 
-interface OpenFiles {
-  memory: number;
-  spill: number;
-}
-
 /**
  * The bytes of written files: one file each in tmpfs, and past its split one sparse file on disk whose bytes lie
  * at the same offsets. What a file may take in memory is reserved before it is written, holes included, so the
  * sum never passes the budget.
  */
 export class DataStore {
-  readonly folders: DataStoreFolders;
+  readonly files: DataFiles;
   budgetBytes: number;
   #reservedBytes = 0;
   readonly #reserved = new Map<number, number>();
-  readonly #open = new Map<number, OpenFiles>();
   readonly #calls: FileCalls;
 
-  constructor(folders: DataStoreFolders, budgetBytes: number, calls: FileCalls) {
-    this.folders = folders;
+  constructor(folders: DataFolders, budgetBytes: number, calls: FileCalls) {
+    this.files = new DataFiles(folders);
     this.budgetBytes = budgetBytes;
     this.#calls = calls;
-    mkdirSync(folders.memory, { recursive: true, mode: 0o700 });
-    mkdirSync(folders.spill, { recursive: true, mode: 0o700 });
   }
 
   get reservedBytes(): number {
     return this.#reservedBytes;
   }
 
-  memoryPath(number: number): string {
-    return join(this.folders.memory, number.toString(16));
-  }
-
-  spillPath(number: number): string {
-    return join(this.folders.spill, number.toString(16));
-  }
-
-  #files(place: DataPlace): OpenFiles {
-    let files = this.#open.get(place.number);
-    if (files) {
-      this.#open.delete(place.number);
-    } else {
-      if (this.#open.size >= MAX_OPEN_FILES) {
-        const oldest = this.#open.keys().next().value;
-        if (oldest !== undefined) this.close(oldest);
-      }
-      files = {
-        memory: openSync(this.memoryPath(place.number), constants.O_RDWR | constants.O_CREAT, 0o600),
-        spill: -1,
-      };
-    }
-    if (files.spill === -1 && place.splitAt !== Number.POSITIVE_INFINITY) {
-      files.spill = openSync(this.spillPath(place.number), constants.O_RDWR | constants.O_CREAT, 0o600);
-    }
-    this.#open.set(place.number, files);
-    return files;
-  }
-
-  /** Closes the descriptors kept for a file. */
-  close(number: number): void {
-    const files = this.#open.get(number);
-    if (!files) return;
-    this.#open.delete(number);
-    closeSync(files.memory);
-    if (files.spill !== -1) closeSync(files.spill);
+  /** Memory that a file holds, or may come to hold without asking. */
+  reservedOf(number: number): number {
+    return this.#reserved.get(number) ?? 0;
   }
 
   #reserve(number: number, bytes: number): void {
@@ -139,16 +66,16 @@ export class DataStore {
   /** Begins an empty file. */
   create(place: DataPlace): void {
     this.remove(place.number);
-    this.#files(place);
+    this.files.open(place);
     this.#reserve(place.number, PAGE_BYTES);
   }
 
   /** Takes in a file that somebody staged in the memory folder's file system. */
   adopt(place: DataPlace, stagedPath: string): void {
     this.remove(place.number);
-    renameSync(stagedPath, this.memoryPath(place.number));
+    renameSync(stagedPath, this.files.memoryPath(place.number));
     passFaultPoint('store.after-adopt');
-    this.#reserve(place.number, this.#reservation(place, statSync(this.memoryPath(place.number)).size));
+    this.#reserve(place.number, this.#reservation(place, statSync(this.files.memoryPath(place.number)).size));
   }
 
   /**
@@ -156,12 +83,12 @@ export class DataStore {
    * when they are gone (the machine lost power).
    */
   recover(place: DataPlace): boolean {
-    const memory = this.memoryPath(place.number);
+    const memory = this.files.memoryPath(place.number);
     const isInMemory = existsSync(memory);
     const isWhole = place.splitAt === Number.POSITIVE_INFINITY;
     // What lies past the split is no file without what lay before it.
-    if (!isInMemory && (place.splitAt > 0 || !existsSync(this.spillPath(place.number)))) return false;
-    if (isWhole) this.clearSpill(place);
+    if (!isInMemory && (place.splitAt > 0 || !existsSync(this.files.spillPath(place.number)))) return false;
+    if (isWhole) this.files.clearSpill(place.number);
     if (isInMemory) this.#trimMemory(place);
     this.#reserve(place.number, this.#reservation(place, this.stat(place).sizeBytes));
     return true;
@@ -169,7 +96,7 @@ export class DataStore {
 
   /** Gives back memory past a file's end or split, and leaves its times as they are. */
   #trimMemory(place: DataPlace): void {
-    const { memory } = this.#files(place);
+    const { memory } = this.files.open(place);
     const stat = fstatSync(memory, { bigint: true });
     const keptBytes = Math.min(Number(stat.size), place.splitAt);
     if (keptBytes === Number(stat.size) && Number(stat.blocks) * STAT_BLOCK_BYTES <= pages(keptBytes)) return;
@@ -179,39 +106,14 @@ export class DataStore {
 
   /** Frees a file's bytes. */
   remove(number: number): void {
-    this.close(number);
-    for (const path of [this.memoryPath(number), this.spillPath(number)])
-      if (existsSync(path)) unlinkSync(path);
+    this.files.remove(number);
     this.#reservedBytes -= this.#reserved.get(number) ?? 0;
     this.#reserved.delete(number);
   }
 
-  /** Where a copy of a file lies that survives power loss, when there is one. */
-  durablePath(number: number): string {
-    return join(this.folders.durable, number.toString(16));
-  }
-
-  /** Takes the copy away that was to survive power loss. */
-  removeDurable(number: number): void {
-    rmSync(this.durablePath(number), { force: true });
-  }
-
-  /** Removes files that belong to no inode: left behind between two steps of a change when a daemon died. */
-  sweep(isKnown: (number: number) => boolean): number {
-    let swept = 0;
-    for (const folder of [this.folders.memory, this.folders.spill]) {
-      for (const name of readdirSync(folder)) {
-        if (/^[0-9a-f]+$/.test(name) && isKnown(Number.parseInt(name, 16))) continue;
-        rmSync(join(folder, name), { recursive: true });
-        swept++;
-      }
-    }
-    return swept;
-  }
-
   /** @throws a system error when the bytes are gone. */
   stat(place: DataPlace): FileStat {
-    const { memory, spill } = this.#files(place);
+    const { memory, spill } = this.files.open(place);
     const low = fstatSync(memory, { bigint: true });
     if (spill === -1) {
       return {
@@ -233,7 +135,7 @@ export class DataStore {
   }
 
   setTimes(place: DataPlace, atimeNs: bigint, mtimeNs: bigint): void {
-    const { memory, spill } = this.#files(place);
+    const { memory, spill } = this.files.open(place);
     this.#calls.setTimes(memory, atimeNs, mtimeNs);
     if (spill !== -1) this.#calls.setTimes(spill, atimeNs, mtimeNs);
   }
@@ -249,20 +151,15 @@ export class DataStore {
     return pages(this.stat(place).sizeBytes);
   }
 
-  /** Removes what an attempt to spill left behind; for a file whose bytes are all in memory. */
-  clearSpill(place: DataPlace): void {
-    rmSync(this.spillPath(place.number), { force: true });
-  }
-
   /** Carries out a split that {@link splitNeeded} named. */
   split(place: DataPlace, splitAt: number): void {
     place.splitAt = splitAt;
-    this.#files(place);
+    this.files.open(place);
   }
 
   /** Bytes of a range, or undefined when some of them lie on disk: then a reader must fetch them. */
   read(place: DataPlace, target: Uint8Array, offsetBytes: number): number | undefined {
-    const { memory, spill } = this.#files(place);
+    const { memory, spill } = this.files.open(place);
     const end = offsetBytes + target.length;
     if (spill === -1) return readSync(memory, target, 0, target.length, offsetBytes);
     return end <= place.splitAt ? this.#readWhole(memory, place, target, offsetBytes) : undefined;
@@ -278,7 +175,7 @@ export class DataStore {
 
   /** Writes all of `data`. Room in memory must have been made by {@link splitNeeded} before. */
   write(place: DataPlace, data: Uint8Array, offsetBytes: number): void {
-    const { memory, spill } = this.#files(place);
+    const { memory, spill } = this.files.open(place);
     const lowBytes = Math.max(0, Math.min(data.length, place.splitAt - offsetBytes));
     if (lowBytes > 0) writeFully(memory, data.subarray(0, lowBytes), offsetBytes);
     if (lowBytes < data.length) writeFully(spill, data.subarray(lowBytes), offsetBytes + lowBytes);
@@ -289,7 +186,7 @@ export class DataStore {
   }
 
   truncate(place: DataPlace, sizeBytes: number): void {
-    const { memory, spill } = this.#files(place);
+    const { memory, spill } = this.files.open(place);
     const grows = sizeBytes > this.stat(place).sizeBytes;
     ftruncateSync(memory, Math.min(sizeBytes, place.splitAt));
     if (spill !== -1) ftruncateSync(spill, sizeBytes);
@@ -298,39 +195,41 @@ export class DataStore {
     this.#reserve(place.number, Math.max(heldBytes, this.#reservation(place, sizeBytes)));
   }
 
-  /** Moves the part in memory to disk, with the file's times. The caller notes `splitAt` 0 afterwards. */
-  spillWhole(place: DataPlace): void {
-    const files = this.#files(place);
+  /**
+   * Copies the part in memory from `fromBytes` on to disk, with the file's times. The caller notes that as `splitAt`
+   * afterwards.
+   */
+  spillFrom(place: DataPlace, fromBytes: number): void {
+    const files = this.files.open(place);
     const { sizeBytes, atimeNs, mtimeNs } = this.stat(place);
-    if (files.spill === -1) {
-      files.spill = openSync(this.spillPath(place.number), constants.O_RDWR | constants.O_CREAT, 0o600);
-    }
+    if (files.spill === -1) files.spill = this.files.openSpill(place.number);
     const buffer = Buffer.allocUnsafe(COPY_BYTES);
+    // Between the memory file's end and the split there is nothing in either file: zeros.
     const end = Math.min(sizeBytes, fstatSync(files.memory).size);
-    for (let at = 0; at < end; ) {
-      const got = readSync(files.memory, buffer, 0, Math.min(COPY_BYTES, end - at), at);
-      writeFully(files.spill, buffer.subarray(0, got), at);
-      at += got;
+    for (let at = fromBytes; at < end; at += COPY_BYTES) {
+      const part = buffer.subarray(0, Math.min(COPY_BYTES, end - at));
+      writeFully(files.spill, part.subarray(0, readFully(files.memory, part, at)), at);
     }
     if (fstatSync(files.spill).size < sizeBytes) ftruncateSync(files.spill, sizeBytes);
     this.#calls.setTimes(files.spill, atimeNs, mtimeNs);
     // From now on the spilled file stands in for the synced copy.
-    if (existsSync(this.durablePath(place.number))) fsyncSync(files.spill);
+    if (fromBytes === 0 && existsSync(this.files.durablePath(place.number))) fsyncSync(files.spill);
     passFaultPoint('store.after-spill');
   }
 
-  /** Frees the part in memory once the whole file lies on disk and that was noted. */
-  freeMemory(place: DataPlace): void {
-    const { memory } = this.#files(place);
-    const { atimeNs, mtimeNs } = fstatSync(memory, { bigint: true });
-    ftruncateSync(memory, 0);
+  /** Frees the memory from `fromBytes` on, once that lies on disk and was noted. */
+  freeFrom(place: DataPlace, fromBytes: number): void {
+    const { memory } = this.files.open(place);
+    const { size, atimeNs, mtimeNs } = fstatSync(memory, { bigint: true });
+    // Where the file ends before, what is allocated past its end goes.
+    ftruncateSync(memory, Math.min(Number(size), fromBytes));
     this.#calls.setTimes(memory, atimeNs, mtimeNs);
-    this.#reserve(place.number, PAGE_BYTES);
+    this.#reserve(place.number, this.#reservation(place, fromBytes));
   }
 
   /** fallocate(2) on the part of the range each file holds. */
   allocate(place: DataPlace, mode: number, offsetBytes: number, sizeBytes: number): void {
-    const { memory, spill } = this.#files(place);
+    const { memory, spill } = this.files.open(place);
     const low = Math.max(0, Math.min(sizeBytes, place.splitAt - offsetBytes));
     if (low > 0) this.#calls.fallocate(memory, mode, offsetBytes, low);
     if (low < sizeBytes) this.#calls.fallocate(spill, mode, offsetBytes + low, sizeBytes - low);
@@ -340,7 +239,7 @@ export class DataStore {
 
   /** lseek(2) for SEEK_DATA and SEEK_HOLE; a file with a part on disk is said to hold data everywhere. */
   seek(place: DataPlace, offsetBytes: number, whence: number): number {
-    const { memory, spill } = this.#files(place);
+    const { memory, spill } = this.files.open(place);
     if (spill === -1) return this.#calls.seek(memory, offsetBytes, whence);
     const { sizeBytes } = this.stat(place);
     if (offsetBytes >= sizeBytes) return this.#calls.seek(spill, offsetBytes, whence);
@@ -352,12 +251,12 @@ export class DataStore {
     const { sizeBytes } = this.stat(place);
     const lowBytes = Math.min(sizeBytes, place.splitAt);
     const pieces: DataPiece[] = [];
-    const memory = this.memoryPath(place.number);
+    const memory = this.files.memoryPath(place.number);
     if (lowBytes > 0)
       pieces.push({ path: memory, offsetBytes: 0, sizeBytes: Math.min(lowBytes, statSync(memory).size) });
     if (sizeBytes > lowBytes) {
       pieces.push({
-        path: this.spillPath(place.number),
+        path: this.files.spillPath(place.number),
         offsetBytes: lowBytes,
         sizeBytes: sizeBytes - lowBytes,
       });
@@ -367,6 +266,6 @@ export class DataStore {
 
   /** A descriptor of the file in memory, for the kernel to read directly; only while nothing lies on disk. */
   memoryDescriptor(place: DataPlace): number | undefined {
-    return place.splitAt === Number.POSITIVE_INFINITY ? this.#files(place).memory : undefined;
+    return place.splitAt === Number.POSITIVE_INFINITY ? this.files.open(place).memory : undefined;
   }
 }

@@ -6,6 +6,7 @@ import {
   type LandingRecord,
   type OverlayInode,
 } from './inode.ts';
+import { changeState, type StateRecord } from './inode-state.ts';
 import type { LowerTree } from './lower-tree.ts';
 import type { MadeInode, OverlayRecord, Place } from './records.ts';
 
@@ -58,6 +59,16 @@ export class Namespace {
     const entry = this.#entries.get(parent)?.get(name);
     if (entry !== undefined) return entry.node === WHITEOUT ? undefined : entry.node;
     return parent < FIRST_OVERLAY_INODE ? this.#lower.lookup(parent, name) : undefined;
+  }
+
+  /** All of the overlay's own entries: directory node → name → node, or WHITEOUT. */
+  get entries(): ReadonlyMap<number, ReadonlyMap<string, OverlayEntry>> {
+    return this.#entries;
+  }
+
+  /** When lists of directories last changed, by their nodes. */
+  get directoryTimesMs(): ReadonlyMap<number, number> {
+    return this.#directoryChangedMs;
   }
 
   /** The overlay's own entries of a directory, in the order they came; whiteouts included. */
@@ -225,55 +236,19 @@ export class Namespace {
       case 'hook-ended':
         this.#endHook(record);
         return NOTHING;
-      case 'attributes': {
-        const inode = this.inodes.get(record.inode);
-        if (inode) {
-          if (record.mode !== undefined) inode.mode = record.mode;
-          if (record.uid !== undefined) inode.uid = record.uid;
-          if (record.gid !== undefined) inode.gid = record.gid;
-          inode.changedNs = BigInt(Math.trunc(record.at)) * 1_000_000n;
-        }
-        return NOTHING;
-      }
-      case 'touched': {
-        const inode = this.inodes.get(record.inode);
-        if (inode) {
-          inode.changedNs = BigInt(record.changedNs);
-          this.#directoryChangedMs.delete(record.inode);
-        }
-        return NOTHING;
-      }
-      case 'xattr': {
-        const inode = this.inodes.get(record.inode);
-        if (inode && record.value !== null) {
-          inode.xattrs ??= new Map();
-          inode.xattrs.set(record.name, Buffer.from(record.value, 'base64'));
-        } else inode?.xattrs?.delete(record.name);
+      case 'touched':
+        if (this.inodes.has(record.inode)) this.#directoryChangedMs.delete(record.inode);
+        return this.#change(record);
+      case 'xattr':
         this.#note(record.unique, record.inode);
-        return NOTHING;
-      }
-      case 'split': {
-        const inode = this.inodes.get(record.inode);
-        if (inode) inode.splitAt = record.splitAt;
-        return NOTHING;
-      }
-      case 'opened': {
-        const inode = this.inodes.get(record.inode);
-        if (inode) {
-          inode.version = record.version;
-          inode.sealed = false;
-          inode.hooksDone = undefined;
-        }
-        return NOTHING;
-      }
-      case 'sealed': {
-        const inode = this.inodes.get(record.inode);
-        if (inode) {
-          inode.version = record.version;
-          inode.sealed = true;
-        }
-        return NOTHING;
-      }
+        return this.#change(record);
+      case 'attributes':
+      case 'split':
+      case 'opened':
+      case 'sealed':
+      case 'recalled':
+      case 'restored':
+        return this.#change(record);
       case 'landed': {
         const inode = this.inodes.get(record.inode);
         if (inode) {
@@ -286,25 +261,6 @@ export class Namespace {
           for (const [id, old] of this.abandoned)
             if (!old.successor && old.record['id'] === record.record['id'])
               this.abandoned.set(id, { ...old, successor: record.record });
-        }
-        return NOTHING;
-      }
-      case 'recalled': {
-        const inode = this.inodes.get(record.inode);
-        if (inode) {
-          inode.previous = inode.landed;
-          inode.landed = undefined;
-        }
-        return NOTHING;
-      }
-      case 'restored': {
-        const inode = this.inodes.get(record.inode);
-        if (inode) {
-          inode.landed = inode.previous;
-          inode.previous = undefined;
-          inode.splitAt = Number.POSITIVE_INFINITY;
-          inode.sealed = true;
-          inode.version++;
         }
         return NOTHING;
       }
@@ -338,6 +294,12 @@ export class Namespace {
     }
   }
 
+  #change(record: StateRecord): Applied {
+    const inode = this.inodes.get(record.inode);
+    if (inode) changeState(inode, record);
+    return NOTHING;
+  }
+
   #note(unique: string | undefined, node: number): void {
     if (unique !== undefined) this.lastRequest = { unique, node };
   }
@@ -363,71 +325,4 @@ export class Namespace {
     inode.hooksDone ??= new Set();
     inode.hooksDone.add(source.rule);
   }
-
-  /** Records that lead from nothing to the present state: what a rewritten journal holds. */
-  *snapshot(): Generator<OverlayRecord> {
-    yield { op: 'next', inode: this.nextInode };
-    for (const abandoned of this.abandoned.values()) yield { op: 'abandoned', ...abandoned };
-    for (const inode of this.#parentsFirst()) {
-      const place = inode.place;
-      if (!place) continue;
-      const { number, mode, uid, gid, rdev, target } = inode;
-      const at = this.#directoryChangedMs.get(number) ?? Number(inode.changedNs / 1_000_000n);
-      yield {
-        op: 'make',
-        at,
-        inode: number,
-        ...place,
-        mode,
-        uid,
-        gid,
-        ...(rdev === 0 ? {} : { rdev }),
-        ...(target === undefined ? {} : { target }),
-      };
-      for (const [name, value] of inode.xattrs ?? []) {
-        yield { op: 'xattr', inode: number, name, value: Buffer.from(value).toString('base64') };
-      }
-      if (inode.previous) {
-        yield landedRecord(inode, inode.previous);
-        yield { op: 'recalled', inode: number };
-      }
-      if (inode.splitAt !== Number.POSITIVE_INFINITY)
-        yield { op: 'split', inode: number, splitAt: inode.splitAt };
-      yield { op: inode.sealed ? 'sealed' : 'opened', inode: number, version: inode.version };
-      for (const rule of inode.hooksDone ?? []) {
-        yield { op: 'hook-ended', inode: number, version: inode.version, rule };
-      }
-      if (inode.landed) yield landedRecord(inode, inode.landed);
-    }
-    for (const [parent, entries] of this.#entries) {
-      for (const [name, { node }] of entries) {
-        if (node === WHITEOUT) yield { op: 'whiteout', place: { parent, name } };
-        else if (node < FIRST_OVERLAY_INODE) {
-          yield { op: 'placed', place: { parent, name }, tree: this.#lower.pathOf(node) };
-        }
-      }
-    }
-    for (const [inode, at] of this.#directoryChangedMs) {
-      const changedNs = String(BigInt(Math.trunc(at)) * 1_000_000n);
-      if (this.inodes.has(inode)) yield { op: 'touched', inode, changedNs };
-    }
-  }
-
-  *#parentsFirst(): Generator<OverlayInode> {
-    const done = new Set<number>();
-    const visit = function* (this: Namespace, inode: OverlayInode): Generator<OverlayInode> {
-      if (done.has(inode.number)) return;
-      done.add(inode.number);
-      const parent = inode.place && this.inodes.get(inode.place.parent);
-      if (parent) yield* visit.call(this, parent);
-      yield inode;
-    };
-    for (const inode of this.inodes.values()) yield* visit.call(this, inode);
-  }
-}
-
-function landedRecord(inode: OverlayInode, landed: LandedBytes): OverlayRecord {
-  const { record, sizeBytes, mtimeNs } = landed;
-  const { number, version } = inode;
-  return { op: 'landed', inode: number, version, record, sizeBytes, mtimeNs: String(mtimeNs) };
 }

@@ -9,6 +9,7 @@ import type { LowerTree } from './lower-tree.ts';
 import { Namespace } from './namespace.ts';
 import { Overlay, type OverlayParts } from './overlay.ts';
 import type { OverlayRecord } from './records.ts';
+import { snapshotOf } from './snapshot.ts';
 
 /** Folders and files an overlay lives in. */
 export interface OverlayFolders {
@@ -69,9 +70,9 @@ export function openOverlay(
   for (const inode of [...names.inodes.values()]) {
     if (!isFile(inode) || inode.landed) continue;
     if (store.recover(inode)) continue;
-    const durable = store.durablePath(inode.number);
+    const durable = store.files.durablePath(inode.number);
     if (existsSync(durable)) {
-      renameSync(durable, store.spillPath(inode.number));
+      renameSync(durable, store.files.spillPath(inode.number));
       overlay.adoptSpilled(inode);
     } else if (inode.previous) {
       lost.push(`${names.pathOf(inode.number) ?? inode.number} (what was written since it landed)`);
@@ -81,7 +82,7 @@ export function openOverlay(
       overlay.forgetLost(inode);
     }
   }
-  store.sweep((number) => {
+  store.files.sweep((number) => {
     const inode = names.inodes.get(number);
     return inode !== undefined && !inode.landed;
   });
@@ -91,10 +92,10 @@ export function openOverlay(
     if (!inode.place && handles.countsOf(inode.number) === undefined) overlay.drop(inode.number);
   if (!resumed) {
     for (const inode of names.inodes.values()) overlay.seal(inode);
-    journal.rewrite(names.snapshot());
+    journal.rewrite(snapshotOf(names, lower));
     // As a daemon that resumes will find it: listings go on by the order in which entries came.
     const replayed = new Namespace(lower);
-    for (const record of names.snapshot()) replayed.apply(record);
+    for (const record of snapshotOf(names, lower)) replayed.apply(record);
     names = replayed;
     overlay = Overlay.over(names, parts);
     for (const name of readdirSync(durableFolder(folders))) {
@@ -102,7 +103,8 @@ export function openOverlay(
       if (!inode || inode.landed) rmSync(join(durableFolder(folders), name));
     }
   }
-  overlay.announceAbandoned();
+  overlay.sealed.countAll();
+  overlay.landings.announceAbandoned();
   return { overlay, tornBytes, lost };
 }
 

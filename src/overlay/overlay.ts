@@ -1,38 +1,14 @@
 import { FsRefusal, NoSpaceError } from '../core/errors.ts';
-import { passFaultPoint } from '../core/fault-points.ts';
 import { isOutOfSpace } from '../core/io.ts';
 import type { Journal } from '../journal/journal.ts';
-import type { DataPiece, DataStore, FileStat } from './data-store.ts';
+import type { DataStore, FileStat } from './data-store.ts';
 import type { HandleLog } from './handle-log.ts';
-import {
-  type Abandoned,
-  FIRST_OVERLAY_INODE,
-  isFile,
-  type LandingRecord,
-  type OverlayInode,
-} from './inode.ts';
+import { type Abandoned, FIRST_OVERLAY_INODE, isFile, type OverlayInode } from './inode.ts';
+import { LandingBook } from './landing-book.ts';
 import type { LowerTree } from './lower-tree.ts';
 import type { Namespace } from './namespace.ts';
 import type { OverlayRecord, Place } from './records.ts';
-
-/** A closed file, as the daemon's other rooms get to know it. */
-export interface SealedFile {
-  readonly inode: number;
-  readonly version: number;
-  readonly mountPath: string;
-  readonly sizeBytes: number;
-  readonly mtimeMs: number;
-  readonly pieces: readonly DataPiece[];
-  /** Rules that need not run again for this version. */
-  readonly hooksDone: readonly string[];
-}
-
-/** A version of a file, and where it is safe now. */
-export interface LandedItem {
-  readonly inode: number;
-  readonly version: number;
-  readonly record: LandingRecord;
-}
+import { SealedFiles } from './sealed-files.ts';
 
 export interface NewInode extends Place {
   readonly mode: number;
@@ -53,11 +29,13 @@ export interface OverlayParts {
   readonly onSealed: (inode: number) => void;
   /** Called when a file that was sealed is written again or unlinked. */
   readonly onUnsealed: (inode: number) => void;
-  /** Called when a landing is no longer needed; told again after a restart until {@link Overlay.cleared}. */
+  /** Called when a landing is no longer needed; told again after a restart until {@link LandingBook.cleared}. */
   readonly onAbandoned: (abandoned: Abandoned) => void;
 }
 
 const PAGE_BYTES = 4096;
+/** Copied to disk before the next request is answered: some ten milliseconds. */
+const SPILL_STEP_BYTES = 16 * 2 ** 20;
 
 /**
  * Everything written, and the only place that changes it. Each change is in the journal before it is in memory,
@@ -66,12 +44,25 @@ const PAGE_BYTES = 4096;
  */
 export class Overlay {
   readonly names: Namespace;
+  /** Closed files that have not landed. */
+  readonly sealed: SealedFiles;
+  /** What lies in the output folder. */
+  readonly landings: LandingBook;
   readonly #parts: OverlayParts;
-  #lastAnnounced = 0;
 
   private constructor(names: Namespace, parts: OverlayParts) {
     this.names = names;
     this.#parts = parts;
+    const { store, handles, journal, onAbandoned } = parts;
+    this.sealed = new SealedFiles(names, store);
+    this.landings = new LandingBook({
+      names,
+      store,
+      handles,
+      commit: (record) => this.#commit(record),
+      sync: () => journal.sync(),
+      onAbandoned,
+    });
   }
 
   /** An overlay over a replayed namespace. */
@@ -94,10 +85,13 @@ export class Overlay {
   #commit(record: OverlayRecord): void {
     this.#parts.journal.append(record);
     const { unlinked } = this.names.apply(record);
+    if ('inode' in record) this.sealed.changed(record.inode);
+    if (record.op === 'published') for (const { inode } of record.made) this.sealed.changed(inode);
     for (const inode of unlinked) this.#unlinked(inode);
   }
 
   #unlinked(inode: OverlayInode): void {
+    this.sealed.changed(inode.number);
     this.#parts.onUnsealed(inode.number);
     if (this.#parts.handles.countsOf(inode.number) === undefined) this.drop(inode.number);
   }
@@ -109,8 +103,8 @@ export class Overlay {
     this.#commit({ op: 'dropped', inode: number });
     if (!isFile(inode)) return;
     this.store.remove(number);
-    this.store.removeDurable(number);
-    this.announceAbandoned();
+    this.store.files.removeDurable(number);
+    this.landings.announceAbandoned();
   }
 
   /** @throws FsRefusal when names in a directory can't change. */
@@ -239,17 +233,50 @@ export class Overlay {
   #makeRoom(inode: OverlayInode, sizeBytes: number): void {
     const splitAt = this.store.splitNeeded(inode, sizeBytes);
     if (splitAt === undefined || splitAt >= inode.splitAt) return;
-    if (inode.splitAt === Number.POSITIVE_INFINITY) this.store.clearSpill(inode);
+    if (inode.splitAt === Number.POSITIVE_INFINITY) this.store.files.clearSpill(inode.number);
     this.#commit({ op: 'split', inode: inode.number, splitAt });
     this.store.split(inode, splitAt);
   }
 
-  /** Moves a file's memory to disk, for a budget it no longer fits in or a tmpfs that is full. */
-  spill(inode: OverlayInode): void {
-    if (inode.splitAt === Number.POSITIVE_INFINITY) this.store.clearSpill(inode);
-    this.store.spillWhole(inode);
-    this.#commit({ op: 'split', inode: inode.number, splitAt: 0 });
-    this.store.freeMemory(inode);
+  /** Moves a file's memory from `fromBytes` on to disk, for a budget it no longer fits in or a tmpfs that is full. */
+  spill(inode: OverlayInode, fromBytes = 0): void {
+    if (inode.splitAt === Number.POSITIVE_INFINITY) this.store.files.clearSpill(inode.number);
+    this.store.spillFrom(inode, fromBytes);
+    this.#commit({ op: 'split', inode: inode.number, splitAt: fromBytes });
+    this.store.freeFrom(inode, fromBytes);
+  }
+
+  /**
+   * Moves memory of files that are open for writing and rest to disk, longest rested first: one step, so that
+   * requests are answered between two of them.
+   * @param restingSinceMs - Files that were written later than this are left alone.
+   * @returns bytes of memory freed; 0 when there is nothing to be had.
+   */
+  spillResting(wantedBytes: number, restingSinceMs: number): number {
+    const oldest = this.#resting(restingSinceMs);
+    if (!oldest) return 0;
+    const before = this.store.reservedBytes;
+    const heldBytes = this.store.reservedOf(oldest.number);
+    const stepBytes = Math.max(PAGE_BYTES, Math.min(wantedBytes, SPILL_STEP_BYTES));
+    // A page stays: a file counts as one in any case, and what was synced of it keeps standing in for it.
+    const keptBytes = Math.max(PAGE_BYTES, Math.floor((heldBytes - stepBytes) / PAGE_BYTES) * PAGE_BYTES);
+    this.spill(oldest, keptBytes);
+    return before - this.store.reservedBytes;
+  }
+
+  #resting(sinceMs: number): OverlayInode | undefined {
+    let oldest: { inode: OverlayInode; mtimeNs: bigint } | undefined;
+    for (const number of this.handles.nodes()) {
+      const inode = this.inode(number);
+      if (!inode || inode.sealed || inode.landed || !isFile(inode)) continue;
+      // What the kernel reads and writes by itself must stay where it is.
+      if (this.handles.countsOf(number)?.backingId !== 0) continue;
+      if (this.store.reservedOf(number) <= PAGE_BYTES) continue;
+      const { mtimeNs } = this.store.stat(inode);
+      if (Number(mtimeNs / 1_000_000n) > sinceMs) continue;
+      if (!oldest || mtimeNs < oldest.mtimeNs) oldest = { inode, mtimeNs };
+    }
+    return oldest?.inode;
   }
 
   /** Brings back what had landed before, for a file whose bytes since then are gone. */
@@ -277,7 +304,7 @@ export class Overlay {
       this.store.write(inode, data, offsetBytes);
     } catch (error) {
       if (!isOutOfSpace(error)) throw error;
-      if (inode.splitAt <= PAGE_BYTES) throw this.#full(error);
+      if (inode.splitAt === 0) throw this.#full(error);
       this.spill(inode);
       try {
         this.store.write(inode, data, offsetBytes);
@@ -302,77 +329,6 @@ export class Overlay {
   allocate(inode: OverlayInode, mode: number, offsetBytes: number, sizeBytes: number): void {
     this.#makeRoom(inode, offsetBytes + sizeBytes);
     this.store.allocate(inode, mode, offsetBytes, sizeBytes);
-  }
-
-  /**
-   * Notes that versions are safe in the output folder, makes that survive power loss, and frees their memory.
-   * `refused` are the items that are out of date (their files were written, unlinked or landed meanwhile) and,
-   * when the journal can't take a line, those from that one on; `failure` then says why.
-   */
-  landed<Item extends LandedItem>(items: readonly Item[]): { refused: Item[]; failure?: unknown } {
-    const noted: number[] = [];
-    const refused: Item[] = [];
-    let failure: unknown;
-    for (const item of items) {
-      try {
-        const isNoted = failure === undefined && this.#noteLanded(item);
-        if (isNoted) noted.push(item.inode);
-        else refused.push(item);
-      } catch (error) {
-        failure = error;
-        refused.push(item);
-      }
-    }
-    if (noted.length > 0) this.#parts.journal.sync();
-    passFaultPoint('overlay.landed-not-freed');
-    for (const number of noted) {
-      this.store.remove(number);
-      this.store.removeDurable(number);
-    }
-    this.announceAbandoned();
-    return { refused, ...(failure === undefined ? {} : { failure }) };
-  }
-
-  #noteLanded({ inode: number, version, record }: LandedItem): boolean {
-    const inode = this.inode(number);
-    if (!inode?.sealed || inode.version !== version || inode.landed || inode.place === undefined)
-      return false;
-    if (this.handles.isWriting(number)) return false;
-    const { sizeBytes, mtimeNs } = this.store.stat(inode);
-    this.#commit({ op: 'landed', inode: number, version, record, sizeBytes, mtimeNs: String(mtimeNs) });
-    return true;
-  }
-
-  /** Notes that a landing of a file is of no use, since the file changed meanwhile. */
-  abandon(number: number, record: LandingRecord): void {
-    const inode = this.inode(number);
-    if ((inode?.landed ?? inode?.previous)?.record['id'] === record['id']) return;
-    this.#commit({ op: 'abandoned', record });
-    this.announceAbandoned();
-  }
-
-  /** Says once of every landing that it is to be removed. */
-  announceAbandoned(): void {
-    for (const abandoned of this.names.abandoned.values()) {
-      if (abandoned.id <= this.#lastAnnounced) continue;
-      this.#lastAnnounced = abandoned.id;
-      this.#parts.onAbandoned(abandoned);
-    }
-  }
-
-  /** What was to be removed is. */
-  cleared(id: number): void {
-    if (this.names.abandoned.has(id)) this.#commit({ op: 'cleared', id });
-  }
-
-  /** Notes that a landed file lies elsewhere now. */
-  relanded(number: number, version: number, record: LandingRecord): boolean {
-    const inode = this.inode(number);
-    if (!inode?.landed || inode.version !== version) return false;
-    const { sizeBytes, mtimeNs } = inode.landed;
-    this.#commit({ op: 'landed', inode: number, version, record, sizeBytes, mtimeNs: String(mtimeNs) });
-    this.announceAbandoned();
-    return true;
   }
 
   /**
@@ -402,40 +358,5 @@ export class Overlay {
 
   hookEnded(inode: number, version: number, rule: string): void {
     this.#commit({ op: 'hook-ended', inode, version, rule });
-  }
-
-  /** A sealed file as others see it, or undefined when it is open, landed, unlinked or no file. */
-  sealedFile(number: number): SealedFile | undefined {
-    const inode = this.inode(number);
-    if (!inode?.sealed || inode.landed || !isFile(inode)) return undefined;
-    const mountPath = this.names.pathOf(number);
-    if (mountPath === undefined) return undefined;
-    const { sizeBytes, mtimeNs } = this.store.stat(inode);
-    return {
-      inode: number,
-      version: inode.version,
-      mountPath,
-      sizeBytes,
-      mtimeMs: Number(mtimeNs) / 1e6,
-      pieces: this.store.pieces(inode),
-      hooksDone: [...(inode.hooksDone ?? [])],
-    };
-  }
-
-  /** Landed files that have another name than the one they landed under. */
-  *movedFiles(): Generator<{ inode: number; version: number; mountPath: string; record: LandingRecord }> {
-    for (const { number, version, landed } of this.names.inodes.values()) {
-      const mountPath = landed && this.names.pathOf(number);
-      if (mountPath !== undefined && landed && landed.record['mountPath'] !== mountPath)
-        yield { inode: number, version, mountPath, record: landed.record };
-    }
-  }
-
-  /** Every sealed file that has not landed, oldest inode first. */
-  *sealedFiles(): Generator<SealedFile> {
-    for (const number of this.names.inodes.keys()) {
-      const file = this.sealedFile(number);
-      if (file) yield file;
-    }
   }
 }

@@ -2,8 +2,19 @@
 export const METRICS = {
   platefs_planes: { type: 'gauge', help: 'Planes of the plate.' },
   platefs_warnings: { type: 'gauge', help: 'Entries of warnings.json.' },
-  platefs_overlay_bytes: { type: 'gauge', help: 'Memory reserved by written files.' },
-  platefs_overlay_budget_bytes: { type: 'gauge', help: 'Memory that written files may take.' },
+  platefs_memory_budget_bytes: {
+    type: 'gauge',
+    help: 'Memory that written files and decoded pixels may take together.',
+  },
+  platefs_memory_closed_files_bytes: {
+    type: 'gauge',
+    help: 'Memory of written files that are closed and have not landed.',
+  },
+  platefs_memory_open_files_bytes: { type: 'gauge', help: 'Memory of written files that are open.' },
+  platefs_memory_decoded_bytes: { type: 'gauge', help: 'Memory of pixels that are kept decoded.' },
+  platefs_memory_decoded_bound_bytes: { type: 'gauge', help: 'Memory that decoded pixels may take now.' },
+  platefs_memory_tight: { type: 'gauge', help: '1 while the system is short of memory.' },
+  platefs_waiting_files: { type: 'gauge', help: 'Files that are closed and have not landed.' },
   platefs_landed_files_total: { type: 'counter', help: 'Files moved to the output folder.' },
   platefs_landed_bytes_total: { type: 'counter', help: 'Bytes of the files moved to the output folder.' },
   platefs_hooks_running: { type: 'gauge', help: 'Hook jobs that run.' },

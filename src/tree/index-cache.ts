@@ -42,11 +42,14 @@ export function defaultCacheDir(): string {
 /** Where indexes are kept in a folder for things that can be made again. */
 export const indexFolder = (cacheFolder: string): string => join(cacheFolder, 'index');
 
-/** The cache file of a plate folder: named by its real path, device and inode. */
-function indexCachePath(cacheDir: string, folder: string): string {
+/** The cache file of a plate folder: named by its real path, device and inode, and the layout it is read by. */
+function indexCachePath(cacheDir: string, folder: string, layout: string | undefined): string {
   const real = realpathSync(folder);
   const { dev, ino } = statSync(real, { bigint: true });
-  const key = createHash('sha256').update(`${real}\0${dev}\0${ino}`).digest('hex').slice(0, 40);
+  const key = createHash('sha256')
+    .update(`${real}\0${dev}\0${ino}${layout === undefined ? '' : `\0${layout}`}`)
+    .digest('hex')
+    .slice(0, 40);
   return join(cacheDir, key + SUFFIX);
 }
 
@@ -170,9 +173,14 @@ export interface CachedIndex {
  * The cached index of a folder, when there is one. A damaged, foreign or outdated cache file counts as none; why
  * is said to `log`.
  */
-export function loadCachedIndex(cacheDir: string, folder: string, log: CacheLog): CachedIndex | undefined {
+export function loadCachedIndex(
+  cacheDir: string,
+  folder: string,
+  log: CacheLog,
+  layout?: string,
+): CachedIndex | undefined {
   try {
-    const path = indexCachePath(cacheDir, folder);
+    const path = indexCachePath(cacheDir, folder, layout);
     const index = readCache(path);
     const change = findChange(index);
     if (change !== undefined) {
@@ -231,7 +239,7 @@ export function saveCachedIndex(
   let temp: string | undefined;
   try {
     mkdirSync(cacheDir, { recursive: true, mode: 0o700 });
-    const path = indexCachePath(cacheDir, folder);
+    const path = indexCachePath(cacheDir, folder, index.facts.layout);
     temp = `${path}.${process.pid}.tmp`;
     writeDurably(temp, indexFileParts(index, buffer));
     renameSync(temp, path);

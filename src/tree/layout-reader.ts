@@ -1,8 +1,8 @@
 import type { PourableBytes } from '../core/byte-pipe.ts';
 import type { Region } from '../core/region.ts';
 import type { FileLayout, Segment } from '../encoders.ts';
+import type { ByteCache } from '../memory/byte-cache.ts';
 import type { ByteWindow } from '../sources.ts';
-import type { DecodedPlanes } from './decoded-planes.ts';
 import type { SourceFiles } from './source-files.ts';
 
 /** Where the pixels of a virtual file come from. Regions are those the layout's segments name. */
@@ -21,7 +21,7 @@ export interface LayoutReaderOptions {
   readonly pixels: PixelAccess;
   /** Names the virtual file in the cache: equal for equal bytes, so it changes when a source does. */
   readonly cacheKey: string;
-  readonly planes: DecodedPlanes;
+  readonly planes: ByteCache;
   readonly files: SourceFiles;
 }
 

@@ -1,12 +1,20 @@
 import { accessSync, constants } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { CancelledError, EmptyFolderError, NotAPlateError, UnreadableSourceError } from '../core/errors.ts';
+import {
+  BadParameterError,
+  CancelledError,
+  EmptyFolderError,
+  NotAPlateError,
+  UnreadableSourceError,
+} from '../core/errors.ts';
 import { loadAll, loadById } from '../core/plugin.ts';
-import type { Detection, FormatHandler, IndexOptions } from '../formats.ts';
+import { shellWord } from '../core/shell-word.ts';
+import type { Detection, FormatHandler, IndexOptions, LayoutProposal } from '../formats.ts';
 import type { RecognisedPlate } from '../model/plate.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
 import { FORMATS } from '../registry.generated.ts';
+import { containersOnly } from './container-folder.ts';
 import {
   type CachedIndex,
   type CacheLog,
@@ -89,8 +97,16 @@ function choose(folder: string, verdicts: readonly Verdict[], names: readonly st
   const reasons = verdicts
     .map(({ handler, detection }) => `${handler.title}: ${detection.reason}`)
     .join('; ');
+  const proposal = verdicts.find(({ detection }) => detection.proposal)?.detection.proposal;
+  if (proposal)
+    throw new NotAPlateError(folder, `it holds ${shown}. ${reasons}`, {
+      advice: `see what its names might say:  platefs inspect ${shellWord(folder)}  then mount it with  --layout ${shellWord(proposal.template)}`,
+    });
   throw new NotAPlateError(folder, `it holds ${shown}. ${reasons}`, {
-    advice: `name the folder of a plate; recognised: ${verdicts.map(({ handler }) => handler.title).join(', ')}`,
+    advice: `name the folder of a plate; recognised: ${verdicts
+      .filter(({ handler }) => !handler.takesLayout)
+      .map(({ handler }) => handler.title)
+      .join(', ')}`,
   });
 }
 
@@ -109,8 +125,16 @@ export async function recognisePlate(
   if (signal.aborted) throw new CancelledError('opening the plate was cancelled');
   const handlers = given ?? (await loadAll(FORMATS));
   const verdicts = await Promise.all(
-    handlers.map(async (handler) => ({ handler, detection: await handler.detect(path, signal) })),
+    handlers
+      .filter((handler) => !handler.takesLayout)
+      .map(async (handler) => ({ handler, detection: await handler.detect(path, signal) })),
   );
+  if (verdicts.every(({ detection }) => detection.confidence === 'no')) {
+    const refusal = await containersOnly(path);
+    if (refusal) throw refusal;
+    const lastResort = handlers.find((handler) => handler.takesLayout);
+    if (lastResort) verdicts.push({ handler: lastResort, detection: await lastResort.detect(path, signal) });
+  }
   return { ...choose(path, verdicts, names), path };
 }
 
@@ -152,40 +176,72 @@ export async function openPlate(folder: string, options: OpenPlateOptions): Prom
   const { signal, log = () => {} } = options;
   const asked = resolve(folder);
   const cacheDir = options.cacheDir === null ? undefined : (options.cacheDir ?? defaultCacheDir());
-  const { followLinks = false } = options;
-  const cached = fromCache(cacheDir, asked, followLinks, log);
+  const cached = fromCache(cacheDir, asked, options, log);
   if (cached?.isPresent) return { index: cached.index, fromCache: true };
   const { handler, reason, root } = await whatIs(asked, options);
-  const below = root === asked ? undefined : fromCache(cacheDir, root, followLinks, log);
+  const below = root === asked ? undefined : fromCache(cacheDir, root, options, log);
   if (below?.isPresent) return { index: below.index, fromCache: true };
   const startedAtMs = Date.now();
   const previous = [below?.index, cached?.index].find((index) => index?.rootPath === root);
   const made = await handler.index(root, previous ? { ...options, previous } : options, signal);
-  const index = { ...made, linksFollowed: followLinks };
-  if (index.planes.count === 0)
-    throw new NotAPlateError(root, `${handler.title} was recognised by ${reason}, but no image was found`, {
-      advice: 'name the folder that holds the images',
-    });
+  const index = { ...made, linksFollowed: options.followLinks ?? false };
+  if (index.planes.count === 0) refuseEmpty(index, handler, reason, options.layout);
   if (cacheDir !== undefined) saveCachedIndex(cacheDir, root, index, startedAtMs, log);
   return { index, fromCache: false };
 }
 
 async function whatIs(
   folder: string,
-  { recognised, handlers, signal }: OpenPlateOptions,
+  { recognised, layout, handlers, signal }: OpenPlateOptions,
 ): Promise<{ handler: FormatHandler; root: string; reason: string }> {
+  if (layout !== undefined) {
+    await namesIn(folder);
+    const handler = (handlers ?? (await loadAll(FORMATS))).find(({ takesLayout }) => takesLayout);
+    if (!handler) throw new BadParameterError('layout', 'no format here takes one');
+    return { handler, root: await realpath(folder), reason: 'the layout you gave' };
+  }
   const known = recognised && (await loadById(FORMATS, recognised.format));
   if (recognised && known) return { handler: known, root: recognised.root, reason: recognised.reason };
   const { handler, detection, path } = await recognisePlate(folder, signal, handlers);
   return { handler, root: detection.root ?? path, reason: detection.reason };
 }
 
+/** @throws NotAPlateError always: why an index has no plane. */
+function refuseEmpty(
+  index: PlateIndex,
+  handler: FormatHandler,
+  reason: string,
+  layout: string | undefined,
+): never {
+  if (layout === undefined)
+    throw new NotAPlateError(
+      index.rootPath,
+      `${handler.title} was recognised by ${reason}, but no image was found`,
+      { advice: 'name the folder that holds the images' },
+    );
+  const left = index.warnings.map(({ message }) => message).join('; ');
+  throw new NotAPlateError(
+    index.rootPath,
+    `no image is named like '${layout}'${left === '' ? '' : `: ${left}`}`,
+    { advice: `see what its names might say:  platefs inspect ${shellWord(index.rootPath)}` },
+  );
+}
+
+/** What the names of a folder that no format recognises might say; undefined where there is nothing to propose. */
+export async function proposeLayout(
+  folder: string,
+  signal: AbortSignal,
+): Promise<LayoutProposal | undefined> {
+  const handler = (await loadAll(FORMATS)).find(({ takesLayout }) => takesLayout);
+  return (await handler?.detect(await realpath(folder), signal))?.proposal;
+}
+
 function fromCache(
   cacheDir: string | undefined,
   folder: string,
-  followLinks: boolean,
+  { followLinks = false, layout }: OpenPlateOptions,
   log: CacheLog,
 ): CachedIndex | undefined {
-  const cached = cacheDir === undefined ? undefined : loadCachedIndex(cacheDir, folder, log);
+  const cached = cacheDir === undefined ? undefined : loadCachedIndex(cacheDir, folder, log, layout);
   return cached?.index.linksFollowed === followLinks ? cached : undefined;
 }

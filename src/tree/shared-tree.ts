@@ -1,5 +1,6 @@
 import type { MissingMode } from '../model/mount-definition.ts';
 import { GONE, type Numbering, numberAt, numberedInOrder, positionOf, renumber } from '../model/numbering.ts';
+import { namePlanes, type PlaneNaming } from '../model/plane-naming.ts';
 import { fieldStarts, type PlateAxes, plateAxes } from '../model/plate-axes.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
 import { planeAddress, planesOfField } from '../model/plate-lookup.ts';
@@ -17,6 +18,8 @@ export interface TreeOptions {
   /** Where the mount is, as its users name it. */
   readonly mountpoint: string;
   readonly missing: MissingMode;
+  /** How planes are named: a style or a template; canonical unless set. */
+  readonly names?: string;
 }
 
 /** What every thread of a mount holds the same copy of. Plain data over shared memory. */
@@ -43,6 +46,7 @@ export interface SharedTree {
     readonly stacks: Numbering;
   };
   readonly options: TreeOptions;
+  readonly naming: PlaneNaming;
   /** Per table, where its blocks of rows begin; filled by whoever measures it first. */
   readonly tableOffsets: readonly Float64Array[];
   /** Axes that stacks had, which programs may still have open; `axes` is the last. */
@@ -77,21 +81,32 @@ function emptyShapes(fields: number): Pick<SharedTree, 'widths' | 'heights' | 'd
 const emptyTables = (index: PlateIndex): Float64Array[] =>
   Array.from({ length: TABLES }, () => new Float64Array(shared(8 * (offsetCount(index.planes.count) + 1))));
 
-/** Lays out what threads share. */
+/** When files last came or went: what is made of the plate is that old, however often it is mounted. */
+function lastChangeMs({ directories }: PlateIndex, otherwiseMs: number): number {
+  let latestMs = 0;
+  for (let i = 0; i < directories.count; i += 1) latestMs = Math.max(latestMs, directories.mtimeMs[i] ?? 0);
+  return latestMs > 0 ? latestMs : otherwiseMs;
+}
+
+/**
+ * Lays out what threads share.
+ * @throws BadParameterError when planes can't be named as the options ask.
+ */
 export function shareTree(index: PlateIndex, mountedAtMs: number, options: TreeOptions): SharedTree {
   const starts = sharedStarts(index);
   const fields = starts.length - 1;
   const axes = plateAxes(index);
   const { directories, files, planes } = index;
+  const changedAtMs = lastChangeMs(index, mountedAtMs);
   return {
     generation: 0,
     index,
     axes,
     fieldStarts: starts,
     ...emptyShapes(fields),
-    fieldChangedAtMs: new Float64Array(shared(fields * 8)).fill(mountedAtMs),
+    fieldChangedAtMs: new Float64Array(shared(fields * 8)).fill(changedAtMs),
     mountedAtMs,
-    changedAtMs: mountedAtMs,
+    changedAtMs,
     numbering: {
       directories: numberedInOrder(directories.count),
       files: numberedInOrder(files.count),
@@ -100,6 +115,7 @@ export function shareTree(index: PlateIndex, mountedAtMs: number, options: TreeO
       stacks: numberedInOrder(fields),
     },
     options,
+    naming: namePlanes(index, options.names),
     tableOffsets: emptyTables(index),
     stackAxes: [axes],
   };
@@ -175,6 +191,7 @@ function numberStacks(
 /**
  * What threads share once the plate was found to be as `index` says. Everything that is still there keeps its
  * number, and what was seen of it.
+ * @throws BadParameterError when planes can't be named as before: two would have one name now.
  */
 export function succeedTree(
   before: SharedTree,
@@ -228,6 +245,7 @@ export function succeedTree(
       stacks,
     },
     options: before.options,
+    naming: namePlanes(index, before.options.names),
     tableOffsets: emptyTables(index),
     stackAxes,
     axesOfStack,

@@ -3,8 +3,8 @@ import { LRUCache } from 'lru-cache';
 import type { PourableBytes } from '../core/byte-pipe.ts';
 import { FsRefusal, UnsupportedTiffError } from '../core/errors.ts';
 import type { Region } from '../core/region.ts';
+import type { ByteCache } from '../memory/byte-cache.ts';
 import type { ByteWindow, PlaneBytes, PlaneProbe } from '../sources.ts';
-import { DecodedPlanes } from './decoded-planes.ts';
 import { LayoutReader } from './layout-reader.ts';
 import type { PlaneLocation } from './plane-access.ts';
 import type { PlateTree } from './plate-tree.ts';
@@ -38,15 +38,15 @@ interface ProbedPlane {
 export class StackReader {
   readonly #tree: PlateTree;
   readonly #driver: PlaneDriver;
-  readonly #decoded: DecodedPlanes;
+  readonly #decoded: ByteCache;
   readonly #files = new SourceFiles(MAX_SOURCE_FILES);
   readonly #open = new LRUCache<number, LayoutReader>({ max: MAX_OPEN_STACKS });
   readonly #probes = new LRUCache<number, ProbedPlane>({ max: MAX_PROBED_PLANES });
 
-  constructor(tree: PlateTree, driver: PlaneDriver, cacheBytes: number) {
+  constructor(tree: PlateTree, driver: PlaneDriver, decoded: ByteCache) {
     this.#tree = tree;
     this.#driver = driver;
-    this.#decoded = new DecodedPlanes(cacheBytes);
+    this.#decoded = decoded;
   }
 
   /** @returns bytes filled, fewer than `target` only at the end of the file. */

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { errnoOf } from '../core/errno.ts';
 import type { FileCalls } from '../core/file-calls.ts';
+import { budgetOf } from '../memory/budget.ts';
 import { FIRST_OVERLAY_INODE, isFile, type OverlayInode } from '../overlay/inode.ts';
 import type { Overlay } from '../overlay/overlay.ts';
 import type { Tree } from '../tree/tree.ts';
@@ -17,8 +18,8 @@ const S_ISGID = 0o2000;
 const S_IXGRP = 0o010;
 /** Whoever asks again in a client's name: rights were checked the first time. */
 const NOBODY = { resent: false, uid: 0, gid: 0, pid: 0 };
-/** Share of the budget from which the main thread is told to make room. */
-const LOW_MARK = 0.5;
+/** Above the low mark the main thread is told again when so much more of the budget is taken. */
+const PRESSED_SHARE = 1 / 16;
 
 export interface FileDataParts {
   readonly tree: Tree;
@@ -49,7 +50,8 @@ export class FileData {
   readonly #documents: DocumentRequests;
   readonly #descriptors: SourceDescriptors;
   readonly #buffer = Buffer.allocUnsafeSlow(1 << 20);
-  #toldPressed = false;
+  /** Memory that written files held when the main thread was last told. */
+  #toldBytes = 0;
 
   /** @param descriptors - Of source files, shared with whoever opens them anew. */
   constructor(
@@ -182,9 +184,12 @@ export class FileData {
 
   #watchBudget(): void {
     const { reservedBytes, budgetBytes } = this.#overlay.store;
-    const pressed = reservedBytes > budgetBytes * LOW_MARK;
-    if (pressed && !this.#toldPressed) this.#parts.notify({ kind: 'pressed', reservedBytes, budgetBytes });
-    this.#toldPressed = pressed;
+    if (reservedBytes <= budgetOf(budgetBytes).lowMarkBytes) {
+      this.#toldBytes = 0;
+    } else if (reservedBytes >= this.#toldBytes + budgetBytes * PRESSED_SHARE) {
+      this.#toldBytes = reservedBytes;
+      this.#parts.notify({ kind: 'pressed' });
+    }
   }
 
   /** Makes a file's bytes safe from power loss, and every name with them. */

@@ -1,56 +1,37 @@
 import { statfsSync } from 'node:fs';
 import { explain } from '../core/errors.ts';
-import { FIRST_OVERLAY_INODE, isFile, type OverlayInode, S_IFMT, S_IFREG } from '../overlay/inode.ts';
+import { FIRST_OVERLAY_INODE } from '../overlay/inode.ts';
 import type { Overlay } from '../overlay/overlay.ts';
 import type { Tree } from '../tree/tree.ts';
+import { AttributeChanges } from './attribute-changes.ts';
 import { Attributes, DAY_MS, type Owner } from './attributes.ts';
 import { DocumentRequests } from './document-requests.ts';
 import { FileData, type FileDataParts } from './file-data.ts';
-import {
-  type AttributeChange,
-  type AttributesReply,
-  DEFERRED,
-  type Deferred,
-  type DirectorySink,
-  type Entry,
-  type FileSystem,
-  type OpenReply,
-  type RequestContext,
-  type StatFs,
+import { type FileOpenParts, FileOpens } from './file-opens.ts';
+import type {
+  AttributeChange,
+  AttributesReply,
+  Deferred,
+  DirectorySink,
+  Entry,
+  FileSystem,
+  OpenReply,
+  RequestContext,
+  StatFs,
 } from './file-system.ts';
 import type { MovableJob } from './jobs.ts';
+import { knownInode } from './known-inode.ts';
 import { Listing } from './listing.ts';
 import { MAX_NAME_BYTES, type NameChangeParts, NameChanges } from './name-changes.ts';
-import {
-  type BackingFiles,
-  FOPEN_CACHE_DIR,
-  FOPEN_KEEP_CACHE,
-  OpenFiles,
-  SourceDescriptors,
-  statOpen,
-} from './open-files.ts';
-import {
-  ENTRY_EXISTS,
-  INVALID,
-  IS_A_DIRECTORY,
-  NOT_A_DIRECTORY,
-  NOT_PERMITTED,
-  READ_ONLY,
-  STALE,
-} from './refusals.ts';
-import { numberOf, uniqueOf } from './request-number.ts';
+import { FOPEN_CACHE_DIR, FOPEN_KEEP_CACHE, SourceDescriptors } from './open-files.ts';
+import { INVALID, NOT_A_DIRECTORY, NOT_PERMITTED, STALE } from './refusals.ts';
 import { StagedCopies, type StagedCopyParts } from './staged-copies.ts';
 import { Xattrs } from './xattrs.ts';
 
-const O_ACCMODE = 3;
-const O_TRUNC = 0o1000;
-const O_EXCL = 0o200;
 /** Descriptors kept for reads that are not passed through. */
 const MAX_SOURCE_DESCRIPTORS = 128;
 
-export interface FrontParts extends NameChangeParts, StagedCopyParts, FileDataParts {
-  /** Absent where the kernel or our rights don't allow it. */
-  readonly backing: BackingFiles | undefined;
+export interface FrontParts extends NameChangeParts, StagedCopyParts, FileDataParts, FileOpenParts {
   readonly owner: Owner;
   /** Whose free space statfs shows. */
   readonly diskFolder: string;
@@ -61,7 +42,8 @@ export interface FrontParts extends NameChangeParts, StagedCopyParts, FileDataPa
 /**
  * The file system as the kernel sees it: the tree with the overlay laid over it. Runs in the front thread; every
  * method answers from memory or tmpfs, and hands on what would wait for a disk. Here names are looked up,
- * attributes shown and files opened; {@link NameChanges}, {@link FileData} and {@link StagedCopies} do the rest.
+ * and attributes shown; {@link NameChanges}, {@link AttributeChanges}, {@link FileOpens}, {@link FileData} and
+ * {@link StagedCopies} do the rest.
  */
 export class Front implements FileSystem {
   readonly #parts: FrontParts;
@@ -69,13 +51,14 @@ export class Front implements FileSystem {
   readonly #overlay: Overlay;
   readonly #attributes: Attributes;
   readonly #listing: Listing;
-  readonly #files: OpenFiles;
   readonly #xattrs: Xattrs;
   readonly #descriptors = new SourceDescriptors(MAX_SOURCE_DESCRIPTORS);
   readonly #documents: DocumentRequests;
   readonly #names: NameChanges;
   readonly #copies: StagedCopies;
   readonly #data: FileData;
+  readonly #changes: AttributeChanges;
+  readonly #opens: FileOpens;
 
   constructor(parts: FrontParts) {
     this.#parts = parts;
@@ -85,7 +68,6 @@ export class Front implements FileSystem {
     this.#listing = new Listing(parts.tree, parts.overlay, this.#attributes, (node, mayAsk) =>
       this.#listedEntry(node, mayAsk),
     );
-    this.#files = new OpenFiles(parts.overlay, parts.backing);
     this.#xattrs = new Xattrs(parts.tree, parts.overlay);
     this.#documents = new DocumentRequests(parts.tree, parts.notify);
     this.#names = new NameChanges(parts, this.#attributes);
@@ -93,6 +75,15 @@ export class Front implements FileSystem {
       this.#report(node, error),
     );
     this.#data = new FileData(parts, this.#attributes, this.#documents, this.#descriptors);
+    const rooms = {
+      attributes: this.#attributes,
+      documents: this.#documents,
+      names: this.#names,
+      copies: this.#copies,
+      data: this.#data,
+    };
+    this.#changes = new AttributeChanges(parts, rooms, this.#xattrs);
+    this.#opens = new FileOpens(parts, rooms, this.#descriptors);
   }
 
   // ---- names
@@ -180,57 +171,7 @@ export class Front implements FileSystem {
   }
 
   setattr(context: RequestContext, node: number, change: AttributeChange): AttributesReply | Deferred {
-    if (this.#parts.readOnly || this.#names.isFixed(node)) throw READ_ONLY;
-    const inode = this.#known(node);
-    if (!inode) {
-      // The tree's own folders keep their owner, rights and times.
-      if (this.#overlay.names.isDirectory(node)) throw NOT_PERMITTED;
-      return this.#copies.copyUp(context, node, change.sizeBytes === 0);
-    }
-    if (change.sizeBytes !== undefined) {
-      if (!isFile(inode)) throw INVALID;
-      if (inode.landed && change.sizeBytes !== 0) return this.#copies.recall(context, inode);
-      this.#data.truncate(context, inode, change.sizeBytes);
-      if (!this.#overlay.handles.isWriting(node)) this.#overlay.seal(inode);
-    }
-    this.#changeOwnership(inode, change);
-    if (change.atimeNs !== undefined || change.mtimeNs !== undefined) {
-      const reply = this.#setTimes(context, inode, change);
-      if (reply === DEFERRED) return reply;
-    }
-    const attributes = this.#attributes.of(node);
-    if (!attributes) throw STALE;
-    return { attrTimeoutMs: DAY_MS, attributes };
-  }
-
-  #changeOwnership(inode: OverlayInode, change: AttributeChange): void {
-    const { mode, uid, gid } = change;
-    if (mode === undefined && uid === undefined && gid === undefined) return;
-    this.#overlay.setAttributes(inode.number, {
-      ...(mode === undefined ? {} : { mode: (inode.mode & S_IFMT) | (mode & 0o7777) }),
-      ...(uid === undefined ? {} : { uid }),
-      ...(gid === undefined ? {} : { gid }),
-    });
-  }
-
-  #setTimes(context: RequestContext, inode: OverlayInode, change: AttributeChange): Deferred | undefined {
-    if (!isFile(inode)) {
-      const nowNs = BigInt(Date.now()) * 1_000_000n;
-      const mtimeNs = change.mtimeNs ?? 'now';
-      this.#overlay.setDirectoryTime(inode, mtimeNs === 'now' ? nowNs : mtimeNs);
-      return undefined;
-    }
-    if (inode.landed) return this.#copies.recall(context, inode);
-    const stat = this.#overlay.stat(inode);
-    const nowNs = BigInt(Date.now()) * 1_000_000n;
-    const pick = (wanted: bigint | 'now' | undefined, present: bigint): bigint =>
-      wanted === undefined ? present : wanted === 'now' ? nowNs : wanted;
-    this.#overlay.store.setTimes(
-      inode,
-      pick(change.atimeNs, stat.atimeNs),
-      pick(change.mtimeNs, stat.mtimeNs),
-    );
-    return undefined;
+    return this.#changes.setattr(context, node, change);
   }
 
   access(): void {
@@ -238,12 +179,12 @@ export class Front implements FileSystem {
   }
 
   getxattr(_context: RequestContext, node: number, name: string): Uint8Array {
-    this.#known(node);
+    knownInode(this.#overlay, node);
     return this.#xattrs.get(node, name);
   }
 
   listxattr(_context: RequestContext, node: number): readonly string[] {
-    this.#known(node);
+    knownInode(this.#overlay, node);
     return this.#xattrs.list(node);
   }
 
@@ -254,22 +195,11 @@ export class Front implements FileSystem {
     value: Uint8Array,
     flags: number,
   ): undefined | Deferred {
-    return this.#onInode(context, node, () => this.#xattrs.set(node, name, value, flags, uniqueOf(context)));
+    return this.#changes.setxattr(context, node, name, value, flags);
   }
 
   removexattr(context: RequestContext, node: number, name: string): undefined | Deferred {
-    return this.#onInode(context, node, () => this.#xattrs.remove(node, name, uniqueOf(context)));
-  }
-
-  #onInode(context: RequestContext, node: number, change: () => void): undefined | Deferred {
-    if (this.#names.wasCarriedOut(context)) return undefined;
-    if (this.#parts.readOnly || this.#names.isFixed(node)) throw READ_ONLY;
-    if (!this.#known(node)) {
-      if (this.#overlay.names.isDirectory(node)) throw NOT_PERMITTED;
-      return this.#copies.copyUp(context, node, false);
-    }
-    change();
-    return undefined;
+    return this.#changes.removexattr(context, node, name);
   }
 
   // ---- directories
@@ -307,92 +237,15 @@ export class Front implements FileSystem {
     mode: number,
     flags: number,
   ): { entry: Entry; open: OpenReply } {
-    const existing = this.#names.wasCarriedOut(context)
-      ? undefined
-      : this.#overlay.names.lookup(parent, name);
-    if (existing !== undefined) {
-      if (flags & O_EXCL) throw ENTRY_EXISTS;
-      // The kernel believed the name was free: let it look again.
-      throw STALE;
-    }
-    const { uid, gid } = context;
-    const entry = this.#names.make(context, { parent, name, mode: S_IFREG | (mode & 0o7777), uid, gid });
-    const inode = this.#overlay.inode(entry.node);
-    if (!inode) throw STALE;
-    return { entry, open: this.#files.openInode(inode, (flags & O_ACCMODE) !== 0, numberOf(context)) };
-  }
-
-  /**
-   * The overlay inode of a node; undefined for the tree's.
-   * @throws stale for one that is gone: another took its name while the kernel was about to ask for it, so the
-   *   kernel looks the name up again and finds the new one.
-   */
-  #known(node: number): OverlayInode | undefined {
-    const inode = this.#overlay.inode(node);
-    if (!inode && node >= FIRST_OVERLAY_INODE) throw STALE;
-    return inode;
+    return this.#opens.create(context, parent, name, mode, flags);
   }
 
   open(context: RequestContext, node: number, flags: number): OpenReply | Deferred {
-    const writing = (flags & O_ACCMODE) !== 0;
-    const truncating = (flags & O_TRUNC) !== 0;
-    if (this.#overlay.names.isDirectory(node)) throw IS_A_DIRECTORY;
-    const inode = this.#known(node);
-    if (inode) return this.#openInode(context, inode, writing, truncating);
-    if (writing) {
-      if (this.#parts.readOnly || this.#names.isFixed(node)) throw READ_ONLY;
-      return this.#copies.copyUp(context, node, truncating);
-    }
-    const content = this.#tree.content(node);
-    if (content.kind === 'document') return this.#documents.ask(context, node, { op: 'open' });
-    if (content.kind === 'rendered') return this.#files.openRendered(node, numberOf(context));
-    // Opened anew, since another file may have taken the name.
-    this.#descriptors.forget(node);
-    const fd = this.#descriptors.get(node, content.path);
-    const hasChanged = this.#noteChange(node, fd);
-    const reply = this.#files.openVerbatim(node, fd, numberOf(context));
-    if (reply.backingId !== undefined) this.#descriptors.forget(node);
-    // What the kernel keeps of the file is of the old one.
-    return hasChanged ? { ...reply, openFlags: reply.openFlags & ~FOPEN_KEEP_CACHE } : reply;
-  }
-
-  /** A source file that grew or was replaced since it was listed is shown as it is now. */
-  #noteChange(node: number, fd: number): boolean {
-    const known = this.#attributes.of(node);
-    const { sizeBytes, mtimeMs } = statOpen(fd);
-    if (known && known.sizeBytes === sizeBytes && Math.abs(Number(known.mtimeNs) / 1e6 - mtimeMs) < 1)
-      return false;
-    // Before the kernel is told to ask again.
-    this.#tree.refreshNode(node);
-    this.#parts.notify({ kind: 'source-changed', node });
-    return true;
-  }
-
-  #openInode(
-    context: RequestContext,
-    inode: OverlayInode,
-    writing: boolean,
-    truncating: boolean,
-  ): OpenReply | Deferred {
-    if (writing && this.#parts.readOnly) throw READ_ONLY;
-    if (writing && inode.landed && !truncating) return this.#copies.recall(context, inode);
-    if (writing && truncating) this.#data.truncate(context, inode, 0);
-    return this.#files.openInode(inode, writing, numberOf(context));
+    return this.#opens.open(context, node, flags);
   }
 
   release(context: RequestContext, node: number, handle: bigint): void {
-    if (this.#documents.isDocument(node)) {
-      this.#documents.ask(context, node, { op: 'release', handle });
-      return;
-    }
-    const wrote = this.#files.release(node, handle, numberOf(context));
-    const inode = this.#overlay.inode(node);
-    if (!inode) return;
-    if (!inode.place) {
-      if (this.#overlay.handles.countsOf(node) === undefined) this.#overlay.drop(node);
-      return;
-    }
-    if (wrote && !this.#overlay.handles.isWriting(node)) this.#overlay.seal(inode);
+    this.#opens.release(context, node, handle);
   }
 
   read(

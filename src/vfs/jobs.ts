@@ -96,6 +96,7 @@ export type FrontNotice =
   | { readonly kind: 'unsealed'; readonly inode: number }
   | { readonly kind: 'moved'; readonly inode: number }
   | { readonly kind: 'abandoned'; readonly abandoned: Abandoned }
-  | { readonly kind: 'pressed'; readonly reservedBytes: number; readonly budgetBytes: number }
+  /** Written files have come to hold much memory. */
+  | { readonly kind: 'pressed' }
   | { readonly kind: 'source-changed'; readonly node: number }
   | { readonly kind: 'failed'; readonly path: string; readonly message: string };

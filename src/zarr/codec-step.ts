@@ -1,6 +1,6 @@
 import { BadZarrError, UnsupportedZarrError } from '../core/errors.ts';
 import { bloscDecodedBytes, decodeBlosc } from './codec/blosc-decode.ts';
-import { byteShuffle } from './codec/byte-shuffle.ts';
+import { byteUnshuffle } from './codec/byte-shuffle.ts';
 import { adler32, crc32 } from './codec/checksums.ts';
 import { crc32c } from './codec/crc32c.ts';
 import { decodeStream, type StreamFormat } from './codec/deflate-zstd.ts';
@@ -87,7 +87,7 @@ export const LZ4: CodecStep = {
   decode(encoded, expected) {
     if (encoded.length < 5) throw new BadZarrError(expected.path, `${encoded.length} bytes are no LZ4 chunk`);
     const output = room(checkedSize(encoded.readUInt32LE(0), expected), expected);
-    if (!decodeLz4Block(encoded, 4, encoded.length - 4, output))
+    if (!decodeLz4Block(encoded.subarray(4), output))
       throw new BadZarrError(expected.path, 'a damaged lz4 stream');
     return output;
   },
@@ -123,7 +123,7 @@ export function shuffleStep(elementSizeBytes: number): CodecStep {
     decode(encoded, expected) {
       if (elementSizeBytes <= 1) return encoded;
       const output = room(encoded.length, expected);
-      byteShuffle().unshuffleFrom(encoded, elementSizeBytes, output);
+      byteUnshuffle(encoded, elementSizeBytes, output);
       return output;
     },
   };

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { CancelledError, UnreadableSourceError } from '../../src/core/errors.ts';
-import type { FormatHandler } from '../../src/formats.ts';
+import type { FormatHandler, IndexOptions } from '../../src/formats.ts';
 import { EXCLUSIONS, type PlateIndex, WHOLE_FILE } from '../../src/model/plate-index.ts';
 import { filePath, planeByName, planeName } from '../../src/model/plate-lookup.ts';
 
@@ -21,6 +21,8 @@ export interface FormatExample {
 }
 
 export interface FormatSuite {
+  /** A handler of folders of unknown origin is never certain, and indexes by a layout. */
+  readonly layoutOf?: (example: FormatExample) => string;
   /** Prepared once; may be empty where the data is absent. */
   examples(): Promise<readonly FormatExample[]>;
 }
@@ -52,21 +54,26 @@ const sorted = (map: ReadonlyMap<string, string>): [string, string][] =>
 export function formatConformance(handler: FormatHandler, suite: FormatSuite): void {
   const signal = new AbortController().signal;
   describe(`format handler ${handler.id}`, () => {
-    it('is certain of its own plates, and names and sorts every file', async () => {
+    const optionsFor = (example: FormatExample): IndexOptions =>
+      suite.layoutOf ? { layout: suite.layoutOf(example) } : {};
+    const anyOptions: IndexOptions = suite.layoutOf ? { layout: '{site}.tif' } : {};
+
+    it('is certain of its own plates unless they need a layout, and names and sorts every file', async () => {
       for (const example of await suite.examples()) {
         const detection = await handler.detect(example.folder, signal);
-        expect(detection, example.title).toMatchObject({ confidence: 'certain', root: example.root });
+        if (suite.layoutOf) expect(detection.confidence, example.title).toBe('no');
+        else expect(detection, example.title).toMatchObject({ confidence: 'certain', root: example.root });
         const progress: number[] = [];
         const index = await handler.index(
           example.root,
-          { onProgress: ({ files }) => progress.push(files) },
+          { ...optionsFor(example), onProgress: ({ files }) => progress.push(files) },
           signal,
         );
         expect(index.facts.format, example.title).toBe(handler.id);
         expect(sorted(planesOf(index)), example.title).toEqual(sorted(example.planes));
         expect(sorted(excludedOf(index)), example.title).toEqual(sorted(example.excluded));
         expect(progress.at(-1), example.title).toBe(index.files.count);
-        const again = await handler.index(example.root, { previous: index }, signal);
+        const again = await handler.index(example.root, { ...optionsFor(example), previous: index }, signal);
         expect(sorted(planesOf(again)), example.title).toEqual(sorted(example.planes));
         expect(again.warnings, example.title).toEqual(index.warnings);
         for (let i = 0; i < index.planes.count; i += 1)
@@ -86,14 +93,14 @@ export function formatConformance(handler: FormatHandler, suite: FormatSuite): v
     it('says that a folder which is not there cannot be read', async () => {
       const folder = join(tmpdir(), 'platefs-no-such-folder');
       await expect(handler.detect(folder, signal)).rejects.toBeInstanceOf(UnreadableSourceError);
-      await expect(handler.index(folder, {}, signal)).rejects.toBeInstanceOf(UnreadableSourceError);
+      await expect(handler.index(folder, anyOptions, signal)).rejects.toBeInstanceOf(UnreadableSourceError);
     });
 
     it('stops when it is cancelled', async () => {
       for (const example of (await suite.examples()).slice(0, 1))
-        await expect(handler.index(example.root, {}, AbortSignal.abort())).rejects.toBeInstanceOf(
-          CancelledError,
-        );
+        await expect(
+          handler.index(example.root, optionsFor(example), AbortSignal.abort()),
+        ).rejects.toBeInstanceOf(CancelledError);
     });
   });
 }

@@ -16,8 +16,8 @@ import { allocate, bytesOf, type Dtype } from '../../src/core/nd-array.ts';
 import omeTiff from '../../src/encoders/ome-tiff.ts';
 import tiff from '../../src/encoders/tiff.ts';
 import type { ImageEncoder } from '../../src/encoders.ts';
+import { ByteCache } from '../../src/memory/byte-cache.ts';
 import type { ImageInfo } from '../../src/model/image.ts';
-import { DecodedPlanes } from '../../src/tree/decoded-planes.ts';
 import { LayoutReader } from '../../src/tree/layout-reader.ts';
 import { SourceFiles } from '../../src/tree/source-files.ts';
 
@@ -48,7 +48,7 @@ function materialize(encoder: ImageEncoder, image: ImageInfo): string {
   const reader = new LayoutReader({
     layout,
     files,
-    planes: new DecodedPlanes(1 << 20),
+    planes: new ByteCache(1 << 20),
     cacheKey: image.name,
     pixels: {
       readPixels(region, target) {

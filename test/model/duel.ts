@@ -1,5 +1,5 @@
 import { publishOutputs } from '../../src/daemon/publish.ts';
-import { FIRST_OVERLAY_INODE, type LandingRecord } from '../../src/overlay/inode.ts';
+import { FIRST_OVERLAY_INODE, isFile, type LandingRecord } from '../../src/overlay/inode.ts';
 import { ROOT_NODE } from '../../src/tree/tree.ts';
 import { type DoubleHandle, KernelDouble, Refused } from './kernel-double.ts';
 import type { MemoryTree, Seed } from './memory-tree.ts';
@@ -48,6 +48,8 @@ export type Step = { readonly die?: number | undefined } & (
   | { readonly do: 'begin-landing'; nth: number }
   | { readonly do: 'end-landing' }
   | { readonly do: 'spill'; slot: number }
+  /** Whatever is open for writing goes to disk in part. */
+  | { readonly do: 'spill-resting'; pages: number }
   | { readonly do: 'read-while-landing'; path: Path }
   | { readonly do: 'fsync'; slot: number }
   /** Through a reader's handle of what was a tree file: refused, and nothing may come of it. */
@@ -171,6 +173,7 @@ export class Duel {
     if (this.kernel.deaths > deaths) this.#forgetLandings();
     this.#watchListing();
     this.#checkBudget();
+    this.#checkCounts();
   }
 
   #take(step: Step): void {
@@ -380,7 +383,7 @@ export class Duel {
         return;
       }
       case 'begin-landing': {
-        const files = [...kernel.overlay.sealedFiles()];
+        const files = [...kernel.overlay.sealed.files()];
         const file = files[step.nth % Math.max(1, files.length)];
         // A file lands once at a time.
         if (!file || this.#landings.some(({ inode }) => inode === file.inode)) return;
@@ -399,6 +402,9 @@ export class Duel {
         if (inode && !inode.sealed) kernel.inside(() => kernel.overlay.spill(inode));
         return;
       }
+      case 'spill-resting':
+        kernel.inside(() => kernel.overlay.spillResting(step.pages * 4096, Number.POSITIVE_INFINITY));
+        return;
       case 'fchmod-old': {
         const slot = this.#slot(step.slot);
         if (!slot?.frozen) return;
@@ -597,6 +603,21 @@ export class Duel {
     for (const [name, node] of listing.steady)
       if (listing.folder.children.get(name) !== node) listing.steady.delete(name);
     for (const name of listing.folder.children.keys()) listing.ever.add(name);
+  }
+
+  /** What is counted of closed files as they come and go is what there is. */
+  #checkCounts(): void {
+    const { sealed, store } = this.kernel.overlay;
+    const files = [...sealed.files()];
+    const sizeBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
+    const memoryBytes = files.reduce((sum, file) => sum + store.reservedOf(file.inode), 0);
+    const waiting = [...this.kernel.overlay.names.inodes.values()].filter(
+      (inode) => isFile(inode) && inode.sealed && !inode.landed && inode.place,
+    );
+    const counted = [sealed.count, sealed.sizeBytes, sealed.memoryBytes];
+    const there = [waiting.length, sizeBytes, memoryBytes];
+    if (String(counted) !== String(there))
+      this.#fail(`closed files, their bytes and memory are counted as ${counted}, and are ${there}`);
   }
 
   #checkBudget(): void {

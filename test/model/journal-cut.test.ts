@@ -7,6 +7,7 @@ import { Journal } from '../../src/journal/journal.ts';
 import { FIRST_OVERLAY_INODE, S_IFDIR, S_IFLNK } from '../../src/overlay/inode.ts';
 import { Namespace, WHITEOUT } from '../../src/overlay/namespace.ts';
 import type { OverlayRecord } from '../../src/overlay/records.ts';
+import { snapshotOf } from '../../src/overlay/snapshot.ts';
 import { ROOT_NODE } from '../../src/tree/tree.ts';
 import { MemoryTree, type Seed } from './memory-tree.ts';
 
@@ -147,7 +148,7 @@ describe('a journal that ends early', () => {
               expect(statSync(path).size).toBe(sizeBytes);
               // A rewritten journal says the same in fewer words.
               const rewritten = new World();
-              for (const record of again.names.snapshot()) rewritten.names.apply(record);
+              for (const record of snapshotOf(again.names, again.tree)) rewritten.names.apply(record);
               expect(rewritten.text()).toBe(text);
             }
           }

@@ -397,7 +397,7 @@ export class KernelDouble {
 
   /** What a landing takes away with it: the bytes of a version. */
   beginLanding(number: number): { inode: number; version: number; record: LandingRecord } | undefined {
-    const file = this.overlay.sealedFile(number);
+    const file = this.overlay.sealed.file(number);
     if (!file) return undefined;
     const reader = new Reader({
       readRendered: () => 0,
@@ -424,8 +424,8 @@ export class KernelDouble {
     const { inode, version, record } = landing;
     const { deaths } = this;
     this.inside(() => {
-      if (this.overlay.landed([{ inode, version, record }]).refused.length > 0)
-        this.overlay.abandon(inode, record);
+      if (this.overlay.landings.landed([{ inode, version, record }]).refused.length > 0)
+        this.overlay.landings.abandon(inode, record);
     });
     // A daemon that dies before anything is noted leaves what a later landing replaces.
     if (this.deaths > deaths) this.forgetLanding(inode, record);
@@ -449,7 +449,7 @@ export class KernelDouble {
     const wanted = this.#wanted();
     for (const [id, record] of this.#abandoned) {
       if (!wanted.has(String(record['id']))) this.landedBytes.delete(String(record['id']));
-      this.inside(() => this.overlay.cleared(id));
+      this.inside(() => this.overlay.landings.cleared(id));
     }
     this.#abandoned.clear();
   }

@@ -124,6 +124,13 @@ const kinds: { weight: number; arbitrary: fc.Arbitrary<Step> }[] = [
     arbitrary: fc.record({ do: fc.constant('list' as const), room: fc.integer({ min: 1, max: 4 }) }),
   },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('spill' as const), slot }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('spill-resting' as const),
+      pages: fc.integer({ min: 1, max: 4 }),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('fsync' as const), slot }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('read-while-landing' as const), path }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('fchmod-old' as const), slot }) },
@@ -194,6 +201,21 @@ const TRAPS: Readonly<Record<string, readonly Step[]>> = {
     { do: 'begin-landing', nth: 0 },
     { do: 'end-landing', die: 2 },
     { do: 'begin-landing', nth: 0 },
+  ],
+  'a file that has room past its end is moved to disk': [
+    { do: 'create', path: ['x'], mode: 0o644, exclusive: true },
+    { do: 'allocate', slot: 0, mode: 1, offset: 0, size: 9000 },
+    { do: 'spill-resting', pages: 1 },
+  ],
+  'a daemon dies while it moves part of a file to disk, and the file shrinks and grows again': [
+    { do: 'create', path: ['x'], mode: 0o644, exclusive: true },
+    { do: 'write', slot: 0, offset: 0, size: 20_000, seed: 4 },
+    { do: 'spill-resting', pages: 1 },
+    { do: 'spill-resting', pages: 2, die: 1 },
+    { do: 'ftruncate', slot: 0, size: 3000 },
+    { do: 'ftruncate', slot: 0, size: 30_000 },
+    { do: 'spill-resting', pages: 2 },
+    { do: 'spill', slot: 0 },
   ],
   'a daemon dies while it moves a file to disk, and the file is begun anew': [
     { do: 'create', path: ['x'], mode: 0o644, exclusive: true },

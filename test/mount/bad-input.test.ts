@@ -202,7 +202,7 @@ for n, x in planes.items(): tifffile.imwrite(os.path.join(mnt, 'out', n), x)`);
     await mount.succeed('mount', ['-o', 'remount,size=64m', mount.output]);
     expect((await mount.flush()).kept).toEqual([]);
     await mount.python(check);
-    expect((await mount.status()).overlay.usedBytes).toBe(0);
+    expect((await mount.status()).memory).toMatchObject({ closedFilesBytes: 0, openFilesBytes: 0 });
     await mount.python(
       `${content}
 for n, b in blobs.items(): assert open(os.path.join(argv[0], n), 'rb').read() == b, n`,

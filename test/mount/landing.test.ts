@@ -60,7 +60,7 @@ for t in range(1, 21): assert np.array_equal(tifffile.imread(name(t)), plane(t))
     const status = await mount.status();
     expect(status['landed']).toMatchObject({ files: 20 });
     expect(files).toBeLessThan(20);
-    expect(status.overlay.usedBytes).toBe(0);
+    expect(status.memory.openFilesBytes + status.memory.closedFilesBytes).toBe(0);
     expect(usedBytes(mount.memoryFolder)).toBeLessThan(MIB);
     await mount.python(check);
     // Not the mount, but the store on disk, read by zarr-python.

@@ -174,7 +174,7 @@ for d, ds, ns in os.walk(mnt.encode()):
         s = os.lstat(p)
         if stat.S_ISREG(s.st_mode): out[p.decode('utf8', 'backslashreplace')] = [hashlib.sha256(open(p, 'rb').read()).hexdigest(), s.st_size, s.st_mode, s.st_uid]
         # Rendered files carry the time of the mount.
-        if stat.S_ISREG(s.st_mode) and b'/stacks/' not in p and n != b'openhcs_metadata.json': out[p.decode('utf8', 'backslashreplace')].append(s.st_mtime_ns)
+        if stat.S_ISREG(s.st_mode) and n != b'openhcs_metadata.json': out[p.decode('utf8', 'backslashreplace')].append(s.st_mtime_ns)
         elif stat.S_ISLNK(s.st_mode): out[p.decode('utf8', 'backslashreplace')] = os.readlink(p.decode())
 print(json.dumps(out))`;
     const before: unknown = JSON.parse(await mount.python(sums));

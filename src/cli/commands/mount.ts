@@ -1,4 +1,10 @@
-import { MOUNT_OPTIONS, type OptionOverrides, parseMountOptions } from '../../config/mount-options.ts';
+import {
+  checkedLayout,
+  checkedNames,
+  MOUNT_OPTIONS,
+  type OptionOverrides,
+  parseMountOptions,
+} from '../../config/mount-options.ts';
 import { cacheFolder, stateFolder } from '../../config/xdg.ts';
 import { callControl } from '../../control/control-client.ts';
 import type { StatusDocument } from '../../control/documents.ts';
@@ -18,6 +24,7 @@ import {
   plainDefinition,
   resolveDefinition,
 } from '../mount-plan.ts';
+import { LAYOUT_HELP, NAMES_HELP } from '../naming-options.ts';
 import { ownRegistry } from '../running-mount.ts';
 import { type Launched, launchSupervisor } from '../supervisor-launch.ts';
 
@@ -31,6 +38,8 @@ interface MountArgs {
   readonly budget: string | undefined;
   readonly hooks: string | undefined;
   readonly readOnly: boolean | undefined;
+  readonly names: string | undefined;
+  readonly layout: string | undefined;
   readonly missing: MissingMode | undefined;
 }
 
@@ -41,6 +50,8 @@ function overridesOf(args: MountArgs): OptionOverrides {
     ...(args.state === undefined ? {} : { state: args.state }),
     ...(args.budget === undefined ? {} : { budgetBytes: parseBudget(args.budget, '--budget') }),
     ...(args.readOnly === undefined ? {} : { readOnly: args.readOnly }),
+    ...(args.names === undefined ? {} : { names: checkedNames('--names', args.names) }),
+    ...(args.layout === undefined ? {} : { layout: checkedLayout('--layout', args.layout) }),
     ...(args.missing === undefined ? {} : { missing: args.missing }),
   };
 }
@@ -76,10 +87,13 @@ async function run(args: MountArgs, { terminal, signal }: CommandContext): Promi
   let launched: Launched;
   try {
     terminal.progress(`looking at ${source}`);
-    const recognised = await recogniseAgain(source, indexFolder(spec.cacheFolder), signal);
+    const recognised =
+      definition.layout === undefined
+        ? await recogniseAgain(source, indexFolder(spec.cacheFolder), signal)
+        : undefined;
     makeStateFolder(definition.state);
     launched = await launchSupervisor({
-      spec: { ...spec, recognised, startedAt: new Date().toISOString() },
+      spec: { ...spec, ...(recognised ? { recognised } : {}), startedAt: new Date().toISOString() },
       onProgress: (text) => terminal.progress(text),
       signal,
       attached: args.foreground,
@@ -145,9 +159,14 @@ export const mount: Command<MountArgs> = {
       })
       .option('output', { type: 'string', describe: 'where results land (PLATE_platefs unless set)' })
       .option('state', { type: 'string', describe: 'where the journal and spilled bytes live' })
-      .option('budget', { type: 'string', describe: 'memory that written files may hold, like 2GiB' })
+      .option('budget', {
+        type: 'string',
+        describe: 'memory that written files and decoded pixels may hold, like 2GiB',
+      })
       .option('hooks', { type: 'string', describe: 'YAML file with the rules to run on written files' })
       .option('read-only', { type: 'boolean', describe: 'refuse every change' })
+      .option('names', { type: 'string', describe: NAMES_HELP })
+      .option('layout', { type: 'string', describe: LAYOUT_HELP })
       .option('missing', {
         choices: MISSING_MODES,
         describe: 'what stacks show where the plate lacks a plane (zeros unless set)',

@@ -1,5 +1,5 @@
 import { callControl } from '../../control/control-client.ts';
-import type { StatusDocument } from '../../control/documents.ts';
+import type { MemoryDocument, StatusDocument } from '../../control/documents.ts';
 import type { ListedMount } from '../../control/mount-registry.ts';
 import { formatByteSize } from '../../core/byte-size.ts';
 import { explain } from '../../core/errors.ts';
@@ -33,18 +33,39 @@ async function stateOf(entry: ListedMount, signal: AbortSignal): Promise<MountSt
 const staleText = (mountpoint: string): string =>
   `its PlateFS is gone; tidy up with  platefs umount ${mountpoint}  and mount again; written files are kept`;
 
+const STEPS: Readonly<Record<'shrink-decoded' | 'land-sealed' | 'spill-open', string>> = {
+  'shrink-decoded': 'decoded pixels',
+  'land-sealed': 'landed',
+  'spill-open': 'moved to disk',
+};
+
+function memoryLines(memory: MemoryDocument): string[] {
+  const size = formatByteSize;
+  const lines = [
+    `  memory    ${size(memory.usedBytes)} of ${size(memory.budgetBytes)}: closed files ${size(memory.closedFilesBytes)}, open files ${size(memory.openFilesBytes)}, decoded pixels ${size(memory.decodedBytes)}`,
+  ];
+  if (memory.isTight) lines.push(`            TIGHT: ${memory.reasons.join(', ') || 'a moment ago'}`);
+  if (memory.lastReclaim) {
+    const steps = memory.lastReclaim.steps.map(
+      ({ kind, freedBytes }) => `${STEPS[kind]} ${size(freedBytes)}`,
+    );
+    lines.push(`            last freed ${memory.lastReclaim.at}: ${steps.join(', ')}`);
+  }
+  return lines;
+}
+
 function describe(mount: MountState): string {
   const head = `${mount.mountpoint}\n  plate     ${mount.source}`;
   if (mount.state !== 'running') return `${head}\n  problem   ${mount.problem}`;
   const { status } = mount;
-  const { overlay, waiting, hooks } = status;
+  const { waiting, hooks } = status;
   const resumed = status.resumedCount === 0 ? '' : `, resumed ${status.resumedCount} times`;
   const failed = hooks.failed === 0 ? 'none failed' : `${hooks.failed} FAILED (see .platefs/status.json)`;
   return [
     head,
     `  format    ${status.plate.format}`,
     `  planes    ${status.planes}${status.warnings === 0 ? '' : `, ${status.warnings} remarks in .platefs/warnings.json`}`,
-    `  memory    ${formatByteSize(overlay.usedBytes)} of ${formatByteSize(overlay.budgetBytes)} held by written files`,
+    ...memoryLines(status.memory),
     `  waiting   ${waiting.files} files (${formatByteSize(waiting.sizeBytes)}) to land in ${status.output}`,
     `  hooks     ${hooks.running} running, ${hooks.waiting} waiting, ${failed}`,
     `  process   ${status.pid}, since ${status.startedAt}${resumed}`,

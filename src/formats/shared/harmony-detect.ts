@@ -3,7 +3,8 @@ import { CancelledError, UnreadableSourceError } from '../../core/errors.ts';
 import type { Detection } from '../../formats.ts';
 import { compareNatural } from '../../model/natural-order.ts';
 import { HARMONY_ROOT, harmonyIndexRank, isHarmonyNamespace, parseHarmonyName } from './harmony-name.ts';
-import { isJunkName, parseAxisFolder } from './metaxpress-name.ts';
+import { isJunkName } from './left-out.ts';
+import { parseAxisFolder } from './metaxpress-name.ts';
 import { listDirectory } from './plate-walk.ts';
 import { readXmlRoot } from './xml-file.ts';
 

@@ -2,7 +2,8 @@ import { GrowingColumn } from '../../model/growing-column.ts';
 import type { ExclusionReason, PlateWarning } from '../../model/plate.ts';
 import type { PlateIndexBuilder } from '../../model/plate-index-builder.ts';
 import { harmonyIndexRank, parseHarmonyName } from './harmony-name.ts';
-import { isJunkName, tiffExtension } from './metaxpress-name.ts';
+import { isJunkName, leftOut } from './left-out.ts';
+import { tiffExtension } from './metaxpress-name.ts';
 import type { WalkedDirectory } from './plate-walk.ts';
 import { WalkAside } from './walk-aside.ts';
 import { WarningTally } from './warning-tally.ts';
@@ -63,13 +64,13 @@ export class HarmonyFiles {
           images = new Map();
           this.images.set(path, images);
         }
-        const file = builder.addFile(directory, name, 'other');
+        const file = builder.addFile(directory, name, parseHarmonyName(name) ? 'other' : leftOut(name, path));
         images.set(name, file);
         this.#noteExtension(file, tiffExtension(name));
       } else {
         const rank = harmonyIndexRank(name);
         const isMetadata = rank !== undefined || METADATA_FILE.test(name);
-        const file = builder.addFile(directory, name, isMetadata ? 'metadata' : 'other');
+        const file = builder.addFile(directory, name, isMetadata ? 'metadata' : leftOut(name, path));
         if (rank !== undefined && indexHere)
           this.indexes.push({ path: join(path, name), folder: path, file, rank });
       }
@@ -96,8 +97,9 @@ export class HarmonyFiles {
       for (const [name, file] of files) {
         if (isListed(file)) continue;
         const parsed = parseHarmonyName(name);
-        if (!parsed) this.#unread.add(join(folder, name));
-        else if (!known) this.#stray.add(join(folder, name));
+        if (!parsed) {
+          if (leftOut(name, folder) === 'other') this.#unread.add(join(folder, name));
+        } else if (!known) this.#stray.add(join(folder, name));
         else yield { file, path: join(folder, name), name: parsed };
       }
     }

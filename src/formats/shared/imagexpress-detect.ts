@@ -4,8 +4,9 @@ import { CancelledError, PlateFsError, UnreadableSourceError } from '../../core/
 import type { Detection } from '../../formats.ts';
 import { compareNatural } from '../../model/natural-order.ts';
 import { parseHtd } from './htd.ts';
+import { isJunkName } from './left-out.ts';
 import { isMetaMorph } from './metamorph-xml.ts';
-import { isHtdName, isJunkName, parseAxisFolder, parseMetaXpressName } from './metaxpress-name.ts';
+import { isHtdName, parseAxisFolder, parseMetaXpressName } from './metaxpress-name.ts';
 import { listDirectory } from './plate-walk.ts';
 import { glanceAtTiff, type TiffGlance } from './tiff-description.ts';
 

@@ -1,7 +1,8 @@
 import type { PlateIndexBuilder } from '../../model/plate-index-builder.ts';
 import type { HtdFile } from './imagexpress-htd.ts';
-import { type FolderPlace, isSilentFolder } from './imagexpress-places.ts';
-import { isHtdName, isJunkName, parseMetaXpressName, tiffExtension } from './metaxpress-name.ts';
+import type { FolderPlace } from './imagexpress-places.ts';
+import { isJunkName, isSilentFolder, leftOut } from './left-out.ts';
+import { isHtdName, parseMetaXpressName, tiffExtension } from './metaxpress-name.ts';
 import type { WalkedDirectory } from './plate-walk.ts';
 import { WalkAside } from './walk-aside.ts';
 import { WarningTally } from './warning-tally.ts';
@@ -39,8 +40,9 @@ export class FileSorter {
     }
     const parsed = parseMetaXpressName(name);
     if (!parsed) {
-      builder.addFile(directory, name, 'other');
-      if (tiffExtension(name) !== '' && !isSilentFolder(folder)) this.#unreadNames.add(join(folder, name));
+      const reason = leftOut(name, folder);
+      builder.addFile(directory, name, reason);
+      if (reason === 'other' && tiffExtension(name) !== '') this.#unreadNames.add(join(folder, name));
       return;
     }
     if (parsed.thumbnail) {

@@ -1,4 +1,4 @@
-import { isJunkName, parseAxisFolder } from './metaxpress-name.ts';
+import { parseAxisFolder } from './metaxpress-name.ts';
 import type { WalkedDirectory } from './plate-walk.ts';
 
 /** What a folder's place in the tree says of the images in it. */
@@ -51,6 +51,3 @@ export class FolderPlaces {
     return nested === '' ? '' : `${nested} folders`;
   }
 }
-
-/** Folders whose content is never part of a plate, so that nobody needs to be told. */
-export const isSilentFolder = (path: string): boolean => path.split('/').some(isJunkName);

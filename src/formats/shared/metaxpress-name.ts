@@ -130,11 +130,4 @@ export function parseAxisFolder(name: string): AxisFolder | undefined {
   return { axis: match[1]?.toLowerCase() === 'timepoint' ? 't' : 'z', value: Number(match[2]) };
 }
 
-/** Files that operating systems leave behind: never part of a plate. */
-export function isJunkName(name: string): boolean {
-  if (name.startsWith('.')) return true;
-  const lower = name.toLowerCase();
-  return lower === 'thumbs.db' || lower === 'desktop.ini' || lower === 'ehthumbs.db';
-}
-
 export const isHtdName = (name: string): boolean => name.length > 4 && name.toLowerCase().endsWith('.htd');

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { CancelledError, UnreadableSourceError } from '../../core/errors.ts';
 import type { Detection } from '../../formats.ts';
 import { compareNatural } from '../../model/natural-order.ts';
-import { isJunkName } from './metaxpress-name.ts';
+import { isJunkName } from './left-out.ts';
 import { listDirectory } from './plate-walk.ts';
 
 /** Levels below the folder asked about. */
@@ -26,7 +26,18 @@ export interface FolderSight {
 /** Says how sure a folder itself, not one below it, is a plate. */
 export type FolderJudge = (sight: FolderSight) => Promise<Omit<Detection, 'root'>>;
 
-async function look(path: string): Promise<FolderSight> {
+/** Listings under way: the handlers look at the same folders at the same time. */
+const underway = new Map<string, Promise<FolderSight>>();
+
+function look(path: string): Promise<FolderSight> {
+  const known = underway.get(path);
+  if (known) return known;
+  const sight = list(path).finally(() => underway.delete(path));
+  underway.set(path, sight);
+  return sight;
+}
+
+async function list(path: string): Promise<FolderSight> {
   try {
     const { files, directories } = await listDirectory(path);
     const kept = (name: string): boolean => !isJunkName(name);
@@ -44,6 +55,11 @@ async function lookBelow(path: string): Promise<FolderSight | undefined> {
     if (error instanceof UnreadableSourceError) return undefined;
     throw error;
   }
+}
+
+/** What lies in a folder below the one that is judged; one that can't be listed is empty. */
+export async function listBelow(path: string): Promise<FolderSight> {
+  return (await lookBelow(path)) ?? { path, files: [], directories: [] };
 }
 
 /** The folders below that may be plates. */

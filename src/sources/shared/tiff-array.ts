@@ -1,15 +1,15 @@
 import { CancelledError, UnsupportedTiffError } from '../../core/errors.ts';
 import { elementCount, fromBytes, itemSizeBytes, type NdArray } from '../../core/nd-array.ts';
 import { isInside, type Region } from '../../core/region.ts';
+import { TAG } from '../../core/tiff-tags.ts';
 import type { ArrayInfo, ArraySource, ByteWindow } from '../../sources.ts';
 import { imagejNumber, pageAxes } from './tiff-axes.ts';
-import { readFully } from './tiff-bytes.ts';
+import { readExactly } from './tiff-bytes.ts';
 import { decodeBox } from './tiff-decode.ts';
 import type { TiffFile } from './tiff-file.ts';
 import type { TiffPage } from './tiff-page.ts';
 import { tiffPixelSizeUm } from './tiff-pixel-size.ts';
 import { swapBytes } from './tiff-predictor.ts';
-import { TAG } from './tiff-tags.ts';
 
 /**
  * Offset of a box in an array of `shape` when its items lie in one run, in items; undefined when they don't.
@@ -172,7 +172,7 @@ export class TiffArray implements ArraySource {
     if (this.#stackOffset === undefined) bytes = decodeBox(this.#file.fd, this.#pageOf(plane), box);
     else {
       const whole = new Uint8Array(this.#first.sizeBytes);
-      readFully(this.#file.fd, path, whole, whole.length, this.#stackOffset + plane * whole.length);
+      readExactly(this.#file.fd, path, whole, whole.length, this.#stackOffset + plane * whole.length);
       if (!this.#first.littleEndian) swapBytes(whole, itemSizeBytes(dtype));
       bytes = cropRows(whole, this.#first, box);
     }

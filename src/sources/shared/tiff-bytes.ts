@@ -1,32 +1,28 @@
-import { readSync } from 'node:fs';
 import { BadTiffError, UnreadableSourceError } from '../../core/errors.ts';
+import { readFully } from '../../core/io.ts';
 
 /**
  * Fills `target[0, lengthBytes)` from the file.
  * @throws BadTiffError when the file ends before that, UnreadableSourceError when the system refuses.
  */
-export function readFully(
+export function readExactly(
   fd: number,
   path: string,
   target: Uint8Array,
   lengthBytes: number,
   positionBytes: number,
 ): void {
-  let done = 0;
-  while (done < lengthBytes) {
-    let got: number;
-    try {
-      got = readSync(fd, target, done, lengthBytes - done, positionBytes + done);
-    } catch (cause) {
-      throw new UnreadableSourceError(path, 'reading failed', { cause });
-    }
-    if (got === 0) {
-      throw new BadTiffError(
-        path,
-        `ends at byte ${positionBytes + done}, but ${lengthBytes} bytes at ${positionBytes} are needed`,
-      );
-    }
-    done += got;
+  let got: number;
+  try {
+    got = readFully(fd, target.subarray(0, lengthBytes), positionBytes);
+  } catch (cause) {
+    throw new UnreadableSourceError(path, 'reading failed', { cause });
+  }
+  if (got < lengthBytes) {
+    throw new BadTiffError(
+      path,
+      `ends at byte ${positionBytes + got}, but ${lengthBytes} bytes at ${positionBytes} are needed`,
+    );
   }
 }
 
@@ -66,7 +62,7 @@ export class TiffBytes {
     }
     this.#end = this.#start;
     const lengthBytes = Math.min(this.#window.length, this.sizeBytes - offset);
-    readFully(this.fd, this.path, this.#window, lengthBytes, offset);
+    readExactly(this.fd, this.path, this.#window, lengthBytes, offset);
     this.#start = offset;
     this.#end = offset + lengthBytes;
     return 0;
@@ -108,7 +104,7 @@ export class TiffBytes {
       return Uint8Array.prototype.slice.call(this.#window, at, at + length);
     }
     const bytes = new Uint8Array(length);
-    readFully(this.fd, this.path, bytes, length, offset);
+    readExactly(this.fd, this.path, bytes, length, offset);
     return bytes;
   }
 

@@ -1,10 +1,11 @@
 import { UnsupportedTiffError } from '../../core/errors.ts';
 import { itemSizeBytes } from '../../core/nd-array.ts';
-import { readFully } from './tiff-bytes.ts';
+import { TAG } from '../../core/tiff-tags.ts';
+import { readExactly } from './tiff-bytes.ts';
 import { decompressInto, mostBytesPerStoredByte } from './tiff-decompress.ts';
-import type { SegmentTable, TiffPage } from './tiff-page.ts';
+import type { TiffPage } from './tiff-page.ts';
 import { reverseBits, swapBytes, undoFloatingPoint, undoHorizontal, unpackBits } from './tiff-predictor.ts';
-import { TAG } from './tiff-tags.ts';
+import type { SegmentTable } from './tiff-segments.ts';
 
 /** The rows and columns of a page that are wanted. */
 export interface PlaneBox {
@@ -41,7 +42,7 @@ export function decodePlane(fd: number, page: TiffPage, into?: Uint8Array): Uint
   const offset = page.contiguousOffset();
   if (offset !== undefined) {
     const bytes = into ?? unfilled(page.sizeBytes);
-    readFully(fd, page.path, bytes, bytes.length, offset);
+    readExactly(fd, page.path, bytes, bytes.length, offset);
     if (!page.littleEndian) swapBytes(bytes, page.bitsPerSample / 8);
     return bytes;
   }
@@ -129,7 +130,7 @@ function readRows(fd: number, page: TiffPage, runOffset: number, box: PlaneBox):
   const pixelBytes = page.samples * itemSizeBytes(page.dtype);
   const rowBytes = page.width * pixelBytes;
   const rows = unfilled(box.height * rowBytes);
-  readFully(fd, page.path, rows, rows.length, runOffset + box.y * rowBytes);
+  readExactly(fd, page.path, rows, rows.length, runOffset + box.y * rowBytes);
   if (!page.littleEndian) swapBytes(rows, page.bitsPerSample / 8);
   if (box.width === page.width) return rows;
   const target = unfilled(box.height * box.width * pixelBytes);
@@ -251,7 +252,7 @@ function* storedSegments(
       end = offset + sizeOf(to);
     }
     if (buffer.length < end - start) buffer = new Uint8Array(end - start);
-    readFully(fd, page.path, buffer, end - start, start);
+    readExactly(fd, page.path, buffer, end - start, start);
     for (let at = from; at < to; at++) {
       const index = wanted[at] ?? 0;
       const inPlane = index % (segmentsAcross * segmentsDown);

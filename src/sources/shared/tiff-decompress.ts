@@ -1,8 +1,8 @@
 import { inflateSync, zstdDecompressSync } from 'node:zlib';
 import { BadTiffError, UnsupportedTiffError } from '../../core/errors.ts';
+import { compressionName, TAG } from '../../core/tiff-tags.ts';
 import { decodeLzw } from './tiff-lzw.ts';
 import { decodePackBits } from './tiff-packbits.ts';
-import { compressionName, TAG } from './tiff-tags.ts';
 
 /**
  * The most bytes one stored byte can become: LZW's strings grow by one byte per code of up to 12 bits until the table is full; deflate's 258

@@ -1,6 +1,6 @@
 import { UnsupportedTiffError } from '../../core/errors.ts';
+import { typeSizeBytes } from '../../core/tiff-tags.ts';
 import type { TiffBytes } from './tiff-bytes.ts';
-import { typeSizeBytes } from './tiff-tags.ts';
 
 /** Where a tag's values lie; all of them inside the file. */
 export interface Field {

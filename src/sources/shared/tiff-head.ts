@@ -1,9 +1,9 @@
 import { closeSync } from 'node:fs';
+import { compressionName } from '../../core/tiff-tags.ts';
 import type { PlaneProbe } from '../../sources.ts';
 import { TiffBytes } from './tiff-bytes.ts';
 import { openForReading, readTiffHeader, TiffFile } from './tiff-file.ts';
 import { TiffPage } from './tiff-page.ts';
-import { compressionName } from './tiff-tags.ts';
 
 /** Directories, their tables and the description usually fit; a longer description costs one more read. */
 const scratch = Buffer.allocUnsafeSlow(16 * 1024);

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { type BadTiffError, UnsupportedTiffError } from '../../core/errors.ts';
 import { type Dtype, itemSizeBytes } from '../../core/nd-array.ts';
+import { TAG, typeSizeBytes } from '../../core/tiff-tags.ts';
 import type { ByteWindow } from '../../sources.ts';
 import type { TiffBytes } from './tiff-bytes.ts';
 import {
@@ -12,13 +13,7 @@ import {
   rationalAt,
   scalarAt,
 } from './tiff-field.ts';
-import { TAG, typeSizeBytes } from './tiff-tags.ts';
-
-/** Offsets and stored sizes of a page's strips or tiles. */
-export interface SegmentTable {
-  readonly offsets: Float64Array;
-  readonly sizesBytes: Float64Array;
-}
+import { readSegmentTable, type SegmentTable } from './tiff-segments.ts';
 
 /**
  * One image of a TIFF: its directory, read once. Strips and tiles are both called segments here; a strip is a
@@ -301,40 +296,16 @@ export class TiffPage {
   /** Offsets and sizes of every segment, all inside the file. @throws BadTiffError */
   table(): SegmentTable {
     if (this.#table !== undefined) return this.#table;
-    const b = this.#bytes;
-    const offsets = this.#offsets;
-    if (offsets === undefined) throw b.bad(`directory at ${this.ifdOffset} has no strips and no tiles`);
-    const needed = this.segmentsAcross * this.segmentsDown * (this.planar ? this.samples : 1);
-    if (offsets.count < needed) {
-      throw b.bad(`tag ${offsets.tag} has ${offsets.count} offsets, but the image needs ${needed}`);
-    }
-    const sizes = this.#sizes;
-    if (sizes !== undefined && sizes.count < needed) {
-      throw b.bad(`tag ${sizes.tag} has ${sizes.count} sizes, but the image needs ${needed}`);
-    }
-    if (sizes === undefined && this.compression !== 1) {
-      throw b.bad(`directory at ${this.ifdOffset} doesn't say how long its compressed strips are`);
-    }
-    const table = { offsets: new Float64Array(needed), sizesBytes: new Float64Array(needed) };
-    for (let index = 0; index < needed; index++)
-      table.offsets[index] = fieldValue(this.#bytes, offsets, index);
-    for (let index = 0; index < needed; index++) {
-      const down = Math.floor((index % (this.segmentsAcross * this.segmentsDown)) / this.segmentsAcross);
-      table.sizesBytes[index] =
-        sizes === undefined
-          ? this.segmentRowBytes * this.segmentRows(down)
-          : fieldValue(this.#bytes, sizes, index);
-    }
-    for (let index = 0; index < needed; index++) {
-      const offset = table.offsets[index] ?? 0;
-      const size = table.sizesBytes[index] ?? 0;
-      if (size === 0 || offset === 0) throw b.bad(`segment ${index} of the image is empty`);
-      if (offset + size > b.sizeBytes) {
-        throw b.bad(
-          `segment ${index} lies at bytes ${offset} to ${offset + size}, but the file has ${b.sizeBytes} bytes`,
-        );
-      }
-    }
+    const perPlane = this.segmentsAcross * this.segmentsDown;
+    const table = readSegmentTable(this.#bytes, {
+      ifdOffset: this.ifdOffset,
+      offsets: this.#offsets,
+      sizes: this.#sizes,
+      count: perPlane * (this.planar ? this.samples : 1),
+      isCompressed: this.compression !== 1,
+      plainSizeBytes: (index) =>
+        this.segmentRowBytes * this.segmentRows(Math.floor((index % perPlane) / this.segmentsAcross)),
+    });
     this.#table = table;
     return table;
   }

@@ -1,5 +1,7 @@
+import { dirname } from 'node:path';
+import type { PlaneNames } from '../../model/plane-names.ts';
 import type { PlateIndex } from '../../model/plate-index.ts';
-import { planeAddress, planeName } from '../../model/plate-lookup.ts';
+import { planeAddress } from '../../model/plate-lookup.ts';
 import { wellName } from '../../model/well.ts';
 import type { SharedTree } from '../shared-tree.ts';
 import { type ImageSet, imageSets } from './image-sets.ts';
@@ -23,7 +25,11 @@ function imageNames(index: PlateIndex, channels: readonly number[]): string[] {
  * channel, and `Metadata_` columns (columns as in CellProfiler's manual, module LoadData). A channel that a set
  * lacks is an empty cell.
  */
-export function loadDataTable({ index, axes, fieldStarts }: SharedTree, imagesFolder: string): PlateTable {
+export function loadDataTable(
+  { index, axes, fieldStarts }: SharedTree,
+  planeNames: PlaneNames,
+  imagesFolder: string,
+): PlateTable {
   const { channels } = axes;
   const names = imageNames(index, channels);
   const fields = Math.max(0, fieldStarts.length - 1);
@@ -36,7 +42,9 @@ export function loadDataTable({ index, axes, fieldStarts }: SharedTree, imagesFo
     firstRows[field + 1] = rows;
   }
   const plate = cell(index.facts.name);
-  const path = cell(imagesFolder);
+  const flat = cell(imagesFolder);
+  const pathOf = (plane: number): string =>
+    planeNames.depth === 0 ? flat : cell(dirname(`${imagesFolder}/${planeNames.pathOf(plane)}`));
   /** The sets of one field as they are walked through, and the row that comes next: rows are asked for in order. */
   let walk = { field: -1, next: 0, place: '', sets: imageSets(index, channels, 0, 0) };
 
@@ -52,8 +60,8 @@ export function loadDataTable({ index, axes, fieldStarts }: SharedTree, imagesFo
     let images = '';
     let paths = '';
     for (const plane of planes) {
-      images += plane < 0 ? ',' : `${cell(planeName(index, plane))},`;
-      paths += plane < 0 ? ',' : `${path},`;
+      images += plane < 0 ? ',' : `${cell(planeNames.nameOf(plane))},`;
+      paths += plane < 0 ? ',' : `${pathOf(plane)},`;
     }
     return `${images}${paths}${place},${z},${t}\n`;
   };

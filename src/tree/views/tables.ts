@@ -1,3 +1,4 @@
+import { PlaneNames } from '../../model/plane-names.ts';
 import type { SharedTree } from '../shared-tree.ts';
 import { loadDataTable } from '../tables/load-data-table.ts';
 import { planeTable } from '../tables/plane-table.ts';
@@ -16,9 +17,14 @@ const MAX_GENERATIONS = 4;
 
 type MakeTable = (shared: SharedTree) => PlateTable;
 
+const namesOf = ({ index, naming }: SharedTree): PlaneNames => new PlaneNames(index, naming);
+
 const NAMES: readonly { readonly name: string; readonly make: MakeTable }[] = [
-  { name: 'plate.csv', make: ({ index }) => planeTable(index) },
-  { name: 'LoadData.csv', make: (shared) => loadDataTable(shared, `${shared.options.mountpoint}/images`) },
+  { name: 'plate.csv', make: (shared) => planeTable(shared.index, namesOf(shared)) },
+  {
+    name: 'LoadData.csv',
+    make: (shared) => loadDataTable(shared, namesOf(shared), `${shared.options.mountpoint}/images`),
+  },
   { name: 'wells.csv', make: ({ index }) => wellTable(index) },
   { name: 'channels.csv', make: ({ index }) => channelTable(index) },
 ];

@@ -1,5 +1,6 @@
 import { BadZarrError, UnsupportedZarrError } from '../../core/errors.ts';
 import { bitUnshuffle } from './bit-shuffle.ts';
+import { blockKernels } from './block-kernels.ts';
 import {
   BLOSC_FORMAT_VERSION,
   FLAG_BITSHUFFLE,
@@ -11,9 +12,7 @@ import {
   MIN_STREAM_BYTES,
 } from './blosc-format.ts';
 import { decodeBloscLz } from './blosclz.ts';
-import { byteShuffle, MAX_BLOCK_BYTES } from './byte-shuffle.ts';
 import { decodeStream } from './deflate-zstd.ts';
-import { decodeLz4Block } from './lz4-block.ts';
 
 /** Names of the codec numbers in the three highest flag bits; LZ4HC writes what LZ4 reads. */
 const CODECS = ['blosclz', 'lz4', 'snappy', 'zlib', 'zstd'] as const;
@@ -66,7 +65,7 @@ export function bloscDecodedBytes(encoded: Buffer, path: string): number {
 }
 
 /**
- * Decodes one chunk into `output`, which is exactly as long as the chunk decodes to. `encoded` is used as scratch.
+ * Decodes one chunk into `output`, which is exactly as long as the chunk decodes to.
  * @throws BadZarrError naming `path` when a length, flag or offset is not what the file must have;
  *   UnsupportedZarrError for Snappy.
  */
@@ -83,22 +82,26 @@ export function decodeBlosc(encoded: Buffer, output: Uint8Array, path: string): 
   if (header.codec === 'snappy') throw new UnsupportedZarrError(path, 'Blosc with Snappy');
   const blocks = sizeBytes === 0 ? 0 : Math.ceil(sizeBytes / blockBytes);
   if (HEADER_BYTES + 4 * blocks > encoded.length) throw bad('cut off in the block offsets');
-  const largest = Math.min(blockBytes, sizeBytes);
-  const inKernel = shuffles && largest <= MAX_BLOCK_BYTES;
-  const scratch = bitShuffles || (shuffles && !inKernel) ? Buffer.allocUnsafeSlow(largest) : undefined;
+  const largestBytes = Math.min(blockBytes, sizeBytes);
+  const isLz4 = header.codec === 'lz4';
+  // LZ4 and the byte shuffle work in the memory of their kernels; other codecs, unshuffled, go straight to `output`.
+  const viaKernels = isLz4 || shuffles || bitShuffles;
+  const kernels = blockKernels();
+  const scratch = viaKernels
+    ? kernels.reserveShuffled(largestBytes, isLz4 ? largestBytes : 0, shuffles)
+    : undefined;
   for (let block = 0; block < blocks; block++) {
     const target = output.subarray(block * blockBytes, Math.min((block + 1) * blockBytes, sizeBytes));
-    const bytes = inKernel
-      ? byteShuffle().input(target.length)
-      : (scratch?.subarray(0, target.length) ?? target);
+    const bytes = scratch?.subarray(0, target.length) ?? target;
     decodeBlock(encoded, encoded.readUInt32LE(HEADER_BYTES + 4 * block), header, bytes, path);
-    if (inKernel) byteShuffle().unshuffle(target.length, typeSizeBytes, target);
-    else if (shuffles) byteShuffle().unshuffleFrom(bytes, typeSizeBytes, target);
+    if (shuffles) kernels.unshuffle(typeSizeBytes, target);
     else if (bitShuffles) bitUnshuffle(bytes, typeSizeBytes, target);
+    else if (scratch) target.set(bytes);
   }
+  kernels.trim();
 }
 
-/** Decodes the streams of one block, which begins at `position`, into `bytes`. */
+/** Decodes the streams of one block, which begins at `position`, into `bytes`; with LZ4 the kernels' block. */
 function decodeBlock(
   encoded: Buffer,
   position: number,
@@ -116,32 +119,34 @@ function decodeBlock(
     const start = position + 4;
     position = start + packedBytes;
     if (packedBytes <= 0 || position > encoded.length) throw bad('a stream reaches past the chunk');
-    const into = bytes.subarray(stream * streamBytes, (stream + 1) * streamBytes);
-    if (packedBytes === streamBytes) into.set(encoded.subarray(start, position));
-    else if (!decodePacked(header.codec, encoded, start, packedBytes, into))
+    const from = stream * streamBytes;
+    const packed = encoded.subarray(start, position);
+    if (packedBytes === streamBytes) bytes.set(packed, from);
+    else if (!decodePacked(header.codec, packed, bytes, from, streamBytes))
       throw bad(`a damaged ${header.codec} stream`);
   }
 }
 
 function decodePacked(
   codec: BloscHeader['codec'],
-  encoded: Buffer,
-  start: number,
-  packedBytes: number,
-  into: Uint8Array,
+  packed: Buffer,
+  bytes: Uint8Array,
+  from: number,
+  sizeBytes: number,
 ): boolean {
-  if (codec === 'lz4') return decodeLz4Block(encoded, start, packedBytes, into);
-  const packed = encoded.subarray(start, start + packedBytes);
+  // A writer stores what LZ4 makes longer.
+  if (codec === 'lz4') return packed.length < sizeBytes && blockKernels().expand(packed, from, sizeBytes);
+  const into = bytes.subarray(from, from + sizeBytes);
   if (codec === 'blosclz') return decodeBloscLz(packed, into);
   if (codec === 'snappy') return false;
   let decoded: Buffer;
   try {
-    decoded = decodeStream(codec, packed, into.length);
+    decoded = decodeStream(codec, packed, sizeBytes);
   } catch {
     // node:zlib only says that the stream is damaged; the caller names the file.
     return false;
   }
-  if (decoded.length !== into.length) return false;
+  if (decoded.length !== sizeBytes) return false;
   into.set(decoded);
   return true;
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LandedReader } from '../../../src/materializer/landed-reader.ts';
 import type { LandResult } from '../../../src/materializer/landing-commit.ts';
+import { ByteCache } from '../../../src/memory/byte-cache.ts';
 import { ngffProblems } from './ngff-problems.ts';
 import { smallTiff } from './small-tiff.ts';
 
@@ -65,7 +66,7 @@ describe('a landing that is killed', () => {
   async function checkComplete(output: string): Promise<void> {
     const { landed } = await landInChild(input, output, undefined);
     expect(ngffProblems(join(output, 'results.ome.zarr'))).toEqual([]);
-    const reader = new LandedReader(output, 1 << 20);
+    const reader = new LandedReader(output, new ByteCache(1 << 20));
     expect(landed?.length).toBe(16);
     for (const result of landed ?? []) {
       if (!('landing' in result)) throw new Error(JSON.stringify(result));

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LandedReader } from '../../../src/materializer/landed-reader.ts';
 import type { Landing } from '../../../src/materializer/landing.ts';
 import { Materializer } from '../../../src/materializer/materializer.ts';
+import { ByteCache } from '../../../src/memory/byte-cache.ts';
 import { ngffProblems } from './ngff-problems.ts';
 import { sealed } from './small-tiff.ts';
 
@@ -42,7 +43,7 @@ describe.skipIf(!hasPython)('TIFFs that programs write (needs python3-tifffile, 
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   it('are served byte for byte, at any offset', () => {
-    const reader = new LandedReader(output, 1 << 20);
+    const reader = new LandedReader(output, new ByteCache(1 << 20));
     expect(landings.size).toBe(readdirSync(input).length);
     for (const [name, landing] of landings) {
       const bytes = readFileSync(join(input, name));
@@ -112,7 +113,7 @@ describe.skipIf(zoo.length === 0)('odd TIFFs (needs ../shared/data/tiff-zoo)', (
         never,
       );
       await materializer.close();
-      const reader = new LandedReader(output, 0);
+      const reader = new LandedReader(output, new ByteCache(0));
       for (const result of results) {
         if ('error' in result) throw result.error;
         const { landing } = result;

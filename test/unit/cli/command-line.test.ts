@@ -181,7 +181,26 @@ function statusOf(mountpoint: string): StatusDocument {
     plate: { name: 'plate1', format: 'ImageXpress' },
     planes: 1536,
     warnings: 2,
-    overlay: { usedBytes: 3 * 1024 ** 2, budgetBytes: 1024 ** 3 },
+    memory: {
+      budgetBytes: 1024 ** 3,
+      lowMarkBytes: 512 * 1024 ** 2,
+      highMarkBytes: 800 * 1024 ** 2,
+      usedBytes: 4 * 1024 ** 2,
+      closedFilesBytes: 2 * 1024 ** 2,
+      openFilesBytes: 1024 ** 2,
+      decodedBytes: 1024 ** 2,
+      decodedBoundBytes: 128 * 1024 ** 2,
+      isTight: true,
+      reasons: ['only 100 MiB of memory are available'],
+      lastReclaim: {
+        at: '2026-01-01T00:00:01Z',
+        reasons: ['only 100 MiB of memory are available'],
+        steps: [
+          { rung: 1, kind: 'shrink-decoded', freedBytes: 64 * 1024 ** 2 },
+          { rung: 2, kind: 'land-sealed', freedBytes: 5 * 1024 ** 2 },
+        ],
+      },
+    },
     waiting: { files: 4, sizeBytes: 5 * 1024 ** 2 },
     hooks: { running: 1, waiting: 2, failed: 3 },
     output: '/data/out',
@@ -231,7 +250,9 @@ describe('a running mount', () => {
     expect(human.status).toBe(0);
     for (const part of [
       'planes    1536, 2 remarks',
-      'memory    3 MiB of 1 GiB',
+      'memory    4 MiB of 1 GiB: closed files 2 MiB, open files 1 MiB, decoded pixels 1 MiB',
+      'TIGHT: only 100 MiB of memory are available',
+      'last freed 2026-01-01T00:00:01Z: decoded pixels 64 MiB, landed 5 MiB',
       'waiting   4 files (5 MiB) to land in /data/out',
       'hooks     1 running, 2 waiting, 3 FAILED',
       'resumed 1 times',

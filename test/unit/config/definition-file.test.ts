@@ -44,6 +44,8 @@ hooks:
 describe('mount definitions', () => {
   it('reads a whole one, with paths from its folder', async () => {
     const definition = await read(`${RULE}mountpoint: ~/mnt
+names: '{well}/{field:03}{ext}'
+layout: '*_{well}_{site}.tif'
 output: ../out
 state: /var/x
 budget: 2GiB
@@ -53,6 +55,8 @@ options: { allow-other: true, passthrough: false, readers: 2 }
     expect(definition).toEqual({
       source: join(folder, 'plate1'),
       mountpoint: join(homedir(), 'mnt'),
+      names: '{well}/{field:03}{ext}',
+      layout: '*_{well}_{site}.tif',
       output: join(folder, '../out'),
       state: '/var/x',
       budgetBytes: 2 * 1024 ** 3,
@@ -102,8 +106,17 @@ options: { allow-other: true, passthrough: false, readers: 2 }
     ['source: /p\nmountpiont: /m', "x.yaml:2: unknown key 'mountpiont'; did you mean 'mountpoint'?"],
     ['source: /p\nread_only: true', "x.yaml:2: unknown key 'read_only'; did you mean 'read-only'?"],
     [
+      'source: /p\nnames: "{z}{t}{ext}"',
+      "x.yaml:2: names: '{z}{t}{ext}' has {t} right behind {z}, so that nobody could tell where z ends; write {z:03}, or '_' between",
+    ],
+    [
+      'source: /p\noptions: {}\nlayout: "*.tif"',
+      "x.yaml:3: layout: '*.tif' says nothing of well, site, channel, z or t; write for instance {well}_{site}.tif",
+    ],
+    ['source: /p\nnames: 3', 'x.yaml:2: names must be text, not 3'],
+    [
       'source: /p\nxyzzy: 1',
-      "x.yaml:2: unknown key 'xyzzy'; known: source, mountpoint, output, state, budget, read-only, options, hooks",
+      "x.yaml:2: unknown key 'xyzzy'; known: source, mountpoint, names, layout, output, state, budget, read-only, options, hooks",
     ],
     ['source: 5', 'x.yaml:1: source must be text, not 5; write for example  source: ./plate1'],
     ['source: /p\nread-only: "yes"', "x.yaml:2: read-only must be true or false, not 'yes'"],

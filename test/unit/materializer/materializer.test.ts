@@ -20,6 +20,7 @@ import { LandedReader } from '../../../src/materializer/landed-reader.ts';
 import type { Landing } from '../../../src/materializer/landing.ts';
 import { Materializer, type MaterializerOptions } from '../../../src/materializer/materializer.ts';
 import type { SealedFile } from '../../../src/materializer/sealed-file.ts';
+import { ByteCache } from '../../../src/memory/byte-cache.ts';
 import { ngffProblems } from '../../interop/landing/ngff-problems.ts';
 import { sealedBytes, smallTiff } from '../../interop/landing/small-tiff.ts';
 
@@ -48,7 +49,7 @@ async function land(...files: SealedFile[]): Promise<Landing[]> {
 
 function bytesOfLanding(landing: Landing): Buffer {
   const bytes = Buffer.alloc(landing.sizeBytes);
-  new LandedReader(output, 0).readSync(landing, 0, bytes.length, bytes);
+  new LandedReader(output, new ByteCache(0)).readSync(landing, 0, bytes.length, bytes);
   return bytes;
 }
 

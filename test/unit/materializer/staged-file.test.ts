@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { createStaged, writeSparsely } from '../../../src/materializer/staged-file.ts';
+import { createStaged, writeSparsely, writeStaged } from '../../../src/materializer/staged-file.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'platefs-staged-'));
 afterAll(() => {
@@ -44,5 +44,13 @@ describe('a staged file', () => {
     const { bytes, allocatedBytes } = written([Buffer.alloc(8 << 20), Buffer.from('end')]);
     expect(bytes.length).toBe((8 << 20) + 3);
     expect(allocatedBytes).toBeLessThan(1 << 20);
+  });
+
+  it('has its folder made again when that is gone since the last one', () => {
+    const path = join(folder, 'a', 'b', 'c', 'file');
+    writeStaged(path, Buffer.from('one'));
+    rmSync(join(folder, 'a'), { recursive: true });
+    writeStaged(path, Buffer.from('two'));
+    expect(readFileSync(path, 'utf8')).toBe('two');
   });
 });

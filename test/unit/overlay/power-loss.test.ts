@@ -51,7 +51,7 @@ describe('what a machine that lost power brings back', () => {
     const again = open();
     expect(again.lost).toEqual([]);
     const number = again.overlay.names.lookup(1, 'a.bin') ?? 0;
-    const pieces = again.overlay.sealedFile(number)?.pieces ?? [];
+    const pieces = again.overlay.sealed.file(number)?.pieces ?? [];
     expect(pieces.map(({ path }) => readFileSync(path))).toEqual([Buffer.alloc(65_536, 7)]);
   });
 
@@ -60,7 +60,9 @@ describe('what a machine that lost power brings back', () => {
     const inode = overlay.make(file);
     overlay.write(inode, Buffer.from('first'), 0);
     overlay.seal(inode);
-    overlay.landed([{ inode: inode.number, version: inode.version, record: { id: 1, mountPath: 'a.bin' } }]);
+    overlay.landings.landed([
+      { inode: inode.number, version: inode.version, record: { id: 1, mountPath: 'a.bin' } },
+    ]);
     const staged = join(stagingFolder(folders()), 'copy');
     writeFileSync(staged, 'first');
     overlay.recall(inode, staged);
@@ -83,7 +85,9 @@ describe('what a machine that lost power brings back', () => {
       writeFileSync(copy, 'old');
       overlay.seal(inode);
       if (name === 'a')
-        overlay.landed([{ inode: inode.number, version: inode.version, record: { id: 1, mountPath: name } }]);
+        overlay.landings.landed([
+          { inode: inode.number, version: inode.version, record: { id: 1, mountPath: name } },
+        ]);
       else overlay.remove({ parent: 1, name }, '1:1');
       expect(() => readFileSync(copy)).toThrow('ENOENT');
     }
@@ -95,23 +99,27 @@ describe('landings that no file needs any more', () => {
     const { overlay } = open();
     const inode = overlay.make(file);
     overlay.seal(inode);
-    overlay.landed([{ inode: inode.number, version: inode.version, record: { id: 1, mountPath: 'a.bin' } }]);
+    overlay.landings.landed([
+      { inode: inode.number, version: inode.version, record: { id: 1, mountPath: 'a.bin' } },
+    ]);
     overlay.recallEmpty(inode);
     overlay.unseal(inode);
     overlay.seal(inode);
     expect(abandoned).toEqual([]);
-    overlay.landed([{ inode: inode.number, version: inode.version, record: { id: 2, mountPath: 'a.bin' } }]);
+    overlay.landings.landed([
+      { inode: inode.number, version: inode.version, record: { id: 2, mountPath: 'a.bin' } },
+    ]);
     expect(abandoned).toMatchObject([{ record: { id: 1 }, successor: { id: 2 } }]);
     overlay.remove({ parent: 1, name: 'a.bin' }, '1:1');
     expect(abandoned).toHaveLength(2);
-    overlay.cleared(abandoned[0]?.id ?? 0);
+    overlay.landings.cleared(abandoned[0]?.id ?? 0);
     for (const resumed of [true, false, true]) {
       const again = open(2 ** 30, resumed).overlay;
       expect([...again.names.abandoned.values()]).toEqual([{ id: 2, record: { id: 2, mountPath: 'a.bin' } }]);
       again.handles.close();
     }
     const last = open().overlay;
-    last.cleared(2);
+    last.landings.cleared(2);
     expect(open().overlay.names.abandoned.size).toBe(0);
   });
 
@@ -119,11 +127,11 @@ describe('landings that no file needs any more', () => {
     const { overlay } = open();
     const inode = overlay.make(file);
     overlay.seal(inode);
-    overlay.landed([{ inode: inode.number, version: 1, record: { id: 1, mountPath: 'a.bin' } }]);
+    overlay.landings.landed([{ inode: inode.number, version: 1, record: { id: 1, mountPath: 'a.bin' } }]);
     overlay.move({ parent: 1, name: 'a.bin' }, { parent: 1, name: 'b.bin' }, false, '1:1');
-    expect([...overlay.movedFiles()]).toMatchObject([{ mountPath: 'b.bin', record: { id: 1 } }]);
-    expect(overlay.relanded(inode.number, 1, { id: 2, mountPath: 'b.bin' })).toBe(true);
-    expect([...overlay.movedFiles()]).toEqual([]);
+    expect([...overlay.landings.moved()]).toMatchObject([{ mountPath: 'b.bin', record: { id: 1 } }]);
+    expect(overlay.landings.relanded(inode.number, 1, { id: 2, mountPath: 'b.bin' })).toBe(true);
+    expect([...overlay.landings.moved()]).toEqual([]);
     expect(abandoned).toMatchObject([{ record: { id: 1 }, successor: { id: 2 } }]);
     expect(dataFolder(folders())).toContain('memory');
   });

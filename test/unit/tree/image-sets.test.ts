@@ -1,5 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { PlaneNames } from '../../../src/model/plane-names.ts';
+import { namePlanes } from '../../../src/model/plane-naming.ts';
 import { plateAxes } from '../../../src/model/plate-axes.ts';
 import { PlateIndexBuilder } from '../../../src/model/plate-index-builder.ts';
 import { planeAddress, planeByAddress } from '../../../src/model/plate-lookup.ts';
@@ -66,9 +68,10 @@ describe('image sets', () => {
     fc.assert(
       fc.property(plates, fc.array(fc.nat(), { maxLength: 40 }), (index, asked) => {
         const shared = shareTree(index, 0, { mountpoint: '/m', missing: 'zeros' });
-        const inOrder = loadDataTable(shared, '/m/images');
+        const names = new PlaneNames(index, namePlanes(index));
+        const inOrder = loadDataTable(shared, names, '/m/images');
         const rows = Array.from({ length: inOrder.rowCount }, (_, row) => inOrder.row(row));
-        const table = loadDataTable(shared, '/m/images');
+        const table = loadDataTable(shared, names, '/m/images');
         for (const number of asked) {
           const row = number % rows.length;
           expect(table.row(row)).toBe(rows[row]);

@@ -7,8 +7,8 @@ import type { BytePipe } from '../../../src/core/byte-pipe.ts';
 import { SourceChangedError, UnreadableSourceError } from '../../../src/core/errors.ts';
 import type { Region } from '../../../src/core/region.ts';
 import type { FileLayout, Segment } from '../../../src/encoders.ts';
+import { ByteCache } from '../../../src/memory/byte-cache.ts';
 import type { ByteWindow } from '../../../src/sources.ts';
-import { DecodedPlanes } from '../../../src/tree/decoded-planes.ts';
 import { LayoutReader } from '../../../src/tree/layout-reader.ts';
 import { SourceFiles } from '../../../src/tree/source-files.ts';
 
@@ -46,7 +46,7 @@ const fresh = (): void => writeFileSync(sourcePath, Buffer.concat([Buffer.alloc(
 /** Reads with planes for which `verbatim` says yes served from a file; counts what is decoded. */
 function reader(limitBytes: number, verbatim: (z: number) => boolean) {
   const decoded: number[] = [];
-  const planes = new DecodedPlanes(limitBytes);
+  const planes = new ByteCache(limitBytes);
   const files = new SourceFiles(2);
   const zOf = (region: Region): number => region.start[2] ?? 0;
   const made = new LayoutReader({
@@ -150,22 +150,6 @@ describe('layout reader', () => {
     expect(decoded).toEqual([1, 2]);
     made.read(0, new Uint8Array(10));
     expect(decoded).toEqual([1, 2]);
-  });
-
-  it('keeps decoded planes within their limit, the least recently used go first', () => {
-    const planes = new DecodedPlanes(50);
-    planes.set('a', new Uint8Array(20));
-    planes.set('b', new Uint8Array(20));
-    planes.get('a');
-    planes.set('c', new Uint8Array(20));
-    expect([planes.get('a')?.length, planes.get('b'), planes.get('c')?.length]).toEqual([20, undefined, 20]);
-    planes.set('huge', new Uint8Array(51));
-    expect(planes.get('huge')).toBeUndefined();
-    expect(planes.sizeBytes).toBe(40);
-    planes.setLimit(20);
-    expect(planes.sizeBytes).toBe(20);
-    planes.clear();
-    expect(planes.sizeBytes).toBe(0);
   });
 
   it('says so when a source has shrunk or gone, and serves nothing in its place', () => {

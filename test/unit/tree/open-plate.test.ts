@@ -233,6 +233,21 @@ describe('opening what is no plate', () => {
     expect(error.message).toContain('One (One.xml) and Two (Two.xml)');
   });
 
+  it('says when a folder holds only containers of vendors, and what opens them', async () => {
+    const folder = join(scratch, 'containers');
+    await mkdir(join(folder, 'day 1'), { recursive: true });
+    for (const name of ['day 1/b.lif', 'a.czi', 'notes.txt', '._a.tif', 'P_A01f00d0.C01'])
+      writeFileSync(join(folder, name), '');
+    const error = await refusal(folder);
+    expect(error).toBeInstanceOf(NotAPlateError);
+    expect(error.message).toBe(
+      `${folder} is not a plate: it holds no images but 1 Cellomics image file (P_A01f00d0.C01), 1 Zeiss CZI file (a.czi) and 1 Leica LAS X project file (b.lif), whose format PlateFS passes through as it is and does not decode`,
+    );
+    expect(error.advice).toContain('ZEN or Fiji (Bio-Formats)');
+    writeFileSync(join(folder, 'day 1', 'overview.tif'), '');
+    expect((await refusal(folder)).message).not.toContain('passes through');
+  });
+
   it('says when only an HTD is left', async () => {
     const { folder, truth } = await plate();
     for (const { source } of truth.planes) rmSync(join(folder, source));

@@ -1,5 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { PlaneNames } from '../../../src/model/plane-names.ts';
+import { namePlanes } from '../../../src/model/plane-naming.ts';
 import { PlateIndexBuilder } from '../../../src/model/plate-index-builder.ts';
 import { shareTree } from '../../../src/tree/shared-tree.ts';
 import { loadDataTable } from '../../../src/tree/tables/load-data-table.ts';
@@ -51,9 +53,11 @@ function plate() {
   });
 }
 
+const canonical = (): PlaneNames => new PlaneNames(plate(), namePlanes(plate()));
+
 describe('tables', () => {
   it('plate.csv has every plane with what is known of it, and nothing that is not', () => {
-    expect(textOf(planeTable(plate())).split('\n')).toEqual([
+    expect(textOf(planeTable(plate(), canonical())).split('\n')).toEqual([
       'name,source,page,well,row,column,field,instrument_field,channel,channel_name,z,t,x_um,y_um,z_um,acquired,elapsed_s,pixel_size_x_um,pixel_size_y_um',
       'B05_s001_w1_z000_t002.tif,"a,b/s1c1z0t2.tif",,B05,2,5,1,,1,Alexa 488 (α),0,2,,,,,,0.5,0.25',
       'B05_s001_w1_z001_t001.tif,"a,b/s1c1z1t1.tif",,B05,2,5,1,7,1,Alexa 488 (α),1,1,-1.5,,,1970-01-01T00:00:00.000Z,,0.5,0.25',
@@ -65,7 +69,7 @@ describe('tables', () => {
 
   it('LoadData.csv has a row per image set, with a column pair per channel', () => {
     const shared = shareTree(plate(), 0, { mountpoint: '/mnt/p', missing: 'zeros' });
-    expect(textOf(loadDataTable(shared, '/mnt/p/images')).split('\n')).toEqual([
+    expect(textOf(loadDataTable(shared, canonical(), '/mnt/p/images')).split('\n')).toEqual([
       'FileName_Alexa_488,FileName_w2,PathName_Alexa_488,PathName_w2,Metadata_Plate,Metadata_Well,Metadata_Row,Metadata_Column,Metadata_Site,Metadata_Z,Metadata_T',
       'B05_s001_w1_z000_t002.tif,,/mnt/p/images,,"my ""plate""",B05,2,5,1,0,2',
       'B05_s001_w1_z001_t001.tif,B05_s001_w2_z001_t001.tif,/mnt/p/images,/mnt/p/images,"my ""plate""",B05,2,5,1,1,1',

@@ -15,6 +15,8 @@ export const TAG = {
   xResolution: 282,
   yResolution: 283,
   planarConfiguration: 284,
+  resolutionUnit: 296,
+  software: 305,
   predictor: 317,
   tileWidth: 322,
   tileLength: 323,

@@ -1,0 +1,83 @@
+/**
+ * What was changed in images/ is remembered by names: it means nothing under other names, so a mount that asks for
+ * others is refused before anything is forgotten.
+ */
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { BadParameterError } from '../core/errors.ts';
+import { shellWord } from '../core/shell-word.ts';
+import { peekJournal } from '../journal/journal.ts';
+import type { MountDefinition } from '../model/mount-definition.ts';
+import { journalPath, type OverlayFolders } from '../overlay/open-overlay.ts';
+import type { OverlayRecord, Place } from '../overlay/records.ts';
+import { isInImages } from '../tree/views/images.ts';
+
+interface KeptNames {
+  readonly names: string;
+  /** '' where a format recognises the plate. */
+  readonly layout: string;
+}
+
+const NAMES_FILE = 'names.json';
+
+const placeKey = ({ parent, name }: Place): string => `${parent}/${name}`;
+const isPlanePath = (path: string | undefined): boolean => path?.startsWith('images/') === true;
+
+/** A change of a plane's name, or one in a folder that names make; undefined when the journal has none. */
+function changedPlane(journal: string): string | undefined {
+  const made = new Set<string>();
+  let found: string | undefined;
+  const note = (name: string): void => void (found ??= name);
+  const make = (place: Place): void => {
+    if (!isInImages(place.parent)) return;
+    made.add(placeKey(place));
+    // images/ itself is there under any names; its folders are not.
+    if (place.parent >= 2 ** 32) note(place.name);
+  };
+  peekJournal(journal, (read) => {
+    const record = read as OverlayRecord;
+    if (record.op === 'make') make(record);
+    else if (record.op === 'published') for (const one of record.made) make(one);
+    else if (record.op === 'whiteout' && isInImages(record.place.parent)) note(record.place.name);
+    else if (record.op === 'placed' && isPlanePath(record.tree)) note(record.place.name);
+    else if (record.op === 'remove' && isInImages(record.place.parent)) {
+      if (!made.delete(placeKey(record.place))) note(record.place.name);
+    } else if (record.op === 'move') {
+      if (isPlanePath(record.tree) || isPlanePath(record.otherTree)) note(record.from.name);
+      made.delete(placeKey(record.from));
+      make(record.to);
+    }
+  });
+  return found;
+}
+
+/** How names were asked for, as words of a command. */
+function words({ names, layout }: KeptNames): string {
+  const layoutWords = layout === '' ? 'without --layout' : `--layout ${shellWord(layout)}`;
+  return `--names ${shellWord(names)} ${layoutWords}`;
+}
+
+/**
+ * Remembers how planes are named.
+ * @throws BadParameterError when planes were renamed or removed at an earlier mount, under other names.
+ */
+export function keepNames(folders: OverlayFolders, definition: MountDefinition): void {
+  const path = join(folders.state, NAMES_FILE);
+  const present: KeptNames = {
+    names: definition.names ?? 'canonical',
+    layout: definition.layout ?? '',
+  };
+  const kept: KeptNames = existsSync(path)
+    ? (JSON.parse(readFileSync(path, 'utf8')) as KeptNames)
+    : { names: 'canonical', layout: '' };
+  if (kept.names !== present.names || kept.layout !== present.layout) {
+    const changed = changedPlane(journalPath(folders));
+    if (changed !== undefined)
+      throw new BadParameterError(
+        'names',
+        `images/ was changed (${changed}) while its files had other names; mount with  ${words(kept)}  or name another --output`,
+      );
+  }
+  writeFileSync(`${path}.new`, JSON.stringify(present), { mode: 0o600 });
+  renameSync(`${path}.new`, path);
+}

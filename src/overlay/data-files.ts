@@ -1,0 +1,128 @@
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  unlinkSync,
+} from 'node:fs';
+import { join } from 'node:path';
+
+/** Open descriptors kept; one per file that is being worked on, never one per inode. */
+const MAX_OPEN_FILES = 256;
+
+/** Where a file's bytes lie and from which offset on they lie on disk. */
+export interface DataPlace {
+  readonly number: number;
+  splitAt: number;
+}
+
+export interface DataFolders {
+  /** In tmpfs. */
+  readonly memory: string;
+  /** On disk. */
+  readonly spill: string;
+  /** On disk: copies of files that programs synced. */
+  readonly durable: string;
+}
+
+/** Descriptors of a file's parts; -1 for the part on disk where nothing lies there. */
+export interface OpenParts {
+  memory: number;
+  spill: number;
+}
+
+const openOrMake = (path: string): number => openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
+
+/**
+ * The files that hold what was written: by number one in tmpfs, one on disk where part of it lies there, and one
+ * where a program had it synced. Descriptors are kept for those that are worked on.
+ */
+export class DataFiles {
+  readonly #folders: DataFolders;
+  readonly #open = new Map<number, OpenParts>();
+
+  constructor(folders: DataFolders) {
+    this.#folders = folders;
+    mkdirSync(folders.memory, { recursive: true, mode: 0o700 });
+    mkdirSync(folders.spill, { recursive: true, mode: 0o700 });
+  }
+
+  memoryPath(number: number): string {
+    return join(this.#folders.memory, number.toString(16));
+  }
+
+  spillPath(number: number): string {
+    return join(this.#folders.spill, number.toString(16));
+  }
+
+  /** Where a copy of a file lies that survives power loss, when there is one. */
+  durablePath(number: number): string {
+    return join(this.#folders.durable, number.toString(16));
+  }
+
+  /** A file's descriptors, made where they are missing. Good until the next call. */
+  open(place: DataPlace): OpenParts {
+    let files = this.#open.get(place.number);
+    if (files) {
+      this.#open.delete(place.number);
+    } else {
+      if (this.#open.size >= MAX_OPEN_FILES) {
+        const oldest = this.#open.keys().next().value;
+        if (oldest !== undefined) this.close(oldest);
+      }
+      files = { memory: openOrMake(this.memoryPath(place.number)), spill: -1 };
+    }
+    if (files.spill === -1 && place.splitAt !== Number.POSITIVE_INFINITY) {
+      files.spill = this.openSpill(place.number);
+    }
+    this.#open.set(place.number, files);
+    return files;
+  }
+
+  /** Begins the part of a file that lies on disk. */
+  openSpill(number: number): number {
+    return openOrMake(this.spillPath(number));
+  }
+
+  /** Closes the descriptors kept for a file. */
+  close(number: number): void {
+    const files = this.#open.get(number);
+    if (!files) return;
+    this.#open.delete(number);
+    closeSync(files.memory);
+    if (files.spill !== -1) closeSync(files.spill);
+  }
+
+  /** Removes a file's parts, but for the copy that survives power loss. */
+  remove(number: number): void {
+    this.close(number);
+    for (const path of [this.memoryPath(number), this.spillPath(number)])
+      if (existsSync(path)) unlinkSync(path);
+  }
+
+  /** Takes the copy away that was to survive power loss. */
+  removeDurable(number: number): void {
+    rmSync(this.durablePath(number), { force: true });
+  }
+
+  /** Removes what an attempt to spill left behind; for a file whose bytes are all in memory. */
+  clearSpill(number: number): void {
+    rmSync(this.spillPath(number), { force: true });
+  }
+
+  /** Removes files that belong to no inode: left behind between two steps of a change when a daemon died. */
+  sweep(isKnown: (number: number) => boolean): number {
+    let swept = 0;
+    for (const folder of [this.#folders.memory, this.#folders.spill]) {
+      for (const name of readdirSync(folder)) {
+        if (/^[0-9a-f]+$/.test(name) && isKnown(Number.parseInt(name, 16))) continue;
+        rmSync(join(folder, name), { recursive: true });
+        swept++;
+      }
+    }
+    return swept;
+  }
+}

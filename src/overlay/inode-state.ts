@@ -1,0 +1,53 @@
+import type { OverlayInode } from './inode.ts';
+import type { OverlayRecord } from './records.ts';
+
+/** A change of one inode that concerns no name and no other inode. */
+export type StateRecord = Extract<
+  OverlayRecord,
+  { op: 'attributes' | 'touched' | 'xattr' | 'split' | 'opened' | 'sealed' | 'recalled' | 'restored' }
+>;
+
+/** Moves an inode from one state to the next: the same for a change that happens and one that is replayed. */
+export function changeState(inode: OverlayInode, record: StateRecord): void {
+  switch (record.op) {
+    case 'attributes':
+      if (record.mode !== undefined) inode.mode = record.mode;
+      if (record.uid !== undefined) inode.uid = record.uid;
+      if (record.gid !== undefined) inode.gid = record.gid;
+      inode.changedNs = BigInt(Math.trunc(record.at)) * 1_000_000n;
+      return;
+    case 'touched':
+      inode.changedNs = BigInt(record.changedNs);
+      return;
+    case 'xattr':
+      if (record.value === null) {
+        inode.xattrs?.delete(record.name);
+        return;
+      }
+      inode.xattrs ??= new Map();
+      inode.xattrs.set(record.name, Buffer.from(record.value, 'base64'));
+      return;
+    case 'split':
+      inode.splitAt = record.splitAt;
+      return;
+    case 'opened':
+      inode.version = record.version;
+      inode.sealed = false;
+      inode.hooksDone = undefined;
+      return;
+    case 'sealed':
+      inode.version = record.version;
+      inode.sealed = true;
+      return;
+    case 'recalled':
+      inode.previous = inode.landed;
+      inode.landed = undefined;
+      return;
+    case 'restored':
+      inode.landed = inode.previous;
+      inode.previous = undefined;
+      inode.splitAt = Number.POSITIVE_INFINITY;
+      inode.sealed = true;
+      inode.version++;
+  }
+}

@@ -1,0 +1,72 @@
+import { FIRST_OVERLAY_INODE, type LandedBytes, type OverlayInode } from './inode.ts';
+import type { LowerTree } from './lower-tree.ts';
+import { type Namespace, WHITEOUT } from './namespace.ts';
+import type { OverlayRecord } from './records.ts';
+
+/** Pure: records that lead from nothing to the present state: what a rewritten journal holds. */
+export function* snapshotOf(names: Namespace, lower: LowerTree): Generator<OverlayRecord> {
+  yield { op: 'next', inode: names.nextInode };
+  for (const abandoned of names.abandoned.values()) yield { op: 'abandoned', ...abandoned };
+  for (const inode of parentsFirst(names)) {
+    const place = inode.place;
+    if (!place) continue;
+    const { number, mode, uid, gid, rdev, target } = inode;
+    const at = names.directoryChangedMs(number) ?? Number(inode.changedNs / 1_000_000n);
+    yield {
+      op: 'make',
+      at,
+      inode: number,
+      ...place,
+      mode,
+      uid,
+      gid,
+      ...(rdev === 0 ? {} : { rdev }),
+      ...(target === undefined ? {} : { target }),
+    };
+    for (const [name, value] of inode.xattrs ?? []) {
+      yield { op: 'xattr', inode: number, name, value: Buffer.from(value).toString('base64') };
+    }
+    if (inode.previous) {
+      yield landedRecord(inode, inode.previous);
+      yield { op: 'recalled', inode: number };
+    }
+    if (inode.splitAt !== Number.POSITIVE_INFINITY)
+      yield { op: 'split', inode: number, splitAt: inode.splitAt };
+    yield { op: inode.sealed ? 'sealed' : 'opened', inode: number, version: inode.version };
+    for (const rule of inode.hooksDone ?? []) {
+      yield { op: 'hook-ended', inode: number, version: inode.version, rule };
+    }
+    if (inode.landed) yield landedRecord(inode, inode.landed);
+  }
+  for (const [parent, entries] of names.entries) {
+    for (const [name, { node }] of entries) {
+      if (node === WHITEOUT) yield { op: 'whiteout', place: { parent, name } };
+      else if (node < FIRST_OVERLAY_INODE) {
+        yield { op: 'placed', place: { parent, name }, tree: lower.pathOf(node) };
+      }
+    }
+  }
+  for (const [inode, at] of names.directoryTimesMs) {
+    const changedNs = String(BigInt(Math.trunc(at)) * 1_000_000n);
+    if (names.inodes.has(inode)) yield { op: 'touched', inode, changedNs };
+  }
+}
+
+/** Directories before what lies in them. */
+function* parentsFirst(names: Namespace): Generator<OverlayInode> {
+  const done = new Set<number>();
+  const visit = function* (inode: OverlayInode): Generator<OverlayInode> {
+    if (done.has(inode.number)) return;
+    done.add(inode.number);
+    const parent = inode.place && names.inodes.get(inode.place.parent);
+    if (parent) yield* visit(parent);
+    yield inode;
+  };
+  for (const inode of names.inodes.values()) yield* visit(inode);
+}
+
+function landedRecord(inode: OverlayInode, landed: LandedBytes): OverlayRecord {
+  const { record, sizeBytes, mtimeNs } = landed;
+  const { number, version } = inode;
+  return { op: 'landed', inode: number, version, record, sizeBytes, mtimeNs: String(mtimeNs) };
+}

@@ -1,0 +1,151 @@
+import { type OverlayInode, S_IFREG } from '../overlay/inode.ts';
+import type { Overlay } from '../overlay/overlay.ts';
+import type { Tree } from '../tree/tree.ts';
+import type { Attributes } from './attributes.ts';
+import type { DocumentRequests } from './document-requests.ts';
+import type { FileData } from './file-data.ts';
+import type { Deferred, Entry, OpenReply, RequestContext } from './file-system.ts';
+import type { FrontNotice } from './jobs.ts';
+import { knownInode } from './known-inode.ts';
+import type { NameChanges } from './name-changes.ts';
+import {
+  type BackingFiles,
+  FOPEN_KEEP_CACHE,
+  OpenFiles,
+  type SourceDescriptors,
+  statOpen,
+} from './open-files.ts';
+import { ENTRY_EXISTS, IS_A_DIRECTORY, READ_ONLY, STALE } from './refusals.ts';
+import { numberOf } from './request-number.ts';
+import type { StagedCopies } from './staged-copies.ts';
+
+const O_ACCMODE = 3;
+const O_TRUNC = 0o1000;
+const O_EXCL = 0o200;
+
+export interface FileOpenParts {
+  readonly tree: Tree;
+  readonly overlay: Overlay;
+  /** Absent where the kernel or our rights don't allow it. */
+  readonly backing: BackingFiles | undefined;
+  readonly readOnly: boolean;
+  readonly notify: (notice: FrontNotice) => void;
+}
+
+/** What opening and closing rest on. */
+interface Rooms {
+  readonly attributes: Attributes;
+  readonly documents: DocumentRequests;
+  readonly names: NameChanges;
+  readonly copies: StagedCopies;
+  readonly data: FileData;
+}
+
+/** Opening and closing of files: by whom a file's bytes are kept, and when a version of it is whole. */
+export class FileOpens {
+  readonly #parts: FileOpenParts;
+  readonly #tree: Tree;
+  readonly #overlay: Overlay;
+  readonly #rooms: Rooms;
+  readonly #descriptors: SourceDescriptors;
+  readonly #files: OpenFiles;
+
+  constructor(parts: FileOpenParts, rooms: Rooms, descriptors: SourceDescriptors) {
+    this.#parts = parts;
+    this.#tree = parts.tree;
+    this.#overlay = parts.overlay;
+    this.#rooms = rooms;
+    this.#descriptors = descriptors;
+    this.#files = new OpenFiles(parts.overlay, parts.backing);
+  }
+
+  create(
+    context: RequestContext,
+    parent: number,
+    name: string,
+    mode: number,
+    flags: number,
+  ): { entry: Entry; open: OpenReply } {
+    const existing = this.#rooms.names.wasCarriedOut(context)
+      ? undefined
+      : this.#overlay.names.lookup(parent, name);
+    if (existing !== undefined) {
+      if (flags & O_EXCL) throw ENTRY_EXISTS;
+      // The kernel believed the name was free: let it look again.
+      throw STALE;
+    }
+    const { uid, gid } = context;
+    const entry = this.#rooms.names.make(context, {
+      parent,
+      name,
+      mode: S_IFREG | (mode & 0o7777),
+      uid,
+      gid,
+    });
+    const inode = this.#overlay.inode(entry.node);
+    if (!inode) throw STALE;
+    return { entry, open: this.#files.openInode(inode, (flags & O_ACCMODE) !== 0, numberOf(context)) };
+  }
+
+  open(context: RequestContext, node: number, flags: number): OpenReply | Deferred {
+    const writing = (flags & O_ACCMODE) !== 0;
+    const truncating = (flags & O_TRUNC) !== 0;
+    if (this.#overlay.names.isDirectory(node)) throw IS_A_DIRECTORY;
+    const inode = knownInode(this.#overlay, node);
+    if (inode) return this.#openInode(context, inode, writing, truncating);
+    if (writing) {
+      if (this.#parts.readOnly || this.#rooms.names.isFixed(node)) throw READ_ONLY;
+      return this.#rooms.copies.copyUp(context, node, truncating);
+    }
+    const content = this.#tree.content(node);
+    if (content.kind === 'document') return this.#rooms.documents.ask(context, node, { op: 'open' });
+    if (content.kind === 'rendered') return this.#files.openRendered(node, numberOf(context));
+    // Opened anew, since another file may have taken the name.
+    this.#descriptors.forget(node);
+    const fd = this.#descriptors.get(node, content.path);
+    const hasChanged = this.#noteChange(node, fd);
+    const reply = this.#files.openVerbatim(node, fd, numberOf(context));
+    if (reply.backingId !== undefined) this.#descriptors.forget(node);
+    // What the kernel keeps of the file is of the old one.
+    return hasChanged ? { ...reply, openFlags: reply.openFlags & ~FOPEN_KEEP_CACHE } : reply;
+  }
+
+  /** A source file that grew or was replaced since it was listed is shown as it is now. */
+  #noteChange(node: number, fd: number): boolean {
+    const known = this.#rooms.attributes.of(node);
+    const { sizeBytes, mtimeMs } = statOpen(fd);
+    if (known && known.sizeBytes === sizeBytes && Math.abs(Number(known.mtimeNs) / 1e6 - mtimeMs) < 1)
+      return false;
+    // Before the kernel is told to ask again.
+    this.#tree.refreshNode(node);
+    this.#parts.notify({ kind: 'source-changed', node });
+    return true;
+  }
+
+  #openInode(
+    context: RequestContext,
+    inode: OverlayInode,
+    writing: boolean,
+    truncating: boolean,
+  ): OpenReply | Deferred {
+    if (writing && this.#parts.readOnly) throw READ_ONLY;
+    if (writing && inode.landed && !truncating) return this.#rooms.copies.recall(context, inode);
+    if (writing && truncating) this.#rooms.data.truncate(context, inode, 0);
+    return this.#files.openInode(inode, writing, numberOf(context));
+  }
+
+  release(context: RequestContext, node: number, handle: bigint): void {
+    if (this.#rooms.documents.isDocument(node)) {
+      this.#rooms.documents.ask(context, node, { op: 'release', handle });
+      return;
+    }
+    const wrote = this.#files.release(node, handle, numberOf(context));
+    const inode = this.#overlay.inode(node);
+    if (!inode) return;
+    if (!inode.place) {
+      if (this.#overlay.handles.countsOf(node) === undefined) this.#overlay.drop(node);
+      return;
+    }
+    if (wrote && !this.#overlay.handles.isWriting(node)) this.#overlay.seal(inode);
+  }
+}

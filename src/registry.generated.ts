@@ -27,6 +27,8 @@ export const FORMATS: readonly PluginEntry<FormatHandler>[] = [
   { id: 'incell', load: async () => (await import('./formats/incell.ts')).default },
   { id: 'incucyte', load: async () => (await import('./formats/incucyte.ts')).default },
   { id: 'leica-matrix', load: async () => (await import('./formats/leica-matrix.ts')).default },
+  { id: 'micro-manager', load: async () => (await import('./formats/micro-manager.ts')).default },
+  { id: 'ome-tiff', load: async () => (await import('./formats/ome-tiff.ts')).default },
   { id: 'ome-zarr', load: async () => (await import('./formats/ome-zarr.ts')).default },
   { id: 'scanr', load: async () => (await import('./formats/scanr.ts')).default },
 ];

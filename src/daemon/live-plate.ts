@@ -2,11 +2,11 @@ import { Worker } from 'node:worker_threads';
 import { explain } from '../core/errors.ts';
 import type { WatchMode } from '../model/mount-definition.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
-import { directoryPath } from '../model/plate-lookup.ts';
+import { directoryPath, filePath } from '../model/plate-lookup.ts';
 import type { PlateDifference } from '../model/plate-succession.ts';
 import { isSettled, settlesAtMs } from '../model/settled-directory.ts';
 import { type SharedTree, succeedTree } from '../tree/shared-tree.ts';
-import { DirectoryWatch } from '../watch/directory-watch.ts';
+import { DirectoryWatch, type FollowedFile } from '../watch/directory-watch.ts';
 import { networkDiskKind } from '../watch/disk-kind.ts';
 import type { FromIndexWorker, IndexWorkerData, LookAgain } from './index-worker.ts';
 import { logEvent } from './log.ts';
@@ -19,6 +19,25 @@ const MAX_LOOK_SHARE = 0.5;
 const WAITING_MS = 250;
 const LOCAL_POLL_MS = 5000;
 const NETWORK_POLL_MS = 1000;
+
+/** Of the files that the index was drawn from, so many of the newest are followed themselves. */
+const MAX_FOLLOWED_FILES = 64;
+
+/**
+ * Lists of images and containers of them grow in place while a plate is acquired: those written last. Their folders
+ * don't change with them.
+ */
+function growingFiles(index: PlateIndex): FollowedFile[] {
+  const { sizeBytes, mtimeMs } = index.files;
+  return [...index.evidenceFiles]
+    .sort((a, b) => (mtimeMs[b] ?? 0) - (mtimeMs[a] ?? 0))
+    .slice(0, MAX_FOLLOWED_FILES)
+    .map((file) => ({
+      path: `${index.rootPath}/${filePath(index, file)}`,
+      sizeBytes: sizeBytes[file] ?? 0,
+      mtimeMs: mtimeMs[file] ?? 0,
+    }));
+}
 
 export interface LivePlateParts {
   readonly mode: WatchMode;
@@ -107,7 +126,7 @@ export class LivePlate {
         mtimeMs: time,
       };
     });
-    this.#watch?.follow(directories);
+    this.#watch?.follow(directories, growingFiles(index));
     // What came within the same tick of the clock has left no newer mtime behind.
     clearTimeout(this.#settling);
     if (unsettledMs > 0) this.#settling = setTimeout(() => this.#hint(), unsettledMs).unref();

@@ -1,5 +1,6 @@
 import { type FSWatcher, watch } from 'node:fs';
 import { stat } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** Something may have changed. */
@@ -14,6 +15,13 @@ export interface DirectoryHint {
 export interface FollowedDirectory {
   readonly path: string;
   readonly inode: bigint;
+  readonly mtimeMs: number;
+}
+
+/** A file as it was when it was read. */
+export interface FollowedFile {
+  readonly path: string;
+  readonly sizeBytes: number;
   readonly mtimeMs: number;
 }
 
@@ -35,13 +43,14 @@ const SWEEP_CONCURRENCY = 16;
 /**
  * Watches directories for entries that come, go and change. What it says are hints: whoever hears one looks for
  * himself. A change is hinted at within `pollMs` even where every event is lost, since a directory's mtime tells of
- * it; only a file rewritten in place on a disk without events goes unnoticed.
+ * it; a file rewritten in place on a disk without events is noticed only where it is followed itself.
  */
 export class DirectoryWatch implements Disposable {
   readonly #options: DirectoryWatchOptions;
   readonly #watchers = new Map<string, FSWatcher>();
-  /** State of every directory as last seen. */
+  /** State of every directory and file as last seen. */
   readonly #seen = new Map<string, string>();
+  readonly #files = new Set<string>();
   readonly #stop = new AbortController();
   #eventsFailed = false;
   #sweeping: Promise<void> | undefined;
@@ -56,12 +65,17 @@ export class DirectoryWatch implements Disposable {
   }
 
   /**
-   * Follows these directories from now on, and no others. A directory that is not as it is said to be is hinted at
-   * soon.
+   * Follows these directories from now on, and no others. What is not as it is said to be is hinted at soon. Events
+   * of a directory tell of its files' content; `files`, a few that grow in place, are polled as well.
    */
-  follow(directories: Iterable<FollowedDirectory>): void {
+  follow(directories: Iterable<FollowedDirectory>, files: Iterable<FollowedFile> = []): void {
     const wanted = new Map<string, string>();
+    this.#files.clear();
     for (const { path, inode, mtimeMs } of directories) wanted.set(path, stateOf(inode, mtimeMs));
+    for (const { path, sizeBytes, mtimeMs } of files) {
+      wanted.set(path, stateOf(sizeBytes, mtimeMs));
+      this.#files.add(path);
+    }
     for (const path of this.#seen.keys()) {
       if (wanted.has(path)) continue;
       this.#seen.delete(path);
@@ -70,7 +84,8 @@ export class DirectoryWatch implements Disposable {
     }
     for (const [path, state] of wanted) {
       this.#seen.set(path, state);
-      if (this.#options.events && !this.#watchers.has(path)) this.#open(path);
+      const isWatched = this.#files.has(path) || this.#watchers.has(path);
+      if (this.#options.events && !isWatched) this.#open(path);
     }
     this.#sweeping ??= this.#sweepForever();
   }
@@ -123,11 +138,12 @@ export class DirectoryWatch implements Disposable {
   }
 
   async #look(path: string): Promise<void> {
-    const now = await directoryState(path);
+    const isFile = this.#files.has(path);
+    const now = await currentState(path, isFile);
     const before = this.#seen.get(path);
     if (before === undefined || before === now) return;
     this.#seen.set(path, now);
-    this.#options.onHint({ path });
+    this.#options.onHint(isFile ? { path: dirname(path), name: basename(path) } : { path });
   }
 
   [Symbol.dispose](): void {
@@ -138,13 +154,16 @@ export class DirectoryWatch implements Disposable {
   }
 }
 
-const stateOf = (inode: bigint, mtimeMs: number): string => `${inode} ${mtimeMs}`;
+const stateOf = (inodeOrSize: bigint | number, mtimeMs: number): string => `${inodeOrSize} ${mtimeMs}`;
 
-/** What changes whenever an entry comes or goes; the error's code where the directory can't be looked at. */
-async function directoryState(path: string): Promise<string> {
+/**
+ * What changes whenever an entry of a directory comes or goes, or a file is written; the error's code where it can't
+ * be looked at.
+ */
+async function currentState(path: string, isFile: boolean): Promise<string> {
   try {
-    const { mtimeNs, ino } = await stat(path, { bigint: true });
-    return stateOf(ino, Number(mtimeNs) / 1e6);
+    const { mtimeNs, ino, size } = await stat(path, { bigint: true });
+    return stateOf(isFile ? size : ino, Number(mtimeNs) / 1e6);
   } catch (error) {
     return error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';
   }

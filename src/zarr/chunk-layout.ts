@@ -1,5 +1,5 @@
 import { BadZarrError, UnsupportedZarrError } from '../core/errors.ts';
-import { asInteger, asObject, type JsonDocument, type JsonObject } from './json.ts';
+import { asInteger, asObject, type JsonDocument, type JsonObject, shown } from './json.ts';
 
 /** Where an array's chunks are, whatever is in them. */
 export interface ChunkLayout {
@@ -19,8 +19,7 @@ const MAX_RANK = 32;
 export function parseChunkLayout({ value }: JsonDocument, path: string): ChunkLayout {
   const zarrFormat = value['zarr_format'];
   const parse = zarrFormat === 2 ? parseV2 : zarrFormat === 3 ? parseV3 : undefined;
-  if (!parse)
-    throw new BadZarrError(path, `zarr_format ${String(zarrFormat).slice(0, 20)} instead of 2 or 3`);
+  if (!parse) throw new BadZarrError(path, `zarr_format ${shown(zarrFormat)} instead of 2 or 3`);
   const layout = parse(value, path);
   return { ...layout, chunkShape: checkedChunks(layout.shape, layout.chunkShape, path) };
 }
@@ -45,7 +44,7 @@ function extents(value: unknown, what: string, path: string): number[] {
   return (value as unknown[]).map((extent) => {
     const number = asInteger(extent);
     if (number === undefined || number < 0)
-      throw new BadZarrError(path, `${what} has an extent ${String(extent).slice(0, 40)}`);
+      throw new BadZarrError(path, `${what} has an extent ${shown(extent)}`);
     return number;
   });
 }
@@ -53,7 +52,7 @@ function extents(value: unknown, what: string, path: string): number[] {
 function parseV2(document: JsonObject, path: string): ChunkLayout {
   const separator = document['dimension_separator'];
   if (separator !== undefined && separator !== '.' && separator !== '/')
-    throw new BadZarrError(path, `dimension_separator ${String(separator).slice(0, 20)}`);
+    throw new BadZarrError(path, `dimension_separator ${shown(separator)}`);
   const separators = separator === undefined ? ['.', '/'] : [separator];
   return {
     zarrFormat: 2,
@@ -70,7 +69,7 @@ function parseV3(document: JsonObject, path: string): ChunkLayout {
   if (document['node_type'] !== 'array') throw new BadZarrError(path, 'the node is no array');
   const grid = asObject(document['chunk_grid']);
   if (grid?.['name'] !== 'regular')
-    throw new UnsupportedZarrError(path, `chunk grid ${String(grid?.['name']).slice(0, 40)}`);
+    throw new UnsupportedZarrError(path, `chunk grid ${shown(grid?.['name'])}`);
   return {
     zarrFormat: 3,
     shape: extents(document['shape'], 'shape', path),
@@ -83,10 +82,9 @@ function parseV3(document: JsonObject, path: string): ChunkLayout {
 function v3Keys(encoding: JsonObject | undefined, path: string): ChunkLayout['chunkKeys'] {
   const name = encoding?.['name'];
   if (name !== 'default' && name !== 'v2')
-    throw new UnsupportedZarrError(path, `chunk key encoding ${String(name).slice(0, 40)}`);
+    throw new UnsupportedZarrError(path, `chunk key encoding ${shown(name)}`);
   const separator = asObject(encoding?.['configuration'])?.['separator'] ?? (name === 'v2' ? '.' : '/');
-  if (separator !== '.' && separator !== '/')
-    throw new BadZarrError(path, `separator ${String(separator).slice(0, 20)}`);
+  if (separator !== '.' && separator !== '/') throw new BadZarrError(path, `separator ${shown(separator)}`);
   return name === 'default'
     ? (position) => [['c', ...position].join(separator)]
     : (position) => [position.length === 0 ? '0' : position.join(separator)];

@@ -13,7 +13,7 @@ import {
   unsupported,
 } from './codec-step.ts';
 import { type ElementType, parseAnyDtype } from './element.ts';
-import { asInteger, asObject, asString, type JsonObject } from './json.ts';
+import { asInteger, asObject, asString, type JsonObject, shown } from './json.ts';
 import { BITROUND, castStep, deltaStep, PACKBITS, scaleOffsetStep } from './value-filter.ts';
 
 /** How a chunk's items become its stored bytes. */
@@ -41,7 +41,7 @@ export interface Shard {
 export function numcodecsStep(name: string, config: JsonObject, path: string): CodecStep | undefined {
   const values = (key: string, otherwise?: unknown) => {
     const { dtype, bigEndian, lanes } = parseAnyDtype(config[key] ?? otherwise, path);
-    if (lanes !== 1) throw unsupported(`${name} of ${String(config[key])}`, path);
+    if (lanes !== 1) throw unsupported(`${name} of ${shown(config[key])}`, path);
     return { dtype, bigEndian };
   };
   const number = (key: string): number => {
@@ -99,7 +99,7 @@ function reversed(rank: number, lanes: number): readonly number[] | undefined {
  */
 export function v2Chain(document: JsonObject, rank: number, element: ElementType, path: string): CodecChain {
   const { order, filters, compressor } = document;
-  if (order !== 'C' && order !== 'F') throw new BadZarrError(path, `order ${String(order).slice(0, 20)}`);
+  if (order !== 'C' && order !== 'F') throw new BadZarrError(path, `order ${shown(order)}`);
   const listed = filters === null || filters === undefined ? [] : filters;
   if (!Array.isArray(listed) || listed.length > MAX_CODECS)
     throw new BadZarrError(path, 'filters are no list');

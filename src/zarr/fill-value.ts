@@ -1,7 +1,7 @@
 import { BadZarrError } from '../core/errors.ts';
 import { allocate, bytesOf, itemSizeBytes } from '../core/nd-array.ts';
 import { type ElementType, elementBytes } from './element.ts';
-import { asArray } from './json.ts';
+import { asArray, shown } from './json.ts';
 
 const SPECIAL: Readonly<Record<string, number>> = {
   NaN: Number.NaN,
@@ -19,7 +19,7 @@ const INTEGER_BITS = { 1: 8, 2: 16, 4: 32, 8: 64 } as const;
  */
 export function parseFillValue(value: unknown, element: ElementType, path: string): Uint8Array {
   const bad = (): BadZarrError =>
-    new BadZarrError(path, `the fill value ${String(value).slice(0, 60)} does not fit ${element.dtype}`);
+    new BadZarrError(path, `the fill value ${shown(value)} does not fit ${element.dtype}`);
   const bytes = new Uint8Array(elementBytes(element));
   if (value === null || value === undefined) return bytes;
   if (element.kind === 'bytes' || element.kind === 'text') {

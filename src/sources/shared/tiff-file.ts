@@ -1,9 +1,11 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { UnreadableSourceError } from '../../core/errors.ts';
 import { TiffBytes } from './tiff-bytes.ts';
+import { DirectoryChain, type FileVersion, RememberedChains } from './tiff-chain.ts';
 import { TiffPage } from './tiff-page.ts';
 
 const WALK_WINDOW_BYTES = 64 * 1024;
+const remembered = new RememberedChains();
 
 /** Where the first directory lies. `bytes.littleEndian` is set on the way. @throws BadTiffError */
 export function readTiffHeader(bytes: TiffBytes): { big: boolean; firstIfdOffset: number } {
@@ -21,7 +23,7 @@ export function readTiffHeader(bytes: TiffBytes): { big: boolean; firstIfdOffset
 }
 
 /** Opens for reading. @throws UnreadableSourceError */
-export function openForReading(path: string): { fd: number; sizeBytes: number } {
+export function openForReading(path: string): { fd: number; sizeBytes: number; version: FileVersion } {
   let fd: number;
   try {
     fd = openSync(path, 'r');
@@ -29,9 +31,11 @@ export function openForReading(path: string): { fd: number; sizeBytes: number } 
     throw new UnreadableSourceError(path, 'opening failed', { cause });
   }
   try {
-    const stat = fstatSync(fd);
+    const stat = fstatSync(fd, { bigint: true });
     if (!stat.isFile()) throw new UnreadableSourceError(path, 'is not a file');
-    return { fd, sizeBytes: stat.size };
+    const sizeBytes = Number(stat.size);
+    const mtimeMs = Number(stat.mtimeNs) / 1e6;
+    return { fd, sizeBytes, version: { path, device: stat.dev, inode: stat.ino, sizeBytes, mtimeMs } };
   } catch (error) {
     closeSync(fd);
     throw error;
@@ -40,7 +44,8 @@ export function openForReading(path: string): { fd: number; sizeBytes: number } 
 
 /**
  * An open TIFF whose directories are read when asked for. The chain is walked through one window, so
- * directories that lie together cost one read for many.
+ * directories that lie together cost one read for many; where they lie is remembered for the next time that
+ * this thread opens the file.
  */
 export class TiffFile implements Disposable {
   readonly path: string;
@@ -48,15 +53,16 @@ export class TiffFile implements Disposable {
   readonly sizeBytes: number;
   readonly #bytes: TiffBytes;
   readonly #big: boolean;
-  /** Of the directories found so far, in order. */
-  readonly #offsets: number[];
-  readonly #seen: Set<number>;
+  readonly #version: FileVersion;
+  readonly #openedAtMs = Date.now();
+  readonly #chain: DirectoryChain;
   #complete = false;
   #open = true;
 
   /** @throws BadTiffError, UnreadableSourceError */
   constructor(path: string) {
-    const { fd, sizeBytes } = openForReading(path);
+    const { fd, sizeBytes, version } = openForReading(path);
+    this.#version = version;
     this.path = path;
     this.fd = fd;
     this.sizeBytes = sizeBytes;
@@ -70,8 +76,7 @@ export class TiffFile implements Disposable {
       const { big, firstIfdOffset } = readTiffHeader(this.#bytes);
       if (firstIfdOffset === 0) throw this.#bytes.bad('the file holds no image');
       this.#big = big;
-      this.#offsets = [firstIfdOffset];
-      this.#seen = new Set(this.#offsets);
+      this.#chain = remembered.recall(version) ?? new DirectoryChain(firstIfdOffset);
     } catch (error) {
       closeSync(fd);
       throw error;
@@ -82,7 +87,8 @@ export class TiffFile implements Disposable {
   #advance(): boolean {
     if (this.#complete) return false;
     const b = this.#bytes;
-    const last = this.#offsets.at(-1) ?? 0;
+    const chain = this.#chain;
+    const last = chain.last;
     const entries = this.#big ? b.u64(last) : b.u16(last);
     const end = last + (this.#big ? 8 + entries * 20 : 2 + entries * 12);
     const next = this.#big ? b.u64(end) : b.u32(end);
@@ -90,27 +96,26 @@ export class TiffFile implements Disposable {
       this.#complete = true;
       return false;
     }
-    if (this.#seen.has(next)) throw b.bad(`the chain of directories runs in a circle at byte ${next}`);
+    if (chain.has(next)) throw b.bad(`the chain of directories runs in a circle at byte ${next}`);
     if (next >= b.sizeBytes) {
-      throw b.bad(`directory ${this.#offsets.length} at byte ${next} lies beyond the end of the file`);
+      throw b.bad(`directory ${chain.length} at byte ${next} lies beyond the end of the file`);
     }
-    this.#seen.add(next);
-    this.#offsets.push(next);
+    chain.push(next);
     return true;
   }
 
   /** Number of pages in the chain; walks all of it. @throws BadTiffError */
   pageCount(): number {
     while (this.#advance());
-    return this.#offsets.length;
+    return this.#chain.length;
   }
 
   /** The page at `index` of the chain. @throws BadTiffError when there is none. */
   page(index: number): TiffPage {
-    while (this.#offsets.length <= index && this.#advance());
-    const offset = this.#offsets[index];
+    while (this.#chain.length <= index && this.#advance());
+    const offset = this.#chain.at(index);
     if (offset === undefined) {
-      throw this.#bytes.bad(`page ${index} is wanted, but there are ${this.#offsets.length}`);
+      throw this.#bytes.bad(`page ${index} is wanted, but there are ${this.#chain.length}`);
     }
     return this.pageAt(offset);
   }
@@ -123,6 +128,7 @@ export class TiffFile implements Disposable {
   [Symbol.dispose](): void {
     if (!this.#open) return;
     this.#open = false;
+    remembered.keep(this.#version, this.#chain, this.#openedAtMs);
     closeSync(this.fd);
   }
 }

@@ -249,6 +249,13 @@ describe('hostile metadata', () => {
     refusal({ ...good, fill_value: 'x' });
     refusal(JSON.stringify({ ...good, dtype: ['huge'] }).replace('"huge"', '-9007199254740993'));
     refusal({ ...good, zarr_format: 1 });
+    // What can't be turned into text the usual way.
+    const mute = { toString: 0, valueOf: 0, toJSON: 0 };
+    for (const key of ['zarr_format', 'order', 'dimension_separator', 'fill_value', 'dtype'])
+      refusal({ ...good, [key]: mute });
+    refusal({ ...good, shape: [mute, 4, 4] });
+    for (const key of ['chunk_grid', 'chunk_key_encoding'])
+      refusal({ ...good3, [key]: { name: mute } }, 'zarr.json');
     refusal({ ...good3, node_type: 'group' }, 'zarr.json');
     refusal({ ...good3, codecs: [] }, 'zarr.json');
     refusal({ ...good3, codecs: [...codecs, ...codecs] }, 'zarr.json');

@@ -45,6 +45,31 @@ async function until(what: string, condition: () => boolean): Promise<void> {
   }
 }
 
+describe('a file that is followed', () => {
+  it('is hinted at when it is written in place, without events', async () => {
+    const path = join(folder, 'grows');
+    writeFileSync(path, 'x');
+    const { watch, hinted } = watching(false, 20);
+    const asRead = (): void => {
+      const { size, mtimeNs } = statSync(path, { bigint: true });
+      watch.follow([asSeen(folder)], [{ path, sizeBytes: Number(size), mtimeMs: Number(mtimeNs) / 1e6 }]);
+    };
+    asRead();
+    for (const text of ['xy', 'xyz']) {
+      hinted.length = 0;
+      writeFileSync(path, text);
+      await until(`a hint of ${text}`, () => hinted.includes(folder));
+      asRead();
+    }
+    watch.follow([asSeen(folder)]);
+    hinted.length = 0;
+    writeFileSync(path, 'no more');
+    rmSync(path);
+    await until('a hint of the folder', () => hinted.length > 0);
+    expect(new Set(hinted)).toEqual(new Set([folder]));
+  });
+});
+
 describe('a watched directory', () => {
   it.each([
     ['by events', true, 1_000_000],

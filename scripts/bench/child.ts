@@ -25,3 +25,15 @@ export function timeProgram(program: string, args: readonly string[]): number {
   if (run.status !== 0) throw new Error(`${program} ${args.join(' ')} failed: ${run.stderr}`);
   return seconds;
 }
+
+export interface IndexRun {
+  readonly seconds: number;
+  readonly cpuSeconds: number;
+}
+
+/** Indexes a plate in a process of its own. @throws when it fails, or finds another number of planes. */
+export function timeIndexing(root: string, planes: number): IndexRun {
+  const run = runScript('index-once.ts', [root]) as IndexRun & { readonly planes: number };
+  if (run.planes !== planes) throw new Error(`${root} has ${planes} planes, and ${run.planes} were found`);
+  return run;
+}

@@ -10,8 +10,13 @@ import { cpus, loadavg, release, tmpdir } from 'node:os';
 import { parseArgs } from 'node:util';
 import { Bench, type Measure } from './bench.ts';
 import { type Row, table } from './figure.ts';
+import { arrivals } from './measures/arrivals.ts';
+import { harmonyIndexing } from './measures/harmony.ts';
+import { indexMemory } from './measures/index-memory.ts';
 import { indexing, remounting } from './measures/indexing.ts';
+import { largePlate } from './measures/large-plate.ts';
 import { listing } from './measures/listing.ts';
+import { loadData } from './measures/load-data.ts';
 import { memory } from './measures/memory.ts';
 import { notPassedThrough, passedThrough } from './measures/plane-reads.ts';
 import { stackReads } from './measures/stack-reads.ts';
@@ -24,10 +29,15 @@ const MEASURES: Readonly<Record<string, Measure>> = {
   listing,
   indexing,
   remount: remounting,
+  harmony: harmonyIndexing,
+  'large-plate': largePlate,
+  'load-data': loadData,
+  arrivals,
   stacks: stackReads,
   writes: writing,
   materialize: materializing,
   memory,
+  'index-memory': indexMemory,
 };
 const DEFAULT_ROUNDS = 5;
 

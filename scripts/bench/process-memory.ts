@@ -1,4 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+
+const LOOK_EVERY_MS = 1000;
+const IDLE_TICKS = 2;
+const IDLE_LOOKS = 3;
+const LOOKS_MAX = 120;
 
 /** Resident memory of some processes: added up, and with what they share counted once. */
 export interface ProcessMemory {
@@ -43,4 +49,19 @@ export function cpuTicks(pids: readonly number[]): number {
     const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1]?.split(' ') ?? [];
     return sum + Number(fields[11]) + Number(fields[12]);
   }, 0);
+}
+
+/** Memory of a mount that has nothing to do any more: no CPU time over some looks. */
+export async function idleMemory(daemonPid: number): Promise<ProcessMemory> {
+  const pids = processesOf(daemonPid);
+  let ticks = cpuTicks(pids);
+  let idle = 0;
+  for (let look = 0; look < LOOKS_MAX && idle < IDLE_LOOKS; look++) {
+    await delay(LOOK_EVERY_MS);
+    const now = cpuTicks(pids);
+    idle = now - ticks <= IDLE_TICKS ? idle + 1 : 0;
+    ticks = now;
+  }
+  if (idle < IDLE_LOOKS) throw new Error('the daemon did not come to rest');
+  return memoryOf(pids);
 }

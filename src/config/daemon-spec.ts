@@ -1,17 +1,5 @@
 import type { MountDefinition } from '../model/mount-definition.ts';
-import type { PlateDescription } from '../model/plate-index.ts';
-
-/** What a folder was found to be. */
-export interface Recognised {
-  /** Id of the format. */
-  readonly format: string;
-  /** The plate's root: the folder, or one below. */
-  readonly root: string;
-  /** For people: what was seen. */
-  readonly reason: string;
-  /** Of formats that gave way to this one. */
-  readonly descriptions: readonly PlateDescription[];
-}
+import type { RecognisedPlate } from '../model/plate.ts';
 
 /** Everything a daemon must be told; plain data. All paths are absolute. */
 export interface DaemonSpec {
@@ -23,7 +11,7 @@ export interface DaemonSpec {
   /** For indices and other things that can be made again. */
   readonly cacheFolder: string;
   /** What the source was recognised as before it was mounted; without it the daemon looks itself. */
-  readonly recognised?: Recognised;
+  readonly recognised?: RecognisedPlate;
   /** ISO 8601; when the mount was asked for. */
   readonly startedAt: string;
 }

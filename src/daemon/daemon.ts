@@ -11,6 +11,8 @@ import { explain } from '../core/errors.ts';
 import { FrontWake } from '../fuse/front-wake.ts';
 import { invalidateEntry, invalidateNode } from '../fuse/notify.ts';
 import { budgetOf } from '../memory/budget.ts';
+import { giveBackSpentMemory } from '../memory/spent-memory.ts';
+import { type PlateDifference, plateDifference, succession } from '../model/plate-succession.ts';
 import { dataFolder, type OverlayFolders, stagingFolder } from '../overlay/open-overlay.ts';
 import { PlateTree } from '../tree/plate-tree.ts';
 import type { SharedTree } from '../tree/shared-tree.ts';
@@ -59,6 +61,7 @@ export class Daemon {
   readonly #spec: DaemonSpec;
   readonly #voice: DaemonVoice;
   readonly #stop = new AbortController();
+  #sweeping = new AbortController();
   readonly #warnings = new RuntimeWarnings();
   readonly #owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
   #front: FrontLink | undefined;
@@ -140,11 +143,12 @@ export class Daemon {
     this.#landings = landings;
     const memory = new MountMemory({ budgetBytes, front, readers: this.#readers, landings, log: logEvent });
     this.#memory = memory;
-    const { encoders, probe } = await loadPlaneTools();
+    const { encoders, probe } = await loadPlaneTools(shared.index);
     const treeOf = (tree: SharedTree): PlateTree => new PlateTree(tree, encoders, probe);
-    const invalidate = (before: SharedTree, after: SharedTree): void => {
-      invalidateChanges(this.#start.fuseFd, treeOf(before), treeOf(after));
-      void new SizeSweep(treeOf(after)).run(this.#stop.signal);
+    const invalidate = (before: SharedTree, after: SharedTree, difference: PlateDifference): void => {
+      const tree = treeOf(after);
+      invalidateChanges(this.#start.fuseFd, treeOf(before), tree, difference);
+      void this.#sweep(tree);
     };
     const plate = new LivePlate(shared, {
       mode: this.#definition.options.watch ?? 'auto',
@@ -181,9 +185,11 @@ export class Daemon {
     memory.start();
     this.#control = await openControl(this.#spec, status, writeOut);
     if (opened.untold) {
-      invalidate(opened.untold, shared);
+      const { index } = opened.untold;
+      const difference = plateDifference(index, shared.index, succession(index, shared.index));
+      invalidate(opened.untold, shared, difference);
       session.told(shared.generation);
-    } else void new SizeSweep(treeOf(shared)).run(this.#stop.signal);
+    } else void this.#sweep(treeOf(shared), true);
     this.#running.resolve();
     this.#voice.tell({ type: 'ready' });
     plate.start(opened.isDoubtful);
@@ -234,6 +240,27 @@ export class Daemon {
       log: (message) => this.#warnings.warn('hook', message),
     });
     if (this.#hooks) for (const file of (await front.ask('list-sealed', {})).files) this.#hooks.offer(file);
+  }
+
+  /** Looks at all files of a tree, in place of one that it follows. */
+  async #sweep(tree: PlateTree, isFirst = false): Promise<void> {
+    this.#sweeping.abort();
+    this.#sweeping = new AbortController();
+    const signal = AbortSignal.any([this.#stop.signal, this.#sweeping.signal]);
+    const sweep = new SizeSweep(tree);
+    await sweep.look(signal);
+    if (isFirst) await this.#rest();
+    await sweep.measure(signal);
+  }
+
+  /** Once all files are looked at: opening a plate took far more memory than keeping it does. */
+  async #rest(): Promise<void> {
+    if (this.#stop.signal.aborted) return;
+    try {
+      await giveBackSpentMemory();
+    } catch (error) {
+      logEvent(`memory was not given back: ${explain(error)}`);
+    }
   }
 
   #hear(message: FromFront): void {

@@ -189,7 +189,7 @@ function receive({ overlay, front, tree, readers }: Rooms, message: ToFront): vo
 }
 
 async function serve(): Promise<void> {
-  const { encoders, probe } = await loadPlaneTools();
+  const { encoders, probe } = await loadPlaneTools(data.shared.index);
   const tree = new PlateTree(data.shared, encoders, probe);
   const readers = new ReaderPool(data.readers, data.finished, () => tell({ type: 'readers-wanted' }));
   const { overlay, tornBytes, lost } = openOverlay(

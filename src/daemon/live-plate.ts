@@ -3,6 +3,7 @@ import { explain } from '../core/errors.ts';
 import type { WatchMode } from '../model/mount-definition.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
 import { directoryPath, filePath } from '../model/plate-lookup.ts';
+import type { PlateDifference } from '../model/plate-succession.ts';
 import { isSettled, settlesAtMs } from '../model/settled-directory.ts';
 import { type SharedTree, succeedTree } from '../tree/shared-tree.ts';
 import { DirectoryWatch, type FollowedFile } from '../watch/directory-watch.ts';
@@ -44,7 +45,7 @@ export interface LivePlateParts {
   /** Shows the mount's threads another tree; resolves when every new request sees it. */
   readonly adopt: (shared: SharedTree) => Promise<void>;
   /** Tells the kernel what is different. */
-  readonly invalidate: (before: SharedTree, after: SharedTree) => void;
+  readonly invalidate: (before: SharedTree, after: SharedTree, difference: PlateDifference) => void;
   readonly warn: (message: string) => void;
 }
 
@@ -57,9 +58,12 @@ export class LivePlate {
   #timer: NodeJS.Timeout | undefined;
   #settling: NodeJS.Timeout | undefined;
   #looking: Promise<void> | undefined;
-  /** Directories may have changed since the last look began. */
+  /** When the timer runs out, by the clock that never jumps. */
+  #dueMs = 0;
+  /** Directories may have changed since the last walk began. */
   #walkWanted = false;
-  #lookedMs = 0;
+  /** From when on the plate may be walked through again. */
+  #walkFromMs = 0;
   #lastFailure = '';
   #closed = false;
 
@@ -130,27 +134,36 @@ export class LivePlate {
 
   #hint(): void {
     this.#walkWanted = true;
-    this.#schedule(Math.max(DEBOUNCE_MS, this.#lookedMs / MAX_LOOK_SHARE - this.#lookedMs));
+    // It loads while we wait for the burst to end.
+    if (!this.#closed) this.#worker ??= this.#startWorker();
+    this.#schedule(Math.max(DEBOUNCE_MS, this.#walkFromMs - performance.now()));
   }
 
+  /** Has a look taken after this time, or sooner where one is due sooner. */
   #schedule(delayMs: number): void {
-    if (this.#closed || this.#timer !== undefined || this.#looking) return;
+    const dueMs = performance.now() + delayMs;
+    if (this.#closed || this.#looking || (this.#timer !== undefined && this.#dueMs <= dueMs)) return;
+    clearTimeout(this.#timer);
+    this.#dueMs = dueMs;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
-      this.#looking = this.#look().finally(() => {
+      this.#looking = this.#look().then((waiting) => {
         this.#looking = undefined;
+        if (waiting) this.#schedule(WAITING_MS);
         if (this.#walkWanted) this.#hint();
       });
     }, delayMs);
     this.#timer.unref();
   }
 
-  async #look(): Promise<void> {
+  /** @returns whether files are waited for, so that another look must follow. */
+  async #look(): Promise<boolean> {
     const begunMs = performance.now();
-    const walk = this.#walkWanted;
-    this.#walkWanted = false;
+    // Timers may run out a moment early.
+    const walk = this.#walkWanted && begunMs + 1 >= this.#walkFromMs;
+    if (walk) this.#walkWanted = false;
     const found = await this.#ask({ shown: this.index, walk });
-    if (this.#closed) return;
+    if (this.#closed) return false;
     if (found.type === 'failed') {
       // The disk is away, or the folder is: what was there stays shown, and is looked for again.
       if (found.message !== this.#lastFailure) this.#parts.warn(`the plate can't be read: ${found.message}`);
@@ -163,9 +176,10 @@ export class LivePlate {
       } catch (error) {
         this.#parts.warn(`what changed in the plate can't be shown: ${explain(error)}`);
       }
-      if (found.waiting > 0) setTimeout(() => this.#schedule(0), WAITING_MS).unref();
     }
-    this.#lookedMs = performance.now() - begunMs;
+    const endMs = performance.now();
+    if (walk) this.#walkFromMs = endMs + (endMs - begunMs) * (1 / MAX_LOOK_SHARE - 1);
+    return found.type === 'index' && found.waiting > 0;
   }
 
   async #show(index: PlateIndex): Promise<void> {
@@ -176,7 +190,7 @@ export class LivePlate {
     this.#parts.session.succeed(after);
     await this.#parts.adopt(after);
     this.#shared = after;
-    this.#parts.invalidate(before, after);
+    this.#parts.invalidate(before, after, difference);
     this.#parts.session.told(after.generation);
     const moved = movedPlanes.length === 0 ? '' : `, ${movedPlanes.length} planes moved`;
     logEvent(
@@ -208,6 +222,10 @@ export class LivePlate {
     };
     const worker = new Worker(new URL('./index-worker.ts', import.meta.url), { workerData });
     worker.unref();
+    // It may fail before it was asked anything: whoever asks next starts another.
+    worker.on('error', () => {
+      if (this.#worker === worker) this.#worker = undefined;
+    });
     return worker;
   }
 

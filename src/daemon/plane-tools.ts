@@ -1,5 +1,6 @@
 import { loadAll } from '../core/plugin.ts';
 import type { ImageEncoder } from '../encoders.ts';
+import type { PlateIndex } from '../model/plate-index.ts';
 import { ENCODERS, SOURCES } from '../registry.generated.ts';
 import type { PlaneDriver } from '../tree/stack-reader.ts';
 import type { Probe } from '../tree/views/stacks.ts';
@@ -11,9 +12,16 @@ export interface PlaneTools {
   readonly driver: PlaneDriver;
 }
 
-/** Loads the encoders and the driver of plane files. */
-export async function loadPlaneTools(): Promise<PlaneTools> {
-  const drivers = await loadAll(SOURCES);
+/** Whether every plane is a file of its own that is named like a TIFF: then no other driver is ever asked. */
+const isOfTiffs = ({ planes, extensions }: PlateIndex): boolean =>
+  planes.pages.length === 0 && extensions.every((extension) => /^\.tiff?$/i.test(extension));
+
+/**
+ * Loads the encoders and the drivers of a plate's plane files. Every thread has them, so that a driver that the
+ * plate doesn't need would cost its memory several times.
+ */
+export async function loadPlaneTools(index: PlateIndex): Promise<PlaneTools> {
+  const drivers = await loadAll(isOfTiffs(index) ? SOURCES.filter(({ id }) => id === 'tiff') : SOURCES);
   const synchronous = drivers.flatMap(({ id, canOpen, probeSync, readPlaneSync }) =>
     probeSync && readPlaneSync ? [{ id, canOpen, probeSync, readPlaneSync }] : [],
   );

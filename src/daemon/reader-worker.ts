@@ -52,7 +52,7 @@ export type FromReader =
 const data = workerData as ReaderData;
 const tell = (message: FromReader): void => parentPort?.postMessage(message);
 
-const { encoders, probe, driver } = await loadPlaneTools();
+const { encoders, probe, driver } = await loadPlaneTools(data.shared.index);
 const tree = new PlateTree(data.shared, encoders, probe);
 const decoded = new ByteCache(data.decodedBytes);
 const stacks = new StackReader(tree, driver, decoded);

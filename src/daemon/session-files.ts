@@ -3,6 +3,7 @@ import { appendFileSync, existsSync, rmSync, statSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import type { DaemonSpec } from '../config/daemon-spec.ts';
 import type { OverlayFolders } from '../overlay/open-overlay.ts';
+import { indexFolder } from '../tree/index-cache.ts';
 import { openPlate } from '../tree/open-plate.ts';
 import { type SharedTree, shareTree } from '../tree/shared-tree.ts';
 import { logEvent } from './log.ts';
@@ -57,7 +58,7 @@ export async function openSessionTree(
     ...(spec.recognised === undefined ? {} : { recognised: spec.recognised }),
     mountpoint: spec.definition.mountpoint,
     followLinks: spec.definition.options.followLinks ?? false,
-    cacheDir: join(spec.cacheFolder, 'index'),
+    cacheDir: indexFolder(spec.cacheFolder),
     log: logEvent,
     onProgress: ({ files }) => {
       if (Date.now() - toldMs < PROGRESS_EVERY_MS) return;

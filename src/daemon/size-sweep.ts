@@ -7,7 +7,7 @@ const SLICE = 64;
 
 /**
  * Looks at every file once after mounting, so that the first listing need not: sizes and times of the source
- * files, shapes of the stacks. What can't be read is left for whoever asks for it, who then gets the error.
+ * files, shapes of the stacks, sizes of the tables. What can't be read is left for whoever asks for it, who then gets the error.
  */
 export class SizeSweep {
   readonly #tree: PlateTree;
@@ -19,7 +19,8 @@ export class SizeSweep {
     this.#tree = tree;
   }
 
-  async run(signal: AbortSignal): Promise<void> {
+  /** Looks at files and fields. */
+  async look(signal: AbortSignal): Promise<void> {
     const { index, fieldStarts } = this.#tree.shared;
     for (let file = 0; file < index.files.count && !signal.aborted; file++) {
       if (file % SLICE === 0) await breathe();
@@ -29,6 +30,10 @@ export class SizeSweep {
       if (field % (SLICE / 8) === 0) await breathe();
       this.#try(() => this.#tree.stacks.learnShapes(field));
     }
+  }
+
+  /** Finds out the sizes of the tables. */
+  async measure(signal: AbortSignal): Promise<void> {
     for (const _ of this.#tree.tables.measure()) {
       if (signal.aborted) return;
       await breathe();

@@ -1,6 +1,6 @@
 import { invalidateEntry, invalidateNode } from '../fuse/notify.ts';
 import { nameAt } from '../model/plate-lookup.ts';
-import { plateDifference, succession } from '../model/plate-succession.ts';
+import type { PlateDifference } from '../model/plate-succession.ts';
 import type { PlateTree } from '../tree/plate-tree.ts';
 import { fieldOfPlane } from '../tree/shared-tree.ts';
 
@@ -8,10 +8,14 @@ import { fieldOfPlane } from '../tree/shared-tree.ts';
  * Tells the kernel what is different between two trees of one plate: names that came or went (it remembers that a
  * name was not there), listings and times of directories, and contents of files whose planes changed.
  */
-export function invalidateChanges(fuseFd: number, before: PlateTree, after: PlateTree): void {
+export function invalidateChanges(
+  fuseFd: number,
+  before: PlateTree,
+  after: PlateTree,
+  { come, gone, movedPlanes }: PlateDifference,
+): void {
   const from = before.shared.index;
   const to = after.shared.index;
-  const { come, gone, movedPlanes } = plateDifference(from, to, succession(from, to));
   const touched = new Set<number>();
   const told = new Set<string>();
 

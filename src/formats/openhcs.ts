@@ -3,7 +3,6 @@ import { BadMetadataError } from '../core/errors.ts';
 import type { FormatHandler, IndexOptions } from '../formats.ts';
 import type { PlateFacts } from '../model/plate.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
-import { ExampleTally } from './shared/example-tally.ts';
 import { compareWithMapping } from './shared/openhcs-compare.ts';
 import { detectOpenHcs } from './shared/openhcs-detect.ts';
 import { OpenHcsFile } from './shared/openhcs-file.ts';
@@ -19,6 +18,7 @@ import {
   storesOf,
 } from './shared/openhcs-survey.ts';
 import { flatStoreFolders, OpenHcsZarr } from './shared/openhcs-zarr.ts';
+import { WarningTally } from './shared/warning-tally.ts';
 
 const titleOf = (key: string): string => (key === '' || key === '.' ? 'the plate folder' : `${key}/`);
 
@@ -156,14 +156,19 @@ async function index(root: string, options: IndexOptions, signal: AbortSignal): 
   const apart = foldersApart(survey, main, root);
   const shape = await addPlanes({ root, document, survey, main, files, planes, apart }, signal);
   warnSubdirectories(planes, survey, main);
-  const left = new ExampleTally();
+  const left = new WarningTally();
   // What another subdirectory names in the plate folder itself is told of with that one.
   const isShared = survey.subdirectories.some((one) => one !== main && folderOfKey(one.key, root) === '');
   if (!isShared) for (const path of files.leftImages(apart)) left.add(path);
   const aside = 'they are reachable under source/ only';
   for (const warning of [
     ...planes.warnings(),
-    ...left.warnings('unlisted-image', 'image', 'on disk and not named by the metadata', aside),
+    ...left.tell(
+      'unlisted-image',
+      'image on disk and not named by the metadata',
+      'images on disk and not named by the metadata',
+      aside,
+    ),
     ...files.warnings(),
   ])
     files.builder.addWarning(warning);

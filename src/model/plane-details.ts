@@ -4,7 +4,7 @@ import { GrowingColumn } from './growing-column.ts';
 import { type PlaneShape, type PlateIndex, WHOLE_FILE } from './plate-index.ts';
 import { PLANE_DETAIL_COLUMNS, type PlaneDetailColumn } from './plate-index-columns.ts';
 
-/** What some instruments tell of a plane beside its address. Absent means that the metadata doesn't say. */
+/** What some instruments tell of a plane beside its address. Absent, or NaN, means that the metadata doesn't say. */
 export interface PlaneDetail {
   /**
    * Which image of the file the plane is, in the file's own order from 0, where it has to be cut out of a
@@ -50,7 +50,7 @@ class DetailColumn<A extends Uint8Array | Uint32Array | Float64Array> {
   }
 
   set(plane: number, value: number | undefined): void {
-    if (value === undefined && !this.#told) return;
+    if (!this.#told && (value === undefined || Number.isNaN(value))) return;
     this.#told = true;
     while (this.#column.length < plane) this.#column.push(this.#filler);
     this.#column.push(value ?? this.#filler);

@@ -1,14 +1,6 @@
 import type { Dtype } from '../core/nd-array.ts';
 import type { ChunkFolders } from './chunk-grid.ts';
-import type { ExclusionReason, PlateFacts, PlateWarning } from './plate.ts';
-
-/** Another format's description of a plate. */
-export interface PlateDescription {
-  /** Id of the format. */
-  readonly format: string;
-  /** Absolute path of the folder that the description is about: the plate's root, or one above it. */
-  readonly root: string;
-}
+import type { ExclusionReason, PlateDescription, PlateFacts, PlateWarning } from './plate.ts';
 
 /**
  * A plate's files and planes as columns in shared memory, so that every thread reads the one copy and a

@@ -58,3 +58,23 @@ export type ExclusionReason =
   /** A vendor's own file format that isn't decoded: see `containerKind`. */
   | 'container'
   | 'other';
+
+/** Another format's description of a plate. */
+export interface PlateDescription {
+  /** Id of the format. */
+  readonly format: string;
+  /** Absolute path of the folder that the description is about: the plate's root, or one above it. */
+  readonly root: string;
+}
+
+/** What a folder was found to be. */
+export interface RecognisedPlate {
+  /** Id of the format. */
+  readonly format: string;
+  /** The plate's root: the folder, or one below. */
+  readonly root: string;
+  /** For people: what was seen. */
+  readonly reason: string;
+  /** Those of the formats that gave way to this one. */
+  readonly descriptions: readonly PlateDescription[];
+}

@@ -1,5 +1,6 @@
 import { loadById } from '../core/plugin.ts';
-import type { PlateDescription, PlateIndex } from '../model/plate-index.ts';
+import type { PlateDescription } from '../model/plate.ts';
+import type { PlateIndex } from '../model/plate-index.ts';
 import { FORMATS } from '../registry.generated.ts';
 
 /**

@@ -36,8 +36,11 @@ export type CacheLog = (message: string) => void;
 /** `$XDG_CACHE_HOME/platefs/index`, `~/.cache` where that is unset (XDG Base Directory Specification). */
 export function defaultCacheDir(): string {
   const base = process.env['XDG_CACHE_HOME'];
-  return join(base?.startsWith('/') ? base : join(homedir(), '.cache'), 'platefs', 'index');
+  return indexFolder(join(base?.startsWith('/') ? base : join(homedir(), '.cache'), 'platefs'));
 }
+
+/** Where indexes are kept in a folder for things that can be made again. */
+export const indexFolder = (cacheFolder: string): string => join(cacheFolder, 'index');
 
 /** The cache file of a plate folder: named by its real path, device and inode, and the layout it is read by. */
 function indexCachePath(cacheDir: string, folder: string, layout: string | undefined): string {

@@ -1,3 +1,4 @@
+import { accessSync, constants } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import {
@@ -10,7 +11,8 @@ import {
 import { loadAll, loadById } from '../core/plugin.ts';
 import { shellWord } from '../core/shell-word.ts';
 import type { FormatHandler, IndexOptions, LayoutProposal } from '../formats.ts';
-import type { PlateDescription, PlateIndex } from '../model/plate-index.ts';
+import type { RecognisedPlate } from '../model/plate.ts';
+import type { PlateIndex } from '../model/plate-index.ts';
 import { FORMATS } from '../registry.generated.ts';
 import { containersOnly } from './container-folder.ts';
 import { compareDescriptions } from './described-plate.ts';
@@ -33,17 +35,6 @@ export interface OpenPlateOptions extends IndexOptions {
   readonly handlers?: readonly FormatHandler[];
   /** What the folder was recognised as already: nobody looks again. */
   readonly recognised?: RecognisedPlate;
-}
-
-/** What a folder was found to be, as plain data. */
-export interface RecognisedPlate {
-  /** Id of the format. */
-  readonly format: string;
-  readonly root: string;
-  /** For people: what was seen. */
-  readonly reason: string;
-  /** Those of the formats that gave way to this one. */
-  readonly descriptions: readonly PlateDescription[];
 }
 
 export interface OpenedPlate {
@@ -160,6 +151,35 @@ export function recognisedAs({
     reason: detection.reason,
     descriptions: gaveWay.map((one) => ({ format: one.handler.id, root: one.detection.root ?? path })),
   };
+}
+
+function mayBeRead(folder: string): boolean {
+  try {
+    accessSync(folder, constants.R_OK | constants.X_OK);
+    return true;
+  } catch {
+    // Whoever looks at it then tells why.
+    return false;
+  }
+}
+
+/**
+ * Finds out what a folder is: from its cached index where nothing changed, which spares loading every format and
+ * listing folders of a hundred thousand files, else by looking.
+ * @throws NotAPlateError, EmptyFolderError, UnreadableSourceError, CancelledError
+ */
+export async function recogniseAgain(
+  folder: string,
+  cacheDir: string,
+  signal: AbortSignal,
+): Promise<RecognisedPlate> {
+  const asked = resolve(folder);
+  const cached = mayBeRead(asked) ? loadCachedIndex(cacheDir, asked, () => {}) : undefined;
+  if (cached?.isPresent) {
+    const { rootPath, facts, descriptions = [] } = cached.index;
+    return { format: facts.format, root: rootPath, reason: facts.formatDetail, descriptions };
+  }
+  return recognisedAs(await recognisePlate(asked, signal));
 }
 
 /**

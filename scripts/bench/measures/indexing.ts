@@ -1,9 +1,10 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Bench } from '../bench.ts';
-import { runScript, timeClient, timeProgram } from '../child.ts';
+import { timeClient, timeIndexing } from '../child.ts';
 import { compare, type Row } from '../figure.ts';
 import { canDropCaches, dropCaches } from '../page-cache.ts';
+import { remounts } from './large-plate.ts';
 
 /** Indexing, as a first mount does it, against making symlinks of the same names whose targets are known. */
 export async function indexing(bench: Bench): Promise<Row[]> {
@@ -21,7 +22,7 @@ export async function indexing(bench: Bench): Promise<Row[]> {
       JSON.stringify(planes.map(({ name, source }) => [join(farm, name), join(root, source)])),
     );
     if (canDropCaches) dropCaches();
-    ours.push(perPlane(runScript('index-once.ts', [root]) as number));
+    ours.push(perPlane(timeIndexing(root, count).seconds));
     if (canDropCaches) dropCaches();
     farms.push(perPlane(timeClient('link', list)[0]));
   }
@@ -41,24 +42,7 @@ export async function indexing(bench: Bench): Promise<Row[]> {
 /** From the command to the first listing, of a plate that was mounted before. */
 export async function remounting(bench: Bench): Promise<Row[]> {
   const { root, planes } = await bench.wholePlate();
-  const mountpoint = bench.mounts.newMountpoint();
-  const first = bench.mounts.mount(root, [], mountpoint);
-  bench.mounts.umount(first);
-  const roots: number[] = [];
-  const images: number[] = [];
-  for (let round = 0; round < Math.max(3, bench.options.rounds); round++) {
-    for (const [figures, listed] of [
-      [roots, mountpoint],
-      [images, join(mountpoint, 'images')],
-    ] as const) {
-      const startMs = performance.now();
-      const mount = bench.mounts.mount(root, [], mountpoint);
-      timeProgram('ls', ['-U', listed]);
-      figures.push((performance.now() - startMs) / 1000);
-      bench.mounts.umount(mount);
-    }
-  }
-  rmSync(mountpoint, { recursive: true });
+  const rounds = Math.max(3, bench.options.rounds);
   const row = (what: string, ours: number[]): Row =>
     compare({
       measure: `re-mount of ${planes.length} unchanged planes until ${what}`,
@@ -68,5 +52,8 @@ export async function remounting(bench: Bench): Promise<Row[]> {
       bar: '≤ 0.5 s',
       isMet: (figure) => figure <= 0.5,
     });
-  return [row('the first ls', roots), row('ls of images/ is done', images)];
+  return [
+    row('the first ls', remounts(bench, root, rounds)),
+    row('ls of images/ is done', remounts(bench, root, rounds, 'images')),
+  ];
 }

@@ -1,33 +1,17 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Bench } from '../bench.ts';
 import { compare, type Row } from '../figure.ts';
 import { generatePlate } from '../generated-plate.ts';
-import { cpuTicks, memoryOf, type ProcessMemory, processesOf } from '../process-memory.ts';
+import { idleMemory, type ProcessMemory } from '../process-memory.ts';
 
-const LOOK_EVERY_MS = 1000;
-const IDLE_TICKS = 2;
-const IDLE_LOOKS = 3;
-const LOOKS_MAX = 120;
-
-/** Memory of a mount that has nothing to do any more: no CPU time over some looks. */
-async function idleMemory(daemonPid: number): Promise<ProcessMemory> {
-  const pids = processesOf(daemonPid);
-  let ticks = cpuTicks(pids);
-  let idle = 0;
-  for (let look = 0; look < LOOKS_MAX && idle < IDLE_LOOKS; look++) {
-    await delay(LOOK_EVERY_MS);
-    const now = cpuTicks(pids);
-    idle = now - ticks <= IDLE_TICKS ? idle + 1 : 0;
-    ticks = now;
-  }
-  if (idle < IDLE_LOOKS) throw new Error('the daemon did not come to rest');
-  return memoryOf(pids);
-}
+const MILLION = { rows: 10, columns: 25, sites: 10, channels: 4, zSteps: 10, timePoints: 10 };
 
 /** Resident memory over all processes of an idle mount, of a whole plate and of a million planes. */
 export async function memory(bench: Bench): Promise<Row[]> {
   const { root, planes } = await bench.wholePlate();
-  const million = generatePlate(bench.newFolder('million'), bench.mounts.cacheHome, bench.options.quick);
+  const million = generatePlate(bench.newFolder('million'), bench.mounts.cacheHome, {
+    ...MILLION,
+    rows: bench.options.quick ? 1 : MILLION.rows,
+  });
   const small: ProcessMemory[] = [];
   const large: ProcessMemory[] = [];
   for (let round = 0; round < Math.min(3, bench.options.rounds); round++) {

@@ -11,7 +11,8 @@ import type { StatusDocument } from '../../control/documents.ts';
 import { parseBudget } from '../../core/byte-size.ts';
 import { AlreadyRunningError } from '../../core/errors.ts';
 import { MISSING_MODES, type MissingMode, type MountDefinition } from '../../model/mount-definition.ts';
-import { recognisedAs, recognisePlate } from '../../tree/open-plate.ts';
+import { indexFolder } from '../../tree/index-cache.ts';
+import { recogniseAgain } from '../../tree/open-plate.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { takeSupervisor } from '../early-supervisor.ts';
 import { exitCode } from '../exit-codes.ts';
@@ -87,7 +88,9 @@ async function run(args: MountArgs, { terminal, signal }: CommandContext): Promi
   try {
     terminal.progress(`looking at ${source}`);
     const recognised =
-      definition.layout === undefined ? recognisedAs(await recognisePlate(source, signal)) : undefined;
+      definition.layout === undefined
+        ? await recogniseAgain(source, indexFolder(spec.cacheFolder), signal)
+        : undefined;
     makeStateFolder(definition.state);
     launched = await launchSupervisor({
       spec: { ...spec, ...(recognised ? { recognised } : {}), startedAt: new Date().toISOString() },

@@ -30,27 +30,50 @@ function profileName(profile: string): string | undefined {
 
 /** Gathers what an Index says of its channels. Said twice and differently, it is a contradiction and the first holds. */
 export class HarmonyChannels {
-  readonly #channels = new Map<number, Map<ChannelElement, Said>>();
+  /** What is said of each channel, in the order of {@link CHANNEL_ELEMENTS}. */
+  readonly #channels = new Map<number, (Said | undefined)[]>();
   readonly #contradictions = new Set<string>();
   readonly #unknownUnits = new Set<string>();
 
   say(channel: number, element: ChannelElement, text: string, unit: string): void {
-    if (text === '') return;
+    const said = this.#of(channel);
+    if (said) this.#note(channel, said, CHANNEL_ELEMENTS.indexOf(element), text, unit);
+  }
+
+  /** What one Image says, in the order of {@link CHANNEL_ELEMENTS}; '' for what it doesn't. */
+  sayAll(channel: number, texts: readonly string[], units: readonly string[]): void {
+    const said = this.#of(channel);
+    if (!said) return;
+    for (let slot = 0; slot < CHANNEL_ELEMENTS.length; slot += 1)
+      this.#note(channel, said, slot, texts[slot] ?? '', units[slot] ?? '');
+  }
+
+  #of(channel: number): (Said | undefined)[] | undefined {
     let said = this.#channels.get(channel);
-    if (!said) {
-      if (this.#channels.size >= MAX_CHANNELS) return;
-      said = new Map();
+    if (!said && this.#channels.size < MAX_CHANNELS) {
+      said = Array<Said | undefined>(CHANNEL_ELEMENTS.length).fill(undefined);
       this.#channels.set(channel, said);
     }
-    const before = said.get(element);
+    return said;
+  }
+
+  #note(channel: number, said: (Said | undefined)[], slot: number, text: string, unit: string): void {
+    if (text === '') return;
+    const before = said[slot];
     // Copied, lest it keep alive the whole chunk of text that it was cut from.
-    if (!before) said.set(element, { text: Buffer.from(text).toString(), unit });
-    else if (before.text !== text && this.#contradictions.size < MAX_CONTRADICTIONS)
+    if (!before) said[slot] = { text: Buffer.from(text).toString(), unit };
+    else if (before.text !== text && this.#contradictions.size < MAX_CONTRADICTIONS) {
+      const element = CHANNEL_ELEMENTS[slot];
       this.#contradictions.add(
         element === 'FlatfieldProfile'
           ? `channel ${channel} has two flat-field profiles`
           : `${element} of channel ${channel} is ${before.text} and ${text.slice(0, 80)}`,
       );
+    }
+  }
+
+  #said(channel: number, element: ChannelElement): Said | undefined {
+    return this.#channels.get(channel)?.[CHANNEL_ELEMENTS.indexOf(element)];
   }
 
   /** Facts of the channels that have planes, and of no other. */
@@ -58,11 +81,10 @@ export class HarmonyChannels {
     return [...new Set(numbers)]
       .sort((a, b) => a - b)
       .map((number) => {
-        const said = this.#channels.get(number);
-        const flatField = said?.get('FlatfieldProfile')?.text;
-        const name = said?.get('ChannelName')?.text.trim() || profileName(flatField ?? '');
-        const emissionNm = this.#nanometres(said?.get('MainEmissionWavelength'));
-        const excitationNm = this.#nanometres(said?.get('MainExcitationWavelength'));
+        const flatField = this.#said(number, 'FlatfieldProfile')?.text;
+        const name = this.#said(number, 'ChannelName')?.text.trim() || profileName(flatField ?? '');
+        const emissionNm = this.#nanometres(this.#said(number, 'MainEmissionWavelength'));
+        const excitationNm = this.#nanometres(this.#said(number, 'MainExcitationWavelength'));
         return {
           number,
           ...(name === undefined ? {} : { name }),
@@ -81,9 +103,8 @@ export class HarmonyChannels {
   ): Pick<PlateFacts, 'pixelSizeUm'> {
     const sizes = new Map<string, { x: number; y: number; channel: number }>();
     for (const channel of numbers) {
-      const said = this.#channels.get(channel);
-      const x = this.#micrometres(said?.get('ImageResolutionX'));
-      const y = this.#micrometres(said?.get('ImageResolutionY'));
+      const x = this.#micrometres(this.#said(channel, 'ImageResolutionX'));
+      const y = this.#micrometres(this.#said(channel, 'ImageResolutionY'));
       if (x !== undefined && y !== undefined && !sizes.has(`${x} ${y}`))
         sizes.set(`${x} ${y}`, { x, y, channel });
     }

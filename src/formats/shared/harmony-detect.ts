@@ -4,6 +4,7 @@ import type { Detection } from '../../formats.ts';
 import { compareNatural } from '../../model/natural-order.ts';
 import { HARMONY_ROOT, harmonyIndexRank, isHarmonyNamespace, parseHarmonyName } from './harmony-name.ts';
 import { isJunkName } from './left-out.ts';
+import { parseAxisFolder } from './metaxpress-name.ts';
 import { listDirectory } from './plate-walk.ts';
 import { readXmlRoot } from './xml-file.ts';
 
@@ -118,7 +119,8 @@ export async function detectHarmony(folder: string, signal: AbortSignal): Promis
     for (const parent of level)
       for (const name of [...parent.listing.directories].sort(compareNatural)) {
         if (signal.aborted) throw new CancelledError('detection was cancelled');
-        if (isJunkName(name)) continue;
+        // Folders of an ImageXpress plate hold tens of thousands of files at times, and no measurement.
+        if (isJunkName(name) || parseAxisFolder(name)) continue;
         looked += 1;
         if (looked > MAX_FOLDERS) return choose(folder, found, false, refused ?? here);
         const path = join(parent.path, name);

@@ -1,11 +1,12 @@
+import { GrowingColumn } from '../../model/growing-column.ts';
 import type { ExclusionReason, PlateWarning } from '../../model/plate.ts';
 import type { PlateIndexBuilder } from '../../model/plate-index-builder.ts';
-import { ExampleTally } from './example-tally.ts';
 import { harmonyIndexRank, parseHarmonyName } from './harmony-name.ts';
 import { isJunkName, leftOut } from './left-out.ts';
 import { tiffExtension } from './metaxpress-name.ts';
 import type { WalkedDirectory } from './plate-walk.ts';
 import { WalkAside } from './walk-aside.ts';
+import { WarningTally } from './warning-tally.ts';
 
 export interface HarmonyIndexFile {
   readonly path: string;
@@ -37,9 +38,12 @@ export class HarmonyFiles {
   /** Files that could be images, by name, by path of their folder. */
   readonly images = new Map<string, Map<string, number>>();
   readonly indexes: HarmonyIndexFile[] = [];
+  /** Spellings of images' extensions, and per file the one it has. */
+  readonly #extensions: string[] = [];
+  readonly #extensionOf = new GrowingColumn((length) => new Uint8Array(length));
   readonly #builder: PlateIndexBuilder;
-  readonly #unread = new ExampleTally();
-  readonly #stray = new ExampleTally();
+  readonly #unread = new WarningTally();
+  readonly #stray = new WarningTally();
   readonly #aside = new WalkAside();
 
   constructor(builder: PlateIndexBuilder) {
@@ -60,10 +64,9 @@ export class HarmonyFiles {
           images = new Map();
           this.images.set(path, images);
         }
-        images.set(
-          name,
-          builder.addFile(directory, name, parseHarmonyName(name) ? 'other' : leftOut(name, path)),
-        );
+        const file = builder.addFile(directory, name, parseHarmonyName(name) ? 'other' : leftOut(name, path));
+        images.set(name, file);
+        this.#noteExtension(file, tiffExtension(name));
       } else {
         const rank = harmonyIndexRank(name);
         const isMetadata = rank !== undefined || METADATA_FILE.test(name);
@@ -73,6 +76,18 @@ export class HarmonyFiles {
       }
     }
     this.#aside.add(walked);
+  }
+
+  #noteExtension(file: number, extension: string): void {
+    let number = this.#extensions.indexOf(extension);
+    if (number < 0) number = this.#extensions.push(extension) - 1;
+    while (this.#extensionOf.length < file) this.#extensionOf.push(0);
+    this.#extensionOf.push(number);
+  }
+
+  /** Extension of an image as it is spelt, with the dot. */
+  extension(file: number): string {
+    return this.#extensions[this.#extensionOf.values[file] ?? 0] ?? '';
   }
 
   /** Images that no Index names: by the grammar of names, in the folders where images lie. */
@@ -94,16 +109,16 @@ export class HarmonyFiles {
   warnings(): PlateWarning[] {
     const aside = 'they are reachable under source/ only';
     return [
-      ...this.#unread.warnings(
+      ...this.#unread.tell(
         'unrecognised-name',
-        'image',
-        'not named by an Index, nor like r01c01f01p01-ch1sk1fk1fl1.tiff',
+        'image is not named by an Index, nor like r01c01f01p01-ch1sk1fk1fl1.tiff',
+        'images are not named by an Index, nor like r01c01f01p01-ch1sk1fk1fl1.tiff',
         aside,
       ),
-      ...this.#stray.warnings(
+      ...this.#stray.tell(
         'unrecognised-folder',
-        'file',
-        'named like images of the plate, in folders where no Index looks for them',
+        'file is named like an image of the plate, in a folder where no Index looks for it',
+        'files are named like images of the plate, in folders where no Index looks for them',
         aside,
       ),
       ...this.#aside.warnings(),

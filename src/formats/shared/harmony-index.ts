@@ -1,6 +1,5 @@
 import { BadMetadataError } from '../../core/errors.ts';
 import { MAX_WELL_COLUMNS, MAX_WELL_ROWS } from '../../model/well.ts';
-import { ExampleTally } from './example-tally.ts';
 import { CHANNEL_ELEMENTS, type ChannelElement, HarmonyChannels } from './harmony-channels.ts';
 import type { HarmonyFinder } from './harmony-finder.ts';
 import { emptyHarmonyImage, type HarmonyImage, HarmonyImages } from './harmony-images.ts';
@@ -12,6 +11,7 @@ import {
   parseHarmonyName,
 } from './harmony-name.ts';
 import { micrometreShift, shiftedNumber, unixMs, wholeNumber } from './harmony-number.ts';
+import { WarningTally } from './warning-tally.ts';
 import type { XmlElement, XmlHandler, XmlWish } from './xml-scanner.ts';
 
 const IMAGE_ELEMENTS = [
@@ -57,6 +57,12 @@ const SLOT = Object.fromEntries(IMAGE_ELEMENTS.map((name) => [name, slotOf(name)
 const MAX_PLATES = 16;
 const MAX_TEXT = 4096;
 
+interface Length {
+  text: string;
+  unit: string;
+  micrometres: number;
+}
+
 /**
  * Gathers what an Index says (`EvaluationInputData`, schema V4 to V7), image by image, as the scanner comes to it.
  * What an Image lacks or garbles leaves that image out; its file is then named by its name.
@@ -71,15 +77,15 @@ export class HarmonyIndex implements XmlHandler {
   /** `V5` of the namespace, '' where it has none. */
   schema = '';
   instrument = '';
-  readonly incomplete = new ExampleTally();
-  readonly absent = new ExampleTally();
-  readonly unsafe = new ExampleTally();
-  readonly notOk = new ExampleTally();
-  readonly foreign = new ExampleTally();
-  readonly repeated = new ExampleTally();
-  readonly claimed = new ExampleTally();
+  readonly incomplete = new WarningTally();
+  readonly absent = new WarningTally();
+  readonly unsafe = new WarningTally();
+  readonly notOk = new WarningTally();
+  readonly foreign = new WarningTally();
+  readonly repeated = new WarningTally();
+  readonly claimed = new WarningTally();
   /** Elements and file names that say different things. */
-  readonly misnamed = new ExampleTally();
+  readonly misnamed = new WarningTally();
 
   readonly #finder: HarmonyFinder;
   /** Image that has claimed a file, by file. */
@@ -89,6 +95,12 @@ export class HarmonyIndex implements XmlHandler {
   /** Texts and units of the image at hand, by slot. */
   readonly #texts: string[] = Array<string>(IMAGE_SLOTS.size).fill('');
   readonly #units: string[] = Array<string>(IMAGE_SLOTS.size).fill('');
+  /** Lengths read last, by slot: neighbouring images share most of theirs. */
+  readonly #lengths: Length[] = Array.from(IMAGE_SLOTS, () => ({
+    text: '',
+    unit: '',
+    micrometres: Number.NaN,
+  }));
   #section = '';
   #slot = 0;
   #unit = '';
@@ -172,9 +184,15 @@ export class HarmonyIndex implements XmlHandler {
 
   #micrometres(slot: number): number {
     const text = this.#text(slot);
-    if (text === '') return Number.NaN;
-    const shift = micrometreShift(this.#units[slot] || 'm');
-    return shift === undefined ? Number.NaN : shiftedNumber(text, shift);
+    const unit = this.#units[slot] ?? '';
+    const last = this.#lengths[slot];
+    if (!last || text === '') return Number.NaN;
+    if (last.text === text && last.unit === unit) return last.micrometres;
+    const shift = micrometreShift(unit || 'm');
+    last.text = text;
+    last.unit = unit;
+    last.micrometres = shift === undefined ? Number.NaN : shiftedNumber(text, shift);
+    return last.micrometres;
   }
 
   #endImage(): void {
@@ -209,11 +227,8 @@ export class HarmonyIndex implements XmlHandler {
     image.agrees = this.#readName(url, image);
     const state = this.#text(SLOT.State);
     if (found >= 0 && state !== '' && !/^ok$/i.test(state.trim()))
-      this.notOk.add(`${url}: ${state.slice(0, 40)}`);
-    CHANNEL_ELEMENTS.forEach((element, slot) => {
-      const text = this.#text(slot);
-      if (text !== '') this.channels.say(image.channel, element, text, this.#units[slot] ?? '');
-    });
+      this.notOk.add(url, `${url}: ${state.slice(0, 40)}`);
+    this.channels.sayAll(image.channel, this.#texts, this.#units);
     if (found < 0) this.absent.add(url);
     else if (!this.#claim(found, image, url)) return;
     else if (!image.agrees) this.misnamed.add(url);

@@ -1,7 +1,6 @@
 import type { PlaneDetail } from '../../model/plane-details.ts';
 import type { PlateWarning } from '../../model/plate.ts';
 import type { PlateIndexBuilder } from '../../model/plate-index-builder.ts';
-import { ExampleTally } from './example-tally.ts';
 import type { HarmonyFiles } from './harmony-files.ts';
 import type { HarmonyImage } from './harmony-images.ts';
 import type { HarmonyIndex } from './harmony-index.ts';
@@ -9,7 +8,7 @@ import { HarmonyMeasures } from './harmony-measures.ts';
 import type { HarmonyName } from './harmony-name.ts';
 import { HarmonySites, type SiteNumbers } from './harmony-sites.ts';
 import { type HarmonyTime, HarmonyTimes } from './harmony-time.ts';
-import { tiffExtension } from './metaxpress-name.ts';
+import { WarningTally } from './warning-tally.ts';
 
 interface UnlistedImage {
   readonly file: number;
@@ -25,17 +24,15 @@ export interface PlacedPlanes {
   readonly warnings: readonly PlateWarning[];
 }
 
-/** What the metadata tells of a plane beside its address; what it doesn't say is absent. */
-function detailOf({ field, xUm, yUm, zUm, acquiredAtMs, elapsedS }: HarmonyImage): PlaneDetail {
-  return {
-    fieldId: field,
-    ...(Number.isNaN(xUm) ? {} : { xUm }),
-    ...(Number.isNaN(yUm) ? {} : { yUm }),
-    ...(Number.isNaN(zUm) ? {} : { zUm }),
-    ...(Number.isNaN(acquiredAtMs) ? {} : { acquiredAtMs }),
-    ...(Number.isNaN(elapsedS) ? {} : { elapsedS }),
-  };
-}
+/** What the metadata tells of a plane beside its address. */
+const detailOf = ({ field, xUm, yUm, zUm, acquiredAtMs, elapsedS }: HarmonyImage): PlaneDetail => ({
+  fieldId: field,
+  xUm,
+  yUm,
+  zUm,
+  acquiredAtMs,
+  elapsedS,
+});
 
 /** Gives every image its address: by the Index, and by its name where no Index (or not this one) has it. */
 export function placePlanes(
@@ -65,10 +62,10 @@ export function placePlanes(
   const siteOf = (field: number): number => numbers.siteOf.get(field) ?? field;
   const measures = new HarmonyMeasures();
   const channels = new Set<number>();
-  const untold = new ExampleTally();
+  const untold = new WarningTally();
   const aside = {
-    'fast-series': new ExampleTally(),
-    'lifetime-series': new ExampleTally(),
+    'fast-series': new WarningTally(),
+    'lifetime-series': new WarningTally(),
     impossible: untold,
   };
   const placed = (file: number, t: HarmonyTime): t is number => {
@@ -80,12 +77,12 @@ export function placePlanes(
     const t = times.of(image);
     if (image.file < 0 || !placed(image.file, t)) continue;
     const { file, row, column, channel, plane } = image;
-    const extension = tiffExtension(builder.path(file));
+    const extension = files.extension(file);
     builder.addPlane(file, row, column, siteOf(image.field), channel, plane, t, extension, detailOf(image));
     channels.add(channel);
     measures.add(image, t);
   }
-  const byName = new ExampleTally();
+  const byName = new WarningTally();
   for (const { file, path, name } of unlisted) {
     const t = times.ofNamed(name);
     if (!placed(file, t)) continue;
@@ -103,18 +100,28 @@ export function placePlanes(
     warnings: [
       ...(index === undefined
         ? []
-        : byName.warnings(
+        : byName.tell(
             'unlisted-image',
-            'image',
-            `that ${index.path} does not list`,
+            `image is not listed in ${index.path}`,
+            `images are not listed in ${index.path}`,
             'file names say what they are',
           )),
-      ...fast.warnings('unmapped-axis', 'image', 'of fast series within a slow one', notAxis),
-      ...lifetime.warnings('unmapped-axis', 'image', 'of a lifetime series after its first', notAxis),
-      ...untold.warnings(
+      ...fast.tell(
+        'unmapped-axis',
+        'image belongs to a fast series within a slow one',
+        'images belong to fast series within a slow one',
+        notAxis,
+      ),
+      ...lifetime.tell(
+        'unmapped-axis',
+        'image of a lifetime series comes after its first',
+        'images of lifetime series come after their first',
+        notAxis,
+      ),
+      ...untold.tell(
         'bad-metadata',
-        'image',
-        'whose time point nothing says',
+        'image has a time point that nothing says',
+        'images have time points that nothing says',
         'they are reachable under source/ only',
       ),
       ...times.warnings(index?.path ?? ''),

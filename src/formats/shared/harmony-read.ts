@@ -68,52 +68,52 @@ export function indexWarnings(index: HarmonyIndex): PlateWarning[] {
       : [];
   return [
     ...several,
-    ...index.absent.warnings(
+    ...index.absent.tell(
       'absent-image',
-      'image',
-      `that ${path} lists are not on disk`,
+      `image that ${path} lists is not on disk`,
+      `images that ${path} lists are not on disk`,
       'they are not shown',
     ),
-    ...index.unsafe.warnings(
+    ...index.unsafe.tell(
       'unsafe-path',
-      'image',
-      `of ${path} lie outside the plate`,
+      `image of ${path} lies outside the plate`,
+      `images of ${path} lie outside the plate`,
       'no file outside is opened',
     ),
-    ...index.misnamed.warnings(
+    ...index.misnamed.tell(
       'contradiction',
-      'image',
-      `of ${path} are something else by their file names`,
+      `image of ${path} is something else by its file name`,
+      `images of ${path} are something else by their file names`,
       'the Index says what they are',
     ),
-    ...index.claimed.warnings(
+    ...index.claimed.tell(
       'contradiction',
-      'image',
-      `of ${path} are listed twice as different planes`,
+      `image of ${path} is listed twice as different planes`,
+      `images of ${path} are listed twice as different planes`,
       'the entry that agrees with the file name is used, else the first',
     ),
-    ...index.repeated.warnings(
+    ...index.repeated.tell(
       'bad-metadata',
-      'image',
-      `of ${path} are listed twice`,
+      `image of ${path} is listed twice`,
+      `images of ${path} are listed twice`,
       'the first entry is used',
     ),
-    ...index.incomplete.warnings(
+    ...index.incomplete.tell(
       'bad-metadata',
-      'image',
-      `of ${path} lack a number or have an impossible one`,
+      `image of ${path} lacks a number or has an impossible one`,
+      `images of ${path} lack a number or have an impossible one`,
       byName,
     ),
-    ...index.foreign.warnings(
+    ...index.foreign.tell(
       'unrecognised-name',
-      'image',
-      `of ${path} are no TIFFs`,
+      `image of ${path} is no TIFF`,
+      `images of ${path} are no TIFFs`,
       'they are reachable under source/ only',
     ),
-    ...index.notOk.warnings(
+    ...index.notOk.tell(
       'image-state',
-      'image',
-      `of ${path} were not taken as planned`,
+      `image of ${path} was not taken as planned`,
+      `images of ${path} were not taken as planned`,
       'they are shown as they are',
     ),
   ];

@@ -1,11 +1,11 @@
 import type { PlateIndexBuilder } from '../../model/plate-index-builder.ts';
-import { ExampleTally } from './example-tally.ts';
 import type { HtdFile } from './imagexpress-htd.ts';
 import type { FolderPlace } from './imagexpress-places.ts';
 import { isJunkName, isSilentFolder, leftOut } from './left-out.ts';
 import { isHtdName, parseMetaXpressName, tiffExtension } from './metaxpress-name.ts';
 import type { WalkedDirectory } from './plate-walk.ts';
 import { WalkAside } from './walk-aside.ts';
+import { WarningTally } from './warning-tally.ts';
 
 const join = (folder: string, name: string): string => (folder === '' ? name : `${folder}/${name}`);
 
@@ -14,8 +14,8 @@ export class FileSorter {
   /** Images whose names end in a GUID: the database shape. */
   guids = 0;
   readonly #builder: PlateIndexBuilder;
-  readonly #unreadNames = new ExampleTally();
-  readonly #strayImages = new ExampleTally();
+  readonly #unreadNames = new WarningTally();
+  readonly #strayImages = new WarningTally();
   readonly #aside = new WalkAside();
 
   constructor(builder: PlateIndexBuilder) {
@@ -70,21 +70,22 @@ export class FileSorter {
 
   /** Tells what was left aside; call once, after the last folder. */
   warnFolders(): void {
-    const tell = (kind: string, tally: ExampleTally, message: string, rule: string): void => {
-      for (const warning of tally.warnings(kind, 'file', message, rule)) this.#builder.addWarning(warning);
-    };
-    tell(
-      'unrecognised-name',
-      this.#unreadNames,
-      'with the extension of an image not named <plate>_<well>[_s<site>][_w<wave>]',
-      'they are reachable under source/ only',
-    );
-    tell(
-      'unrecognised-folder',
-      this.#strayImages,
-      'named like images of the plate, in folders that are neither TimePoint_N nor ZStep_M',
-      'they are reachable under source/ only',
-    );
-    for (const warning of this.#aside.warnings()) this.#builder.addWarning(warning);
+    const aside = 'they are reachable under source/ only';
+    const warnings = [
+      ...this.#unreadNames.tell(
+        'unrecognised-name',
+        'file with the extension of an image is not named <plate>_<well>[_s<site>][_w<wave>]',
+        'files with the extension of an image are not named <plate>_<well>[_s<site>][_w<wave>]',
+        aside,
+      ),
+      ...this.#strayImages.tell(
+        'unrecognised-folder',
+        'file is named like an image of the plate, in a folder that is neither TimePoint_N nor ZStep_M',
+        'files are named like images of the plate, in folders that are neither TimePoint_N nor ZStep_M',
+        aside,
+      ),
+      ...this.#aside.warnings(),
+    ];
+    for (const warning of warnings) this.#builder.addWarning(warning);
   }
 }

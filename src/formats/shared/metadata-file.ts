@@ -4,7 +4,8 @@ import { BadMetadataError, CancelledError, UnreadableSourceError } from '../../c
 
 const CHUNK_BYTES = 256 << 10;
 
-async function openFile(path: string): Promise<FileHandle> {
+/** Opens an ordinary file, and nothing else. @throws UnreadableSourceError */
+export async function openMetadata(path: string): Promise<FileHandle> {
   let file: FileHandle;
   try {
     // A link can lead to a pipe; opening one would wait for a writer.
@@ -26,7 +27,7 @@ export async function* metadataChunks(
   maxBytes: number,
   signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
-  await using file = await openFile(path);
+  await using file = await openMetadata(path);
   const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
   for (let at = 0; ; ) {
     if (signal.aborted) throw new CancelledError('reading metadata was cancelled');

@@ -5,12 +5,12 @@ import { planeStem } from '../../model/plane-name.ts';
 import type { PlateWarning } from '../../model/plate.ts';
 import type { PlateIndex } from '../../model/plate-index.ts';
 import { fileByPath, planeAddress } from '../../model/plate-lookup.ts';
-import { ExampleTally } from './example-tally.ts';
 import { OpenHcsFile, type OpenHcsImage, openHcsFileName } from './openhcs-file.ts';
 import { openHcsParser, parseOpenHcsName } from './openhcs-name.ts';
 import { lastName, pathInPlate } from './openhcs-path.ts';
 import { inSlices } from './openhcs-planes.ts';
 import { mainSubdirectory, storesOf } from './openhcs-survey.ts';
+import { WarningTally } from './warning-tally.ts';
 
 const RULE = "the instrument's own metadata decides";
 
@@ -21,11 +21,11 @@ class MappingCheck {
   /** Of the index's root below the one that the mapping's paths start from: '' or ending in a slash. */
   readonly #prefix: string;
   readonly #named: Uint8Array;
-  readonly #otherName = new ExampleTally();
-  readonly #noPlane = new ExampleTally();
-  readonly #absent = new ExampleTally();
-  readonly #unsafe = new ExampleTally();
-  readonly #faulty = new ExampleTally();
+  readonly #otherName = new WarningTally();
+  readonly #noPlane = new WarningTally();
+  readonly #absent = new WarningTally();
+  readonly #unsafe = new WarningTally();
+  readonly #faulty = new WarningTally();
 
   constructor(index: PlateIndex, root: string) {
     this.#index = index;
@@ -68,8 +68,10 @@ class MappingCheck {
 
   warnings(fileName: string): PlateWarning[] {
     const leftOut = this.#named.length - this.#named.reduce((sum, one) => sum + one, 0);
-    const tell = (tally: ExampleTally, kind: string, message: string, rule: string): PlateWarning[] =>
-      tally.warnings(kind, 'image', message, rule).map((one) => ({ ...one, files: [fileName] }));
+    const tell = (tally: WarningTally, kind: string, message: string, rule: string): PlateWarning[] =>
+      tally
+        .tell(kind, `image ${message}`, `images ${message}`, rule)
+        .map((one) => ({ ...one, files: [fileName] }));
     return [
       ...tell(this.#otherName, 'mapping-differs', `named otherwise by ${fileName}`, RULE),
       ...tell(this.#noPlane, 'mapping-differs', `named by ${fileName} and no planes of the plate`, RULE),

@@ -2,13 +2,13 @@ import { setImmediate as breathe } from 'node:timers/promises';
 import { BadParameterError, CancelledError } from '../../core/errors.ts';
 import type { PlaneDetail } from '../../model/plane-details.ts';
 import type { PlateWarning } from '../../model/plate.ts';
-import { ExampleTally } from './example-tally.ts';
 import type { OpenHcsFile, OpenHcsImage } from './openhcs-file.ts';
 import type { OpenHcsFiles } from './openhcs-files.ts';
 import { type OpenHcsName, type OpenHcsParser, parseOpenHcsName } from './openhcs-name.ts';
 import { flatPathCandidates, lastName, pathInPlate } from './openhcs-path.ts';
 import { pageOfReference } from './openhcs-reference.ts';
 import type { OpenHcsSubdirectory } from './openhcs-survey.ts';
+import { WarningTally } from './warning-tally.ts';
 
 /** Images read between two turns of the event loop. */
 const SLICE = 4096;
@@ -21,12 +21,12 @@ export class OpenHcsPlanes {
   readonly #parser: OpenHcsParser;
   readonly #warnings: PlateWarning[] = [];
   readonly #tallies = {
-    unread: new ExampleTally(),
-    unsafe: new ExampleTally(),
-    absent: new ExampleTally(),
-    faulty: new ExampleTally(),
-    unsupported: new ExampleTally(),
-    shared: new ExampleTally(),
+    unread: new WarningTally(),
+    unsafe: new WarningTally(),
+    absent: new WarningTally(),
+    faulty: new WarningTally(),
+    unsupported: new WarningTally(),
+    shared: new WarningTally(),
   };
 
   constructor(files: OpenHcsFiles, root: string, parser: OpenHcsParser) {
@@ -136,20 +136,40 @@ export class OpenHcsPlanes {
     const { unread, unsafe, absent, faulty, unsupported, shared } = this.#tallies;
     return [
       ...this.#warnings,
-      ...unsafe.warnings('unsafe-path', 'path', 'named by the metadata leads out of the plate', NOT_SHOWN),
-      ...absent.warnings('absent-image', 'image', 'named by the metadata and not there', 'they are left out'),
-      ...unread.warnings(
-        'unrecognised-name',
-        'image',
-        'not named after a well as OpenHCS names images',
+      ...unsafe.tell(
+        'unsafe-path',
+        'path named by the metadata leads out of the plate',
+        'paths named by the metadata lead out of the plate',
         NOT_SHOWN,
       ),
-      ...faulty.warnings('bad-metadata', 'name', "that can't be understood", NOT_SHOWN),
-      ...unsupported.warnings('unsupported-image', 'image', 'in places that are not read', NOT_SHOWN),
-      ...shared.warnings(
+      ...absent.tell(
+        'absent-image',
+        'image named by the metadata and not there',
+        'images named by the metadata and not there',
+        'they are left out',
+      ),
+      ...unread.tell(
+        'unrecognised-name',
+        'image not named after a well as OpenHCS names images',
+        'images not named after a well as OpenHCS names images',
+        NOT_SHOWN,
+      ),
+      ...faulty.tell(
+        'bad-metadata',
+        "name that can't be understood",
+        "names that can't be understood",
+        NOT_SHOWN,
+      ),
+      ...unsupported.tell(
+        'unsupported-image',
+        'image in places that are not read',
+        'images in places that are not read',
+        NOT_SHOWN,
+      ),
+      ...shared.tell(
         'shared-source',
-        'image',
-        'mapped to a file or place that another name has too',
+        'image mapped to a file or place that another name has too',
+        'images mapped to a file or place that another name has too',
         'both names show the same pixels',
       ),
     ];

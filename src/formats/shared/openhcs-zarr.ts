@@ -2,7 +2,6 @@ import { PlateFsError } from '../../core/errors.ts';
 import { parseWellName, type WellPosition, wellName } from '../../model/well.ts';
 import type { ArrayMetadata } from '../../zarr/array-metadata.ts';
 import { asArray, asObject, type JsonObject, readJsonObjectIfPresent } from '../../zarr/json.ts';
-import { ExampleTally } from './example-tally.ts';
 import { joinPath } from './ngff-images.ts';
 import type { OpenHcsFile } from './openhcs-file.ts';
 import type { ArrayFile, OpenHcsFiles } from './openhcs-files.ts';
@@ -11,6 +10,7 @@ import { flatPathCandidates, lastName } from './openhcs-path.ts';
 import { inSlices, type OpenHcsPlanes } from './openhcs-planes.ts';
 import { pageAt, planeDetail, whyNoImages } from './openhcs-reference.ts';
 import type { OpenHcsSubdirectory } from './openhcs-survey.ts';
+import { WarningTally } from './warning-tally.ts';
 
 /**
  * Attributes of an array that say which of its planes each file name means, an index per leading axis: those of
@@ -32,8 +32,8 @@ export class OpenHcsZarr {
   readonly #planes: OpenHcsPlanes;
   readonly #root: string;
   readonly #named: NamedArray[] = [];
-  readonly #unlisted = new ExampleTally();
-  readonly #misplaced = new ExampleTally();
+  readonly #unlisted = new WarningTally();
+  readonly #misplaced = new WarningTally();
   /** Names of the maps, as the list of images is checked against them. */
   readonly #names = new Set<string>();
 
@@ -156,7 +156,7 @@ export class OpenHcsZarr {
   /** Compares the list of the metadata with what the store has; call after `addPlanes`. */
   async checkList(file: OpenHcsFile, main: OpenHcsSubdirectory, signal: AbortSignal): Promise<void> {
     if (main.listed === 0) return;
-    const absent = new ExampleTally();
+    const absent = new WarningTally();
     const unlisted = this.#names;
     const known = new Set(unlisted);
     await inSlices(file.images(main, 'list'), signal, ({ virtual }) => {
@@ -166,17 +166,22 @@ export class OpenHcsZarr {
     });
     for (const name of unlisted) this.#unlisted.add(name);
     for (const { kind, message, files, rule = '' } of [
-      ...absent.warnings(
+      ...absent.tell(
         'absent-image',
-        'image',
-        'listed by the metadata and not in the store',
+        'image listed by the metadata and not in the store',
+        'images listed by the metadata and not in the store',
         'they are left out',
       ),
-      ...this.#unlisted.warnings('unlisted-image', 'image', 'in the store and not listed', 'they are shown'),
-      ...this.#misplaced.warnings(
+      ...this.#unlisted.tell(
+        'unlisted-image',
+        'image in the store and not listed',
+        'images in the store and not listed',
+        'they are shown',
+      ),
+      ...this.#misplaced.tell(
         'contradiction',
-        'image',
-        "of another well than its array's folder",
+        "image of another well than its array's folder",
+        "images of another well than its array's folder",
         'the name in the map decides',
       ),
     ])

@@ -1,12 +1,12 @@
 import type { PlateWarning } from '../../model/plate.ts';
-import { ExampleTally } from './example-tally.ts';
 import type { WalkedDirectory } from './plate-walk.ts';
+import { WarningTally } from './warning-tally.ts';
 
 /** What a walk through a plate had to leave aside, whatever its format. */
 export class WalkAside {
-  readonly #undecodable = new ExampleTally();
-  readonly #special = new ExampleTally();
-  readonly #escaping = new ExampleTally();
+  readonly #undecodable = new WarningTally();
+  readonly #special = new WarningTally();
+  readonly #escaping = new WarningTally();
   readonly #unreadable: PlateWarning[] = [];
 
   add({ path, undecodable, special, escaping, failure }: WalkedDirectory): void {
@@ -26,22 +26,22 @@ export class WalkAside {
   warnings(): PlateWarning[] {
     return [
       ...this.#unreadable,
-      ...this.#special.warnings(
+      ...this.#special.tell(
         'special-file',
-        'file',
-        'that are pipes, sockets or devices',
+        'file is a pipe, socket or device',
+        'files are pipes, sockets or devices',
         'they are not shown',
       ),
-      ...this.#undecodable.warnings(
+      ...this.#undecodable.tell(
         'unreadable-name',
-        'file',
-        'whose name is not UTF-8',
+        'file has a name that is not UTF-8',
+        'files have names that are not UTF-8',
         'they are not shown; rename them to have them shown',
       ),
-      ...this.#escaping.warnings(
+      ...this.#escaping.tell(
         'link-out-of-plate',
-        'link',
-        'that lead out of the plate',
+        'link leads out of the plate',
+        'links lead out of the plate',
         'they are not followed; mount with -o follow_links to follow them',
       ),
     ];

@@ -3,8 +3,12 @@ import { plainText } from './metadata-values.ts';
 
 /** Examples named in a warning. */
 const MAX_EXAMPLES = 20;
+const MAX_EXAMPLE_LENGTH = 300;
 
-/** Cases of one kind that one warning tells together. */
+/** Copied, so that it doesn't keep alive the large text it may have been cut from. */
+const copied = (text: string): string => Buffer.from(text).toString();
+
+/** Cases of one kind that one warning tells together: their number, and the first of them by name. */
 export class WarningTally {
   count = 0;
   readonly #examples: string[] = [];
@@ -15,18 +19,22 @@ export class WarningTally {
     this.count += 1;
     if (this.#examples.length >= MAX_EXAMPLES) return;
     const plain = plainText(example) ?? 'an empty one';
-    this.#examples.push(plain.length > 300 ? `${plain.slice(0, 300)}…` : plain);
-    this.#files.push(file);
+    this.#examples.push(
+      copied(plain.length > MAX_EXAMPLE_LENGTH ? `${plain.slice(0, MAX_EXAMPLE_LENGTH)}…` : plain),
+    );
+    this.#files.push(copied(file));
   }
 
-  /** The warning, or nothing without a case. `one` and `many` follow the number. */
-  *tell(kind: string, one: string, many: string, rule: string): Generator<PlateWarning> {
-    if (this.count === 0) return;
-    yield {
-      kind,
-      message: `${this.count} ${this.count === 1 ? one : many}, e.g. ${this.#examples[0]}`,
-      files: this.#files,
-      rule,
-    };
+  /** `3 <many>, e.g. a.tif` as a warning, or none without a case. `one` and `many` follow the number. */
+  tell(kind: string, one: string, many: string, rule: string): PlateWarning[] {
+    if (this.count === 0) return [];
+    return [
+      {
+        kind,
+        message: `${this.count} ${this.count === 1 ? one : many}, e.g. ${this.#examples[0]}`,
+        files: [...this.#files],
+        rule,
+      },
+    ];
   }
 }

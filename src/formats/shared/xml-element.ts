@@ -39,6 +39,9 @@ const endsName = (code: number): boolean =>
   code <= SPACE || code === EQUALS || code === QUOTE || code === APOSTROPHE || code === 0x3c || code === 0x26;
 
 const NO_ATTRIBUTES: XmlAttribute[] = [];
+/** Texts of attributes that are remembered, and the length of one in characters. */
+const MAX_KNOWN = 256;
+const MAX_KNOWN_LENGTH = 64;
 
 /** Whether `xmlns` stands somewhere in a tag. */
 function declaresNamespace(text: string, from: number, to: number): boolean {
@@ -67,6 +70,8 @@ export class TagReader implements XmlElement {
   #text = '';
   #from = 0;
   #to = 0;
+  /** Attributes of tags read before, by the text they were read from: documents repeat few again and again. */
+  readonly #known = new Map<string, XmlAttribute[]>();
 
   constructor(limits: TagLimits) {
     this.#limits = limits;
@@ -74,7 +79,20 @@ export class TagReader implements XmlElement {
 
   /** @throws BadTag, UnknownReference */
   get attributes(): readonly XmlAttribute[] {
-    if (this.#from < this.#to) this.#readAttributes();
+    if (this.#from === this.#to) return this.#attributes;
+    if (this.#to - this.#from > MAX_KNOWN_LENGTH) {
+      this.#readAttributes();
+      return this.#attributes;
+    }
+    const text = this.#text.slice(this.#from, this.#to);
+    const known = this.#known.get(text);
+    if (known) {
+      this.#attributes = known;
+      this.#from = this.#to;
+      return known;
+    }
+    this.#readAttributes();
+    if (this.#known.size < MAX_KNOWN) this.#known.set(Buffer.from(text).toString(), this.#attributes);
     return this.#attributes;
   }
 

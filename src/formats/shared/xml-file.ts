@@ -1,7 +1,8 @@
-import { constants, readSync } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { readSync } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 import { BadMetadataError, CancelledError, UnreadableSourceError } from '../../core/errors.ts';
+import { openMetadata } from './metadata-file.ts';
 import { XmlFault } from './xml-fault.ts';
 import { type XmlElement, type XmlHandler, type XmlLimits, XmlScanner } from './xml-scanner.ts';
 
@@ -63,19 +64,6 @@ async function* chunks(file: FileHandle, path: string, signal: AbortSignal): Asy
   }
 }
 
-async function openFile(path: string): Promise<FileHandle> {
-  let file: FileHandle;
-  try {
-    // A link can lead to a pipe; opening one would wait for a writer.
-    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  } catch (cause) {
-    throw new UnreadableSourceError(path, "can't be opened", { cause, advice: 'check its permissions' });
-  }
-  if ((await file.stat()).isFile()) return file;
-  await file.close();
-  throw new UnreadableSourceError(path, 'is no ordinary file');
-}
-
 /**
  * Reads an XML file chunk by chunk; memory doesn't grow with the file. Events come in the order of the document,
  * several thousand between two turns of the event loop.
@@ -87,7 +75,7 @@ export async function scanXmlFile(
   signal: AbortSignal,
   limits?: XmlLimits,
 ): Promise<void> {
-  await using file = await openFile(path);
+  await using file = await openMetadata(path);
   const scanner = new XmlScanner(handler, limits);
   let newlines = 0;
   let fault: XmlFault;
@@ -119,7 +107,7 @@ export async function scanXmlFile(
  * @throws UnreadableSourceError
  */
 export async function readXmlRoot(path: string): Promise<{ name: string; namespace: string } | undefined> {
-  await using file = await openFile(path);
+  await using file = await openMetadata(path);
   let root: { name: string; namespace: string } | undefined;
   const scanner = new XmlScanner({
     start({ name, namespace }: XmlElement) {

@@ -1,16 +1,11 @@
 import { dirname } from 'node:path';
 import type { PlaneNames } from '../../model/plane-names.ts';
 import type { PlateIndex } from '../../model/plate-index.ts';
-import { planeAddress, planeByAddress } from '../../model/plate-lookup.ts';
+import { planeAddress } from '../../model/plate-lookup.ts';
 import { wellName } from '../../model/well.ts';
 import type { SharedTree } from '../shared-tree.ts';
-import { line, type PlateTable } from './plate-table.ts';
-
-/** One row: all channels of a field at one z and t. */
-interface ImageSet {
-  readonly z: number;
-  readonly t: number;
-}
+import { type ImageSet, imageSets } from './image-sets.ts';
+import { cell, line, type PlateTable } from './plate-table.ts';
 
 /** What an image is called in a pipeline: letters, digits and `_`, as CellProfiler's measurement names allow. */
 function imageNames(index: PlateIndex, channels: readonly number[]): string[] {
@@ -23,17 +18,6 @@ function imageNames(index: PlateIndex, channels: readonly number[]): string[] {
     used.add(name);
     return name;
   });
-}
-
-/** The image sets of a field, by z, then t. */
-function setsOf({ planes }: PlateIndex, first: number, end: number): ImageSet[] {
-  const sets = new Map<string, ImageSet>();
-  for (let plane = first; plane < end; plane += 1) {
-    const z = planes.zs[plane] ?? 0;
-    const t = planes.ts[plane] ?? 0;
-    sets.set(`${z} ${t}`, { z, t });
-  }
-  return [...sets.values()].sort((a, b) => a.z - b.z || a.t - b.t);
 }
 
 /**
@@ -51,11 +35,36 @@ export function loadDataTable(
   const fields = Math.max(0, fieldStarts.length - 1);
   /** Row at which each field begins. */
   const firstRows = new Uint32Array(fields + 1);
-  for (let field = 0; field < fields; field += 1)
-    firstRows[field + 1] =
-      (firstRows[field] ?? 0) + setsOf(index, fieldStarts[field] ?? 0, fieldStarts[field + 1] ?? 0).length;
-  let lastField = -1;
-  let lastSets: ImageSet[] = [];
+  for (let field = 0; field < fields; field += 1) {
+    let rows = firstRows[field] ?? 0;
+    for (const _ of imageSets(index, channels, fieldStarts[field] ?? 0, fieldStarts[field + 1] ?? 0))
+      rows += 1;
+    firstRows[field + 1] = rows;
+  }
+  const plate = cell(index.facts.name);
+  const flat = cell(imagesFolder);
+  const pathOf = (plane: number): string =>
+    planeNames.depth === 0 ? flat : cell(dirname(`${imagesFolder}/${planeNames.pathOf(plane)}`));
+  /** The sets of one field as they are walked through, and the row that comes next: rows are asked for in order. */
+  let walk = { field: -1, next: 0, place: '', sets: imageSets(index, channels, 0, 0) };
+
+  const enter = (field: number): void => {
+    const first = fieldStarts[field] ?? 0;
+    const { well, site } = planeAddress(index, first);
+    const place = `${plate},${wellName(well)},${well.row + 1},${well.column + 1},${site}`;
+    const sets = imageSets(index, channels, first, fieldStarts[field + 1] ?? 0);
+    walk = { field, next: firstRows[field] ?? 0, place, sets };
+  };
+
+  const rowOf = (place: string, { z, t, planes }: ImageSet): string => {
+    let images = '';
+    let paths = '';
+    for (const plane of planes) {
+      images += plane < 0 ? ',' : `${cell(planeNames.nameOf(plane))},`;
+      paths += plane < 0 ? ',' : `${pathOf(plane)},`;
+    }
+    return `${images}${paths}${place},${z},${t}\n`;
+  };
 
   const fieldOfRow = (row: number): number => {
     let low = 0;
@@ -84,29 +93,13 @@ export function loadDataTable(
     rowCount: firstRows[fields] ?? 0,
     row: (position) => {
       const field = fieldOfRow(position);
-      const first = fieldStarts[field] ?? 0;
-      if (field !== lastField) {
-        lastSets = setsOf(index, first, fieldStarts[field + 1] ?? 0);
-        lastField = field;
+      if (field !== walk.field || position < walk.next) enter(field);
+      for (;;) {
+        const { value: set } = walk.sets.next();
+        if (!set) throw new Error(`LoadData.csv has no row ${position}`);
+        walk.next += 1;
+        if (walk.next > position) return rowOf(walk.place, set);
       }
-      const { z = 0, t = 0 } = lastSets[position - (firstRows[field] ?? 0)] ?? {};
-      const { well, site } = planeAddress(index, first);
-      const planes = channels.map((channel) =>
-        planeByAddress(index, well.row, well.column, site, channel, z, t),
-      );
-      return line([
-        ...planes.map((plane) => (plane === undefined ? undefined : planeNames.nameOf(plane))),
-        ...planes.map((plane) =>
-          plane === undefined ? undefined : dirname(`${imagesFolder}/${planeNames.pathOf(plane)}`),
-        ),
-        index.facts.name,
-        wellName(well),
-        well.row + 1,
-        well.column + 1,
-        site,
-        z,
-        t,
-      ]);
     },
   };
 }

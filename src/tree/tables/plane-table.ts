@@ -1,9 +1,9 @@
 import type { PlaneNames } from '../../model/plane-names.ts';
 import type { PlateIndex } from '../../model/plate-index.ts';
 import { WHOLE_FILE } from '../../model/plate-index.ts';
-import { filePath, planeAddress } from '../../model/plate-lookup.ts';
+import { directoryPath, nameAt } from '../../model/plate-lookup.ts';
 import { wellName } from '../../model/well.ts';
-import { line, type PlateTable } from './plate-table.ts';
+import { cell, line, type PlateTable } from './plate-table.ts';
 
 const COLUMNS = [
   'name',
@@ -29,38 +29,46 @@ const COLUMNS = [
 
 /** `plate.csv`: a row per plane, by its path below images/, in the order of addresses. Everything counts from 1; z 0 is a projection. */
 export function planeTable(index: PlateIndex, names: PlaneNames): PlateTable {
-  const { planes, facts } = index;
-  const channelNames = new Map(facts.channels.map(({ number, name }) => [number, name]));
+  const { planes, facts, files } = index;
+  const channelNames = new Map(facts.channels.map(({ number, name }) => [number, cell(name)]));
+  const pixelSize = `${cell(facts.pixelSizeUm?.x)},${cell(facts.pixelSizeUm?.y)}`;
+  /** Paths of folders with a slash behind, by number, made when first needed. */
+  const folders = [''];
+  // Neighbouring planes share their field.
+  let field = { row: -1, column: -1, site: -1, cells: '' };
+
+  const fieldCells = (plane: number): string => {
+    const row = planes.rows[plane] ?? 0;
+    const column = planes.columns[plane] ?? 0;
+    const site = planes.sites[plane] ?? 0;
+    if (row !== field.row || column !== field.column || site !== field.site) {
+      const cells = `${wellName({ row, column })},${row + 1},${column + 1},${site}`;
+      field = { row, column, site, cells };
+    }
+    return field.cells;
+  };
+
+  const sourceCell = (plane: number): string => {
+    const file = planes.files[plane] ?? 0;
+    const number = files.directories[file] ?? 0;
+    folders[number] ??= `${directoryPath(index, number)}/`;
+    return cell(folders[number] + nameAt(files.names, file));
+  };
+
   return {
     fileName: 'plate.csv',
     header: line(COLUMNS),
     rowCount: planes.count,
     row: (plane) => {
-      const { well, site, channel, z, t } = planeAddress(index, plane);
       const page = planes.pages[plane] ?? WHOLE_FILE;
       const fieldId = planes.fieldIds[plane] ?? 0;
+      const channel = planes.channels[plane] ?? 0;
       const acquiredAtMs = planes.acquiredAtMs[plane] ?? Number.NaN;
-      return line([
-        names.pathOf(plane),
-        filePath(index, planes.files[plane] ?? 0),
-        page === WHOLE_FILE ? undefined : page,
-        wellName(well),
-        well.row + 1,
-        well.column + 1,
-        site,
-        fieldId === 0 ? undefined : fieldId,
-        channel,
-        channelNames.get(channel),
-        z,
-        t,
-        planes.xsUm[plane],
-        planes.ysUm[plane],
-        planes.zsUm[plane],
-        Number.isNaN(acquiredAtMs) ? undefined : new Date(acquiredAtMs).toISOString(),
-        planes.elapsedS[plane],
-        facts.pixelSizeUm?.x,
-        facts.pixelSizeUm?.y,
-      ]);
+      const image = `${cell(names.pathOf(plane))},${sourceCell(plane)},${page === WHOLE_FILE ? '' : page}`;
+      const place = `${fieldCells(plane)},${fieldId === 0 ? '' : fieldId},${channel},${channelNames.get(channel) ?? ''}`;
+      const position = `${cell(planes.xsUm[plane])},${cell(planes.ysUm[plane])},${cell(planes.zsUm[plane])}`;
+      const acquired = Number.isNaN(acquiredAtMs) ? '' : new Date(acquiredAtMs).toISOString();
+      return `${image},${place},${planes.zs[plane]},${planes.ts[plane]},${position},${acquired},${cell(planes.elapsedS[plane])},${pixelSize}\n`;
     },
   };
 }

@@ -8,11 +8,13 @@ export interface PlateTable {
   row(position: number): string;
 }
 
+const QUOTED = /[",\r\n]/;
+
 /** A cell of a CSV file (RFC 4180, section 2); what is not known is empty. */
 export function cell(value: string | number | undefined): string {
   if (value === undefined || Number.isNaN(value)) return '';
   if (typeof value === 'number') return String(value);
-  return /[",\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value;
+  return QUOTED.test(value) ? `"${value.replaceAll('"', '""')}"` : value;
 }
 
 /** A line of a CSV file. Lines end as on Unix: shell scripts read them too. */

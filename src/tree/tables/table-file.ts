@@ -15,8 +15,9 @@ export class TableFile {
   /** Byte offset of each block and of the end; 0 at the end: nobody has measured yet. Shared by all threads. */
   readonly #offsets: Float64Array;
   readonly #header: Buffer;
-  /** The block written last: sequential reads come back to it. */
-  #kept: { readonly block: number; readonly bytes: Buffer } | undefined;
+  /** The block written last, and which it is: sequential reads come back to it. */
+  #buffer = Buffer.alloc(0);
+  #written = -1;
 
   constructor(table: PlateTable, offsets: Float64Array) {
     this.table = table;
@@ -44,24 +45,37 @@ export class TableFile {
     const found: number[] = [];
     for (let block = 0; block < this.#blocks; block += 1) {
       found.push(offset);
-      offset += Buffer.byteLength(this.#text(block));
+      offset += this.#write(block);
       yield;
     }
     this.#offsets.set(found);
     this.#offsets[this.#blocks] = offset;
   }
 
-  #text(block: number): string {
+  /** Writes a block into the buffer. @returns its size in bytes. */
+  #write(block: number): number {
     const { table } = this;
     const end = Math.min(table.rowCount, (block + 1) * BLOCK_ROWS);
-    let text = '';
-    for (let row = block * BLOCK_ROWS; row < end; row += 1) text += table.row(row);
-    return text;
+    this.#written = -1;
+    let sizeBytes = 0;
+    for (let row = block * BLOCK_ROWS; row < end; row += 1) {
+      const text = table.row(row);
+      // One UTF-16 unit becomes at most three bytes.
+      if (this.#buffer.length < sizeBytes + text.length * 3) {
+        const grown = Buffer.allocUnsafeSlow(2 * (sizeBytes + text.length * 3));
+        this.#buffer.copy(grown, 0, 0, sizeBytes);
+        this.#buffer = grown;
+      }
+      sizeBytes += this.#buffer.write(text, sizeBytes);
+    }
+    this.#written = block;
+    return sizeBytes;
   }
 
   #bytes(block: number): Buffer {
-    if (this.#kept?.block !== block) this.#kept = { block, bytes: Buffer.from(this.#text(block)) };
-    return this.#kept.bytes;
+    if (this.#written !== block) this.#write(block);
+    const [start = 0, end = 0] = this.#offsets.subarray(block, block + 2);
+    return this.#buffer.subarray(0, end - start);
   }
 
   /** Fills `target` from byte `offsetBytes` on. @returns bytes filled, fewer than `target` only at the end. */

@@ -54,6 +54,13 @@ const fault = (xml: string | Buffer): string => {
 };
 
 describe('events', () => {
+  it('gives attributes that were read before as they were, and the faulty again as faults', () => {
+    const many = Array.from({ length: 600 }, (_, i) => `<b n="${i % 300}" p:u="&lt;"/><b n="${i % 300}"/>`);
+    const events = eventsOf(`<a xmlns:p="q">${many.join('')}</a>`).filter((event) => event.startsWith('<b'));
+    expect(events).toEqual(many.flatMap((_, i) => [`<b {} 2 |n=${i % 300} p|u=<`, `<b {} 2 |n=${i % 300}`]));
+    expect(fault('<a><b n="1"/><b n="1"/><b n="1" n="1"/></a>')).toContain('given twice');
+  });
+
   it('gives elements, their texts and their ends, without prefixes', () => {
     expect(
       eventsOf(

@@ -22,7 +22,7 @@ import {
 } from '../../../src/core/errors.ts';
 import type { FormatHandler } from '../../../src/formats.ts';
 import { planeName } from '../../../src/model/plate-lookup.ts';
-import { openPlate } from '../../../src/tree/open-plate.ts';
+import { openPlate, recogniseAgain } from '../../../src/tree/open-plate.ts';
 
 let scratch = '';
 beforeAll(async () => {
@@ -151,6 +151,24 @@ describe('the index cache', () => {
     expect(index.planes.count).toBe(8);
     expect(logged.at(-1)).toContain('could not be cached');
     expect((await openPlate(folder, { signal, cacheDir: null })).fromCache).toBe(false);
+  });
+});
+
+describe('recognising a plate that was opened before', () => {
+  it('is done by its cached index while nothing changed, and by looking from then on', async () => {
+    const { folder, open, cacheDir } = await plate();
+    const looked = await recogniseAgain(folder, cacheDir, signal);
+    expect(looked).toMatchObject({ format: 'imagexpress', root: folder });
+    const { index } = await open();
+    expect(await recogniseAgain(folder, cacheDir, signal)).toEqual({
+      format: 'imagexpress',
+      root: folder,
+      descriptions: [],
+      reason: index.facts.formatDetail,
+    });
+    for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true });
+    writeFileSync(join(folder, 'notes.txt'), 'nothing else');
+    await expect(recogniseAgain(folder, cacheDir, signal)).rejects.toBeInstanceOf(NotAPlateError);
   });
 });
 

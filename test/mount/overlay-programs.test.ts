@@ -40,7 +40,8 @@ rm -r untarred; rm packed.tgz
 test "$(ls)" = "images
 openhcs_metadata.json
 source
-stacks"`);
+stacks
+tables"`);
   });
 
   it.skipIf(!hasProgram('git'))('git init, add, commit, gc, fsck (needs git)', async () => {

@@ -9,7 +9,7 @@ import { EXIT_CODES } from '../src/cli/exit-codes.ts';
 import { MOUNT_OPTIONS } from '../src/config/mount-options.ts';
 import { errnoTable } from '../src/core/errno.ts';
 import { loadAll } from '../src/core/plugin.ts';
-import { HOOKS } from '../src/registry.generated.ts';
+import { FORMATS, HOOKS } from '../src/registry.generated.ts';
 import { METRICS } from '../src/telemetry/metrics.ts';
 import { settle } from './generated-text.ts';
 
@@ -62,6 +62,13 @@ async function operations(): Promise<string> {
   );
 }
 
+/** The formats that recognise a folder by themselves, as a sentence. */
+async function formats(): Promise<string> {
+  const handlers = (await loadAll(FORMATS)).filter(({ takesLayout }) => !takesLayout);
+  const titles = handlers.map(({ title }) => title).sort((a, b) => a.localeCompare(b, 'en'));
+  return `${titles.slice(0, -1).join(', ')} and ${titles.at(-1)}.`;
+}
+
 const SECTIONS: Readonly<Record<string, () => string | Promise<string>>> = {
   commands: () =>
     table(
@@ -87,6 +94,7 @@ const SECTIONS: Readonly<Record<string, () => string | Promise<string>>> = {
       Object.entries(METRICS).map(([name, { type, help }]) => [`\`${name}\``, type, help]),
     ),
   operations,
+  formats,
   errors,
 };
 

@@ -17,6 +17,8 @@ const DEBOUNCE_MS = 100;
 /** Looking may take this share of the time, so that a huge plate that never rests doesn't eat a core. */
 const MAX_LOOK_SHARE = 0.5;
 const WAITING_MS = 250;
+/** Longer than the pauses of a microscope between two images of a series. */
+const REST_MS = 60_000;
 const LOCAL_POLL_MS = 5000;
 const NETWORK_POLL_MS = 1000;
 
@@ -57,6 +59,7 @@ export class LivePlate {
   #worker: Worker | undefined;
   #timer: NodeJS.Timeout | undefined;
   #settling: NodeJS.Timeout | undefined;
+  #resting: NodeJS.Timeout | undefined;
   #looking: Promise<void> | undefined;
   /** When the timer runs out, by the clock that never jumps. */
   #dueMs = 0;
@@ -177,6 +180,7 @@ export class LivePlate {
         this.#parts.warn(`what changed in the plate can't be shown: ${explain(error)}`);
       }
     }
+    this.#restLater();
     const endMs = performance.now();
     if (walk) this.#walkFromMs = endMs + (endMs - begunMs) * (1 / MAX_LOOK_SHARE - 1);
     return found.type === 'index' && found.waiting > 0;
@@ -215,6 +219,16 @@ export class LivePlate {
     });
   }
 
+  /** A thread that has had nothing to do for a while ends, and its memory with it. */
+  #restLater(): void {
+    clearTimeout(this.#resting);
+    this.#resting = setTimeout(() => {
+      if (this.#looking || this.#timer !== undefined) return;
+      void this.#worker?.terminate();
+      this.#worker = undefined;
+    }, REST_MS).unref();
+  }
+
   #startWorker(): Worker {
     const workerData: IndexWorkerData = {
       shown: this.index,
@@ -233,6 +247,7 @@ export class LivePlate {
     this.#closed = true;
     clearTimeout(this.#timer);
     clearTimeout(this.#settling);
+    clearTimeout(this.#resting);
     this.#watch?.[Symbol.dispose]();
     await this.#worker?.terminate();
   }

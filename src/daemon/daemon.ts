@@ -76,6 +76,8 @@ export class Daemon {
   #memory: MountMemory | undefined;
   #ending: Promise<void> | undefined;
   #unlock: () => void = () => {};
+  /** Where written bytes live, from when on the state is ours. */
+  #memoryFolder: string | undefined;
   readonly #unmounted = Promise.withResolvers<void>();
   readonly #opened = Promise.withResolvers<void>();
   /** Resolves when `run` has started everything. */
@@ -99,7 +101,11 @@ export class Daemon {
       await this.#serve();
     } catch (error) {
       // Before the front nothing is written: whoever mounts it right, and at once, need not wait for our end.
-      if (!this.#front) this.#unlock();
+      if (!this.#front) {
+        if (this.#memoryFolder !== undefined && !this.#start.resumed)
+          removeMemoryFolder({ state: this.#definition.state, memory: this.#memoryFolder });
+        this.#unlock();
+      }
       throw error;
     }
   }
@@ -109,6 +115,7 @@ export class Daemon {
     const { state, output } = this.#definition;
     this.#unlock = lockState(state);
     const folders: OverlayFolders = { state, memory: memoryFolder(state) };
+    this.#memoryFolder = folders.memory;
     const resumes = countResumes(folders, resumed);
     if (!resumed) keepNames(folders, this.#definition);
     const session = new SessionTree(state);

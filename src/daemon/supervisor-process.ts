@@ -39,7 +39,7 @@ export interface WaitingSupervisor {
    * @param onMessage - Hears what it and its daemon report until {@link SupervisorProcess.detach}.
    */
   begin(spec: SupervisorSpec, onMessage: (message: FromSupervisor) => void): SupervisorProcess;
-  /** Lets it end, where it was not told to mount. */
+  /** Ends it, where it was not told to mount. */
   abandon(): void;
 }
 
@@ -77,6 +77,10 @@ export function prepareSupervisor(output: 'ignore' | 'inherit' = 'ignore'): Wait
       if (child.connected) child.send(absolute, () => undefined);
       return { process: child, detach };
     },
-    abandon: detach,
+    abandon: () => {
+      detach();
+      // Nothing is mounted yet; one that ends by itself would still write into folders that are gone by then.
+      child.kill('SIGKILL');
+    },
   };
 }

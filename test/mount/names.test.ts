@@ -177,10 +177,13 @@ assert len(os.listdir(os.path.join(mnt, 'images/C03/t1'))) == 1`);
       'mount',
       mount.plate,
       mount.mountpoint,
+      '--state',
+      mount.state,
       '--names',
       '{well}_s{site}_w{channel}_z{z}{ext}',
     ]);
     expect(said.code).not.toBe(0);
+    expect(existsSync(mount.memoryFolder)).toBe(false);
     expect(said.stderr).toContain('{t:03}{ext}');
     expect(said.stderr).toContain("doesn't tell time points apart, and the plate has 1 to 2");
     const wrong = await mount.run(PLATEFS, [

@@ -1,5 +1,11 @@
 type NumberColumn = Uint8Array | Uint16Array | Uint32Array | Float64Array;
 
+/** What a column of each kind is made by. */
+export const uint8 = (length: number): Uint8Array => new Uint8Array(length);
+export const uint16 = (length: number): Uint16Array => new Uint16Array(length);
+export const uint32 = (length: number): Uint32Array => new Uint32Array(length);
+export const float64 = (length: number): Float64Array => new Float64Array(length);
+
 /** A typed array that grows by doubling; what it holds never becomes an object per entry. */
 export class GrowingColumn<A extends NumberColumn> {
   values: A;

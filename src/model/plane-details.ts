@@ -1,6 +1,6 @@
 import { BadParameterError } from '../core/errors.ts';
 import { itemSizeBytes } from '../core/nd-array.ts';
-import { GrowingColumn } from './growing-column.ts';
+import { float64, GrowingColumn, uint32 } from './growing-column.ts';
 import { type PlaneShape, type PlateIndex, WHOLE_FILE } from './plate-index.ts';
 import { PLANE_DETAIL_COLUMNS, type PlaneDetailColumn } from './plate-index-columns.ts';
 
@@ -60,9 +60,6 @@ class DetailColumn<A extends Uint8Array | Uint32Array | Float64Array> {
     return plane < this.#column.length ? (this.#column.values[plane] ?? this.#filler) : this.#filler;
   }
 }
-
-const float64 = (length: number): Float64Array => new Float64Array(length);
-const uint32 = (length: number): Uint32Array => new Uint32Array(length);
 
 /** Gathers the details of planes; costs nothing for what no plane has. */
 export class PlaneDetails {

@@ -1,6 +1,6 @@
 import { BadParameterError } from '../core/errors.ts';
 import { ChunkFolderList, type ChunkGrid } from './chunk-grid.ts';
-import { GrowingColumn, GrowingNames } from './growing-column.ts';
+import { GrowingColumn, GrowingNames, uint8, uint16, uint32 } from './growing-column.ts';
 import { missingFieldWarnings, missingPlaneWarnings } from './missing-planes.ts';
 import { compareNatural } from './natural-order.ts';
 import { type PlaneDetail, PlaneDetails } from './plane-details.ts';
@@ -16,9 +16,6 @@ const MAX_COLLISION_WARNINGS = 100;
 const COLLISION_RULE = 'the first in natural path order is shown, the others stay reachable as files';
 
 const code = (reason: ExclusionReason): number => EXCLUSIONS.indexOf(reason);
-const uint8 = (length: number): Uint8Array => new Uint8Array(length);
-const uint16 = (length: number): Uint16Array => new Uint16Array(length);
-const uint32 = (length: number): Uint32Array => new Uint32Array(length);
 
 /**
  * Gathers a plate's directories, files and planes in any order and lays them out as a {@link PlateIndex}.

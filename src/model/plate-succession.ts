@@ -1,5 +1,5 @@
 import { gridOf, isSameNumbering } from './chunk-grid.ts';
-import { GrowingColumn } from './growing-column.ts';
+import { GrowingColumn, uint32 } from './growing-column.ts';
 import { type PlateIndex, WHOLE_FILE } from './plate-index.ts';
 
 /** Nothing stood here before. */
@@ -138,8 +138,6 @@ export interface PlateDifference {
   /** Positions in the index after of planes that are in another place than before. */
   readonly movedPlanes: Uint32Array;
 }
-
-const uint32 = (length: number): Uint32Array => new Uint32Array(length);
 
 function split(column: Uint32Array, countBefore: number): { gone: Uint32Array; come: Uint32Array } {
   const come = new GrowingColumn(uint32, 16);

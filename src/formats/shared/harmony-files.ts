@@ -4,6 +4,7 @@ import type { PlateIndexBuilder } from '../../model/plate-index-builder.ts';
 import { harmonyIndexRank, parseHarmonyName } from './harmony-name.ts';
 import { isJunkName, leftOut } from './left-out.ts';
 import { tiffExtension } from './metaxpress-name.ts';
+import { joinPath } from './plate-path.ts';
 import type { WalkedDirectory } from './plate-walk.ts';
 import { WalkAside } from './walk-aside.ts';
 import { WarningTally } from './warning-tally.ts';
@@ -24,8 +25,6 @@ const APART: readonly { readonly name: RegExp; readonly reason: ExclusionReason 
 /** `Images` of an export, and below it a folder per well as V7 writes them. */
 const IMAGE_FOLDER = /^(?:images(?:\/r\d{1,2}c\d{1,2})?|r\d{1,2}c\d{1,2})?$/i;
 const METADATA_FILE = /^(?:indexfile\.txt|.*\.kw\.txt)$/i;
-
-const join = (folder: string, name: string): string => (folder === '' ? name : `${folder}/${name}`);
 
 function apart(folder: string): ExclusionReason | undefined {
   for (const step of folder.split('/'))
@@ -72,7 +71,7 @@ export class HarmonyFiles {
         const isMetadata = rank !== undefined || METADATA_FILE.test(name);
         const file = builder.addFile(directory, name, isMetadata ? 'metadata' : leftOut(name, path));
         if (rank !== undefined && indexHere)
-          this.indexes.push({ path: join(path, name), folder: path, file, rank });
+          this.indexes.push({ path: joinPath(path, name), folder: path, file, rank });
       }
     }
     this.#aside.add(walked);
@@ -98,9 +97,9 @@ export class HarmonyFiles {
         if (isListed(file)) continue;
         const parsed = parseHarmonyName(name);
         if (!parsed) {
-          if (leftOut(name, folder) === 'other') this.#unread.add(join(folder, name));
-        } else if (!known) this.#stray.add(join(folder, name));
-        else yield { file, path: join(folder, name), name: parsed };
+          if (leftOut(name, folder) === 'other') this.#unread.add(joinPath(folder, name));
+        } else if (!known) this.#stray.add(joinPath(folder, name));
+        else yield { file, path: joinPath(folder, name), name: parsed };
       }
     }
   }

@@ -1,4 +1,4 @@
-import { GrowingColumn } from '../../model/growing-column.ts';
+import { float64, GrowingColumn, uint8, uint16, uint32 } from '../../model/growing-column.ts';
 
 /** One Image element of an Index, in plain numbers; what it doesn't say is -1 or NaN. */
 export interface HarmonyImage {
@@ -26,11 +26,6 @@ export interface HarmonyImage {
   /** Its file's name says nothing else of it. */
   agrees: boolean;
 }
-
-const uint8 = (length: number): Uint8Array => new Uint8Array(length);
-const uint16 = (length: number): Uint16Array => new Uint16Array(length);
-const uint32 = (length: number): Uint32Array => new Uint32Array(length);
-const float64 = (length: number): Float64Array => new Float64Array(length);
 
 /** The images of an Index as columns: a million of them stay small. */
 export class HarmonyImages {

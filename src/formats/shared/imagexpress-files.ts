@@ -3,11 +3,10 @@ import type { HtdFile } from './imagexpress-htd.ts';
 import type { FolderPlace } from './imagexpress-places.ts';
 import { isJunkName, isSilentFolder, leftOut } from './left-out.ts';
 import { isHtdName, parseMetaXpressName, tiffExtension } from './metaxpress-name.ts';
+import { joinPath } from './plate-path.ts';
 import type { WalkedDirectory } from './plate-walk.ts';
 import { WalkAside } from './walk-aside.ts';
 import { WarningTally } from './warning-tally.ts';
-
-const join = (folder: string, name: string): string => (folder === '' ? name : `${folder}/${name}`);
 
 /** Puts each file of a plate where it belongs: a plane with its address, or an exclusion with its reason. */
 export class FileSorter {
@@ -35,14 +34,14 @@ export class FileSorter {
     }
     if (isHtdName(name)) {
       const file = builder.addFile(directory, name, 'metadata');
-      htds.push({ path: join(folder, name), file });
+      htds.push({ path: joinPath(folder, name), file });
       return;
     }
     const parsed = parseMetaXpressName(name);
     if (!parsed) {
       const reason = leftOut(name, folder);
       builder.addFile(directory, name, reason);
-      if (reason === 'other' && tiffExtension(name) !== '') this.#unreadNames.add(join(folder, name));
+      if (reason === 'other' && tiffExtension(name) !== '') this.#unreadNames.add(joinPath(folder, name));
       return;
     }
     if (parsed.thumbnail) {
@@ -51,7 +50,7 @@ export class FileSorter {
     }
     const file = builder.addFile(directory, name, 'other');
     if (!place.known) {
-      if (!isSilentFolder(folder)) this.#strayImages.add(join(folder, name));
+      if (!isSilentFolder(folder)) this.#strayImages.add(joinPath(folder, name));
       return;
     }
     if (parsed.guid !== '') this.guids += 1;

@@ -1,4 +1,4 @@
-import { GrowingColumn } from '../../model/growing-column.ts';
+import { GrowingColumn, uint32 } from '../../model/growing-column.ts';
 import type { ChannelFacts } from '../../model/plate.ts';
 import type { PlateIndexBuilder } from '../../model/plate-index-builder.ts';
 import type { SourceLayout, SourceValues } from '../../model/source-layout.ts';
@@ -6,6 +6,7 @@ import { type AxisNumbers, numberTexts } from './axis-labels.ts';
 import { LeftAside } from './left-aside.ts';
 import { isJunkName, leftOut } from './left-out.ts';
 import { tiffExtension } from './metaxpress-name.ts';
+import { joinPath } from './plate-path.ts';
 import type { WalkedDirectory } from './plate-walk.ts';
 import { WalkAside } from './walk-aside.ts';
 
@@ -15,9 +16,6 @@ const LARGEST_CHANNEL = 99;
 /** A larger one is a date. */
 const LARGEST_T = 999_999;
 const SOURCE_ONLY = 'they are reachable under source/ only';
-
-const uint32 = (length: number): Uint32Array => new Uint32Array(length);
-const join = (folder: string, name: string): string => (folder === '' ? name : `${folder}/${name}`);
 
 /** Texts in the order they came, each once. */
 class Texts {
@@ -98,7 +96,7 @@ export class LayoutFiles {
     const file = this.#builder.addFile(directory, name, reason);
     const extension = tiffExtension(name);
     if (extension === '' || reason === 'junk') return;
-    const path = join(folder, name);
+    const path = joinPath(folder, name);
     if (place?.level !== this.#layout.depth) {
       this.#leftAside.add(
         'unrecognised-folder',

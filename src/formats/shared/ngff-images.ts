@@ -19,6 +19,7 @@ import {
   parseSeries,
   parseWell,
 } from './ngff-metadata.ts';
+import { joinPath } from './plate-path.ts';
 import { liesWithin, safeStorePath } from './store-path.ts';
 
 /** An image of the store, and where on the plate it belongs. */
@@ -30,9 +31,6 @@ export interface ImagePlace {
   /** Below the store; '' for the store itself. */
   readonly path: string;
 }
-
-export const joinPath = (folder: string, name: string): string =>
-  folder === '' ? name : name === '' ? folder : `${folder}/${name}`;
 
 /** Wells and fields a plate can have: 1536 wells with 10,000 fields each are not found in nature. */
 const MAX_IMAGES = 2 ** 22;

@@ -3,8 +3,9 @@ import type { Dtype } from '../../core/nd-array.ts';
 import type { PlateIndexBuilder } from '../../model/plate-index-builder.ts';
 import { type ArrayMetadata, readArrayMetadata } from '../../zarr/array-metadata.ts';
 import { axisLetters, inUm, type NgffAxis } from './ngff-axes.ts';
-import { type ImagePlace, joinPath, type NgffStore } from './ngff-images.ts';
+import type { ImagePlace, NgffStore } from './ngff-images.ts';
 import { type NgffImage, ngffOf, parseImage } from './ngff-metadata.ts';
+import { joinPath } from './plate-path.ts';
 
 /** An image whose planes can be shown. */
 export interface PlacedImage extends ImagePlace {

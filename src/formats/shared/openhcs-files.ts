@@ -6,8 +6,8 @@ import { type ArrayMetadata, isArrayMetadataName, readArrayMetadata } from '../.
 import { chunkGridOf } from './chunk-folder.ts';
 import { leftOut } from './left-out.ts';
 import { tiffExtension } from './metaxpress-name.ts';
-import { joinPath } from './ngff-images.ts';
 import { isOpenHcsFileName, openHcsFileName } from './openhcs-file.ts';
+import { joinPath } from './plate-path.ts';
 import { type WalkedDirectory, walkPlate } from './plate-walk.ts';
 import { WalkAside } from './walk-aside.ts';
 

@@ -3,11 +3,11 @@ import type { PlaneDetail } from '../../model/plane-details.ts';
 import { WHOLE_FILE } from '../../model/plate-index.ts';
 import type { ArrayMetadata } from '../../zarr/array-metadata.ts';
 import { asString, type JsonObject, parseJsonObject } from '../../zarr/json.ts';
-import { joinPath } from './ngff-images.ts';
 import { SHOWN_DTYPES } from './ngff-planes.ts';
 import type { OpenHcsReference } from './openhcs-file.ts';
 import type { OpenHcsFiles } from './openhcs-files.ts';
 import { pathInPlate } from './openhcs-path.ts';
+import { joinPath } from './plate-path.ts';
 
 export type ReferenceFound =
   | { readonly kind: 'plane'; readonly file: number; readonly detail: PlaneDetail }

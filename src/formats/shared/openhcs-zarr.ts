@@ -2,7 +2,6 @@ import { PlateFsError } from '../../core/errors.ts';
 import { parseWellName, type WellPosition, wellName } from '../../model/well.ts';
 import type { ArrayMetadata } from '../../zarr/array-metadata.ts';
 import { asArray, asObject, type JsonObject, readJsonObjectIfPresent } from '../../zarr/json.ts';
-import { joinPath } from './ngff-images.ts';
 import type { OpenHcsFile } from './openhcs-file.ts';
 import type { ArrayFile, OpenHcsFiles } from './openhcs-files.ts';
 import { type OpenHcsName, parseOpenHcsName } from './openhcs-name.ts';
@@ -10,6 +9,7 @@ import { flatPathCandidates, lastName } from './openhcs-path.ts';
 import { inSlices, type OpenHcsPlanes } from './openhcs-planes.ts';
 import { pageAt, planeDetail, whyNoImages } from './openhcs-reference.ts';
 import type { OpenHcsSubdirectory } from './openhcs-survey.ts';
+import { joinPath } from './plate-path.ts';
 import { WarningTally } from './warning-tally.ts';
 
 /**

@@ -3,6 +3,7 @@ import { CancelledError, PlateFsError, UnreadableSourceError } from '../../core/
 import type { IndexOptions } from '../../formats.ts';
 import type { ExclusionReason } from '../../model/plate.ts';
 import { PlateIndexBuilder } from '../../model/plate-index-builder.ts';
+import { joinPath } from './plate-path.ts';
 import { type WalkedDirectory, walkPlate } from './plate-walk.ts';
 import { WalkAside } from './walk-aside.ts';
 
@@ -14,8 +15,6 @@ export interface SurveyedFile {
   readonly path: string;
   readonly file: number;
 }
-
-const join = (folder: string, name: string): string => (folder === '' ? name : `${folder}/${name}`);
 
 /** Every file of a plate, before the metadata is asked what its images are. */
 export class PlateSurvey {
@@ -36,8 +35,8 @@ export class PlateSurvey {
     for (const name of files) {
       const sorting = sort(name, path);
       const file = this.builder.addFile(number, name, sorting === 'image' ? 'other' : sorting);
-      if (sorting === 'image') this.images.set(join(path, name), file);
-      if (sorting === 'metadata') this.metadata.push({ path: join(path, name), file });
+      if (sorting === 'image') this.images.set(joinPath(path, name), file);
+      if (sorting === 'metadata') this.metadata.push({ path: joinPath(path, name), file });
     }
     this.#aside.add(directory);
   }

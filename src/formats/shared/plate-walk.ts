@@ -3,6 +3,7 @@ import { CancelledError, UnreadableSourceError } from '../../core/errors.ts';
 import type { IndexOptions } from '../../formats.ts';
 import { KnownListings } from './known-listings.ts';
 import { isForbiddenLink, type LinkRules } from './plate-links.ts';
+import { joinPath } from './plate-path.ts';
 
 /** One directory as it was read: entries sorted by name. */
 export interface WalkedDirectory {
@@ -151,7 +152,7 @@ export async function* walkPlate(
     yield next;
     const depth = (queue[done]?.depth ?? 0) + 1;
     for (const name of enter(next))
-      queue.push({ path: next.path === '' ? name : `${next.path}/${name}`, parent: done, name, depth });
+      queue.push({ path: joinPath(next.path, name), parent: done, name, depth });
   }
 }
 

@@ -3,7 +3,7 @@ import { type ChunkGrid, placeOfName } from '../../model/chunk-grid.ts';
 import type { ExclusionReason, PlateWarning } from '../../model/plate.ts';
 import { PlateIndexBuilder } from '../../model/plate-index-builder.ts';
 import { chunkGridOf } from './chunk-folder.ts';
-import { joinPath } from './ngff-images.ts';
+import { joinPath } from './plate-path.ts';
 import { type WalkedDirectory, walkPlate } from './plate-walk.ts';
 import { WalkAside } from './walk-aside.ts';
 

@@ -1,4 +1,5 @@
 import type { PlateWarning } from '../../model/plate.ts';
+import { joinPath } from './plate-path.ts';
 import type { WalkedDirectory } from './plate-walk.ts';
 import { WarningTally } from './warning-tally.ts';
 
@@ -10,10 +11,9 @@ export class WalkAside {
   readonly #unreadable: PlateWarning[] = [];
 
   add({ path, undecodable, special, escaping, failure }: WalkedDirectory): void {
-    const below = (name: string): string => (path === '' ? name : `${path}/${name}`);
-    for (const name of undecodable) this.#undecodable.add(below(name));
-    for (const name of special) this.#special.add(below(name));
-    for (const name of escaping) this.#escaping.add(below(name));
+    for (const name of undecodable) this.#undecodable.add(joinPath(path, name));
+    for (const name of special) this.#special.add(joinPath(path, name));
+    for (const name of escaping) this.#escaping.add(joinPath(path, name));
     if (!failure) return;
     const reason = failure.cause instanceof Error ? failure.cause.message : failure.message;
     this.#unreadable.push({

@@ -4,6 +4,7 @@ import { basename, dirname, join, resolve, sep } from 'node:path';
 import type { ResolvedDefinition } from '../config/daemon-spec.ts';
 import type { OptionOverrides } from '../config/mount-options.ts';
 import { BadMountpointError, BadParameterError, UnreadableSourceError } from '../core/errors.ts';
+import { systemCode } from '../core/system-code.ts';
 import { mountAt } from '../fuse/mount-table.ts';
 import type { HookRule, MountDefinition } from '../model/mount-definition.ts';
 import { isPlateMount, mountpointPath, probeMount } from './mount-table.ts';
@@ -76,8 +77,7 @@ export function resolveDefinition(request: MountRequest, stateBase: string): Res
   };
 }
 
-const codeOf = (error: unknown): string =>
-  error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+const codeOf = (error: unknown): string => systemCode(error) ?? 'unknown error';
 
 /**
  * The plate's real path, checked to be a folder one can read.

@@ -22,6 +22,7 @@ import {
   UnreadableSourceError,
 } from '../core/errors.ts';
 import { writeFully } from '../core/io.ts';
+import { systemCode } from '../core/system-code.ts';
 import { lockExclusively, SystemCallError } from '../fuse/syscalls.ts';
 
 export const OPENHCS_METADATA = 'openhcs_metadata.json';
@@ -43,9 +44,6 @@ export type JsonObject = { readonly [key: string]: unknown };
 export const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value) && !isRawJSON(value);
 
-const codeOf = (error: unknown): unknown =>
-  error instanceof Error && 'code' in error ? error.code : undefined;
-
 const NOTHING_DONE = { advice: 'nothing was changed; repair the file, or move it away' };
 
 /**
@@ -59,7 +57,7 @@ export function readOpenHcsMetadata(path: string): JsonObject | undefined {
       throw new BadMetadataError(path, `has more than ${MAX_BYTES} bytes`, NOTHING_DONE);
     text = readFileSync(path, 'utf8').replace(/^\uFEFF/, '');
   } catch (cause) {
-    if (codeOf(cause) === 'ENOENT') return undefined;
+    if (systemCode(cause) === 'ENOENT') return undefined;
     if (cause instanceof BadMetadataError) throw cause;
     throw new UnreadableSourceError(path, "can't be read", { cause, ...NOTHING_DONE });
   }
@@ -120,7 +118,7 @@ export function realTarget(path: string): string {
   try {
     return realpathSync(path);
   } catch (error) {
-    if (codeOf(error) !== 'ENOENT')
+    if (systemCode(error) !== 'ENOENT')
       throw new UnreadableSourceError(path, "can't be reached", { cause: error });
     return join(realFolder(path), basename(path));
   }

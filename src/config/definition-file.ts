@@ -5,6 +5,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { parseBudget } from '../core/byte-size.ts';
 import { BadDefinitionError, BadParameterError, type PlateFsError } from '../core/errors.ts';
 import { loadAll } from '../core/plugin.ts';
+import { systemCode } from '../core/system-code.ts';
 import type { Hook } from '../hooks.ts';
 import type {
   HookRule,
@@ -67,7 +68,7 @@ function readText(file: string): string {
     return readFileSync(file, 'utf8');
   } catch (error) {
     if (error instanceof BadDefinitionError) throw error;
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    const code = systemCode(error);
     throw new BadDefinitionError(
       file,
       undefined,

@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs';
+import { systemCode } from '../core/system-code.ts';
 
 /**
  * A FUSE connection seen from outside: /sys/fs/fuse/connections/N and /sys/class/bdi/0:N, with N the minor
@@ -9,7 +10,7 @@ function wrote(file: string, text: string): boolean {
     writeFileSync(file, text);
     return true;
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    const code = systemCode(error);
     if (code === 'ENOENT' || code === 'EACCES' || code === 'EPERM' || code === 'EROFS') return false;
     throw error;
   }

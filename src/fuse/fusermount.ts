@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { closeSync, readFileSync } from 'node:fs';
 import { geteuid } from 'node:process';
 import { BadMountpointError, FuseUnavailableError } from '../core/errors.ts';
+import { systemCode } from '../core/system-code.ts';
 import { MAX_READ_BYTES } from './protocol.ts';
 import { receiveDescriptor, socketPair } from './syscalls.ts';
 
@@ -15,7 +16,7 @@ export function userMayAllowOther(configuration: string = CONFIGURATION): boolea
   try {
     return /^\s*user_allow_other\s*$/m.test(readFileSync(configuration, 'utf8'));
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    const code = systemCode(error);
     if (code === 'ENOENT') return false;
     if (code === 'EACCES') return undefined;
     throw error;

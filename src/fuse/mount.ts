@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, closeSync, constants, openSync } from 'node:fs';
 import { geteuid } from 'node:process';
 import { BadMountpointError, FuseUnavailableError } from '../core/errors.ts';
+import { systemCode } from '../core/system-code.ts';
 import { mountByFusermount } from './fusermount.ts';
 import { mountAt } from './mount-table.ts';
 import { prepareMountpoint } from './mountpoint.ts';
@@ -53,7 +54,7 @@ function openDevice(): number {
 }
 
 function deviceProblem(cause: unknown): FuseUnavailableError {
-  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  const code = systemCode(cause);
   const isRoot = geteuid?.() === 0;
   if (code === 'ENOENT')
     return new FuseUnavailableError(`${DEVICE} does not exist`, {

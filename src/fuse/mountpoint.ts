@@ -1,15 +1,12 @@
 import { readdirSync, realpathSync, statfsSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { BadMountpointError } from '../core/errors.ts';
+import { systemCode } from '../core/system-code.ts';
 import { mountAt } from './mount-table.ts';
 import { unmountFuse } from './unmount.ts';
 
 /** A stale mount may lie on another one; more than this many is not an accident. */
 const STALE_LAYERS_MAX = 8;
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
-}
 
 /** The absolute path with links resolved, for a path whose last part may be a dead mount. */
 function resolvedPath(path: string): string {
@@ -17,7 +14,7 @@ function resolvedPath(path: string): string {
   try {
     return realpathSync(absolute);
   } catch (error) {
-    if (codeOf(error) !== 'ENOTCONN') throw error;
+    if (systemCode(error) !== 'ENOTCONN') throw error;
     return join(realpathSync(dirname(absolute)), basename(absolute));
   }
 }
@@ -31,7 +28,7 @@ export function isStaleMount(path: string): boolean {
     statfsSync(path);
     return false;
   } catch (error) {
-    return codeOf(error) === 'ENOTCONN';
+    return systemCode(error) === 'ENOTCONN';
   }
 }
 
@@ -68,7 +65,7 @@ export function prepareMountpoint(path: string): { path: string; mended: number 
       });
     return { path: resolved, mended };
   } catch (cause) {
-    const code = codeOf(cause);
+    const code = systemCode(cause);
     if (code === 'ENOENT')
       throw new BadMountpointError(path, 'does not exist', { cause, advice: `run: mkdir -p '${path}'` });
     if (code === 'ENOTDIR')

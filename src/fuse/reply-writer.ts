@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { writeSync, writevSync } from 'node:fs';
 import { constants } from 'node:os';
+import { systemCode } from '../core/system-code.ts';
 import { SIZE } from './protocol.ts';
 
 const E = constants.errno;
@@ -33,7 +34,7 @@ function writeWhole(fd: number, pieces: readonly Uint8Array[]): void {
       return;
     } catch (error) {
       if (isSettled(error)) return;
-      if (!(error instanceof Error && 'code' in error && error.code === 'EINTR')) throw error;
+      if (systemCode(error) !== 'EINTR') throw error;
     }
   }
 }
@@ -106,7 +107,7 @@ export class ReplyWriter {
         return;
       } catch (error) {
         if (isSettled(error)) return;
-        if (!(error instanceof Error && 'code' in error && error.code === 'EINTR')) throw error;
+        if (systemCode(error) !== 'EINTR') throw error;
       }
     }
   }

@@ -1,6 +1,7 @@
 import { readSync } from 'node:fs';
 import { constants } from 'node:os';
 import { FuseUnavailableError } from '../core/errors.ts';
+import { systemCode } from '../core/system-code.ts';
 import type { FileSystem } from '../vfs/file-system.ts';
 import { Dispatcher } from './dispatch.ts';
 import type { FrontWake } from './front-wake.ts';
@@ -38,7 +39,7 @@ function readRequest(fd: number, request: RequestBuffer): number {
   try {
     return readSync(fd, request.bytes, 0, request.bytes.length, null);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    const code = systemCode(error);
     if (code === 'ENODEV' || code === 'ECONNABORTED') return -1;
     if (code === 'EINTR' || code === 'ENOENT') return 0;
     if (code === 'EAGAIN') {

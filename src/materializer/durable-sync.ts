@@ -2,6 +2,7 @@ import { closeSync, fdatasync, fsyncSync, open, openSync } from 'node:fs';
 import { release } from 'node:os';
 import { promisify } from 'node:util';
 import koffi from 'koffi';
+import { systemCode } from '../core/system-code.ts';
 import type { SyncReport } from './landing-job.ts';
 
 type SyncFs = (descriptor: number) => number;
@@ -88,6 +89,6 @@ async function syncOne(path: string): Promise<string | undefined> {
     }
     return undefined;
   } catch (error) {
-    return error instanceof Error && 'code' in error ? String(error.code) : 'EIO';
+    return systemCode(error) ?? 'EIO';
   }
 }

@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { PlateFsError } from '../core/errors.ts';
+import { systemCode } from '../core/system-code.ts';
 import { nameExists, place, writeJson } from './atomic-json.ts';
 import { type Landing, landingId } from './landing.ts';
 import type { ImageReport, PlainReport } from './landing-job.ts';
@@ -28,13 +29,10 @@ export interface CommitContext {
   readonly sync: (files: readonly string[]) => Promise<ReadonlyMap<string, string>>;
 }
 
-const codeOf = (error: unknown): string | undefined =>
-  error instanceof Error && 'code' in error ? String(error.code) : undefined;
-
 /** The error of a step on the output folder; our own stay what they are. */
 export function asLandingError(error: unknown): PlateFsError {
   if (error instanceof PlateFsError) return error;
-  return landingError(codeOf(error), error instanceof Error ? error.message : String(error));
+  return landingError(systemCode(error), error instanceof Error ? error.message : String(error));
 }
 
 function stagedPaths({ decision, report }: StagedFile): string[] {

@@ -1,5 +1,6 @@
 import { parentPort } from 'node:worker_threads';
 import { BadTiffError, explain, UnsupportedTiffError } from '../core/errors.ts';
+import { systemCode } from '../core/system-code.ts';
 import { makeDurable } from './durable-sync.ts';
 import type { JobAnswer, JobFailure, JobReport, LandingJob } from './landing-job.ts';
 import { inspectFile, stageImage, stagePlain } from './landing-tasks.ts';
@@ -13,7 +14,7 @@ async function perform(job: LandingJob): Promise<JobReport<LandingJob>> {
 }
 
 function failureOf(error: unknown): JobFailure {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : undefined;
+  const code = systemCode(error);
   const isUndecodable = error instanceof BadTiffError || error instanceof UnsupportedTiffError;
   return { code, message: explain(error), isUndecodable };
 }

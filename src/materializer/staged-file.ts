@@ -1,10 +1,10 @@
 import { closeSync, existsSync, mkdirSync, openSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { writeFully } from '../core/io.ts';
+import { systemCode } from '../core/system-code.ts';
 import { startWriteback } from './durable-sync.ts';
 
-const hasCode = (error: unknown, code: string): boolean =>
-  error instanceof Error && 'code' in error && error.code === code;
+const hasCode = (error: unknown, code: string): boolean => systemCode(error) === code;
 
 /** Folders that were there when this thread last looked: spares a refused call, and its error, per new folder. */
 const knownFolders = new Set<string>();

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FileCalls } from '../core/file-calls.ts';
+import { systemCode } from '../core/system-code.ts';
 import { Journal } from '../journal/journal.ts';
 import { DataStore } from './data-store.ts';
 import { HandleLog } from './handle-log.ts';
@@ -119,7 +120,7 @@ function reserveRoom(calls: FileCalls, fd: number, sizeBytes: number): void {
   try {
     calls.fallocate(fd, KEEP_SIZE, 0, sizeBytes);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    const code = systemCode(error);
     if (!['ENOSPC', 'EDQUOT', 'EOPNOTSUPP', 'ENOTSUP', 'ENOSYS'].includes(String(code))) throw error;
   }
 }

@@ -16,6 +16,7 @@ import {
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
+import { systemCode } from '../core/system-code.ts';
 import { PLATE_INDEX_LAYOUT_VERSION, type PlateIndex } from '../model/plate-index.ts';
 import { bufferOf, countsOf, layOutColumns, type PlateIndexCounts } from '../model/plate-index-columns.ts';
 import { directoryPath, filePath } from '../model/plate-lookup.ts';
@@ -159,8 +160,7 @@ function findChange(index: PlateIndex): string | undefined {
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
-const isMissing = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && error.code === 'ENOENT';
+const isMissing = (error: unknown): boolean => systemCode(error) === 'ENOENT';
 
 /** An index out of the cache. */
 export interface CachedIndex {

@@ -10,6 +10,7 @@ import {
 } from '../core/errors.ts';
 import { loadAll, loadById } from '../core/plugin.ts';
 import { shellWord } from '../core/shell-word.ts';
+import { systemCode } from '../core/system-code.ts';
 import type { FormatHandler, IndexOptions, LayoutProposal } from '../formats.ts';
 import type { RecognisedPlate } from '../model/plate.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
@@ -42,8 +43,7 @@ export interface OpenedPlate {
   readonly fromCache: boolean;
 }
 
-const code = (error: unknown): string =>
-  error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+const code = (error: unknown): string => systemCode(error) ?? 'unknown error';
 
 /** Names shown when a folder is not recognised. */
 const MAX_NAMES_SHOWN = 5;

@@ -2,6 +2,7 @@ import { type FSWatcher, watch } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { systemCode } from '../core/system-code.ts';
 
 /** Something may have changed. */
 export interface DirectoryHint {
@@ -99,7 +100,7 @@ export class DirectoryWatch implements Disposable {
       watcher.on('error', () => this.#lose(path));
       this.#watchers.set(path, watcher);
     } catch (error) {
-      const code = error instanceof Error && 'code' in error ? error.code : undefined;
+      const code = systemCode(error);
       // Gone meanwhile: the directory above tells of it.
       if (code === 'ENOENT' || code === 'ENOTDIR') return;
       // Out of watches (fs.inotify.max_user_watches), or a disk that has none.
@@ -165,6 +166,6 @@ async function currentState(path: string, isFile: boolean): Promise<string> {
     const { mtimeNs, ino, size } = await stat(path, { bigint: true });
     return stateOf(isFile ? size : ino, Number(mtimeNs) / 1e6);
   } catch (error) {
-    return error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';
+    return systemCode(error) ?? 'unreadable';
   }
 }

@@ -1,6 +1,7 @@
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { BadZarrError, UnreadableSourceError } from '../core/errors.ts';
 import { readFully } from '../core/io.ts';
+import { systemCode } from '../core/system-code.ts';
 
 /** Largest metadata document that is read: a plate of 1536 wells with consolidated metadata takes about 20 MiB. */
 const MAX_DOCUMENT_BYTES = 64 * 1024 * 1024;
@@ -63,7 +64,7 @@ export function readJsonObjectIfPresent(path: string): JsonDocument | undefined 
     return readJsonObject(path);
   } catch (error) {
     const cause = error instanceof UnreadableSourceError ? error.cause : undefined;
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return undefined;
+    if (systemCode(cause) === 'ENOENT') return undefined;
     throw error;
   }
 }

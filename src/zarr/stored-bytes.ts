@@ -1,6 +1,7 @@
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { BadZarrError, UnreadableSourceError } from '../core/errors.ts';
 import { readFully } from '../core/io.ts';
+import { systemCode } from '../core/system-code.ts';
 
 /** Bytes of a chunk as stored: a file, a part of one, or memory. */
 export interface StoredBytes {
@@ -43,7 +44,7 @@ export class ChunkFile implements StoredBytes, Disposable {
         // Without waiting, so that a pipe of this name can't hold us up.
         fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
       } catch (cause) {
-        if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') continue;
+        if (systemCode(cause) === 'ENOENT') continue;
         throw new UnreadableSourceError(path, 'opening the chunk failed', { cause });
       }
       try {

@@ -1,5 +1,6 @@
 import { readlink, realpath } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { systemCode } from '../../core/system-code.ts';
 
 const isWithin = (path: string, folder: string): boolean =>
   path === folder || path.startsWith(folder === '/' ? folder : `${folder}/`);
@@ -25,6 +26,6 @@ export async function isForbiddenLink({ insideOf, avoid }: LinkRules, link: stri
     if (avoid !== undefined && isWithin(avoid, target)) return true;
     return insideOf !== undefined && !isWithin(target, insideOf);
   } catch (error) {
-    return !(error instanceof Error && 'code' in error && error.code === 'ENOENT');
+    return systemCode(error) !== 'ENOENT';
   }
 }

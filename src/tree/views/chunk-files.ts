@@ -1,6 +1,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { LRUCache } from 'lru-cache';
+import { systemCode } from '../../core/system-code.ts';
 import {
   type ChunkGrid,
   type GridPlace,
@@ -37,9 +38,6 @@ interface Chunk {
 
 /** What stands in a folder of chunks now. */
 type Listing = readonly { readonly at: number; readonly name: string }[];
-
-const code = (error: unknown): unknown =>
-  error instanceof Error && 'code' in error ? error.code : undefined;
 
 /**
  * Chunks of arrays that the index leaves out. Names and node numbers follow from the grid; whether a chunk is there is
@@ -181,7 +179,7 @@ export class ChunkFiles {
     try {
       stat = statSync(this.#absolute(chunk));
     } catch (error) {
-      if (code(error) === 'ENOENT' || code(error) === 'ENOTDIR') return undefined;
+      if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return undefined;
       throw error;
     }
     const directory = isGridFolder(chunk.grid, chunk.place);

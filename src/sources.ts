@@ -1,5 +1,6 @@
-import type { Dtype, NdArray } from './core/nd-array.ts';
+import type { Dtype, NdArray, TypedArray } from './core/nd-array.ts';
 import type { Region } from './core/region.ts';
+import type { ImageInfo } from './model/image.ts';
 
 /** What is known of an array before any pixel is read. */
 export interface ArrayInfo {
@@ -56,6 +57,122 @@ export interface PlaneBytes {
   readonly bytes: Uint8Array;
 }
 
+/** Where in a source something stands: its names from the source's root, joined with `/`, as the source spells them. */
+export type ItemPath = string;
+
+/**
+ * Pixels that are an image: shown as TIFF, OME-TIFF and OME-Zarr. `image.shape` has all five axes; what the source
+ * lacks is of extent 1, and samples of a colour image are channels. Reads name regions of these five axes.
+ */
+export interface ImageItem {
+  readonly kind: 'image';
+  readonly path: ItemPath;
+  readonly image: ImageInfo;
+  /** The smallest piece that is decoded at once, in the five axes. */
+  readonly chunkShape: readonly number[];
+  /** The same image at lower resolutions, largest first, this one left out. */
+  readonly levels: readonly ImageLevel[];
+}
+
+export interface ImageLevel {
+  readonly path: ItemPath;
+  readonly shape: readonly [t: number, c: number, z: number, y: number, x: number];
+  readonly chunkShape: readonly number[];
+}
+
+/** Numbers that may be no image: shown as NPY. Images are listed as arrays, too. Axes as stored. */
+export interface ArrayItem {
+  readonly kind: 'array';
+  readonly path: ItemPath;
+  readonly shape: readonly number[];
+  readonly dtype: Dtype;
+  readonly chunkShape: readonly number[];
+}
+
+/** What a column's cells hold. Numbers of `dtype`; text; or text of a few categories. */
+export interface TableColumn {
+  readonly name: string;
+  readonly type: Dtype | 'text' | 'boolean';
+}
+
+/** Rows of named columns: shown as CSV and TSV. */
+export interface TableItem {
+  readonly kind: 'table';
+  readonly path: ItemPath;
+  readonly rowCount: number;
+  readonly columns: readonly TableColumn[];
+}
+
+/** A sparse matrix of two axes: shown as MTX. */
+export interface SparseItem {
+  readonly kind: 'sparse';
+  readonly path: ItemPath;
+  readonly shape: readonly [rows: number, columns: number];
+  readonly dtype: Dtype;
+  /** Stored entries, explicit zeros among them. */
+  readonly entryCount: number;
+}
+
+/** Many tables of one kind, one per member (a gene, a cell), each made when it is read. */
+export interface TableFamilyItem {
+  readonly kind: 'family';
+  readonly path: ItemPath;
+  readonly memberCount: number;
+  readonly rowCount: number;
+  readonly columns: readonly TableColumn[];
+}
+
+/** A text whose bytes are known: attributes as JSON, and what else a source holds that is short. */
+export interface TextItem {
+  readonly kind: 'text';
+  /** With its extension. */
+  readonly path: ItemPath;
+  readonly text: string;
+}
+
+export type SourceItem = ImageItem | ArrayItem | TableItem | SparseItem | TableFamilyItem | TextItem;
+
+/** What a file or store holds, found without reading pixels. Plain data: it crosses threads and is kept in caches. */
+export interface SourceCatalog {
+  /** What it was recognised as, for people: `BigDataViewer HDF5`, `AnnData 0.8 (HDF5)`. */
+  readonly title: string;
+  readonly items: readonly SourceItem[];
+  /** What can't be shown, and why: a filter that nobody can decode, a link out of the folder. */
+  readonly warnings: readonly { readonly path: ItemPath; readonly message: string }[];
+}
+
+/** Cells of some rows, a column after the other; `undefined` is a missing value. */
+export interface TableRows {
+  readonly columns: readonly (readonly (number | bigint | string | boolean | undefined)[])[];
+}
+
+/** Entries `first … first + count` of a sparse matrix, in the order the source keeps them, counted from 0. */
+export interface SparseEntries {
+  readonly rows: Float64Array;
+  readonly columns: Float64Array;
+  readonly values: TypedArray;
+}
+
+/**
+ * A source held open by one thread, all calls synchronous. Whatever can't be read exactly throws a typed error that
+ * names the file and what stands in it. A source that changed on disk since its catalog was made throws
+ * SourceChangedError; one that is being written SourceBusyError.
+ */
+export interface OpenSource extends Disposable {
+  /**
+   * Fills `target` with a region of an image or of one of its levels, in its five axes, or of an array in its own:
+   * little-endian, C order, exactly as long. A missing chunk is the fill value the format names.
+   */
+  readRegion(path: ItemPath, region: Region, target: Uint8Array): void;
+  /** Where a region's bytes lie verbatim, little-endian and in C order, else undefined. */
+  window(path: ItemPath, region: Region): ByteWindow | undefined;
+  /** @throws RangeError when the source has no such table. */
+  readRows(path: ItemPath, firstRow: number, rowCount: number, member?: number): TableRows;
+  readEntries(path: ItemPath, first: number, count: number): SparseEntries;
+  /** Names of a family's members, in their order, as stored: they need not be fit for file names nor unique. */
+  memberNames(path: ItemPath, first: number, count: number): readonly string[];
+}
+
 /** Port: one kind of file or store that holds arrays. */
 export interface SourceDriver {
   /** Stable lower-case id, equal to the file's name. */
@@ -85,4 +202,24 @@ export interface SourceDriver {
    * @throws what `openArray` throws; RangeError when `into` has another size.
    */
   readPlaneSync?(path: string, page: number, into?: Uint8Array): PlaneBytes;
+  /**
+   * Looks into a file or store that is no plate: what it holds, without reading pixels. Absent where a driver only
+   * reads planes that a format found.
+   * @param path absolute path, or an URL where the driver's `canOpen` takes one.
+   * @returns undefined when it turns out not to be this driver's after all.
+   * @throws UnreadableSourceError, BadMetadataError, SourceBusyError … naming the file.
+   */
+  catalog?(path: string, options: CatalogOptions, signal: AbortSignal): Promise<SourceCatalog | undefined>;
+  /** Loads what `openSync` needs (a WebAssembly module, an index), once per thread, before its first call. */
+  prepare?(): Promise<void>;
+  /**
+   * Opens what `catalog` described, on a thread that must not wait on a promise.
+   * @throws what `catalog` throws; SourceChangedError when it is no longer what was described.
+   */
+  openSync?(path: string, catalog: SourceCatalog): OpenSource;
+}
+
+export interface CatalogOptions {
+  /** Nothing outside this folder is opened, whatever links say. */
+  readonly root: string;
 }

@@ -23,6 +23,9 @@ export type ErrorTag =
   | 'bad-metadata'
   | 'bad-zarr'
   | 'unsupported-zarr'
+  | 'bad-hdf5'
+  | 'unsupported-hdf5'
+  | 'source-busy'
   | 'bad-definition'
   | 'bad-parameter'
   | 'bad-mountpoint'
@@ -142,6 +145,36 @@ export class UnsupportedZarrError extends PlateFsError {
   readonly path: string;
   constructor(path: string, detail: string, options: ErrorOptionsWithAdvice = {}) {
     super(`${path}: unsupported Zarr: ${detail}`, options);
+    this.path = path;
+  }
+}
+
+/** An HDF5 file, or something in it, is damaged. */
+export class BadHdf5Error extends PlateFsError {
+  readonly tag = 'bad-hdf5';
+  readonly path: string;
+  constructor(path: string, detail: string, options: ErrorOptionsWithAdvice = {}) {
+    super(`${path}: bad HDF5: ${detail}`, options);
+    this.path = path;
+  }
+}
+
+/** A valid HDF5 file with a feature PlateFS does not decode. */
+export class UnsupportedHdf5Error extends PlateFsError {
+  readonly tag = 'unsupported-hdf5';
+  readonly path: string;
+  constructor(path: string, detail: string, options: ErrorOptionsWithAdvice = {}) {
+    super(`${path}: unsupported HDF5: ${detail}`, options);
+    this.path = path;
+  }
+}
+
+/** Another program is writing the file, and what stands in it can't be trusted yet. */
+export class SourceBusyError extends PlateFsError {
+  readonly tag = 'source-busy';
+  readonly path: string;
+  constructor(path: string, detail: string, options: ErrorOptionsWithAdvice = {}) {
+    super(`${path} is being written: ${detail}`, options);
     this.path = path;
   }
 }

@@ -123,7 +123,7 @@ export async function recognisePlate(
   const names = await namesIn(folder);
   const path = await realpath(folder);
   if (signal.aborted) throw new CancelledError('opening the plate was cancelled');
-  const handlers = given ?? (await loadAll(FORMATS));
+  const handlers = (given ?? (await loadAll(FORMATS))).filter(({ indexesAnything }) => !indexesAnything);
   const verdicts = await Promise.all(
     handlers
       .filter((handler) => !handler.takesLayout)

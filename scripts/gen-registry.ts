@@ -18,7 +18,7 @@ const PORTS = [
   {
     folder: 'encoders',
     port: 'encoders.ts',
-    type: 'ImageEncoder',
+    type: 'Encoder',
     list: 'ENCODERS',
   },
   {

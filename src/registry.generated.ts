@@ -1,7 +1,7 @@
 // Written by scripts/gen-registry.ts from the plugin folders; do not edit.
 import type { PluginEntry } from './core/plugin.ts';
 import type { SourceDriver } from './sources.ts';
-import type { ImageEncoder } from './encoders.ts';
+import type { Encoder } from './encoders.ts';
 import type { FormatHandler } from './formats.ts';
 import type { Hook } from './hooks.ts';
 import type { ComputeDevice } from './devices.ts';
@@ -11,7 +11,8 @@ export const SOURCES: readonly PluginEntry<SourceDriver>[] = [
   { id: 'zarr', load: async () => (await import('./sources/zarr.ts')).default },
 ];
 
-export const ENCODERS: readonly PluginEntry<ImageEncoder>[] = [
+export const ENCODERS: readonly PluginEntry<Encoder>[] = [
+  { id: 'npy', load: async () => (await import('./encoders/npy.ts')).default },
   { id: 'ome-tiff', load: async () => (await import('./encoders/ome-tiff.ts')).default },
   { id: 'tiff', load: async () => (await import('./encoders/tiff.ts')).default },
 ];

@@ -2,7 +2,16 @@ import type { Dtype } from './core/nd-array.ts';
 import type { Region } from './core/region.ts';
 import type { ImageInfo } from './model/image.ts';
 
-/** A piece of a virtual file: literal bytes, or the little-endian pixels of a region of the image or array. */
+/**
+ * Fills `target` with the little-endian pixels of a region, in C order; `target` is exactly as long.
+ * @throws whatever the source throws.
+ */
+export type PixelReader = (region: Region, target: Uint8Array) => void;
+
+/**
+ * A piece of a virtual file: literal bytes; the little-endian pixels of a region of the image or array; or bytes that
+ * are made of pixels.
+ */
 export type Segment =
   | {
       readonly kind: 'bytes';
@@ -14,6 +23,16 @@ export type Segment =
       readonly offsetBytes: number;
       readonly sizeBytes: number;
       readonly region: Region;
+    }
+  | {
+      readonly kind: 'derived';
+      readonly offsetBytes: number;
+      readonly sizeBytes: number;
+      /**
+       * Makes the piece, exactly as long, of the pixels it asks for: whole planes, or some rows of one where a plane is
+       * large. Equal pixels give equal bytes.
+       */
+      derive(read: PixelReader): Uint8Array;
     };
 
 /**

@@ -14,6 +14,7 @@ export const SOURCES: readonly PluginEntry<SourceDriver>[] = [
 export const ENCODERS: readonly PluginEntry<Encoder>[] = [
   { id: 'npy', load: async () => (await import('./encoders/npy.ts')).default },
   { id: 'ome-tiff', load: async () => (await import('./encoders/ome-tiff.ts')).default },
+  { id: 'png', load: async () => (await import('./encoders/png.ts')).default },
   { id: 'tiff', load: async () => (await import('./encoders/tiff.ts')).default },
 ];
 

@@ -1,9 +1,9 @@
 import { loadAll } from '../core/plugin.ts';
-import type { ImageEncoder } from '../encoders.ts';
+import { type ImageEncoder, imageEncoders } from '../encoders.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
 import { ENCODERS, SOURCES } from '../registry.generated.ts';
 import type { PlaneDriver } from '../tree/stack-reader.ts';
-import type { Probe } from '../tree/views/stacks.ts';
+import { type Probe, STACK_ENCODERS } from '../tree/views/stacks.ts';
 
 /** What front and reader threads need of the plugs. */
 export interface PlaneTools {
@@ -31,7 +31,7 @@ export async function loadPlaneTools(index: PlateIndex): Promise<PlaneTools> {
   const driverOf = (path: string) => synchronous.find(({ canOpen }) => canOpen(path)) ?? tiff;
   const probe: Probe = ({ path, page }) => driverOf(path).probeSync(path, page);
   return {
-    encoders: await loadAll(ENCODERS),
+    encoders: imageEncoders(await loadAll(ENCODERS.filter(({ id }) => STACK_ENCODERS.has(id)))),
     probe,
     driver: { probe, read: ({ path, page }) => driverOf(path).readPlaneSync(path, page) },
   };

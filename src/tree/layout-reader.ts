@@ -5,7 +5,7 @@ import type { ByteCache } from '../memory/byte-cache.ts';
 import type { ByteWindow } from '../sources.ts';
 import type { SourceFiles } from './source-files.ts';
 
-/** Where the pixels of a virtual file come from. Regions are those the layout's segments name. */
+/** Where the pixels of a virtual file come from. Regions are those the layout's segments name or ask for. */
 export interface PixelAccess {
   /** Where the region's bytes lie verbatim in a source file, else undefined. Cheap: asked at every read. */
   window?(region: Region): ByteWindow | undefined;
@@ -29,7 +29,7 @@ export interface LayoutReaderOptions {
  * Reads any byte range of a virtual file: one reader for every encoder, synchronous, for a thread that may
  * block. Literal bytes are copied; pixels with a window are read from the source straight into the caller's
  * memory; other pixels are decoded, straight into the caller's memory when the range holds their whole
- * segment, else once into the cache. A segment outside the range is never touched.
+ * segment, else once into the cache; what is made of pixels is made once into the cache. A segment outside the range is never touched.
  */
 export class LayoutReader {
   readonly sizeBytes: number;
@@ -83,7 +83,8 @@ export class LayoutReader {
         pieces.push(segment.bytes.subarray(skipBytes, skipBytes + takenBytes));
         continue;
       }
-      const window = this.#windowOf(segment);
+      const window =
+        segment.kind === 'pixels' ? this.#windowOf(segment.region, segment.sizeBytes) : undefined;
       if (window === undefined) return undefined;
       const { path } = window;
       pieces.push({ path, offsetBytes: window.offsetBytes + skipBytes, sizeBytes: takenBytes });
@@ -100,12 +101,12 @@ export class LayoutReader {
     };
   }
 
-  /** Where a segment's pixels lie verbatim. @throws RangeError when the source says another size than the layout. */
-  #windowOf(segment: Extract<Segment, { kind: 'pixels' }>): ByteWindow | undefined {
-    const window = this.#options.pixels.window?.(segment.region);
-    if (window !== undefined && window.sizeBytes !== segment.sizeBytes) {
+  /** Where a region's pixels lie verbatim. @throws RangeError when the source says another size than the layout. */
+  #windowOf(region: Region, sizeBytes: number): ByteWindow | undefined {
+    const window = this.#options.pixels.window?.(region);
+    if (window !== undefined && window.sizeBytes !== sizeBytes) {
       throw new RangeError(
-        `${window.path}: a window of ${window.sizeBytes} bytes for ${segment.sizeBytes} bytes of pixels`,
+        `${window.path}: a window of ${window.sizeBytes} bytes for ${sizeBytes} bytes of pixels`,
       );
     }
     return window;
@@ -117,22 +118,37 @@ export class LayoutReader {
       return;
     }
     const { pixels, planes, files, cacheKey } = this.#options;
-    const window = this.#windowOf(segment);
+    const window = segment.kind === 'pixels' ? this.#windowOf(segment.region, segment.sizeBytes) : undefined;
     if (window !== undefined) {
       files.readWindow(window, skipBytes, part);
       return;
     }
     const key = `${cacheKey}\0${segment.offsetBytes}`;
-    let plane = planes.get(key);
-    if (plane === undefined) {
-      if (part.length === segment.sizeBytes) {
+    let made = planes.get(key);
+    if (made === undefined) {
+      if (segment.kind === 'derived') made = this.#derive(segment);
+      else if (part.length === segment.sizeBytes) {
         pixels.readPixels(segment.region, part);
         return;
+      } else {
+        made = new Uint8Array(segment.sizeBytes);
+        pixels.readPixels(segment.region, made);
       }
-      plane = new Uint8Array(segment.sizeBytes);
-      pixels.readPixels(segment.region, plane);
-      planes.set(key, plane);
+      planes.set(key, made);
     }
-    part.set(plane.subarray(skipBytes, skipBytes + part.length));
+    part.set(made.subarray(skipBytes, skipBytes + part.length));
+  }
+
+  /** @throws RangeError when the piece isn't as long as the layout says. */
+  #derive(segment: Extract<Segment, { kind: 'derived' }>): Uint8Array {
+    const { pixels, files } = this.#options;
+    const made = segment.derive((region, target) => {
+      const window = this.#windowOf(region, target.length);
+      if (window === undefined) pixels.readPixels(region, target);
+      else files.readWindow(window, 0, target);
+    });
+    if (made.length !== segment.sizeBytes)
+      throw new RangeError(`${made.length} bytes were made for a piece of ${segment.sizeBytes}`);
+    return made;
   }
 }

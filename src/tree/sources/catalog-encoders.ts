@@ -1,10 +1,17 @@
 import { loadAll } from '../../core/plugin.ts';
-import type { ImageEncoder, SparseEncoder, TableEncoder } from '../../encoders.ts';
+import {
+  type ArrayEncoder,
+  type ImageEncoder,
+  imageEncoders,
+  type SparseEncoder,
+  type TableEncoder,
+} from '../../encoders.ts';
 import { ENCODERS, SPARSE_ENCODERS, TABLE_ENCODERS } from '../../registry.generated.ts';
 
 /** The encoders of what sources hold, by id. */
 export interface CatalogEncoders {
   readonly images: ReadonlyMap<string, ImageEncoder>;
+  readonly arrays: ReadonlyMap<string, ArrayEncoder>;
   readonly tables: ReadonlyMap<string, TableEncoder>;
   readonly sparse: ReadonlyMap<string, SparseEncoder>;
 }
@@ -13,10 +20,15 @@ const byId = <T extends { readonly id: string }>(all: readonly T[]): ReadonlyMap
   new Map(all.map((one) => [one.id, one]));
 
 export async function loadCatalogEncoders(): Promise<CatalogEncoders> {
-  const [images, tables, sparse] = await Promise.all([
+  const [encoders, tables, sparse] = await Promise.all([
     loadAll(ENCODERS),
     loadAll(TABLE_ENCODERS),
     loadAll(SPARSE_ENCODERS),
   ]);
-  return { images: byId(images), tables: byId(tables), sparse: byId(sparse) };
+  return {
+    images: byId(imageEncoders(encoders)),
+    arrays: byId(encoders.filter((encoder) => encoder.takes === 'array')),
+    tables: byId(tables),
+    sparse: byId(sparse),
+  };
 }

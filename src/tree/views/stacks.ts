@@ -29,6 +29,9 @@ export const STACK_KINDS = [
 ] as const;
 const KINDS = STACK_KINDS.length;
 
+/** Encoders that the view needs. */
+export const STACK_ENCODERS: ReadonlySet<string> = new Set(STACK_KINDS.map(({ encoder }) => encoder));
+
 /** Codes of pixel types in shared memory; 0 means nobody has looked yet. */
 const DTYPES: readonly (Dtype | undefined)[] = [
   undefined,

@@ -5,7 +5,7 @@ import { loadById } from '../core/plugin.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
 import { succession } from '../model/plate-succession.ts';
 import { FORMATS } from '../registry.generated.ts';
-import { compareDescriptions } from '../tree/described-plate.ts';
+import { indexAgain } from '../tree/index-again.ts';
 import { networkDiskKind } from '../watch/disk-kind.ts';
 import { PlaneCompleteness, wholenessTest } from './plane-completeness.ts';
 
@@ -42,16 +42,19 @@ let full: PlateIndex | undefined;
 async function look({ shown, walk }: LookAgain): Promise<FromIndexWorker> {
   try {
     if (walk || !full) {
-      const { linksFollowed, rootPath, descriptions = [] } = first;
-      const options = {
-        previous: full ?? shown,
+      const { linksFollowed, rootPath, descriptions = [], scope } = first;
+      const thing = {
+        handler: format,
+        root: scope?.kind === 'file' ? `${rootPath}/${scope.name}` : rootPath,
+        descriptions,
+        ...(scope ? { scope } : {}),
+      };
+      full = await indexAgain(thing, full ?? shown, {
         followLinks: linksFollowed,
         mountpoint,
+        signal: new AbortController().signal,
         ...(layout === undefined ? {} : { layout }),
-      };
-      const { signal } = new AbortController();
-      const made = { ...(await format.index(rootPath, options, signal)), linksFollowed };
-      full = await compareDescriptions(made, descriptions, signal);
+      });
     }
     const { planes } = succession(shown, full);
     const isNew = (plane: number): boolean => planes[plane] === 0xffff_ffff;

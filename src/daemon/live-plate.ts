@@ -87,7 +87,7 @@ export class LivePlate {
   /** Begins to watch. `lookNow` when it is not known that nothing changed since the index was made. */
   start(lookNow: boolean): void {
     const { mode, warn } = this.#parts;
-    if (mode === 'off') return;
+    if (mode === 'off' || this.index.scope?.kind === 'url') return;
     const network = this.#networkKind();
     const events = mode === 'auto' && network === undefined;
     if (mode === 'auto' && network !== undefined)
@@ -133,6 +133,11 @@ export class LivePlate {
     // What came within the same tick of the clock has left no newer mtime behind.
     clearTimeout(this.#settling);
     if (unsettledMs > 0) this.#settling = setTimeout(() => this.#hint(), unsettledMs).unref();
+  }
+
+  /** Has a look taken: somebody saw that something is not as it is shown. */
+  hint(): void {
+    if (this.#watch) this.#hint();
   }
 
   #hint(): void {
@@ -253,6 +258,9 @@ export class LivePlate {
   }
 }
 
+const versions = ({ sources }: PlateIndex): readonly string[] | undefined =>
+  sources?.map(({ name, version }) => `${name}\0${version}`);
+
 /** Whether nobody could see a difference. Directories' times are not shown anew for their own sake. */
 function isSamePlate(before: PlateIndex, after: PlateIndex): boolean {
   const same = (a: Uint8Array | Uint32Array | Uint16Array | Float64Array, b: typeof a): boolean =>
@@ -274,7 +282,7 @@ function isSamePlate(before: PlateIndex, after: PlateIndex): boolean {
       const other = after.planes[name as keyof PlateIndex['planes']];
       return typeof column === 'number' || typeof other === 'number' ? column === other : same(column, other);
     }) &&
-    JSON.stringify([before.facts, before.warnings, before.extensions, before.shapes]) ===
-      JSON.stringify([after.facts, after.warnings, after.extensions, after.shapes])
+    JSON.stringify([before.facts, before.warnings, before.extensions, before.shapes, versions(before)]) ===
+      JSON.stringify([after.facts, after.warnings, after.extensions, after.shapes, versions(after)])
   );
 }

@@ -24,6 +24,7 @@ type Numbers = Pick<
   | 'mountedAtMs'
   | 'changedAtMs'
   | 'numbering'
+  | 'items'
   | 'stackAxes'
   | 'axesOfStack'
   | 'fieldChangedAtMs'
@@ -54,6 +55,7 @@ function mapNumbers(tree: Numbers, map: <A extends SharableArray>(array: A) => A
     mountedAtMs,
     changedAtMs,
     numbering,
+    items,
     stackAxes,
     axesOfStack,
     fieldChangedAtMs,
@@ -70,6 +72,7 @@ function mapNumbers(tree: Numbers, map: <A extends SharableArray>(array: A) => A
       fields: mapNumbering(numbering.fields, map),
       stacks: mapNumbering(numbering.stacks, map),
     },
+    items,
     stackAxes,
     ...(axesOfStack === undefined ? {} : { axesOfStack: map(axesOfStack) }),
     fieldChangedAtMs: map(fieldChangedAtMs),

@@ -23,9 +23,12 @@ function indexFile(path: string): PlateIndex {
     const { size, mtimeMs } = statSync(path);
     const builder = new PlateIndexBuilder(folder, { mtimeMs: Number(mtimeNs) / 1e6, inode: ino });
     builder.addEvidence(builder.addFile(0, basename(path)), size, mtimeMs);
-    return { ...builder.finish(facts(basename(path))), onlyFile: basename(path) };
+    return builder.finish(facts(basename(path)));
   } catch (cause) {
-    throw new UnreadableSourceError(path, 'cannot be read', { cause, advice: 'check that it is still there' });
+    throw new UnreadableSourceError(path, 'cannot be read', {
+      cause,
+      advice: 'check that it is still there',
+    });
   }
 }
 
@@ -34,9 +37,7 @@ async function index(root: string, options: IndexOptions, signal: AbortSignal): 
   const files = await StoreFiles.walk(root, options, signal);
   files.addOwnEvidence(root, MAX_EVIDENCE);
   for (const warning of files.warnings) files.builder.addWarning(warning);
-  const made = files.builder.finish(facts(basename(root)));
-  const { leaveOut = [] } = options;
-  return leaveOut.length === 0 ? made : { ...made, leftOut: leaveOut };
+  return files.builder.finish(facts(basename(root)));
 }
 
 /** Any file or folder, as it is: for stores and folders that hold no plane. Chunks of Zarr arrays are left out of the index. */

@@ -1,3 +1,4 @@
+import type { PlateWarning } from './plate.ts';
 import type { NameTable } from './plate-index.ts';
 import type { SourceCatalog } from './source-catalog.ts';
 
@@ -22,7 +23,19 @@ export interface IndexedSource {
   readonly catalog: SourceCatalog;
   readonly files: readonly CatalogFile[];
   readonly families: readonly CatalogFamily[];
+  readonly warnings: readonly PlateWarning[];
 }
+
+/** What was mounted that is no plate. */
+export type SourceScope =
+  /** One file; the index's root is the folder it lies in. */
+  | { readonly kind: 'file'; readonly name: string }
+  /** A folder that is one store. */
+  | { readonly kind: 'store' }
+  /** What an URL names; there are no files. */
+  | { readonly kind: 'url' }
+  /** A folder with several. `plates` are names in it of plates, which have indexes of their own. */
+  | { readonly kind: 'folder'; readonly plates: readonly string[] };
 
 /** A file that is made of one item when it is read. */
 export interface CatalogFile {

@@ -6,8 +6,7 @@ const MAX_STEM_BYTES = 200;
 const hex = (code: number, digits: number): string => code.toString(16).toUpperCase().padStart(digits, '0');
 
 /** Percent signs, what separates or ends names, control characters, and halves of surrogate pairs. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
-const UNFIT = /[%/\u0000-\u001f\u007f]|[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g;
+const UNFIT = /[%/\p{Cc}\p{Cs}]/gu;
 
 const escapeUnit = (unit: string): string => {
   const code = unit.charCodeAt(0);

@@ -11,6 +11,7 @@ import {
   plateDifference,
   succession,
 } from '../model/plate-succession.ts';
+import { type ItemNumbers, numberItems } from './sources/item-numbers.ts';
 import { offsetCount } from './tables/table-file.ts';
 
 /** What a user asked of the tree. */
@@ -45,6 +46,8 @@ export interface SharedTree {
     /** Of fields under the axes that a stack has: several numbers may stand for one field. */
     readonly stacks: Numbering;
   };
+  /** Of the files that sources are shown as. */
+  readonly items: ItemNumbers;
   readonly options: TreeOptions;
   readonly naming: PlaneNaming;
   /** Per table, where its blocks of rows begin; filled by whoever measures it first. */
@@ -114,6 +117,7 @@ export function shareTree(index: PlateIndex, mountedAtMs: number, options: TreeO
       fields: numberedInOrder(fields),
       stacks: numberedInOrder(fields),
     },
+    items: numberItems(index.sources ?? []),
     options,
     naming: namePlanes(index, options.names),
     tableOffsets: emptyTables(index),
@@ -244,6 +248,7 @@ export function succeedTree(
       fields: renumber(numbering.fields, earlierOf.length, (i) => earlierOf[i]),
       stacks,
     },
+    items: numberItems(index.sources ?? [], before.items),
     options: before.options,
     naming: namePlanes(index, before.options.names),
     tableOffsets: emptyTables(index),

@@ -62,11 +62,14 @@ export class CatalogFiles {
   #add(item: SourceItem, number: number): void {
     switch (item.kind) {
       case 'text':
-        return this.#addText(item.path, item.text, number);
+        this.#addText(item.path, item.text, number);
+        break;
       case 'family':
-        return this.#addFamily(item, number);
+        this.#addFamily(item, number);
+        break;
       case 'table':
-        return this.#addTable(item, number);
+        this.#addTable(item, number);
+        break;
       default:
         this.#addShapes(item.path, this.#shapesOf(item), number);
     }

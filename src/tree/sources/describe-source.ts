@@ -23,11 +23,6 @@ export interface FoundSource {
   readonly mtimeMs: number;
 }
 
-export interface DescribedSource {
-  readonly source: IndexedSource;
-  readonly warnings: readonly PlateWarning[];
-}
-
 /** Warnings of one kind told one by one. */
 const MAX_TOLD = 50;
 /** Files that describe a Zarr node, by which a folder of any name is known for a store. */
@@ -37,17 +32,12 @@ const ZARR_NAMES = ['zarr.json', '.zgroup', '.zarray', '.zmetadata'];
 export const looksLikeStore = (names: readonly string[]): boolean =>
   ZARR_NAMES.some((name) => names.includes(name));
 
-/** The drivers that can look into a file or store, first those that know more of it. */
-async function cataloguers(path: string, isStore: boolean): Promise<SourceDriver[]> {
+/** The drivers that take a file or store by its name, first those that know more of it. */
+export async function driversOf(path: string, isStore: boolean): Promise<SourceDriver[]> {
   const drivers = await loadAll(SOURCES);
   // A store may have any name: who takes it is asked by the name it would have.
   const asked = isStore && !isUrl(path) && !/\.zarr$/i.test(path) ? `${path}.zarr` : path;
   return drivers.filter((driver) => driver.catalog !== undefined && driver.canOpen(asked));
-}
-
-/** Whether some driver takes the path by its name: it then has a say what it is. */
-export async function mayBeSource(path: string, isStore: boolean): Promise<boolean> {
-  return (await cataloguers(path, isStore)).length > 0;
 }
 
 /**
@@ -58,8 +48,8 @@ export async function mayBeSource(path: string, isStore: boolean): Promise<boole
 export async function describeSource(
   found: FoundSource,
   signal: AbortSignal,
-): Promise<DescribedSource | undefined> {
-  for (const driver of await cataloguers(found.path, found.isFolder)) {
+): Promise<IndexedSource | undefined> {
+  for (const driver of await driversOf(found.path, found.isFolder)) {
     const catalog = await driver.catalog?.(found.path, { root: found.root }, signal);
     if (catalog) return await describe(found, driver, catalog);
   }
@@ -70,7 +60,7 @@ async function describe(
   found: FoundSource,
   driver: SourceDriver,
   catalog: SourceCatalog,
-): Promise<DescribedSource> {
+): Promise<IndexedSource> {
   const { name, path } = found;
   await driver.prepare?.();
   using open = new OpenedOnce(driver, path, catalog);
@@ -81,10 +71,8 @@ async function describe(
       advice: 'name a file or store that holds arrays',
     });
   const { files, families } = laidOut;
-  return {
-    source: { ...found, driver: driver.id, catalog, files, families },
-    warnings: warningsOf(name, catalog, laidOut),
-  };
+  const warnings = warningsOf(name, catalog, laidOut);
+  return { ...found, driver: driver.id, catalog, files, families, warnings };
 }
 
 function warningsOf(name: string, catalog: SourceCatalog, laidOut: SourceFiles): PlateWarning[] {

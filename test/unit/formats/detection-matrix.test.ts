@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { loadAll } from '../../../src/core/plugin.ts';
 import type { FormatHandler } from '../../../src/formats.ts';
 import { FORMATS } from '../../../src/registry.generated.ts';
-import { recognisePlate } from '../../../src/tree/open-plate.ts';
+import { recognisePlate } from '../../../src/tree/recognise-plate.ts';
 import { DATA_ROWS, PLATE_ROWS } from '../../fixtures/every-plate.ts';
 
 /** Bytes read of each file that was opened, by whatever call. */

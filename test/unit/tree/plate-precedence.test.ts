@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makePlate } from '../../../scripts/plate-maker/plate-maker.ts';
 import type { PlateIndex } from '../../../src/model/plate-index.ts';
 import { planeName } from '../../../src/model/plate-lookup.ts';
-import { openPlate, recognisedAs, recognisePlate } from '../../../src/tree/open-plate.ts';
+import { openPlate } from '../../../src/tree/open-plate.ts';
+import { recognisedAs, recognisePlate } from '../../../src/tree/recognise-plate.ts';
 import { writePlate } from '../../fixtures/ome-zarr.ts';
 import { CANONICAL, putMetadata, putNamedArray, putTiffs } from '../../fixtures/openhcs-plate.ts';
 

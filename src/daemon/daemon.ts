@@ -179,6 +179,7 @@ export class Daemon {
       front,
       landings,
       memory,
+      readers: this.#readers,
       hooks: () => this.#hooks,
       warnings: this.#warnings,
       resumes,
@@ -223,7 +224,7 @@ export class Daemon {
       fromMain: channel.port2,
       wake: wake.memory,
       readers: ports,
-      finished: readers.finished,
+      counters: readers.counters.memory,
     };
     const worker = this.#frontWorker;
     worker.ref();

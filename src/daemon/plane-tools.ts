@@ -22,8 +22,8 @@ const isOfTiffs = ({ planes, extensions }: PlateIndex): boolean =>
  */
 export async function loadPlaneTools(index: PlateIndex): Promise<PlaneTools> {
   const drivers = await loadAll(isOfTiffs(index) ? SOURCES.filter(({ id }) => id === 'tiff') : SOURCES);
-  const synchronous = drivers.flatMap(({ id, canOpen, probeSync, readPlaneSync }) =>
-    probeSync && readPlaneSync ? [{ id, canOpen, probeSync, readPlaneSync }] : [],
+  const synchronous = drivers.flatMap(({ id, canOpen, probeSync, readPlaneSync, openPlaneSync }) =>
+    probeSync && readPlaneSync ? [{ id, canOpen, probeSync, readPlaneSync, openPlaneSync }] : [],
   );
   const tiff = synchronous.find(({ id }) => id === 'tiff');
   if (!tiff) throw new Error('the tiff driver has no synchronous side');
@@ -33,6 +33,10 @@ export async function loadPlaneTools(index: PlateIndex): Promise<PlaneTools> {
   return {
     encoders: imageEncoders(await loadAll(ENCODERS.filter(({ id }) => STACK_ENCODERS.has(id)))),
     probe,
-    driver: { probe, read: ({ path, page }) => driverOf(path).readPlaneSync(path, page) },
+    driver: {
+      probe,
+      read: ({ path, page }) => driverOf(path).readPlaneSync(path, page),
+      open: ({ path, page }) => driverOf(path).openPlaneSync?.(path, page),
+    },
   };
 }

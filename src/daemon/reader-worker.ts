@@ -1,5 +1,6 @@
 import { flushCompileCache } from 'node:module';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { decodedBytesSoFar } from '../core/decode-count.ts';
 import { errnoOf } from '../core/errno.ts';
 import { explain } from '../core/errors.ts';
 import { replyTo } from '../fuse/reply-writer.ts';
@@ -13,7 +14,9 @@ import { StackReader } from '../tree/stack-reader.ts';
 import type { MovableJob, ReaderJob } from '../vfs/jobs.ts';
 import { Reader } from '../vfs/reader.ts';
 import { loadPlaneTools } from './plane-tools.ts';
+import { ReaderCounters } from './reader-counters.ts';
 import type { TreeAdoption } from './reader-pool.ts';
+import { type ReadPartJob, SplitRead } from './split-read.ts';
 
 /** What a reader thread is started with. */
 export interface ReaderData {
@@ -23,10 +26,9 @@ export interface ReaderData {
   readonly outputFolder: string;
   /** What it may keep decoded at the start. */
   readonly decodedBytes: number;
-  /** What each reader keeps decoded, for the main thread to see. */
-  readonly held: BigInt64Array;
+  /** Memory of the {@link ReaderCounters}. */
+  readonly counters: SharedArrayBuffer;
   readonly jobs: MessagePort;
-  readonly finished: Int32Array;
 }
 
 /** Main thread to reader: keep no more decoded than this from now on. */
@@ -52,6 +54,7 @@ export type FromReader =
 const data = workerData as ReaderData;
 const tell = (message: FromReader): void => parentPort?.postMessage(message);
 
+const counters = ReaderCounters.over(data.counters);
 const { encoders, probe, driver } = await loadPlaneTools(data.shared.index);
 const tree = new PlateTree(data.shared, encoders, probe);
 const decoded = new ByteCache(data.decodedBytes);
@@ -65,14 +68,45 @@ const reader = new Reader({
 });
 const spliced = new SplicedReplies(data.fuseFd);
 
-const showHeld = (): void => void Atomics.store(data.held, data.number, BigInt(decoded.usedBytes));
+const showHeld = (): void => counters.hold(data.number, decoded.usedBytes);
+
+function noteRendered(node: number, sizeBytes: number, isPoured: boolean): void {
+  counters.served(data.number, sizeBytes);
+  counters.decoded(data.number, decodedBytesSoFar());
+  if (counters.isPoured(node) !== isPoured) counters.setPoured(node, isPoured);
+}
 
 function answer(job: Exclude<ReaderJob, { kind: 'stage' }>): void {
   const pourable =
     job.kind === 'read-rendered' && spliced.carries(job.sizeBytes) ? reader.pourable(job) : undefined;
-  if (pourable !== undefined && spliced.send(job.uniqueLow, job.uniqueHigh, pourable)) return;
+  if (pourable !== undefined && spliced.send(job.uniqueLow, job.uniqueHigh, pourable)) {
+    if (job.kind === 'read-rendered') noteRendered(job.node, pourable.sizeBytes, true);
+    return;
+  }
+  const before = decodedBytesSoFar();
   const bytes = reader.run(job);
+  if (job.kind === 'read-rendered')
+    noteRendered(job.node, bytes?.length ?? 0, counters.isPoured(job.node) && decodedBytesSoFar() === before);
   replyTo(data.fuseFd, job.uniqueLow, job.uniqueHigh, bytes === undefined ? [] : [bytes]);
+}
+
+/** A part of a READ; whoever does the last part of it answers. */
+function answerPart(job: ReadPartJob): void {
+  const { uniqueLow, uniqueHigh, node, offsetBytes, sizeBytes, atBytes } = job;
+  const split = SplitRead.over(job.memory);
+  try {
+    const part = { kind: 'read-rendered', uniqueLow, uniqueHigh, node, offsetBytes, sizeBytes } as const;
+    const bytes = reader.run(part) ?? new Uint8Array(0);
+    noteRendered(node, bytes.length, false);
+    split.fill(atBytes, bytes);
+  } catch (error) {
+    split.fail(errnoOf(error));
+    tell({ type: 'failed', message: explain(error) });
+  }
+  counters.finishJob(data.number);
+  const outcome = split.finishPart();
+  if (outcome !== undefined)
+    replyTo(data.fuseFd, uniqueLow, uniqueHigh, typeof outcome === 'number' ? outcome : [outcome]);
 }
 
 function run(job: ReaderJob): void {
@@ -84,22 +118,23 @@ function run(job: ReaderJob): void {
     errno = errnoOf(error);
     const message = explain(error);
     if (job.kind === 'read-pieces' || job.kind === 'read-landed' || job.kind === 'persist') {
-      Atomics.add(data.finished, data.number, 1);
+      counters.finishJob(data.number);
       tell({ type: 'failed-job', job, errno, message });
       return;
     }
     tell({ type: 'failed', message });
     if (job.kind !== 'stage') replyTo(data.fuseFd, job.uniqueLow, job.uniqueHigh, errno);
   }
-  Atomics.add(data.finished, data.number, 1);
+  counters.finishJob(data.number);
   if (job.kind === 'stage') tell({ type: 'staged', node: job.node, errno });
 }
 
-data.jobs.on('message', (message: ReaderJob | TreeAdoption) => {
+data.jobs.on('message', (message: ReaderJob | ReadPartJob | TreeAdoption) => {
   if (message.kind === 'adopt') {
     tree.adopt(message.shared);
     stacks.treeChanged();
-  } else run(message);
+  } else if (message.kind === 'read-part') answerPart(message);
+  else run(message);
   showHeld();
 });
 parentPort?.on('message', ({ boundBytes }: ToReader) => {

@@ -9,6 +9,7 @@ import type { FrontLink } from './front-link.ts';
 import type { HookPump } from './hook-pump.ts';
 import type { Landings } from './landings.ts';
 import type { MountMemory } from './mount-memory.ts';
+import type { Readers } from './readers.ts';
 import type { RuntimeWarnings } from './runtime-warnings.ts';
 
 export interface StatusParts {
@@ -18,6 +19,7 @@ export interface StatusParts {
   readonly front: FrontLink;
   readonly landings: Landings;
   readonly memory: MountMemory;
+  readonly readers: Readers;
   /** Absent where the mount has no rules, and until they are loaded. */
   readonly hooks: () => HookPump | undefined;
   readonly warnings: RuntimeWarnings;
@@ -78,7 +80,8 @@ export class Status {
 
   async #metrics(): Promise<string> {
     const status = await this.document();
-    const { landings, warnings, resumes } = this.#parts;
+    const { landings, readers, warnings, resumes } = this.#parts;
+    const { decodedBytes, servedBytes } = readers.counters.figures();
     return renderMetrics({
       platefs_planes: status.planes,
       platefs_warnings: status.warnings,
@@ -87,6 +90,8 @@ export class Status {
       platefs_memory_open_files_bytes: status.memory.openFilesBytes,
       platefs_memory_decoded_bytes: status.memory.decodedBytes,
       platefs_memory_decoded_bound_bytes: status.memory.decodedBoundBytes,
+      platefs_served_bytes_total: servedBytes,
+      platefs_decoded_bytes_total: decodedBytes,
       platefs_memory_tight: Number(status.memory.isTight),
       platefs_waiting_files: status.waiting.files,
       platefs_landed_files_total: landings.landed.files,

@@ -1,9 +1,10 @@
 import { CancelledError } from '../core/errors.ts';
-import type { ArraySource, PlaneBytes, PlaneProbe, SourceDriver } from '../sources.ts';
+import type { ArraySource, OpenPlane, PlaneBytes, PlaneProbe, SourceDriver } from '../sources.ts';
 import { TiffArray } from './shared/tiff-array.ts';
 import { decodePlane } from './shared/tiff-decode.ts';
 import { TiffFile } from './shared/tiff-file.ts';
 import { readTiffPageHead } from './shared/tiff-head.ts';
+import { OpenTiffPlane } from './shared/tiff-open-plane.ts';
 import { isWholeTiff } from './shared/tiff-whole.ts';
 
 /**
@@ -40,6 +41,10 @@ const tiff: SourceDriver = {
     const wanted = file.page(page);
     const info = { shape: wanted.shape, dtype: wanted.dtype, axes: wanted.axes };
     return { info, bytes: decodePlane(file.fd, wanted, into) };
+  },
+
+  openPlaneSync(path: string, page: number): OpenPlane {
+    return new OpenTiffPlane(path, page);
   },
 };
 

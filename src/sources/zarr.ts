@@ -1,7 +1,8 @@
 import { CancelledError } from '../core/errors.ts';
-import type { ArraySource, PlaneBytes, PlaneProbe, SourceDriver } from '../sources.ts';
+import type { ArraySource, OpenPlane, PlaneBytes, PlaneProbe, SourceDriver } from '../sources.ts';
 import { isArrayMetadataName } from '../zarr/array-metadata.ts';
 import { ZarrArray } from './shared/zarr-array.ts';
+import { OpenZarrPlane } from './shared/zarr-open-plane.ts';
 import { ZarrLayout } from './shared/zarr-planes.ts';
 
 /**
@@ -47,6 +48,10 @@ const zarr: SourceDriver = {
     const bytes = into ?? new Uint8Array(sizeBytes);
     layout.readRegion(region, bytes);
     return { info: layout.planeInfo, bytes };
+  },
+
+  openPlaneSync(path: string, page: number): OpenPlane {
+    return new OpenZarrPlane(path, page);
   },
 };
 

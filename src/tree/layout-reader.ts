@@ -3,12 +3,18 @@ import type { Region } from '../core/region.ts';
 import type { FileLayout, Segment } from '../encoders.ts';
 import type { ByteCache } from '../memory/byte-cache.ts';
 import type { ByteWindow } from '../sources.ts';
+import { type PartialPlane, readPlanePart } from './plane-blocks.ts';
 import type { SourceFiles } from './source-files.ts';
 
 /** Where the pixels of a virtual file come from. Regions are those the layout's segments name or ask for. */
 export interface PixelAccess {
   /** Where the region's bytes lie verbatim in a source file, else undefined. Cheap: asked at every read. */
   window?(region: Region): ByteWindow | undefined;
+  /**
+   * How the region, whose rows are whole, is read in parts: `zeros` where there is nothing to read, undefined where
+   * it can only be read whole. Cheap: asked at every read.
+   */
+  parts?(region: Region): PartialPlane | 'zeros' | undefined;
   /**
    * Fills `target` with the region's pixels, little-endian, C order. `target` is exactly as long.
    * @throws a typed error that names the file; then nothing of the read is served.
@@ -28,8 +34,9 @@ export interface LayoutReaderOptions {
 /**
  * Reads any byte range of a virtual file: one reader for every encoder, synchronous, for a thread that may
  * block. Literal bytes are copied; pixels with a window are read from the source straight into the caller's
- * memory; other pixels are decoded, straight into the caller's memory when the range holds their whole
- * segment, else once into the cache; what is made of pixels is made once into the cache. A segment outside the range is never touched.
+ * memory; other pixels are decoded, straight into the caller's memory when the range holds all that is decoded at
+ * once, else once into the cache. What lies outside the range is never decoded, where the source can be read in parts; what is made of pixels
+ * is made once into the cache.
  */
 export class LayoutReader {
   readonly sizeBytes: number;
@@ -117,12 +124,31 @@ export class LayoutReader {
       part.set(segment.bytes.subarray(skipBytes, skipBytes + part.length));
       return;
     }
-    const { pixels, planes, files, cacheKey } = this.#options;
-    const window = segment.kind === 'pixels' ? this.#windowOf(segment.region, segment.sizeBytes) : undefined;
+    if (segment.kind === 'derived') {
+      this.#fillWhole(segment, skipBytes, part);
+      return;
+    }
+    const { pixels, planes, files } = this.#options;
+    const window = this.#windowOf(segment.region, segment.sizeBytes);
     if (window !== undefined) {
       files.readWindow(window, skipBytes, part);
       return;
     }
+    const plane = pixels.parts?.(segment.region);
+    if (plane === 'zeros') {
+      part.fill(0);
+      return;
+    }
+    if (plane) {
+      readPlanePart(plane, planes, skipBytes, part);
+      return;
+    }
+    this.#fillWhole(segment, skipBytes, part);
+  }
+
+  /** From pixels that can only be decoded together. */
+  #fillWhole(segment: Exclude<Segment, { kind: 'bytes' }>, skipBytes: number, part: Uint8Array): void {
+    const { pixels, planes, cacheKey } = this.#options;
     const key = `${cacheKey}\0${segment.offsetBytes}`;
     let made = planes.get(key);
     if (made === undefined) {

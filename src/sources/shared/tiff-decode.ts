@@ -1,19 +1,13 @@
+import { countDecoded } from '../../core/decode-count.ts';
 import { UnsupportedTiffError } from '../../core/errors.ts';
 import { itemSizeBytes } from '../../core/nd-array.ts';
 import { TAG } from '../../core/tiff-tags.ts';
+import type { PlaneBox } from '../../sources.ts';
 import { readExactly } from './tiff-bytes.ts';
 import { decompressInto, mostBytesPerStoredByte } from './tiff-decompress.ts';
 import type { TiffPage } from './tiff-page.ts';
 import { reverseBits, swapBytes, undoFloatingPoint, undoHorizontal, unpackBits } from './tiff-predictor.ts';
 import type { SegmentTable } from './tiff-segments.ts';
-
-/** The rows and columns of a page that are wanted. */
-export interface PlaneBox {
-  readonly y: number;
-  readonly x: number;
-  readonly height: number;
-  readonly width: number;
-}
 
 /** Sizes above this must be plausible for the bytes stored; below it memory is no concern. */
 const SMALL_BYTES = 32 * 1024 * 1024;
@@ -43,6 +37,7 @@ export function decodePlane(fd: number, page: TiffPage, into?: Uint8Array): Uint
   if (offset !== undefined) {
     const bytes = into ?? unfilled(page.sizeBytes);
     readExactly(fd, page.path, bytes, bytes.length, offset);
+    countDecoded(bytes.length);
     if (!page.littleEndian) swapBytes(bytes, page.bitsPerSample / 8);
     return bytes;
   }
@@ -131,6 +126,7 @@ function readRows(fd: number, page: TiffPage, runOffset: number, box: PlaneBox):
   const rowBytes = page.width * pixelBytes;
   const rows = unfilled(box.height * rowBytes);
   readExactly(fd, page.path, rows, rows.length, runOffset + box.y * rowBytes);
+  countDecoded(rows.length);
   if (!page.littleEndian) swapBytes(rows, page.bitsPerSample / 8);
   if (box.width === page.width) return rows;
   const target = unfilled(box.height * box.width * pixelBytes);
@@ -153,6 +149,7 @@ function itemView(bytes: Uint8Array, itemBytes: number): Uint8Array | Uint16Arra
 function decodeSegment(page: TiffPage, stored: Uint8Array, target: Uint8Array, mostBytes: number): void {
   if (page.fillOrder === 2) reverseBits(stored);
   decompressInto(page.path, page.compression, stored, target, mostBytes);
+  countDecoded(target.length);
   const itemBytes = page.bitsPerSample / 8;
   if (page.predictor === 3) {
     undoFloatingPoint(target, page.segmentRowBytes, page.samplesTogether, itemBytes);

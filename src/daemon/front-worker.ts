@@ -18,9 +18,10 @@ import {
   stagingFolder,
 } from '../overlay/open-overlay.ts';
 import type { Overlay } from '../overlay/overlay.ts';
-import { PlateTree } from '../tree/plate-tree.ts';
+import { MountTree } from '../tree/mount-tree.ts';
 import { RenderUnits } from '../tree/render-units.ts';
-import type { SharedTree } from '../tree/shared-tree.ts';
+import type { SharedMount } from '../tree/shared-mount.ts';
+import { loadCatalogEncoders } from '../tree/sources/catalog-encoders.ts';
 import { Front } from '../vfs/front.ts';
 import { kernelFileCalls } from './file-calls.ts';
 import type { FromFront, ToFront } from './front-messages.ts';
@@ -37,7 +38,7 @@ export interface FrontData {
   readonly privileged: boolean;
   readonly passthrough: boolean;
   readonly readOnly: boolean;
-  readonly shared: SharedTree;
+  readonly mount: SharedMount;
   readonly folders: OverlayFolders;
   /** Memory that written files may take at the start. */
   readonly budgetBytes: number;
@@ -75,7 +76,7 @@ class SessionOver extends Error {}
 interface Rooms {
   readonly overlay: Overlay;
   readonly front: Front;
-  readonly tree: PlateTree;
+  readonly tree: MountTree;
   readonly readers: ReaderPool;
   readonly units: RenderUnits;
 }
@@ -193,9 +194,11 @@ function receive({ overlay, front, tree, readers, units }: Rooms, message: ToFro
 }
 
 async function serve(): Promise<void> {
-  const { encoders, probe } = await loadPlaneTools(data.shared.index);
-  const tree = new PlateTree(data.shared, encoders, probe);
-  const units = new RenderUnits((node) => tree.renderedImage(node));
+  const tools = await loadPlaneTools(data.mount.map(({ shared }) => shared.index));
+  const tree = new MountTree(data.mount, tools);
+  const hasSources = data.mount.some(({ shared }) => shared.index.scope);
+  const encoders = hasSources ? await loadCatalogEncoders() : undefined;
+  const units = new RenderUnits((node) => tree.layoutOf(node, encoders));
   const readers = new ReaderPool({
     ports: data.readers,
     counters: ReaderCounters.over(data.counters),

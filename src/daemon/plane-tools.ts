@@ -16,12 +16,26 @@ export interface PlaneTools {
 const isOfTiffs = ({ planes, extensions }: PlateIndex): boolean =>
   planes.pages.length === 0 && extensions.every((extension) => /^\.tiff?$/i.test(extension));
 
+function noPlane(): never {
+  throw new Error('there is no plate');
+}
+
+const NO_PLATES: PlaneTools = {
+  encoders: [],
+  probe: noPlane,
+  driver: { probe: noPlane, read: noPlane, open: noPlane },
+};
+
 /**
- * Loads the encoders and the drivers of a plate's plane files. Every thread has them, so that a driver that the
+ * Loads the encoders and the drivers of the plates' plane files. Every thread has them, so that a driver that the
  * plate doesn't need would cost its memory several times.
  */
-export async function loadPlaneTools(index: PlateIndex): Promise<PlaneTools> {
-  const drivers = await loadAll(isOfTiffs(index) ? SOURCES.filter(({ id }) => id === 'tiff') : SOURCES);
+export async function loadPlaneTools(indexes: readonly PlateIndex[]): Promise<PlaneTools> {
+  const plates = indexes.filter(({ scope }) => scope === undefined);
+  if (plates.length === 0) return NO_PLATES;
+  const drivers = await loadAll(
+    plates.every(isOfTiffs) ? SOURCES.filter(({ id }) => id === 'tiff') : SOURCES,
+  );
   const synchronous = drivers.flatMap(({ id, canOpen, probeSync, readPlaneSync, openPlaneSync }) =>
     probeSync && readPlaneSync ? [{ id, canOpen, probeSync, readPlaneSync, openPlaneSync }] : [],
   );

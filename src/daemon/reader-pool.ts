@@ -11,6 +11,7 @@ type RenderedJob = Extract<ReaderJob, { readonly kind: 'read-rendered' }>;
 /** To a reader thread: the plate was found changed. */
 export interface TreeAdoption {
   readonly kind: 'adopt';
+  readonly part: number;
   readonly shared: SharedTree;
 }
 
@@ -43,8 +44,8 @@ export class ReaderPool {
   }
 
   /** Shows readers another tree: for every job submitted from now on. */
-  adopt(shared: SharedTree): void {
-    const adoption: TreeAdoption = { kind: 'adopt', shared };
+  adopt(part: number, shared: SharedTree): void {
+    const adoption: TreeAdoption = { kind: 'adopt', part, shared };
     for (const port of this.#parts.ports) port.postMessage(adoption);
     this.#readerOf.clear();
   }

@@ -2,18 +2,16 @@ import { flushCompileCache } from 'node:module';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { decodedBytesSoFar } from '../core/decode-count.ts';
 import { errnoOf } from '../core/errno.ts';
-import { explain } from '../core/errors.ts';
+import { explain, SourceChangedError } from '../core/errors.ts';
 import { replyTo } from '../fuse/reply-writer.ts';
 import { SplicedReplies } from '../fuse/spliced-replies.ts';
 import { LandedReader } from '../materializer/landed-reader.ts';
 import type { Landing } from '../materializer/landing.ts';
 import { ByteCache } from '../memory/byte-cache.ts';
-import { PlateTree } from '../tree/plate-tree.ts';
-import type { SharedTree } from '../tree/shared-tree.ts';
-import { StackReader } from '../tree/stack-reader.ts';
+import type { SharedMount } from '../tree/shared-mount.ts';
 import type { MovableJob, ReaderJob } from '../vfs/jobs.ts';
 import { Reader } from '../vfs/reader.ts';
-import { loadPlaneTools } from './plane-tools.ts';
+import { MountReader } from './mount-reader.ts';
 import { ReaderCounters } from './reader-counters.ts';
 import type { TreeAdoption } from './reader-pool.ts';
 import { type ReadPartJob, SplitRead } from './split-read.ts';
@@ -22,7 +20,7 @@ import { type ReadPartJob, SplitRead } from './split-read.ts';
 export interface ReaderData {
   readonly fuseFd: number;
   readonly number: number;
-  readonly shared: SharedTree;
+  readonly mount: SharedMount;
   readonly outputFolder: string;
   /** What it may keep decoded at the start. */
   readonly decodedBytes: number;
@@ -48,6 +46,8 @@ export type FromReader =
       readonly message: string;
     }
   | { readonly type: 'failed'; readonly message: string }
+  /** What a file is made of is not what it was when it was indexed. */
+  | { readonly type: 'source-changed'; readonly node: number }
   /** It keeps no more than that. */
   | { readonly type: 'bounded'; readonly boundBytes: number };
 
@@ -55,20 +55,22 @@ const data = workerData as ReaderData;
 const tell = (message: FromReader): void => parentPort?.postMessage(message);
 
 const counters = ReaderCounters.over(data.counters);
-const { encoders, probe, driver } = await loadPlaneTools(data.shared.index);
-const tree = new PlateTree(data.shared, encoders, probe);
 const decoded = new ByteCache(data.decodedBytes);
-const stacks = new StackReader(tree, driver, decoded);
+const rendered = await MountReader.open(data.mount, decoded);
 const landed = new LandedReader(data.outputFolder, decoded);
 const reader = new Reader({
-  readRendered: (node, offsetBytes, target) => stacks.read(node, offsetBytes, target),
-  pourRendered: (node, offsetBytes, sizeBytes) => stacks.pourable(node, offsetBytes, sizeBytes),
+  readRendered: (node, offsetBytes, target) => rendered.read(node, offsetBytes, target),
+  pourRendered: (node, offsetBytes, sizeBytes) => rendered.pourable(node, offsetBytes, sizeBytes),
   readLanded: (record, offsetBytes, target) =>
     landed.readSync(record as unknown as Landing, offsetBytes, target.length, target),
 });
 const spliced = new SplicedReplies(data.fuseFd);
 
 const showHeld = (): void => counters.hold(data.number, decoded.usedBytes);
+
+function noteChange(node: number, error: unknown): void {
+  if (error instanceof SourceChangedError) tell({ type: 'source-changed', node });
+}
 
 function noteRendered(node: number, sizeBytes: number, isPoured: boolean): void {
   counters.served(data.number, sizeBytes);
@@ -102,6 +104,7 @@ function answerPart(job: ReadPartJob): void {
   } catch (error) {
     split.fail(errnoOf(error));
     tell({ type: 'failed', message: explain(error) });
+    noteChange(node, error);
   }
   counters.finishJob(data.number);
   const outcome = split.finishPart();
@@ -123,20 +126,44 @@ function run(job: ReaderJob): void {
       return;
     }
     tell({ type: 'failed', message });
+    if (job.kind === 'read-rendered') noteChange(job.node, error);
     if (job.kind !== 'stage') replyTo(data.fuseFd, job.uniqueLow, job.uniqueHigh, errno);
   }
   counters.finishJob(data.number);
   if (job.kind === 'stage') tell({ type: 'staged', node: job.node, errno });
 }
 
-data.jobs.on('message', (message: ReaderJob | ReadPartJob | TreeAdoption) => {
-  if (message.kind === 'adopt') {
-    tree.adopt(message.shared);
-    stacks.treeChanged();
-  } else if (message.kind === 'read-part') answerPart(message);
+type Message = ReaderJob | ReadPartJob | TreeAdoption;
+
+/** Messages that came while something was loaded, which they may need. */
+let waiting: Message[] | undefined;
+
+function take(message: Message): void {
+  if (message.kind === 'adopt') rendered.adopt(message.part, message.shared);
+  else if (message.kind === 'read-part') answerPart(message);
   else run(message);
   showHeld();
-});
+}
+
+async function loadFor(adoption: TreeAdoption): Promise<void> {
+  const behind: Message[] = [adoption];
+  waiting = behind;
+  await rendered.prepareFor(adoption.shared);
+  waiting = undefined;
+  take(adoption);
+  for (const message of behind.slice(1)) hear(message);
+}
+
+function hear(message: Message): void {
+  if (waiting) waiting.push(message);
+  else if (message.kind === 'adopt' && !rendered.isReadyFor(message.shared))
+    loadFor(message).catch((error: unknown) => {
+      throw error;
+    });
+  else take(message);
+}
+
+data.jobs.on('message', hear);
 parentPort?.on('message', ({ boundBytes }: ToReader) => {
   decoded.resize(boundBytes);
   showHeld();

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
-import type { SharedTree } from '../tree/shared-tree.ts';
+import type { SharedMount } from '../tree/shared-mount.ts';
 import { ReaderCounters } from './reader-counters.ts';
 import type { FromReader, ReaderData, ToReader } from './reader-worker.ts';
 
@@ -10,7 +10,7 @@ const BOUND_TIMEOUT_MS = 1000;
 export interface ReadersParts {
   readonly count: number;
   readonly fuseFd: number;
-  readonly shared: SharedTree;
+  readonly mount: SharedMount;
   readonly outputFolder: string;
   /** What all readers together may keep decoded at the start. */
   readonly decodedBytes: number;
@@ -49,12 +49,12 @@ export class Readers {
   /** Starts the threads; jobs posted before are waiting in their ports. */
   start(): void {
     if (this.#workers.length > 0) return;
-    const { fuseFd, shared, outputFolder, onMessage, onDeath } = this.#parts;
+    const { fuseFd, mount, outputFolder, onMessage, onDeath } = this.#parts;
     for (const [number, { port2 }] of this.#channels.entries()) {
       const workerData: ReaderData = {
         fuseFd,
         number,
-        shared,
+        mount,
         outputFolder,
         decodedBytes: this.#boundBytes,
         counters: this.counters.memory,

@@ -26,6 +26,10 @@ export interface IndexedSource {
   readonly warnings: readonly PlateWarning[];
 }
 
+/** A source's version, and what its driver takes it by. */
+export const fullVersion = ({ version, catalog }: IndexedSource): string =>
+  `${version}:${catalog.version ?? ''}`;
+
 /** What was mounted that is no plate. */
 export type SourceScope =
   /** One file; the index's root is the folder it lies in. */

@@ -1,6 +1,5 @@
 import { LRUCache } from 'lru-cache';
 import type { FileLayout } from '../encoders.ts';
-import type { RenderedImage } from './rendered-image.ts';
 
 const MAX_KNOWN_LAYOUTS = 64;
 
@@ -18,10 +17,10 @@ export interface RenderUnit {
  */
 export class RenderUnits {
   readonly #layouts = new LRUCache<number, FileLayout>({ max: MAX_KNOWN_LAYOUTS });
-  readonly #renderedImage: (node: number) => RenderedImage | undefined;
+  readonly #findLayout: (node: number) => FileLayout | undefined;
 
-  constructor(renderedImage: (node: number) => RenderedImage | undefined) {
-    this.#renderedImage = renderedImage;
+  constructor(findLayout: (node: number) => FileLayout | undefined) {
+    this.#findLayout = findLayout;
   }
 
   /** The unit that a byte lies in: all of the file where nothing is known of its parts. */
@@ -39,7 +38,7 @@ export class RenderUnits {
     if (known) return known;
     let layout: FileLayout | undefined;
     try {
-      layout = this.#renderedImage(node)?.layout;
+      layout = this.#findLayout(node);
     } catch {
       // Whoever reads the file gets the error, and tells of it.
       return undefined;

@@ -41,6 +41,7 @@ interface ProbedPlane {
  * read. One per reader thread.
  */
 export class StackReader {
+  readonly #base: number;
   readonly #tree: PlateTree;
   readonly #driver: PlaneDriver;
   readonly #decoded: ByteCache;
@@ -49,7 +50,9 @@ export class StackReader {
   readonly #planes = new OpenPlanes(MAX_OPEN_PLANES);
   readonly #probes = new LRUCache<number, ProbedPlane>({ max: MAX_PROBED_PLANES });
 
-  constructor(tree: PlateTree, driver: PlaneDriver, decoded: ByteCache) {
+  /** `base` is where the plate's node numbers begin in the mount. */
+  constructor(tree: PlateTree, driver: PlaneDriver, decoded: ByteCache, base = 0) {
+    this.#base = base;
     this.#tree = tree;
     this.#driver = driver;
     this.#decoded = decoded;
@@ -95,7 +98,7 @@ export class StackReader {
     if (!image) throw new Error(`node ${node} is not rendered`);
     return new LayoutReader({
       layout: image.layout,
-      cacheKey: String(node),
+      cacheKey: String(this.#base + node),
       planes: this.#decoded,
       files: this.#files,
       pixels: {

@@ -1,4 +1,4 @@
-import type { IndexedSource } from '../../model/indexed-source.ts';
+import { fullVersion, type IndexedSource } from '../../model/indexed-source.ts';
 
 /**
  * Permanent numbers of the files that are made of sources. A file keeps its number as long as it is there and its
@@ -11,8 +11,8 @@ export interface ItemNumbers {
   readonly first: ReadonlyMap<string, number>;
 }
 
-export const itemKey = ({ name, version }: IndexedSource, path: string): string =>
-  `${version}\0${name}\0${path}`;
+export const itemKey = (source: IndexedSource, path: string): string =>
+  `${fullVersion(source)}\0${source.name}\0${path}`;
 
 /** Numbers the files of some sources, as they were numbered before where they are the same. */
 export function numberItems(sources: readonly IndexedSource[], before?: ItemNumbers): ItemNumbers {

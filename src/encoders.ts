@@ -1,5 +1,7 @@
+import type { Dtype } from './core/nd-array.ts';
 import type { Region } from './core/region.ts';
 import type { ImageInfo } from './model/image.ts';
+import type { SparseEntries, TableColumn, TableRows } from './sources.ts';
 
 /** A piece of a virtual file: literal bytes, or the little-endian pixels of a region of the image. */
 export type Segment =
@@ -33,4 +35,56 @@ export interface ImageEncoder {
   readonly extension: string;
   /** @throws NotSupportedError-tagged FsRefusal when the format can't hold such an image. */
   layout(image: ImageInfo): FileLayout;
+}
+
+/**
+ * How numbers are written. `exact`: as short as they read back; a line's length is known when its cells are.
+ * `padded`: numbers and booleans have blanks before them up to the longest of their type, so that a line's length
+ * follows from its text cells alone, and that of a file of numbers from its rows.
+ */
+export type NumberWidth = 'exact' | 'padded';
+
+/**
+ * Port: one text format a table can be shown as. Pure. A file is `header`, then the lines of all rows in order:
+ * rows can be written in pieces of any size. UTF-8 without a mark. A number reads back as the same number of its
+ * type, a whole float with `.0`; text cells are exact, never padded; a missing value is an empty cell (blanks, where
+ * padded).
+ */
+export interface TableEncoder {
+  /** Stable lower-case id, equal to the file's name. */
+  readonly id: string;
+  /** With the dot: `.csv`. */
+  readonly extension: string;
+  /** The first line, with its end. */
+  header(columns: readonly TableColumn[]): Uint8Array;
+  /** The lines of some rows, each with its end. @throws RangeError when `rows` has not a list for every column. */
+  lines(columns: readonly TableColumn[], rows: TableRows, width: NumberWidth): Uint8Array;
+  /** Bytes of a padded line that are no text: delimiters, numbers, booleans, the line's end. */
+  paddedBytes(columns: readonly TableColumn[]): number;
+  /** Bytes that a text cell takes, with its quotes. A padded line has `paddedBytes` and the sum of these. */
+  textBytes(text: string | undefined): number;
+}
+
+/** What a sparse matrix's file is laid out from. */
+export interface SparseMatrix {
+  readonly shape: readonly [rows: number, columns: number];
+  readonly dtype: Dtype;
+  /** Stored entries, explicit zeros among them. */
+  readonly entryCount: number;
+}
+
+/**
+ * Port: one text format a sparse matrix can be shown as. Pure. A file is `header`, then all entries in the order the
+ * source keeps them, each `entryBytes` long: where the n-th stands follows by arithmetic, whatever the size.
+ */
+export interface SparseEncoder {
+  /** Stable lower-case id, equal to the file's name. */
+  readonly id: string;
+  /** With the dot: `.mtx`. */
+  readonly extension: string;
+  header(matrix: SparseMatrix): Uint8Array;
+  /** Length of every entry's line, with its end. */
+  entryBytes(matrix: SparseMatrix): number;
+  /** The lines of some entries. @throws RangeError when one is not inside the matrix. */
+  lines(matrix: SparseMatrix, entries: SparseEntries): Uint8Array;
 }

@@ -1,7 +1,7 @@
 // Written by scripts/gen-registry.ts from the plugin folders; do not edit.
 import type { PluginEntry } from './core/plugin.ts';
 import type { SourceDriver } from './sources.ts';
-import type { ImageEncoder } from './encoders.ts';
+import type { ImageEncoder, TableEncoder, SparseEncoder } from './encoders.ts';
 import type { FormatHandler } from './formats.ts';
 import type { Hook } from './hooks.ts';
 import type { ComputeDevice } from './devices.ts';
@@ -14,6 +14,12 @@ export const SOURCES: readonly PluginEntry<SourceDriver>[] = [
 export const ENCODERS: readonly PluginEntry<ImageEncoder>[] = [
   { id: 'ome-tiff', load: async () => (await import('./encoders/ome-tiff.ts')).default },
   { id: 'tiff', load: async () => (await import('./encoders/tiff.ts')).default },
+];
+
+export const TABLE_ENCODERS: readonly PluginEntry<TableEncoder>[] = [
+];
+
+export const SPARSE_ENCODERS: readonly PluginEntry<SparseEncoder>[] = [
 ];
 
 export const FORMATS: readonly PluginEntry<FormatHandler>[] = [

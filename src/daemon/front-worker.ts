@@ -84,9 +84,9 @@ interface Rooms {
 function receive({ overlay, front, tree, readers, units }: Rooms, message: ToFront): void {
   switch (message.type) {
     case 'adopt':
-      tree.adopt(message.shared);
+      tree.adopt(message.part, message.shared);
       units.clear();
-      readers.adopt(message.shared);
+      readers.adopt(message.part, message.shared);
       front.treeChanged();
       tell({ type: 'adopted', token: message.token });
       return;

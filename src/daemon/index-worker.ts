@@ -20,6 +20,8 @@ export interface LookAgain {
   readonly shown: PlateIndex;
   /** Whether directories may have changed; else only files that are waited for are looked at. */
   readonly walk: boolean;
+  /** Whether sources are to be looked into again even where their files seem unchanged. */
+  readonly isDoubted: boolean;
 }
 
 export type FromIndexWorker =
@@ -39,7 +41,7 @@ const completeness = new PlaneCompleteness({
 /** Everything that is there, planes that are being written included. */
 let full: PlateIndex | undefined;
 
-async function look({ shown, walk }: LookAgain): Promise<FromIndexWorker> {
+async function look({ shown, walk, isDoubted }: LookAgain): Promise<FromIndexWorker> {
   try {
     if (walk || !full) {
       const { linksFollowed, rootPath, descriptions = [], scope } = first;
@@ -49,7 +51,8 @@ async function look({ shown, walk }: LookAgain): Promise<FromIndexWorker> {
         descriptions,
         ...(scope ? { scope } : {}),
       };
-      full = await indexAgain(thing, full ?? shown, {
+      const { sources = [], ...previous } = full ?? shown;
+      full = await indexAgain(thing, isDoubted ? previous : { ...previous, sources }, {
         followLinks: linksFollowed,
         mountpoint,
         signal: new AbortController().signal,

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { explain } from '../core/errors.ts';
+import { fullVersion } from '../model/indexed-source.ts';
 import type { WatchMode } from '../model/mount-definition.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
 import { directoryPath, filePath } from '../model/plate-lookup.ts';
@@ -67,6 +68,8 @@ export class LivePlate {
   #walkWanted = false;
   /** From when on the plate may be walked through again. */
   #walkFromMs = 0;
+  /** What is known of sources may be of files that are no more. */
+  #isDoubted = false;
   #lastFailure = '';
   #closed = false;
 
@@ -135,9 +138,10 @@ export class LivePlate {
     if (unsettledMs > 0) this.#settling = setTimeout(() => this.#hint(), unsettledMs).unref();
   }
 
-  /** Has a look taken: somebody saw that something is not as it is shown. */
-  hint(): void {
-    if (this.#watch) this.#hint();
+  /** Somebody saw that a source is not as it was looked into: it is looked into again. */
+  doubt(): void {
+    this.#isDoubted = true;
+    this.#hint();
   }
 
   #hint(): void {
@@ -170,7 +174,9 @@ export class LivePlate {
     // Timers may run out a moment early.
     const walk = this.#walkWanted && begunMs + 1 >= this.#walkFromMs;
     if (walk) this.#walkWanted = false;
-    const found = await this.#ask({ shown: this.index, walk });
+    const isDoubted = walk && this.#isDoubted;
+    if (walk) this.#isDoubted = false;
+    const found = await this.#ask({ shown: this.index, walk, isDoubted });
     if (this.#closed) return false;
     if (found.type === 'failed') {
       // The disk is away, or the folder is: what was there stays shown, and is looked for again.
@@ -259,7 +265,7 @@ export class LivePlate {
 }
 
 const versions = ({ sources }: PlateIndex): readonly string[] | undefined =>
-  sources?.map(({ name, version }) => `${name}\0${version}`);
+  sources?.map((source) => `${source.name}\0${fullVersion(source)}`);
 
 /** Whether nobody could see a difference. Directories' times are not shown anew for their own sake. */
 function isSamePlate(before: PlateIndex, after: PlateIndex): boolean {

@@ -83,4 +83,9 @@ export interface SourceCatalog {
   readonly items: readonly SourceItem[];
   /** What can't be shown, and why: a filter that nobody can decode, a link out of the folder. */
   readonly warnings: readonly { readonly path: ItemPath; readonly message: string }[];
+  /**
+   * Another text once the source has changed: made of device, inode, size and time of change of the files that
+   * describe it. A driver opens a catalog only while its version holds.
+   */
+  readonly version?: string;
 }

@@ -111,11 +111,16 @@ async function run(args: MountArgs, { terminal, signal }: CommandContext): Promi
 }
 
 function mountedText(status: StatusDocument, foreground: boolean): string {
-  const { plate, planes, mountpoint, output, warnings } = status;
-  const remark =
-    warnings === 0 ? '' : `\n${warnings} remarks about the plate: ${mountpoint}/.platefs/warnings.json`;
+  const { plate, planes, mountpoint, output, warnings, sources, plates = 0 } = status;
+  const remark = warnings === 0 ? '' : `\n${warnings} remarks about it: ${mountpoint}/.platefs/warnings.json`;
+  const parts = [
+    plates === 0 ? '' : `${plates} ${plates === 1 ? 'plate' : 'plates'}`,
+    sources && (sources.length > 1 || plates > 0) ? `${sources.length} files and stores` : '',
+    sources && planes === 0 ? '' : `${planes} planes`,
+  ].filter((part) => part !== '');
+  const kind = [plate.format, ...parts].join(', ');
   const end = foreground ? 'Ctrl-C unmounts.' : `Unmount with  platefs umount ${mountpoint}`;
-  return `${plate.name} (${plate.format}, ${planes} planes) is mounted at ${mountpoint}\nResults land in ${output}${remark}\n${end}`;
+  return `${plate.name} (${kind}) is mounted at ${mountpoint}\nResults land in ${output}${remark}\n${end}`;
 }
 
 /** Stays until the mount ends; the first Ctrl-C drains. */

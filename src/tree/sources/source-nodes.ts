@@ -139,6 +139,11 @@ export class SourceNodes {
     return (node >= ITEMS && node < BEYOND_ITEMS) || (node >= FOLDERS && node < BEYOND_FOLDERS);
   }
 
+  /** All folders, the root among them. */
+  folders(): Iterable<FolderNode> {
+    return this.#folders.values();
+  }
+
   folderAt(node: number): FolderNode | undefined {
     return this.#folders.get(node);
   }

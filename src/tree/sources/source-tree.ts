@@ -107,6 +107,18 @@ export class SourceTree implements Tree {
     return view.lookup(view.root, folder.name);
   }
 
+  /** Nodes of the folders of the mount in which what lies in a directory of the index stands. */
+  ownFolderNodes(directory: number): number[] {
+    const { own, only } = this.#state;
+    if (directory !== 0) return [own.outer(own.view.directoryNode(directory))];
+    return only ? [own.view.root] : [ROOT_NODE];
+  }
+
+  /** The node of a file of the index. */
+  ownFileNode(file: number): number {
+    return this.#state.own.view.fileNode(file);
+  }
+
   // ---- names
 
   isDirectory(node: number): boolean {

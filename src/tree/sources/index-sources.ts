@@ -161,7 +161,7 @@ export async function withSources(
 
 function nobodyKnows({ rootPath }: PlateIndex, scope: SourceScope): NotAPlateError {
   const path = scope.kind === 'file' ? `${rootPath}/${scope.name}` : rootPath;
-  return new NotAPlateError(path, 'nor any file or store that is known', {
+  return new NotAPlateError(path, 'nothing in it is known: neither images nor arrays nor tables', {
     advice: 'name a plate folder, an OME-Zarr, Zarr or AnnData store, an HDF5 file or a TIFF',
   });
 }

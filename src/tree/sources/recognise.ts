@@ -53,7 +53,7 @@ async function recogniseFile(path: string): Promise<RecognisedPlate> {
     throw new NotAPlateError(path, `it is a ${container.title} file, which PlateFS does not decode`, {
       advice: `open it with ${container.openWith}; to mount the images, export them as TIFF or convert them to OME-Zarr (bioformats2raw)`,
     });
-  throw new NotAPlateError(path, 'nor a file of a kind that is known by its name', {
+  throw new NotAPlateError(path, 'it is a file of no kind that is known by its name', {
     advice: 'name the folder that holds the plate, an HDF5 file, a zipped Zarr store or a TIFF',
   });
 }

@@ -180,13 +180,13 @@ describe("OpenHCS's own output", () => {
     ]);
   });
 
-  it('beside the raw plate is another plate: none is chosen', async () => {
+  it('beside the raw plate is another plate: both are shown', async () => {
     const { root } = await rawPlate((true_) => true_);
     const folder = newFolder();
     await cp(root, join(folder, 'raw'), { recursive: true });
     rmSync(join(folder, 'raw/openhcs_metadata.json'));
     harmonyOutput(join(folder, 'raw_openhcs'));
-    await expect(open(folder)).rejects.toThrow(/looks like .*OpenHCS/);
+    expect((await open(folder)).scope).toEqual({ kind: 'folder', plates: ['raw', 'raw_openhcs'] });
   });
 
   it('inside a raw plate leaves the raw plate what it is', async () => {

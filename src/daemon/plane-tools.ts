@@ -2,8 +2,8 @@ import { loadAll } from '../core/plugin.ts';
 import type { ImageEncoder } from '../encoders.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
 import { ENCODERS, SOURCES } from '../registry.generated.ts';
+import type { Probe } from '../tree/field-images.ts';
 import type { PlaneDriver } from '../tree/stack-reader.ts';
-import type { Probe } from '../tree/views/stacks.ts';
 
 /** What front and reader threads need of the plugs. */
 export interface PlaneTools {

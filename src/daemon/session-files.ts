@@ -67,11 +67,13 @@ export async function openSessionTree(
     },
   });
   const { names } = spec.definition;
+  const { ngff } = spec.definition.options;
   const held = await holdUnfinished(index);
   const shared = shareTree(held.index, mountedAtMs(folders, false), {
     mountpoint: spec.definition.mountpoint,
     missing: spec.definition.options.missing ?? 'zeros',
     ...(names === undefined ? {} : { names }),
+    ...(ngff === undefined ? {} : { ngff }),
   });
   session.begin(shared);
   return { shared, isDoubtful: held.waiting > 0 };

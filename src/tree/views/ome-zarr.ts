@@ -142,7 +142,8 @@ export class OmeZarrView implements View {
     if (at?.kind === 'image') return this.#content.attributes(at);
     const mtimeMs = this.#shared.changedAtMs;
     if (at?.kind === 'document') {
-      const bytes = this.documentOf(node);
+      const isNow = at.generation === undefined || at.generation === this.#shared.generation;
+      const bytes = !isNow || this.#exists(at.group) ? this.documentOf(node) : undefined;
       return bytes && { directory: false, sizeBytes: bytes.length, mtimeMs, live: false };
     }
     return at && this.#exists(at) ? { directory: true, sizeBytes: 0, mtimeMs, live: true } : undefined;
@@ -178,7 +179,6 @@ export class OmeZarrView implements View {
   #groupDocument(node: number, group: PlateGroup, hasAttributes: boolean): Uint8Array | undefined {
     const known = this.#documents.get(node);
     if (known) return known;
-    if (!this.#exists(group)) return undefined;
     const name = this.#documentName(hasAttributes);
     const bytes = groupDocument(this.#version, name, () => this.#attributesOf(group));
     if (bytes) this.#documents.set(node, bytes);

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { NGFF_VERSIONS } from '../../../../src/model/ngff.ts';
 import { ImageFolder } from '../../../../src/tree/ngff/image-folder.ts';
-import { levelDocument, planImage } from '../../../../src/tree/ngff/image-plan.ts';
+import { imageDocument, levelDocument, planImage } from '../../../../src/tree/ngff/image-plan.ts';
 
 const planOf = (shape: readonly [number, number, number, number, number], version: '0.4' | '0.5') =>
   planImage({ name: 'A01_s001', shape, dtype: 'uint16', channels: [] }, version, []);
@@ -113,6 +113,36 @@ describe('the plan of an image', () => {
     ]);
     expect(planOf([1, 1, 1, 256, 256], '0.4').levels).toHaveLength(1);
     expect(planOf([1, 1, 1, 1, 1_000_000], '0.4').levels).toHaveLength(8);
+  });
+
+  it('says the pixel size and nothing where it is unknown', () => {
+    const said = (known: object) => {
+      const image = { name: 'A01_s001', dtype: 'uint8', channels: [{}, {}], ...known } as const;
+      const plan = planImage({ ...image, shape: [1, 2, 3, 300, 999] }, '0.4', ['w1', 'w3']);
+      return JSON.parse(String(imageDocument(plan, '.zattrs')));
+    };
+    const unknown = said({});
+    expect(unknown).not.toHaveProperty('omero');
+    const [{ axes, datasets }] = unknown.multiscales;
+    expect(axes.filter((axis: object) => 'unit' in axis)).toEqual([]);
+    expect(datasets).toEqual(
+      [1, 2, 4].map((factor, level) => ({
+        path: String(level),
+        coordinateTransformations: [{ type: 'scale', scale: [1, 1, 1, factor, factor] }],
+      })),
+    );
+    const known = said({
+      pixelSizeUm: { x: 0.5, y: 0.25 },
+      timeIntervalS: 60,
+      channels: [{ name: 'GFP', emissionNm: 520 }, { color: 'FF00FF' }],
+    });
+    expect(known.multiscales[0].datasets[2].coordinateTransformations).toEqual([
+      { type: 'scale', scale: [60, 1, 1, 1, 2] },
+    ]);
+    expect(known.omero.channels).toMatchObject([
+      { label: 'GFP', color: '00FF00', window: { start: 0, end: 255 } },
+      { label: 'w3', color: 'FF00FF' },
+    ]);
   });
 
   it('describes arrays of one chunk per plane', () => {

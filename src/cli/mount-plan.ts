@@ -60,6 +60,7 @@ export function resolveDefinition(request: MountRequest, stateBase: string): Res
   const followLinks = overrides.followLinks ?? definition.options.followLinks;
   const watch = overrides.watch ?? definition.options.watch;
   const missing = overrides.missing ?? definition.options.missing;
+  const ngff = overrides.ngff ?? definition.options.ngff;
   const names = overrides.names ?? definition.names;
   const layout = overrides.layout ?? definition.layout;
   return {
@@ -79,6 +80,7 @@ export function resolveDefinition(request: MountRequest, stateBase: string): Res
       ...(followLinks === undefined ? {} : { followLinks }),
       ...(watch === undefined ? {} : { watch }),
       ...(missing === undefined ? {} : { missing }),
+      ...(ngff === undefined ? {} : { ngff }),
     },
   };
 }

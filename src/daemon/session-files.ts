@@ -97,11 +97,13 @@ async function openPart(
     },
   });
   const { names, mountpoint } = definition;
+  const { ngff } = definition.options;
   const held = await holdUnfinished(index);
   const shared = shareTree(held.index, mountedAtMs(folders, false), {
     mountpoint: name === '' ? mountpoint : `${mountpoint}/${name}`,
     missing: definition.options.missing ?? 'zeros',
     ...(names === undefined || index.scope ? {} : { names }),
+    ...(ngff === undefined ? {} : { ngff }),
   });
   const session = new SessionTree(folders.state, number);
   session.begin(shared);

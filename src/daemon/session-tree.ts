@@ -27,6 +27,7 @@ type Numbers = Pick<
   | 'items'
   | 'stackAxes'
   | 'axesOfStack'
+  | 'imageBlocks'
   | 'fieldChangedAtMs'
 >;
 
@@ -58,6 +59,7 @@ function mapNumbers(tree: Numbers, map: <A extends SharableArray>(array: A) => A
     items,
     stackAxes,
     axesOfStack,
+    imageBlocks,
     fieldChangedAtMs,
   } = tree;
   return {
@@ -75,6 +77,7 @@ function mapNumbers(tree: Numbers, map: <A extends SharableArray>(array: A) => A
     items,
     stackAxes,
     ...(axesOfStack === undefined ? {} : { axesOfStack: map(axesOfStack) }),
+    imageBlocks,
     fieldChangedAtMs: map(fieldChangedAtMs),
   };
 }

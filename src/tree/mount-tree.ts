@@ -1,4 +1,5 @@
 import type { FileLayout, ImageEncoder } from '../encoders.ts';
+import type { Probe } from './field-images.ts';
 import { PlateTree } from './plate-tree.ts';
 import { PART_NODES, type SharedMount } from './shared-mount.ts';
 import type { SharedTree } from './shared-tree.ts';
@@ -6,7 +7,6 @@ import type { CatalogEncoders } from './sources/catalog-encoders.ts';
 import { itemLayout } from './sources/item-layout.ts';
 import { SourceTree } from './sources/source-tree.ts';
 import { ROOT_NODE, type Tree, type TreeAttributes, type TreeContent, type TreeEntry } from './tree.ts';
-import type { Probe } from './views/stacks.ts';
 
 /** One part of a mount, and where its node numbers begin. */
 export interface MountPart {

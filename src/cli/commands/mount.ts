@@ -11,6 +11,7 @@ import type { StatusDocument } from '../../control/documents.ts';
 import { parseBudget } from '../../core/byte-size.ts';
 import { AlreadyRunningError } from '../../core/errors.ts';
 import { MISSING_MODES, type MissingMode, type MountDefinition } from '../../model/mount-definition.ts';
+import { NGFF_VERSIONS, type NgffVersion } from '../../model/ngff.ts';
 import { indexFolder } from '../../tree/index-cache.ts';
 import { recogniseAgain } from '../../tree/open-plate.ts';
 import type { Command, CommandContext } from '../command.ts';
@@ -41,6 +42,7 @@ interface MountArgs {
   readonly names: string | undefined;
   readonly layout: string | undefined;
   readonly missing: MissingMode | undefined;
+  readonly ngff: NgffVersion | undefined;
 }
 
 function overridesOf(args: MountArgs): OptionOverrides {
@@ -53,6 +55,7 @@ function overridesOf(args: MountArgs): OptionOverrides {
     ...(args.names === undefined ? {} : { names: checkedNames('--names', args.names) }),
     ...(args.layout === undefined ? {} : { layout: checkedLayout('--layout', args.layout) }),
     ...(args.missing === undefined ? {} : { missing: args.missing }),
+    ...(args.ngff === undefined ? {} : { ngff: args.ngff }),
   };
 }
 
@@ -175,6 +178,11 @@ export const mount: Command<MountArgs> = {
       .option('missing', {
         choices: MISSING_MODES,
         describe: 'what stacks show where the plate lacks a plane (zeros unless set)',
+      })
+      .option('ngff', {
+        type: 'string',
+        choices: NGFF_VERSIONS,
+        describe: 'version of OME-NGFF that plate.ome.zarr follows (0.4 unless set)',
       }),
   run,
 };

@@ -17,9 +17,12 @@ export const ENCODERS: readonly PluginEntry<ImageEncoder>[] = [
 ];
 
 export const TABLE_ENCODERS: readonly PluginEntry<TableEncoder>[] = [
+  { id: 'csv', load: async () => (await import('./encoders/csv.ts')).default },
+  { id: 'tsv', load: async () => (await import('./encoders/tsv.ts')).default },
 ];
 
 export const SPARSE_ENCODERS: readonly PluginEntry<SparseEncoder>[] = [
+  { id: 'mtx', load: async () => (await import('./encoders/mtx.ts')).default },
 ];
 
 export const FORMATS: readonly PluginEntry<FormatHandler>[] = [

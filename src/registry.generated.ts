@@ -7,6 +7,7 @@ import type { Hook } from './hooks.ts';
 import type { ComputeDevice } from './devices.ts';
 
 export const SOURCES: readonly PluginEntry<SourceDriver>[] = [
+  { id: 'anndata', load: async () => (await import('./sources/anndata.ts')).default },
   { id: 'tiff', load: async () => (await import('./sources/tiff.ts')).default },
   { id: 'zarr', load: async () => (await import('./sources/zarr.ts')).default },
 ];
@@ -19,9 +20,12 @@ export const ENCODERS: readonly PluginEntry<Encoder>[] = [
 ];
 
 export const TABLE_ENCODERS: readonly PluginEntry<TableEncoder>[] = [
+  { id: 'csv', load: async () => (await import('./encoders/csv.ts')).default },
+  { id: 'tsv', load: async () => (await import('./encoders/tsv.ts')).default },
 ];
 
 export const SPARSE_ENCODERS: readonly PluginEntry<SparseEncoder>[] = [
+  { id: 'mtx', load: async () => (await import('./encoders/mtx.ts')).default },
 ];
 
 export const FORMATS: readonly PluginEntry<FormatHandler>[] = [

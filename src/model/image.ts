@@ -12,7 +12,7 @@ export interface ImageInfo {
   readonly channels: readonly {
     readonly name?: string;
     readonly emissionNm?: number;
-    /** To be shown in: hexadecimal RGB, `00FFFF`. */
+    /** In which the source shows it: hexadecimal RGB, `00FFFF`. */
     readonly color?: string;
   }[];
 }

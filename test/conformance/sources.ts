@@ -18,7 +18,11 @@ export interface SourceSample {
 const never = new AbortController().signal;
 
 /** The bytes of a region, picked one item at a time. */
-function pick(info: ArrayInfo, bytes: Uint8Array, region: Region): Uint8Array {
+export function pick(
+  info: Pick<ArrayInfo, 'shape' | 'dtype'>,
+  bytes: Uint8Array,
+  region: Region,
+): Uint8Array {
   const item = itemSizeBytes(info.dtype);
   const count = elementCount(region.shape);
   const picked = new Uint8Array(count * item);
@@ -38,7 +42,7 @@ function pick(info: ArrayInfo, bytes: Uint8Array, region: Region): Uint8Array {
 }
 
 /** Any region inside a shape, empty ones left out. */
-function anyRegion(shape: readonly number[]): fc.Arbitrary<Region> {
+export function anyRegion(shape: readonly number[]): fc.Arbitrary<Region> {
   return fc
     .tuple(
       ...shape.map((extent) =>

@@ -38,7 +38,8 @@ const dead = (reason: string): DeadLink => ({ kind: 'dead', reason });
 export function fileBeside(path: string, named: string, root: string): string | DeadLink {
   const folder = realpathSync(dirname(path));
   const target = resolve(folder, named);
-  if (statSync(target, { throwIfNoEntry: false })?.isFile() !== true) return dead(`there is no file ${named}`);
+  if (statSync(target, { throwIfNoEntry: false })?.isFile() !== true)
+    return dead(`there is no file ${named}`);
   const real = realpathSync(target);
   return isUnder(folder, real) && isUnder(realpathSync(root), real)
     ? real
@@ -82,6 +83,22 @@ export class Hdf5Links implements Disposable {
     return found;
   }
 
+  /** The same; what is damaged is a dead link, too. @throws SourceBusyError, SourceChangedError … */
+  tryFind(path: string): Found {
+    try {
+      return this.find(path);
+    } catch (error) {
+      if (error instanceof BadHdf5Error) return dead(error.message);
+      throw error;
+    }
+  }
+
+  /** Another text for every object: two paths may lead to the same. @throws BadHdf5Error … */
+  placeOf({ file, at }: FoundNode): string {
+    const reference = file.library(at, (module, id) => module.create_object_reference(id, at));
+    return `${file.path}:${Array.from(reference).join()}`;
+  }
+
   /** What a path in one of the files leads to; empty names and `.` stand for nothing, as in HDF5's own paths. */
   findIn(file: Hdf5File, path: string): Found {
     return this.#walk(file, namesOf(path));
@@ -123,7 +140,8 @@ export class Hdf5Links implements Disposable {
     if (typeof path !== 'string') return path;
     const known = this.#others.get(path);
     if (known !== undefined) return known;
-    if (this.#others.size >= MAX_OTHER_FILES) return dead(`it is one of more than ${MAX_OTHER_FILES} linked files`);
+    if (this.#others.size >= MAX_OTHER_FILES)
+      return dead(`it is one of more than ${MAX_OTHER_FILES} linked files`);
     const file = Hdf5File.open(path);
     this.#others.set(path, file);
     return file;

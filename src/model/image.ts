@@ -12,5 +12,7 @@ export interface ImageInfo {
   readonly channels: readonly {
     readonly name?: string;
     readonly emissionNm?: number;
+    /** In which the source shows it: hexadecimal RGB, `00FFFF`. */
+    readonly color?: string;
   }[];
 }

@@ -40,7 +40,7 @@ const hdf5: SourceDriver = {
     const { catalogOf, findSuperblock, Hdf5Hierarchy, isAnnData } = await load();
     if (!hasSignature(path, findSuperblock)) return undefined;
     using hierarchy = Hdf5Hierarchy.open(path, root);
-    return isAnnData(hierarchy) ? undefined : await catalogOf(hierarchy, signal);
+    return isAnnData(hierarchy) ? undefined : { ...(await catalogOf(hierarchy, signal)), root };
   },
 
   async prepare(): Promise<void> {
@@ -54,8 +54,7 @@ const hdf5: SourceDriver = {
       throw new SourceChangedError(path, 'it was written after it was described', {
         advice: 'describe it again',
       });
-    // The catalog names nothing outside the root it was made with; what the file links to lies beside it.
-    return new OpenHdf5(Hdf5Hierarchy.open(path, dirname(path)), catalog);
+    return new OpenHdf5(Hdf5Hierarchy.open(path, catalog.root ?? dirname(path)), catalog);
   },
 };
 

@@ -1,14 +1,24 @@
 import { CancelledError } from '../core/errors.ts';
-import type { ArraySource, PlaneBytes, PlaneProbe, SourceDriver } from '../sources.ts';
+import type {
+  ArraySource,
+  CatalogOptions,
+  OpenSource,
+  PlaneBytes,
+  PlaneProbe,
+  SourceCatalog,
+  SourceDriver,
+} from '../sources.ts';
 import { TiffArray } from './shared/tiff-array.ts';
+import { describeTiff } from './shared/tiff-catalog.ts';
 import { decodePlane } from './shared/tiff-decode.ts';
 import { TiffFile } from './shared/tiff-file.ts';
 import { readTiffPageHead } from './shared/tiff-head.ts';
+import { OpenTiff } from './shared/tiff-open.ts';
 import { isWholeTiff } from './shared/tiff-whole.ts';
 
 /**
- * TIFF and BigTIFF, either byte order: uncompressed, LZW, deflate, PackBits, zstd; predictors 1 to 3; strips
- * and tiles; 1 to 64 bits. Samples come as stored: palettes, colour spaces, white-is-zero and orientation
+ * TIFF and BigTIFF, either byte order: uncompressed, LZW, deflate, PackBits, zstd, JPEG, LERC; predictors 1 to 3;
+ * strips and tiles; 1 to 64 bits. Samples come as stored: palettes, colour spaces, white-is-zero and orientation
  * are not applied.
  */
 const tiff: SourceDriver = {
@@ -40,6 +50,18 @@ const tiff: SourceDriver = {
     const wanted = file.page(page);
     const info = { shape: wanted.shape, dtype: wanted.dtype, axes: wanted.axes };
     return { info, bytes: decodePlane(file.fd, wanted, into) };
+  },
+
+  async catalog(path: string, { root }: CatalogOptions, signal: AbortSignal): Promise<SourceCatalog> {
+    if (signal.aborted)
+      throw new CancelledError(`looking into ${path} was cancelled`, { cause: signal.reason });
+    const { catalog, files } = describeTiff(path, root);
+    files[Symbol.dispose]();
+    return catalog;
+  },
+
+  openSync(path: string, catalog: SourceCatalog): OpenSource {
+    return new OpenTiff(path, catalog);
   },
 };
 

@@ -1,3 +1,4 @@
+import { BadHdf5Error } from '../../core/errors.ts';
 import type { SourceCatalog } from '../../sources.ts';
 import { readAttributes } from './hdf5-attributes.ts';
 import { attributesJson } from './hdf5-attributes-json.ts';
@@ -54,6 +55,17 @@ class TreeWalk {
     this.#warnings.push({ path, message });
   }
 
+  /** What is damaged hides nothing else. */
+  #attempt<T>(path: NodePath, look: () => T): T | undefined {
+    try {
+      return look();
+    } catch (error) {
+      if (!(error instanceof BadHdf5Error) || path === '') throw error;
+      this.#warn(path, error.message);
+      return undefined;
+    }
+  }
+
   *group(path: NodePath, above: readonly string[]): Generator<void, void> {
     const { links } = this.#hierarchy;
     const found = links.find(path);
@@ -68,7 +80,7 @@ class TreeWalk {
       this.#warn(path, `lies more than ${MAX_DEPTH} groups deep`);
       return;
     }
-    for (const name of links.names(found)) {
+    for (const name of this.#attempt(path, () => links.names(found)) ?? []) {
       if (++this.#nodes > MAX_NODES) return;
       if (this.#nodes % 64 === 0) yield;
       const child = path === '' ? name : `${path}/${name}`;
@@ -90,7 +102,9 @@ class TreeWalk {
     if (this.#attributesLength > MAX_ATTRIBUTES_LENGTH) return;
     const found = this.#hierarchy.links.find(path);
     if (found.kind !== 'group' && found.kind !== 'array') return;
-    const { attributes, left } = readAttributes(found.file, found.at);
+    const read = this.#attempt(path, () => readAttributes(found.file, found.at));
+    if (read === undefined) return;
+    const { attributes, left } = read;
     for (const { name, reason } of left) this.#warn(path, `attribute ${name} can't be shown: ${reason}`);
     if (Object.keys(attributes).length === 0) return;
     this.#attributes.set(`/${path}`, attributes);

@@ -1,9 +1,19 @@
 import { CancelledError } from '../core/errors.ts';
-import type { ArraySource, PlaneBytes, PlaneProbe, SourceDriver } from '../sources.ts';
+import type {
+  ArraySource,
+  CatalogOptions,
+  OpenSource,
+  PlaneBytes,
+  PlaneProbe,
+  SourceCatalog,
+  SourceDriver,
+} from '../sources.ts';
 import { TiffArray } from './shared/tiff-array.ts';
+import { describeTiff } from './shared/tiff-catalog.ts';
 import { decodePlane } from './shared/tiff-decode.ts';
 import { TiffFile } from './shared/tiff-file.ts';
 import { readTiffPageHead } from './shared/tiff-head.ts';
+import { OpenTiff } from './shared/tiff-open.ts';
 import { isWholeTiff } from './shared/tiff-whole.ts';
 
 /**
@@ -40,6 +50,18 @@ const tiff: SourceDriver = {
     const wanted = file.page(page);
     const info = { shape: wanted.shape, dtype: wanted.dtype, axes: wanted.axes };
     return { info, bytes: decodePlane(file.fd, wanted, into) };
+  },
+
+  async catalog(path: string, { root }: CatalogOptions, signal: AbortSignal): Promise<SourceCatalog> {
+    if (signal.aborted)
+      throw new CancelledError(`looking into ${path} was cancelled`, { cause: signal.reason });
+    const { catalog, files } = describeTiff(path, root);
+    files[Symbol.dispose]();
+    return catalog;
+  },
+
+  openSync(path: string, catalog: SourceCatalog): OpenSource {
+    return new OpenTiff(path, catalog);
   },
 };
 

@@ -9,6 +9,8 @@ import type {
   SourceDriver,
 } from '../sources.ts';
 import { isArrayMetadataName, readArrayMetadata } from '../zarr/array-metadata.ts';
+import { FolderStore } from '../zarr/folder-store.ts';
+import { rootVersion } from '../zarr/node.ts';
 import { ZarrArray } from './shared/zarr-array.ts';
 import { isPlate, ZarrCataloguer } from './shared/zarr-catalog.ts';
 import { ZarrHierarchy } from './shared/zarr-hierarchy.ts';
@@ -72,10 +74,11 @@ const zarr: SourceDriver = {
     if (!isStorePath(path)) return undefined;
     using hierarchy = new ZarrHierarchy(storeAt(path, root));
     // Plates in a folder are a format's.
-    const rootNode = hierarchy.nodes.node('');
-    if (!hierarchy.nodes.store.isRemote && rootNode && isPlate(rootNode.attributes)) return undefined;
+    const isFolder = hierarchy.nodes.store instanceof FolderStore;
+    if (isFolder && isPlate(hierarchy.nodes.node('')?.attributes ?? {})) return undefined;
+    const version = rootVersion(hierarchy.nodes.store);
     const catalog = await new ZarrCataloguer(hierarchy, signal).catalog();
-    return catalog && { ...catalog, root };
+    return catalog && { ...catalog, root, version };
   },
 
   openSync(path: string, catalog: SourceCatalog): OpenSource {

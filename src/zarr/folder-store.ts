@@ -46,40 +46,41 @@ export class FolderStore implements ZarrStore {
     if (folder !== '' && !isPlainKey(folder)) return undefined;
     const path = this.pathOf(folder);
     const folders: string[] = [];
-    const files: string[] = [];
     const refused: { name: string; reason: string }[] = [];
     let isCut = false;
     try {
       if (!isWithin(realpathSync(path), this.#realRoot)) return undefined;
       using directory = opendirSync(path);
       for (let entry = directory.readSync(); entry; entry = directory.readSync()) {
-        if (folders.length + files.length >= MAX_LISTED) {
+        if (folders.length >= MAX_LISTED) {
           isCut = true;
           break;
         }
-        const kind = entry.isSymbolicLink() ? this.#linkKind(folder, entry) : kindOf(entry);
+        const kind = entry.isSymbolicLink()
+          ? this.#linkKind(folder, entry)
+          : entry.isDirectory()
+            ? 'folder'
+            : undefined;
         if (kind === 'folder') folders.push(entry.name);
-        else if (kind === 'file') files.push(entry.name);
-        else if (kind !== undefined) refused.push({ name: entry.name, reason: kind.refused });
+        else if (typeof kind === 'object') refused.push({ name: entry.name, reason: kind.refused });
       }
     } catch (cause) {
       const code = systemCode(cause);
       if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP') return undefined;
       throw new UnreadableSourceError(path, 'listing failed', { cause });
     }
-    return { folders: folders.sort(), files: files.sort(), refused, isCut };
+    return { folders: folders.sort(), refused, isCut };
   }
 
-  /** What a link in a folder leads to; nothing for one that dangles. */
-  #linkKind(folder: string, { name }: Dirent): 'folder' | 'file' | { readonly refused: string } | undefined {
+  /** Whether a link leads to a folder, or why it can't be followed. */
+  #linkKind(folder: string, { name }: Dirent): 'folder' | { readonly refused: string } | undefined {
     const path = `${this.pathOf(folder)}/${name}`;
     let real: string;
     try {
       real = realpathSync(path);
       if (!isWithin(real, this.#realRoot))
         return { refused: 'is a link that leads out of the mounted folder' };
-      const stat = statSync(real);
-      if (!stat.isDirectory()) return stat.isFile() ? 'file' : undefined;
+      if (!statSync(real).isDirectory()) return undefined;
     } catch (error) {
       if (systemCode(error) === 'ELOOP') return { refused: 'is a circle of links' };
       if (systemCode(error) === 'ENOENT') return undefined;
@@ -99,9 +100,4 @@ export class FolderStore implements ZarrStore {
   [Symbol.dispose](): void {
     // Files are opened when they are read.
   }
-}
-
-function kindOf(entry: Dirent): 'folder' | 'file' | undefined {
-  if (entry.isDirectory()) return 'folder';
-  return entry.isFile() ? 'file' : undefined;
 }

@@ -155,3 +155,13 @@ function consolidatedEntries(store: ZarrStore): (readonly [key: string, document
   );
   return [['zarr.json', root], ...below];
 }
+
+/** A text that is another as soon as a document in the root is, or the file that the store lies in. */
+export function rootVersion(store: ZarrStore): string {
+  return [...NAMES, '.zmetadata']
+    .map((name) => {
+      using bytes = store.open([name], 'whole');
+      return bytes?.identity ?? '';
+    })
+    .join('|');
+}

@@ -27,7 +27,6 @@ export type ChunkUse = 'whole' | 'parts';
 
 export interface StoreListing {
   readonly folders: readonly string[];
-  readonly files: readonly string[];
   /** Folders that are links which can't be followed, and why not. */
   readonly refused: readonly { readonly name: string; readonly reason: string }[];
   /** Whether there is more than is listed. */

@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, openSync, readlinkSync } from 'node:fs';
+import { type BigIntStats, closeSync, constants, fstatSync, openSync, readlinkSync } from 'node:fs';
 import { BadZarrError, UnreadableSourceError } from '../core/errors.ts';
 import { readFully } from '../core/io.ts';
 import { systemCode } from '../core/system-code.ts';
@@ -24,6 +24,8 @@ export function isWithin(path: string, folder: string): boolean {
   return path === folder || path.startsWith(folder === '/' ? '/' : `${folder}/`);
 }
 
+const identityOf = ({ dev, ino, size, mtimeNs }: BigIntStats): string => `${dev}:${ino}:${size}:${mtimeNs}`;
+
 /** An open chunk file. */
 export class ChunkFile implements StoredBytes, Disposable {
   readonly path: string;
@@ -38,7 +40,7 @@ export class ChunkFile implements StoredBytes, Disposable {
     const stat = fstatSync(fd, { bigint: true });
     if (!stat.isFile()) throw new BadZarrError(path, 'the chunk is not a file');
     this.sizeBytes = Number(stat.size);
-    this.identity = `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}`;
+    this.identity = identityOf(stat);
     this.file = { path, offsetBytes: 0 };
   }
 
@@ -71,6 +73,9 @@ export class ChunkFile implements StoredBytes, Disposable {
     }
     return undefined;
   }
+
+  /** Whether the file has not been written to since it was opened. */
+  readonly isUnchanged = (): boolean => identityOf(fstatSync(this.#fd, { bigint: true })) === this.identity;
 
   readInto(target: Uint8Array, offset: number): void {
     let got: number;

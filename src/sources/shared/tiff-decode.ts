@@ -13,6 +13,8 @@ export interface PlaneBox {
   readonly x: number;
   readonly height: number;
   readonly width: number;
+  /** Of samples in planes of their own: those that are wanted; all unless given. */
+  readonly planes?: { readonly first: number; readonly count: number };
 }
 
 /** Sizes above this must be plausible for the bytes stored; below it memory is no concern. */
@@ -73,7 +75,8 @@ export function decodeBox(fd: number, page: TiffPage, box: PlaneBox, into?: Uint
   }
   const table = page.table();
   const pixelBytes = page.samplesTogether * itemBytes;
-  const planes = page.planar ? page.samples : 1;
+  const firstPlane = page.planar ? (box.planes?.first ?? 0) : 0;
+  const planes = page.planar ? (box.planes?.count ?? page.samples) : 1;
   const planeBytes = box.height * box.width * pixelBytes;
   checkPlausible(page, table, planes * planeBytes);
   const target = into ?? unfilled(planes * planeBytes);
@@ -82,7 +85,10 @@ export function decodeBox(fd: number, page: TiffPage, box: PlaneBox, into?: Uint
   const inPlace =
     page.byteAligned && box.x === 0 && box.width === page.width && page.segmentWidth === page.width;
   let scratch: Uint8Array | undefined;
-  for (const { plane, down, across, stored } of storedSegments(fd, page, table, box)) {
+  for (const { plane, down, across, stored } of storedSegments(fd, page, table, box, {
+    first: firstPlane,
+    count: planes,
+  })) {
     const rows = page.segmentRows(down);
     const top = down * page.segmentHeight;
     const fromRow = Math.max(top, box.y) - top;
@@ -90,7 +96,7 @@ export function decodeBox(fd: number, page: TiffPage, box: PlaneBox, into?: Uint
     const wholeInside = fromRow === 0 && toRow === rows;
     const mostBytes = rowBytes * page.segmentHeight;
     if (inPlace && wholeInside) {
-      const at = plane * planeBytes + (top - box.y) * rowBytes;
+      const at = (plane - firstPlane) * planeBytes + (top - box.y) * rowBytes;
       decodeSegment(page, stored, target.subarray(at, at + rows * rowBytes), mostBytes);
       continue;
     }
@@ -103,7 +109,8 @@ export function decodeBox(fd: number, page: TiffPage, box: PlaneBox, into?: Uint
     const columns = toColumn - fromColumn;
     for (let row = fromRow; row < toRow; row++) {
       const at =
-        plane * planeBytes + ((top + row - box.y) * box.width + left + fromColumn - box.x) * pixelBytes;
+        (plane - firstPlane) * planeBytes +
+        ((top + row - box.y) * box.width + left + fromColumn - box.x) * pixelBytes;
       if (page.byteAligned) {
         const start = row * rowBytes + fromColumn * pixelBytes;
         target.set(segment.subarray(start, start + columns * pixelBytes), at);
@@ -164,7 +171,8 @@ function decodeSegment(page: TiffPage, stored: Uint8Array, target: Uint8Array, m
   }
 }
 
-function checkDecodable(page: TiffPage): void {
+/** @throws UnsupportedTiffError naming tag and value when the page's pixels can't be decoded. */
+export function checkDecodable(page: TiffPage): void {
   mostBytesPerStoredByte(page.path, page.compression);
   page.refuseSubsampling();
   const { predictor } = page;
@@ -224,6 +232,7 @@ function* storedSegments(
   page: TiffPage,
   table: SegmentTable,
   box: PlaneBox,
+  planes: { readonly first: number; readonly count: number },
 ): Generator<StoredSegment> {
   const { segmentsAcross, segmentsDown } = page;
   const firstDown = Math.floor(box.y / page.segmentHeight);
@@ -232,7 +241,7 @@ function* storedSegments(
   const lastAcross = Math.ceil((box.x + box.width) / page.segmentWidth);
   const most = page.compression === 1 ? page.segmentRowBytes * page.segmentHeight : Number.POSITIVE_INFINITY;
   const wanted: number[] = [];
-  for (let plane = 0; plane < (page.planar ? page.samples : 1); plane++) {
+  for (let plane = planes.first; plane < planes.first + planes.count; plane++) {
     for (let down = firstDown; down < lastDown; down++) {
       for (let across = firstAcross; across < lastAcross; across++) {
         wanted.push((plane * segmentsDown + down) * segmentsAcross + across);

@@ -47,6 +47,7 @@ export class ZarrLevel {
     if (!letters.includes('y') || !letters.includes('x')) refuse('an image without axes y and x');
     if (letters.includes(undefined) || new Set(letters).size !== letters.length)
       refuse(`axes ${axes.map(({ name }) => name.slice(0, 20)).join(', ')} are no image of t, c, z, y, x`);
+    if (metadata.shape.includes(0)) refuse(`an image of [${metadata.shape}] pixels holds none`);
     this.path = path;
     this.layout = layout;
     this.#axes = letters.map((letter) => FIVE_AXES.indexOf(letter ?? ''));
@@ -137,8 +138,12 @@ export function imageOf(
   for (const name of parseLowerLevels(ngff)) {
     try {
       const level = levelAt(name);
-      if (level.layout.info.dtype === first.layout.info.dtype) levels.push(level);
-      else complain(`its level ${name} has another data type; it is left out`);
+      const above = levels.at(-1) ?? first;
+      const isSmaller = level.shape.every((extent, axis) => extent <= (above.shape[axis] ?? 0));
+      if (level.layout.info.dtype !== first.layout.info.dtype)
+        complain(`its level ${name} has another data type; it is left out`);
+      else if (isSmaller) levels.push(level);
+      else complain(`its level ${name} is larger than the one before it; it is left out`);
     } catch (error) {
       if (!(error instanceof Error)) throw error;
       complain(`its level ${name} is left out: ${error.message}`);

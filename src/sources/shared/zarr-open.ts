@@ -1,5 +1,5 @@
 import { dirname } from 'node:path';
-import { SourceChangedError } from '../../core/errors.ts';
+import { BadZarrError, PlateFsError, SourceChangedError } from '../../core/errors.ts';
 import { isInside, type Region } from '../../core/region.ts';
 import type {
   ArrayItem,
@@ -10,6 +10,8 @@ import type {
   TableItem,
   TableRows,
 } from '../../sources.ts';
+import { rootVersion } from '../../zarr/node.ts';
+import type { ZarrStore } from '../../zarr/store.ts';
 import { ZarrHierarchy } from './zarr-hierarchy.ts';
 import { imageOf, type ZarrImage, type ZarrLevel } from './zarr-image.ts';
 import type { ZarrLayout } from './zarr-planes.ts';
@@ -26,6 +28,16 @@ interface Readable {
   window(region: Region): ByteWindow | undefined;
 }
 
+/** The store again. @throws SourceChangedError where it was whole and is no longer; UnreadableSourceError */
+function cataloguedStore(path: string, { root }: SourceCatalog): ZarrStore {
+  try {
+    return storeAt(path, root ?? dirname(path));
+  } catch (cause) {
+    if (!(cause instanceof BadZarrError)) throw cause;
+    throw new SourceChangedError(path, 'it is no longer whole', { cause, advice: 'mount it again' });
+  }
+}
+
 /** A catalogued store, held open by one thread. */
 export class OpenZarr implements OpenSource {
   readonly #hierarchy: ZarrHierarchy;
@@ -33,10 +45,16 @@ export class OpenZarr implements OpenSource {
   /** The images that levels of lower resolution belong to, and which level each is. */
   readonly #levels = new Map<string, { readonly image: ImageItem; readonly place: number }>();
   readonly #images = new Map<string, ZarrImage>();
+  readonly #version: string | undefined;
 
-  /** @throws UnreadableSourceError naming the path. */
+  /** @throws UnreadableSourceError; SourceChangedError when it is no longer what was catalogued. */
   constructor(path: string, catalog: SourceCatalog) {
-    this.#hierarchy = new ZarrHierarchy(storeAt(path, catalog.root ?? dirname(path)));
+    this.#hierarchy = new ZarrHierarchy(cataloguedStore(path, catalog));
+    this.#version = catalog.version;
+    if (this.#hasChanged()) {
+      this.#hierarchy[Symbol.dispose]();
+      throw this.#changed('what describes it');
+    }
     for (const item of catalog.items) {
       if (item.kind === 'image')
         for (const [index, level] of item.levels.entries())
@@ -46,16 +64,33 @@ export class OpenZarr implements OpenSource {
     }
   }
 
+  #hasChanged(): boolean {
+    return this.#version !== undefined && rootVersion(this.#hierarchy.nodes.store) !== this.#version;
+  }
+
+  /** Does something; where that fails because the store is another now, says so. */
+  #watched<T>(act: () => T): T {
+    try {
+      return act();
+    } catch (cause) {
+      const isDamage = cause instanceof PlateFsError && cause.tag !== 'source-changed';
+      if (isDamage && this.#hasChanged()) throw this.#changed('what describes it', cause);
+      throw cause;
+    }
+  }
+
   readRegion(path: string, region: Region, target: Uint8Array): void {
-    const source = this.#checked(path, region);
-    const sizeBytes = source.regionBytes(region);
-    if (target.length !== sizeBytes)
-      throw new RangeError(`[${region.shape}] of ${path} have ${sizeBytes} bytes, not ${target.length}`);
-    source.readRegion(region, target);
+    this.#watched(() => {
+      const source = this.#checked(path, region);
+      const sizeBytes = source.regionBytes(region);
+      if (target.length !== sizeBytes)
+        throw new RangeError(`[${region.shape}] of ${path} have ${sizeBytes} bytes, not ${target.length}`);
+      source.readRegion(region, target);
+    });
   }
 
   window(path: string, region: Region): ByteWindow | undefined {
-    return this.#checked(path, region).window(region);
+    return this.#watched(() => this.#checked(path, region).window(region));
   }
 
   /** What a region is read from. @throws RangeError when there is no such item, or the region isn't inside it. */
@@ -124,17 +159,20 @@ export class OpenZarr implements OpenSource {
     if (!isSame || info.dtype !== dtype) throw this.#changed(path);
   }
 
-  #changed(path: string): SourceChangedError {
+  #changed(path: string, cause?: unknown): SourceChangedError {
     return new SourceChangedError(this.#hierarchy.file, `${path} is no longer what it was`, {
       advice: 'mount it again',
+      ...(cause === undefined ? {} : { cause }),
     });
   }
 
   readRows(path: string, firstRow: number, rowCount: number): TableRows {
     const item = this.#items.get(path);
     if (item?.kind !== 'table') throw this.#noTable(path);
-    if (this.#hierarchy.metadata(path).shape[0] !== item.rowCount) throw this.#changed(path);
-    return { columns: [this.#hierarchy.readText(path, { start: [firstRow], shape: [rowCount] })] };
+    return this.#watched(() => {
+      if (this.#hierarchy.metadata(path).shape[0] !== item.rowCount) throw this.#changed(path);
+      return { columns: [this.#hierarchy.readText(path, { start: [firstRow], shape: [rowCount] })] };
+    });
   }
 
   readEntries(path: string): never {

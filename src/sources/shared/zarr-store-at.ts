@@ -1,18 +1,39 @@
+import { realpathSync, statSync } from 'node:fs';
+import { UnreadableSourceError } from '../../core/errors.ts';
 import { FolderStore } from '../../zarr/folder-store.ts';
 import type { ZarrStore } from '../../zarr/store.ts';
+import { ChunkFile } from '../../zarr/stored-bytes.ts';
+import { ZipStore } from '../../zarr/zip-store.ts';
 
-/** Whether a path names what may be a Zarr store: a folder `….zarr`. */
+/** Whether a path names what may be a Zarr store: `….zarr`, or a zip file (`.ozx` is OME's name for one, RFC 9). */
 export function isStorePath(path: string): boolean {
-  return /\.zarr\/?$/i.test(path);
+  return /\.(?:zarr\/?|zip|ozx)$/i.test(path);
 }
 
 /**
  * Opens the store at a path.
  * @param root links out of this folder aren't followed.
- * @throws UnreadableSourceError naming the path.
+ * @throws UnreadableSourceError, BadZarrError, UnsupportedZarrError naming the path.
  */
 export function storeAt(path: string, root: string): ZarrStore {
-  return new FolderStore(path.replace(/(?<=.)\/+$/, ''), root);
+  const plain = path.replace(/(?<=.)\/+$/, '');
+  if (!isFile(plain)) return new FolderStore(plain, root);
+  const file = ChunkFile.open([plain], realpathSync(root));
+  if (!file) throw new UnreadableSourceError(plain, 'is gone');
+  try {
+    return new ZipStore(file);
+  } catch (error) {
+    file[Symbol.dispose]();
+    throw error;
+  }
+}
+
+function isFile(path: string): boolean {
+  try {
+    return statSync(path).isFile();
+  } catch (cause) {
+    throw new UnreadableSourceError(path, 'opening failed', { cause });
+  }
 }
 
 /** What a store is called: its name without what only says that it is one. */

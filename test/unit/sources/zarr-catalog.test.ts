@@ -22,7 +22,9 @@ import { elementCount, itemSizeBytes } from '../../../src/core/nd-array.ts';
 import { type Region, wholeRegion } from '../../../src/core/region.ts';
 import zarr from '../../../src/sources/zarr.ts';
 import type { ArrayItem, ImageItem, SourceCatalog, TextItem } from '../../../src/sources.ts';
+import { sourceCatalogConformance } from '../../conformance/source-catalogs.ts';
 import { type ArrayToWrite, put, writeV2, writeV3 } from '../../fixtures/zarr.ts';
+import { folderEntries, zipFile } from '../../fixtures/zip.ts';
 
 const never = new AbortController().signal;
 const DATA = resolve(import.meta.dirname, '../../../../shared/data');
@@ -76,6 +78,55 @@ function putImage(folder: string, axes: string, arrays: readonly ArrayToWrite[],
   });
   for (const [level, array] of arrays.entries()) writeV2(join(folder, `${level}`), array, { dtype: '<u2' });
 }
+
+sourceCatalogConformance(zarr, (folder) => {
+  const full = noise([2, 3, 8, 9], [1, 2, 5, 4]);
+  const half = noise([2, 3, 4, 5], [1, 3, 4, 5]);
+  const five = ([c, z, y, x]: readonly number[]): number[] => [1, c!, z!, y!, x!];
+  const image = join(folder, 'a/cells.ome.zarr');
+  putImage(image, 'czyx', [full, half], { omero: { channels: [{ label: 'DAPI' }, { label: 'GFP' }] } });
+  const pixels = [
+    { path: 'cells', shape: five(full.shape), dtype: 'uint16', bytes: full.bytes },
+    { path: '1', shape: five(half.shape), dtype: 'uint16', bytes: half.bytes },
+    { path: '0', shape: full.shape, dtype: 'uint16', bytes: full.bytes },
+  ] as const;
+  const flat = noise([7, 5], [4, 4], 1);
+  const tree = join(folder, 'b/tree.zarr');
+  put(join(tree, 'zarr.json'), { zarr_format: 3, node_type: 'group', attributes: {} });
+  writeV3(join(tree, 'g/shards'), flat, {
+    dtype: 'uint8',
+    packing: 'gzip',
+    shard: { shape: [8, 8], location: 'start' },
+  });
+  const names = Buffer.from('ab\0cd\0', 'latin1');
+  put(join(tree, 'names/.zarray'), {
+    zarr_format: 2,
+    shape: [2],
+    chunks: [2],
+    dtype: '|S3',
+    order: 'C',
+    compressor: null,
+    filters: null,
+    fill_value: '',
+  });
+  put(join(tree, 'names/0'), names);
+  const zip = join(folder, 'c/cells.ome.zarr.zip');
+  put(zip, zipFile(folderEntries(image, 'deflate', 'cells.ome.zarr/')));
+  const ofTree = { path: 'g/shards', shape: [7, 5], dtype: 'uint8', bytes: flat.bytes } as const;
+  return [
+    { path: image, mainFile: 'cells.ome.zarr/.zattrs', pixels },
+    {
+      path: tree,
+      mainFile: 'tree.zarr/zarr.json',
+      pixels: [ofTree],
+      items: [
+        ['array', 'g/shards'],
+        ['table', 'names'],
+      ],
+    },
+    { path: zip, pixels },
+  ];
+});
 
 interface TruthArray {
   readonly path: string;
@@ -246,8 +297,7 @@ describe('an image of a store', () => {
     const path = store();
     putImage(path, 'yx', [noise([4, 5], [4, 5])]);
     const catalog = await catalogOf(path);
-    rmSync(path, { recursive: true });
-    putImage(path, 'yx', [noise([4, 6], [4, 6])]);
+    writeV2(join(path, '0'), noise([4, 6], [4, 6]), { dtype: '<u2' });
     using source = zarr.openSync!(path, catalog);
     expect(() => source.readRegion('store', wholeRegion([1, 1, 1, 4, 5]), new Uint8Array(40))).toThrow(
       SourceChangedError,

@@ -1,7 +1,7 @@
 // Written by scripts/gen-registry.ts from the plugin folders; do not edit.
 import type { PluginEntry } from './core/plugin.ts';
 import type { SourceDriver } from './sources.ts';
-import type { ImageEncoder, TableEncoder, SparseEncoder } from './encoders.ts';
+import type { Encoder, TableEncoder, SparseEncoder } from './encoders.ts';
 import type { FormatHandler } from './formats.ts';
 import type { Hook } from './hooks.ts';
 import type { ComputeDevice } from './devices.ts';
@@ -12,8 +12,10 @@ export const SOURCES: readonly PluginEntry<SourceDriver>[] = [
   { id: 'zarr', load: async () => (await import('./sources/zarr.ts')).default },
 ];
 
-export const ENCODERS: readonly PluginEntry<ImageEncoder>[] = [
+export const ENCODERS: readonly PluginEntry<Encoder>[] = [
+  { id: 'npy', load: async () => (await import('./encoders/npy.ts')).default },
   { id: 'ome-tiff', load: async () => (await import('./encoders/ome-tiff.ts')).default },
+  { id: 'png', load: async () => (await import('./encoders/png.ts')).default },
   { id: 'tiff', load: async () => (await import('./encoders/tiff.ts')).default },
 ];
 
@@ -41,6 +43,7 @@ export const FORMATS: readonly PluginEntry<FormatHandler>[] = [
   { id: 'ome-tiff', load: async () => (await import('./formats/ome-tiff.ts')).default },
   { id: 'ome-zarr', load: async () => (await import('./formats/ome-zarr.ts')).default },
   { id: 'openhcs', load: async () => (await import('./formats/openhcs.ts')).default },
+  { id: 'plain-files', load: async () => (await import('./formats/plain-files.ts')).default },
   { id: 'scanr', load: async () => (await import('./formats/scanr.ts')).default },
 ];
 

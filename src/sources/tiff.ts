@@ -2,6 +2,7 @@ import { CancelledError } from '../core/errors.ts';
 import type {
   ArraySource,
   CatalogOptions,
+  OpenPlane,
   OpenSource,
   PlaneBytes,
   PlaneProbe,
@@ -14,6 +15,7 @@ import { decodePlane } from './shared/tiff-decode.ts';
 import { TiffFile } from './shared/tiff-file.ts';
 import { readTiffPageHead } from './shared/tiff-head.ts';
 import { OpenTiff } from './shared/tiff-open.ts';
+import { OpenTiffPlane } from './shared/tiff-open-plane.ts';
 import { isWholeTiff } from './shared/tiff-whole.ts';
 
 /**
@@ -50,6 +52,10 @@ const tiff: SourceDriver = {
     const wanted = file.page(page);
     const info = { shape: wanted.shape, dtype: wanted.dtype, axes: wanted.axes };
     return { info, bytes: decodePlane(file.fd, wanted, into) };
+  },
+
+  openPlaneSync(path: string, page: number): OpenPlane {
+    return new OpenTiffPlane(path, page);
   },
 
   async catalog(path: string, { root }: CatalogOptions, signal: AbortSignal): Promise<SourceCatalog> {

@@ -1,10 +1,10 @@
-import type { Attributes, AttributeValue, CompoundValue } from './hierarchy.ts';
 import { elementType, unwrapArray } from './hdf5-element.ts';
 import type { Hdf5File } from './hdf5-file.ts';
 import type { LibraryMetadata, LibraryModule } from './hdf5-library.ts';
 import { holdsPointers } from './hdf5-library-read.ts';
 import { valueContext } from './hdf5-read-values.ts';
 import { valueAt } from './hdf5-values.ts';
+import type { Attributes, AttributeValue, CompoundValue } from './hierarchy.ts';
 
 /** Attributes are told as text: a larger one is data that somebody put in the wrong place. */
 const MAX_ATTRIBUTE_BYTES = 4 * 1024 * 1024;
@@ -27,7 +27,13 @@ export function readAttributes(
     const value = readAttribute(file, at, name);
     if (value instanceof Left) left.push({ name, reason: value.reason });
     // A name like `__proto__` is a name like any other.
-    else Object.defineProperty(attributes, name, { value, enumerable: true, configurable: true, writable: true });
+    else
+      Object.defineProperty(attributes, name, {
+        value,
+        enumerable: true,
+        configurable: true,
+        writable: true,
+      });
   }
   return { attributes, left };
 }
@@ -84,7 +90,12 @@ function readValue(file: Hdf5File, module: LibraryModule, id: bigint, wanted: Wa
       else values.push(value);
     }
     const shape = [...(metadata.shape ?? []), ...extents];
-    return shape.length === 0 ? attributeOf(values[0] ?? null, metadata) : nested(values.map((value) => attributeOf(value, unwrapArray(metadata).base)), shape);
+    return shape.length === 0
+      ? attributeOf(values[0] ?? null, metadata)
+      : nested(
+          values.map((value) => attributeOf(value, unwrapArray(metadata).base)),
+          shape,
+        );
   } finally {
     if (isRead && holdsPointers(metadata)) module.reclaim_vlen_memory(id, at, name, BigInt(pointer));
     module._free(pointer);
@@ -92,7 +103,10 @@ function readValue(file: Hdf5File, module: LibraryModule, id: bigint, wanted: Wa
 }
 
 /** A compound value is an object of its fields. */
-function attributeOf(value: CompoundValue | null, type: Wanted['metadata'] | LibraryMetadata | ReturnType<typeof unwrapArray>['base']): AttributeValue {
+function attributeOf(
+  value: CompoundValue | null,
+  type: Wanted['metadata'] | LibraryMetadata | ReturnType<typeof unwrapArray>['base'],
+): AttributeValue {
   const members = type.compound_type?.members;
   if (members === undefined || !Array.isArray(value)) return value as AttributeValue;
   const fields: Record<string, AttributeValue> = {};
@@ -107,5 +121,7 @@ function nested(values: readonly AttributeValue[], shape: readonly number[]): At
   if (shape.length <= 1) return values;
   const [outer = 0, ...inner] = shape;
   const step = inner.reduce((product, extent) => product * extent, 1);
-  return Array.from({ length: outer }, (_, index) => nested(values.slice(index * step, (index + 1) * step), inner));
+  return Array.from({ length: outer }, (_, index) =>
+    nested(values.slice(index * step, (index + 1) * step), inner),
+  );
 }

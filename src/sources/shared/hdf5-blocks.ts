@@ -56,7 +56,8 @@ export function decodeBitshuffle(
   let blockElements = values[3] ?? 0;
   let at = 0;
   if (isPacked) {
-    if (encoded.length < 12 || encoded.readUInt32BE(0) !== 0 || encoded.readUInt32BE(4) !== sizeBytes) return undefined;
+    if (encoded.length < 12 || encoded.readUInt32BE(0) !== 0 || encoded.readUInt32BE(4) !== sizeBytes)
+      return undefined;
     blockElements = Math.floor(encoded.readUInt32BE(8) / elementBytes);
     at = 12;
   }

@@ -39,7 +39,14 @@ export class Hdf5Bytes {
   /** Where an address lies in the file. @throws BadHdf5Error when the bytes it names are not all in the file. */
   positionOf(address: number, sizeBytes: number): number {
     const position = this.baseBytes + address;
-    if (!(Number.isSafeInteger(position) && address >= 0 && sizeBytes >= 0 && position + sizeBytes <= this.sizeBytes))
+    if (
+      !(
+        Number.isSafeInteger(position) &&
+        address >= 0 &&
+        sizeBytes >= 0 &&
+        position + sizeBytes <= this.sizeBytes
+      )
+    )
       throw new BadHdf5Error(
         this.path,
         `points to ${sizeBytes} bytes at ${position}, but the file has ${this.sizeBytes}`,
@@ -91,7 +98,8 @@ export class Hdf5Cursor {
 
   #take(count: number): number {
     const at = this.at;
-    if (!(count >= 0 && at + count <= this.bytes.length)) throw new NotUnderstood('a structure that ends early');
+    if (!(count >= 0 && at + count <= this.bytes.length))
+      throw new NotUnderstood('a structure that ends early');
     this.at = at + count;
     return at;
   }

@@ -102,7 +102,10 @@ export class FixedArrayChunks implements ChunkIndex {
     this.#file = file;
     this.#grid = grid;
     this.#isEmpty = address === UNDEFINED_ADDRESS;
-    const header = file.block(this.#isEmpty ? 0 : address, this.#isEmpty ? 0 : 8 + file.lengthBytes + file.offsetBytes);
+    const header = file.block(
+      this.#isEmpty ? 0 : address,
+      this.#isEmpty ? 0 : 8 + file.lengthBytes + file.offsetBytes,
+    );
     if (this.#isEmpty) {
       this.#format = { isFiltered: false, entryBytes: file.offsetBytes };
       this.#count = 0;

@@ -1,7 +1,14 @@
 import { BadHdf5Error, UnsupportedHdf5Error } from '../../core/errors.ts';
 import { elementCount } from '../../core/nd-array.ts';
 import type { Region } from '../../core/region.ts';
-import { contiguousStrides, copyBox, fillBox, forEachPosition, type Items, offsetOf } from '../../zarr/box.ts';
+import {
+  contiguousStrides,
+  copyBox,
+  fillBox,
+  forEachPosition,
+  type Items,
+  offsetOf,
+} from '../../zarr/box.ts';
 import { DecodedChunks } from '../../zarr/decoded-chunks.ts';
 import { type Hdf5Bytes, NotUnderstood } from './hdf5-bytes.ts';
 import { FixedArrayChunks, ImplicitChunks, SingleChunk } from './hdf5-chunk-array.ts';
@@ -34,11 +41,18 @@ export class ChunkReader {
   readonly #fill: Uint8Array;
 
   /** @throws NotUnderstood when the library has to read this dataset. */
-  constructor(bytes: Hdf5Bytes, dataset: Hdf5Dataset, storage: DatasetStorage, layout: Chunked, itemBytes: number) {
+  constructor(
+    bytes: Hdf5Bytes,
+    dataset: Hdf5Dataset,
+    storage: DatasetStorage,
+    layout: Chunked,
+    itemBytes: number,
+  ) {
     const inner = dataset.shape.slice(dataset.shape.length - dataset.innerRank);
     if (layout.chunkShape.length !== dataset.shape.length - dataset.innerRank)
       throw new NotUnderstood('chunks of another rank');
-    if (layout.elementBytes !== elementCount(inner) * itemBytes) throw new NotUnderstood('elements of another size');
+    if (layout.elementBytes !== elementCount(inner) * itemBytes)
+      throw new NotUnderstood('elements of another size');
     if (!canUndo(storage.filters)) throw new NotUnderstood('filters of the library');
     this.#bytes = bytes;
     this.#dataset = dataset;
@@ -60,15 +74,22 @@ export class ChunkReader {
     const first = region.start.map((at, axis) => Math.floor(at / (this.#chunkShape[axis] ?? 1)));
     const count = region.start.map(
       (at, axis) =>
-        Math.floor((at + (region.shape[axis] ?? 1) - 1) / (this.#chunkShape[axis] ?? 1)) - (first[axis] ?? 0) + 1,
+        Math.floor((at + (region.shape[axis] ?? 1) - 1) / (this.#chunkShape[axis] ?? 1)) -
+        (first[axis] ?? 0) +
+        1,
     );
     if (elementCount(count) > MAX_CHUNKS_PER_READ)
       throw this.#unsupported(`[${region.shape}] elements lie in ${elementCount(count)} chunks`);
     const strides = contiguousStrides(region.shape);
     forEachPosition(first, count, (position) => {
-      const from = position.map((at, axis) => Math.max(at * (this.#chunkShape[axis] ?? 1), region.start[axis] ?? 0));
+      const from = position.map((at, axis) =>
+        Math.max(at * (this.#chunkShape[axis] ?? 1), region.start[axis] ?? 0),
+      );
       const shape = position.map((at, axis) => {
-        const end = Math.min((at + 1) * (this.#chunkShape[axis] ?? 1), (region.start[axis] ?? 0) + (region.shape[axis] ?? 0));
+        const end = Math.min(
+          (at + 1) * (this.#chunkShape[axis] ?? 1),
+          (region.start[axis] ?? 0) + (region.shape[axis] ?? 0),
+        );
         return end - (from[axis] ?? 0);
       });
       const offset = offsetOf(
@@ -80,7 +101,12 @@ export class ChunkReader {
     });
   }
 
-  #readPart(position: readonly number[], start: readonly number[], shape: readonly number[], target: Items): void {
+  #readPart(
+    position: readonly number[],
+    start: readonly number[],
+    shape: readonly number[],
+    target: Items,
+  ): void {
     const chunk = this.#find(position);
     if (chunk === undefined) {
       fillBox(shape, target, this.#itemBytes, this.#fill, 0);
@@ -137,7 +163,8 @@ export class ChunkReader {
   runOf(region: Region): { readonly address: number; readonly offsetItems: number } | undefined {
     const position = region.start.map((at, axis) => Math.floor(at / (this.#chunkShape[axis] ?? 1)));
     const start = region.start.map((at, axis) => at % (this.#chunkShape[axis] ?? 1));
-    if (!start.every((at, axis) => at + (region.shape[axis] ?? 0) <= (this.#chunkShape[axis] ?? 0))) return undefined;
+    if (!start.every((at, axis) => at + (region.shape[axis] ?? 0) <= (this.#chunkShape[axis] ?? 0)))
+      return undefined;
     const chunk = this.#find(position);
     if (chunk === undefined || !this.#isVerbatim(chunk, position) || chunk.storedBytes !== this.#chunkBytes)
       return undefined;
@@ -195,4 +222,3 @@ function largestGrid({ metadata }: Hdf5Dataset, chunkShape: readonly number[]): 
     return Math.ceil(extent / chunk);
   });
 }
-

@@ -1,13 +1,13 @@
 import { elementCount, itemSizeBytes } from '../../core/nd-array.ts';
-import type { ElementType } from './hierarchy.ts';
 import { NotUnderstood } from './hdf5-bytes.ts';
 import { elementType, unwrapArray } from './hdf5-element.ts';
 import type { Hdf5File } from './hdf5-file.ts';
 import { refusedFilter } from './hdf5-filter-names.ts';
 import type { LibraryMetadata, LibraryType } from './hdf5-library.ts';
-import { fileBeside, type FoundNode, type Hdf5Links } from './hdf5-links.ts';
+import { type FoundNode, fileBeside, type Hdf5Links } from './hdf5-links.ts';
 import { MESSAGE, readObjectHeader } from './hdf5-object-header.ts';
 import { type DatasetStorage, type HeaderFacts, readDatasetStorage } from './hdf5-storage.ts';
+import type { ElementType } from './hierarchy.ts';
 
 /** Virtual datasets of virtual datasets that are looked into. */
 const MAX_VIRTUAL_DEPTH = 8;
@@ -57,7 +57,10 @@ export function lookAtDataset(links: Hdf5Links, { file, at }: FoundNode, depth =
     type,
     base,
     metadata,
-    chunkShape: [...chunks.map((extent, axis) => Math.max(1, Math.min(extent, outer[axis] ?? 1))), ...extents],
+    chunkShape: [
+      ...chunks.map((extent, axis) => Math.max(1, Math.min(extent, outer[axis] ?? 1))),
+      ...extents,
+    ],
     storage,
     unreadable,
   };
@@ -89,8 +92,11 @@ function typeOf(base: LibraryType, found: HeaderFacts | string): ElementType {
 }
 
 function refusedShape(shape: readonly number[], base: LibraryType): string | undefined {
-  if (shape.some((extent) => !Number.isSafeInteger(extent) || extent < 0)) return `its extents [${shape}] are no sizes`;
-  return elementCount(shape) * Math.max(1, base.size) > MAX_ELEMENTS ? `its extents [${shape}] are no real array` : undefined;
+  if (shape.some((extent) => !Number.isSafeInteger(extent) || extent < 0))
+    return `its extents [${shape}] are no sizes`;
+  return elementCount(shape) * Math.max(1, base.size) > MAX_ELEMENTS
+    ? `its extents [${shape}] are no real array`
+    : undefined;
 }
 
 /** A virtual dataset whose parts are missing would read as fill values, and one that leads out must not be opened. */
@@ -103,7 +109,8 @@ function refusedVirtual(
   if (sources === undefined) return undefined;
   if (depth >= MAX_VIRTUAL_DEPTH) return 'it is made of virtual datasets in a circle';
   for (const { file_name: fileName, dset_name: name } of sources) {
-    if (fileName.includes('%') || name.includes('%')) return `its parts are named by the pattern ${fileName}:${name}`;
+    if (fileName.includes('%') || name.includes('%'))
+      return `its parts are named by the pattern ${fileName}:${name}`;
     let other = file;
     if (fileName !== '.') {
       const path = fileBeside(file.path, fileName, links.root);
@@ -121,7 +128,14 @@ function refusedPart(links: Hdf5Links, file: Hdf5File, name: string, depth: numb
   if (found.kind === 'dead') return found.reason;
   if (found.kind !== 'array') return 'is not there';
   // The library follows links by itself: only what it finds without any is known to be inside.
-  if (found.file !== file || found.at !== `/${name.split('/').filter((part) => part !== '' && part !== '.').join('/')}`)
+  if (
+    found.file !== file ||
+    found.at !==
+      `/${name
+        .split('/')
+        .filter((part) => part !== '' && part !== '.')
+        .join('/')}`
+  )
     return 'is a link';
   return lookAtDataset(links, found, depth).unreadable;
 }

@@ -1,6 +1,6 @@
 import type { Dtype } from '../../core/nd-array.ts';
-import type { CompoundField, ElementType, EnumName } from './hierarchy.ts';
 import type { LibraryType } from './hdf5-library.ts';
+import type { CompoundField, ElementType, EnumName } from './hierarchy.ts';
 
 /** Classes of datatypes (HDF5 File Format Specification 3.0, IV.A.2.d). */
 export const TYPE_CLASS = {
@@ -37,7 +37,11 @@ export function numberDtype(type: LibraryType): Dtype | undefined {
 export function isBoolean(type: LibraryType): boolean {
   const members = type.enum_type?.members;
   return (
-    type.size === 1 && members !== undefined && members.FALSE === 0 && members.TRUE === 1 && Object.keys(members).length === 2
+    type.size === 1 &&
+    members !== undefined &&
+    members.FALSE === 0 &&
+    members.TRUE === 1 &&
+    Object.keys(members).length === 2
   );
 }
 
@@ -50,7 +54,10 @@ function enumNames(type: LibraryType, dtype: Dtype): EnumName[] {
 }
 
 /** A type without the axes that an array type adds, and those axes. */
-export function unwrapArray(type: LibraryType): { readonly base: LibraryType; readonly extents: readonly number[] } {
+export function unwrapArray(type: LibraryType): {
+  readonly base: LibraryType;
+  readonly extents: readonly number[];
+} {
   const extents: number[] = [];
   let base = type;
   while (base.type === TYPE_CLASS.array && base.array_type !== undefined) {
@@ -67,7 +74,9 @@ export function elementType(type: LibraryType): ElementType {
     case TYPE_CLASS.float: {
       const dtype = numberDtype(type);
       const name = type.type === TYPE_CLASS.float ? 'floating-point numbers' : 'integers';
-      return dtype === undefined ? { kind: 'other', name: `${name} of ${type.size} bytes` } : { kind: 'number', dtype };
+      return dtype === undefined
+        ? { kind: 'other', name: `${name} of ${type.size} bytes` }
+        : { kind: 'number', dtype };
     }
     case TYPE_CLASS.enumeration: {
       if (isBoolean(type)) return { kind: 'boolean' };

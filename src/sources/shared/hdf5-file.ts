@@ -1,12 +1,12 @@
 import { type BigIntStats, closeSync, fstatSync, openSync, statSync } from 'node:fs';
-import { BadHdf5Error, SourceBusyError, SourceChangedError, UnreadableSourceError } from '../../core/errors.ts';
-import { type Hdf5Bytes, NotUnderstood } from './hdf5-bytes.ts';
 import {
-  type LibraryInstance,
-  type LibraryModule,
-  libraryFor,
-  withLibrary,
-} from './hdf5-library.ts';
+  BadHdf5Error,
+  SourceBusyError,
+  SourceChangedError,
+  UnreadableSourceError,
+} from '../../core/errors.ts';
+import { type Hdf5Bytes, NotUnderstood } from './hdf5-bytes.ts';
+import { type LibraryInstance, type LibraryModule, libraryFor, withLibrary } from './hdf5-library.ts';
 import { readSuperblock } from './hdf5-superblock.ts';
 
 /** What the library says of a file that another program has open for writing (`H5Fsuper.c`). */
@@ -66,7 +66,9 @@ export class Hdf5File implements Disposable {
   /** @throws SourceChangedError when the file is no longer what was opened. */
   checkUnchanged(): void {
     if (identityOf(fstatSync(this.fd, { bigint: true })) !== this.identity)
-      throw new SourceChangedError(this.path, 'it was written after it was opened', { advice: 'open it again' });
+      throw new SourceChangedError(this.path, 'it was written after it was opened', {
+        advice: 'open it again',
+      });
   }
 
   /** The file's own structures; undefined when its superblock is none that is read here. */

@@ -1,6 +1,5 @@
 import { BadHdf5Error } from '../../core/errors.ts';
 import type { Region } from '../../core/region.ts';
-import type { ArrayFacts, Attributes, ChildList, ChildNode, CompoundValue, Hierarchy, NodePath } from './hierarchy.ts';
 import { readAttributes } from './hdf5-attributes.ts';
 import { type Hdf5Dataset, lookAtDataset } from './hdf5-dataset.ts';
 import { Hdf5File } from './hdf5-file.ts';
@@ -8,6 +7,15 @@ import { prepareHdf5 } from './hdf5-library.ts';
 import { type FoundNode, Hdf5Links } from './hdf5-links.ts';
 import { NumberReader } from './hdf5-read.ts';
 import { readCompounds, readTexts } from './hdf5-read-values.ts';
+import type {
+  ArrayFacts,
+  Attributes,
+  ChildList,
+  ChildNode,
+  CompoundValue,
+  Hierarchy,
+  NodePath,
+} from './hierarchy.ts';
 
 /** Datasets whose facts and chunk indexes are kept. */
 const KEPT_DATASETS = 4096;

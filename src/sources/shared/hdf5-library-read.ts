@@ -22,7 +22,11 @@ export interface LibrarySlice {
  * length are given back to the library after `visit`.
  * @throws BadHdf5Error and what `Hdf5File.library` throws
  */
-export function forEachSlice(dataset: Hdf5Dataset, region: Region, visit: (slice: LibrarySlice) => void): void {
+export function forEachSlice(
+  dataset: Hdf5Dataset,
+  region: Region,
+  visit: (slice: LibrarySlice) => void,
+): void {
   const { file, at, metadata } = dataset;
   const elementBytes = Math.max(1, metadata.size);
   const maxElements = Math.max(1, Math.floor(MAX_SLICE_BYTES / elementBytes));
@@ -31,7 +35,8 @@ export function forEachSlice(dataset: Hdf5Dataset, region: Region, visit: (slice
     const count = elementCount(shape);
     if (count === 0) return;
     if (count > maxElements) {
-      for (const [partStart, partShape] of halves(start, shape, dataset.chunkShape)) readSlice(partStart, partShape);
+      for (const [partStart, partShape] of halves(start, shape, dataset.chunkShape))
+        readSlice(partStart, partShape);
       return;
     }
     file.library(at, (module, id) => {
@@ -100,7 +105,12 @@ export function holdsPointers(type: Hdf5Dataset['base']): boolean {
 }
 
 /** Fills `target` with a region of numbers, those of an array type's axes among them. */
-export function readWithLibrary(dataset: Hdf5Dataset, region: Region, target: Uint8Array, itemBytes: number): void {
+export function readWithLibrary(
+  dataset: Hdf5Dataset,
+  region: Region,
+  target: Uint8Array,
+  itemBytes: number,
+): void {
   const outerRank = dataset.shape.length - dataset.innerRank;
   const inner = dataset.shape.slice(outerRank);
   const start = region.start.slice(outerRank);

@@ -38,7 +38,8 @@ const dead = (reason: string): DeadLink => ({ kind: 'dead', reason });
 export function fileBeside(path: string, named: string, root: string): string | DeadLink {
   const folder = realpathSync(dirname(path));
   const target = resolve(folder, named);
-  if (statSync(target, { throwIfNoEntry: false })?.isFile() !== true) return dead(`there is no file ${named}`);
+  if (statSync(target, { throwIfNoEntry: false })?.isFile() !== true)
+    return dead(`there is no file ${named}`);
   const real = realpathSync(target);
   return isUnder(folder, real) && isUnder(realpathSync(root), real)
     ? real
@@ -123,7 +124,8 @@ export class Hdf5Links implements Disposable {
     if (typeof path !== 'string') return path;
     const known = this.#others.get(path);
     if (known !== undefined) return known;
-    if (this.#others.size >= MAX_OTHER_FILES) return dead(`it is one of more than ${MAX_OTHER_FILES} linked files`);
+    if (this.#others.size >= MAX_OTHER_FILES)
+      return dead(`it is one of more than ${MAX_OTHER_FILES} linked files`);
     const file = Hdf5File.open(path);
     this.#others.set(path, file);
     return file;

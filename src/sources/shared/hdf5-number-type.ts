@@ -28,7 +28,9 @@ const FLOATS: Readonly<Record<number, { readonly dtype: Dtype; readonly parts: r
 export function datatypeBody(file: Hdf5Bytes, message: HeaderMessage, depth = 0): Buffer {
   if (!message.isShared) return message.body;
   if (depth > 4) throw new NotUnderstood('a type that is shared in a circle');
-  const named = readObjectHeader(file, sharedIn(file, message.body)).find(({ type }) => type === MESSAGE.datatype);
+  const named = readObjectHeader(file, sharedIn(file, message.body)).find(
+    ({ type }) => type === MESSAGE.datatype,
+  );
   if (named === undefined) throw new NotUnderstood('a shared type that is not there');
   return datatypeBody(file, named, depth + 1);
 }
@@ -37,7 +39,10 @@ export function datatypeBody(file: Hdf5Bytes, message: HeaderMessage, depth = 0)
  * The layout of a number, of an enumeration's number or of those of an array type (HDF5 File Format Specification 3.0, IV.A.2.d, classes 0, 1,
  * 8 and 10), undefined for any other class. @throws NotUnderstood for a number that no dtype holds exactly.
  */
-export function numberLayout(body: Buffer, widths: { offsetBytes: number; lengthBytes: number }): NumberLayout | undefined {
+export function numberLayout(
+  body: Buffer,
+  widths: { offsetBytes: number; lengthBytes: number },
+): NumberLayout | undefined {
   const cursor = new Hdf5Cursor(body, widths);
   const classAndVersion = cursor.u8();
   const version = classAndVersion >> 4;
@@ -77,7 +82,12 @@ function floatLayout(cursor: Hdf5Cursor, flags: number, sizeBytes: number): Numb
   const float = FLOATS[sizeBytes];
   const offset = cursor.u16();
   const precision = cursor.u16();
-  const [exponentAt, exponentBits, mantissaAt, mantissaBits] = [cursor.u8(), cursor.u8(), cursor.u8(), cursor.u8()];
+  const [exponentAt, exponentBits, mantissaAt, mantissaBits] = [
+    cursor.u8(),
+    cursor.u8(),
+    cursor.u8(),
+    cursor.u8(),
+  ];
   const bias = cursor.u32();
   const signAt = (flags >> 8) & 0xff;
   const parts = [signAt, exponentAt, exponentBits, mantissaAt, mantissaBits, bias];
@@ -105,7 +115,8 @@ export function widenBits(
   const width = 8 * sizeBytes;
   for (let at = 0; at + sizeBytes <= bytes.length; at += sizeBytes) {
     let value = 0n;
-    for (let index = sizeBytes - 1; index >= 0; index--) value = (value << 8n) | BigInt(bytes[at + index] ?? 0);
+    for (let index = sizeBytes - 1; index >= 0; index--)
+      value = (value << 8n) | BigInt(bytes[at + index] ?? 0);
     value >>= BigInt(offset);
     value = isSigned ? BigInt.asIntN(precision, value) : BigInt.asUintN(precision, value);
     value = BigInt.asUintN(width, value);

@@ -30,7 +30,8 @@ function exact({ sizeBytes }: Expected, name: string): number {
 }
 
 const UNDO: Readonly<Record<number, Undo>> = {
-  [FILTER.deflate]: (encoded, _, { sizeBytes, maxBytes }) => decodeStream('zlib', encoded, sizeBytes ?? maxBytes),
+  [FILTER.deflate]: (encoded, _, { sizeBytes, maxBytes }) =>
+    decodeStream('zlib', encoded, sizeBytes ?? maxBytes),
   [FILTER.zstd]: (encoded, _, { sizeBytes, maxBytes }) =>
     zstdDecompressSync(encoded, { maxOutputLength: Math.max(1, sizeBytes ?? maxBytes) }),
   [FILTER.shuffle]: (encoded, { values }) => {
@@ -74,13 +75,17 @@ const UNDO: Readonly<Record<number, Undo>> = {
 };
 
 /** Filters that keep the size, or add a known number of bytes; others make it depend on the content. */
-const GROWTH_BYTES: Readonly<Record<number, number>> = { [FILTER.shuffle]: 0, [FILTER.fletcher32]: CHECKSUM_BYTES };
+const GROWTH_BYTES: Readonly<Record<number, number>> = {
+  [FILTER.shuffle]: 0,
+  [FILTER.fletcher32]: CHECKSUM_BYTES,
+};
 
 /** Whether {@link undoFilters} knows every filter. */
 export function canUndo(filters: readonly StoredFilter[]): boolean {
   return filters.every(
     ({ id, values }) =>
-      UNDO[id] !== undefined && (id !== FILTER.bitshuffle || values[4] === undefined || values[4] === 0 || values[4] === 2),
+      UNDO[id] !== undefined &&
+      (id !== FILTER.bitshuffle || values[4] === undefined || values[4] === 0 || values[4] === 2),
   );
 }
 
@@ -110,7 +115,9 @@ export function undoFilters(
     const expected = { sizeBytes: sizes[index], maxBytes };
     bytes = undo(bufferOf(bytes), filter, expected);
     if (expected.sizeBytes !== undefined && bytes.length !== expected.sizeBytes)
-      throw new BadChunk(`${filterName(filter)} gives ${bytes.length} bytes instead of ${expected.sizeBytes}`);
+      throw new BadChunk(
+        `${filterName(filter)} gives ${bytes.length} bytes instead of ${expected.sizeBytes}`,
+      );
   }
   if (bytes.length !== chunkBytes) throw new BadChunk(`holds ${bytes.length} bytes instead of ${chunkBytes}`);
   return bytes;
@@ -124,7 +131,10 @@ function undo(encoded: Buffer, filter: StoredFilter, expected: Expected): Uint8A
   } catch (error) {
     if (error instanceof BadChunk) throw error;
     // What node:zlib and the Blosc decoder say names no file that anybody knows.
-    const reason = error instanceof PlateFsError ? `: ${error.message.replace(/^blosc: (bad|unsupported) Zarr: /, '')}` : '';
+    const reason =
+      error instanceof PlateFsError
+        ? `: ${error.message.replace(/^blosc: (bad|unsupported) Zarr: /, '')}`
+        : '';
     throw new BadChunk(`a damaged ${filterName(filter)} stream${reason}`, { cause: error });
   }
 }

@@ -1,12 +1,12 @@
 import { UnsupportedHdf5Error } from '../../core/errors.ts';
 import { elementCount } from '../../core/nd-array.ts';
 import { isInside, type Region } from '../../core/region.ts';
-import type { CompoundValue } from './hierarchy.ts';
 import type { Hdf5Dataset } from './hdf5-dataset.ts';
 import type { Hdf5File } from './hdf5-file.ts';
 import type { LibraryModule } from './hdf5-library.ts';
 import { forEachSlice } from './hdf5-library-read.ts';
 import { textAt, type ValueContext, valueAt } from './hdf5-values.ts';
+import type { CompoundValue } from './hierarchy.ts';
 
 /** Values of one call are objects in memory. */
 const MAX_VALUES = 16 * 1024 * 1024;
@@ -27,7 +27,9 @@ function checkReadable(dataset: Hdf5Dataset, region: Region, isKind: boolean): v
   if (unreadable !== undefined) throw new UnsupportedHdf5Error(file.path, `${at}: ${unreadable}`);
   if (!isKind) throw new RangeError(`${file.path}:${at} holds elements of another kind`);
   if (!isInside(region, shape))
-    throw new RangeError(`[${region.start}] + [${region.shape}] is not inside [${shape}] of ${file.path}:${at}`);
+    throw new RangeError(
+      `[${region.start}] + [${region.shape}] is not inside [${shape}] of ${file.path}:${at}`,
+    );
   if (elementCount(region.shape) > MAX_VALUES)
     throw new UnsupportedHdf5Error(file.path, `${at}: ${elementCount(region.shape)} values at once`, {
       advice: 'read a smaller region',
@@ -58,7 +60,9 @@ function positionsIn(inner: readonly number[], region: Region, outerRank: number
   inner.forEach((extent, axis) => {
     const from = region.start[outerRank + axis] ?? 0;
     const count = region.shape[outerRank + axis] ?? 0;
-    positions = positions.flatMap((at) => Array.from({ length: count }, (_, index) => at * extent + from + index));
+    positions = positions.flatMap((at) =>
+      Array.from({ length: count }, (_, index) => at * extent + from + index),
+    );
   });
   return positions;
 }

@@ -68,14 +68,22 @@ export class NumberReader {
   #check(region: Region, target: Uint8Array): void {
     const { shape, file, at } = this.dataset;
     if (!isInside(region, shape))
-      throw new RangeError(`[${region.start}] + [${region.shape}] is not inside [${shape}] of ${file.path}:${at}`);
+      throw new RangeError(
+        `[${region.start}] + [${region.shape}] is not inside [${shape}] of ${file.path}:${at}`,
+      );
     const sizeBytes = elementCount(region.shape) * this.itemBytes;
     if (sizeBytes !== target.length)
-      throw new RangeError(`[${region.shape}] of ${file.path}:${at} needs ${sizeBytes} bytes, not ${target.length}`);
+      throw new RangeError(
+        `[${region.shape}] of ${file.path}:${at} needs ${sizeBytes} bytes, not ${target.length}`,
+      );
     if (sizeBytes > MAX_READ_BYTES)
-      throw new UnsupportedHdf5Error(file.path, `${at}: ${sizeBytes} bytes at once are more than ${MAX_READ_BYTES}`, {
-        advice: 'read a smaller region',
-      });
+      throw new UnsupportedHdf5Error(
+        file.path,
+        `${at}: ${sizeBytes} bytes at once are more than ${MAX_READ_BYTES}`,
+        {
+          advice: 'read a smaller region',
+        },
+      );
   }
 
   #readBytes(storage: DatasetStorage, region: Region, target: Uint8Array): void {
@@ -130,7 +138,8 @@ export class NumberReader {
     const storage = this.#storage;
     const { bytes } = file;
     if (storage?.number === undefined || bytes === undefined || region.shape.includes(0)) return undefined;
-    if (storage.number.isBigEndian || storage.number.bits !== undefined || !isInside(region, shape)) return undefined;
+    if (storage.number.isBigEndian || storage.number.bits !== undefined || !isInside(region, shape))
+      return undefined;
     const sizeBytes = elementCount(region.shape) * this.itemBytes;
     const windowAt = (address: number, offsetItems: number): ByteWindow => ({
       path: file.path,

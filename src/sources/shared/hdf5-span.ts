@@ -1,5 +1,12 @@
 import { elementCount } from '../../core/nd-array.ts';
-import { contiguousStrides, copyBox, forEachPosition, isOneRun, type Items, offsetOf } from '../../zarr/box.ts';
+import {
+  contiguousStrides,
+  copyBox,
+  forEachPosition,
+  type Items,
+  isOneRun,
+  offsetOf,
+} from '../../zarr/box.ts';
 import type { Hdf5Bytes } from './hdf5-bytes.ts';
 
 /** So much more than is wanted may be read to save calls. */
@@ -44,8 +51,7 @@ export function readStoredBox(
     (position) => {
       const from = offsetOf(start, strides) + offsetOf(position, strides.slice(0, split));
       const to = target.offset + offsetOf(position, outerTarget);
-      const bytes =
-        scratch ?? target.bytes.subarray(to * itemBytes, (to + spanItems) * itemBytes);
+      const bytes = scratch ?? target.bytes.subarray(to * itemBytes, (to + spanItems) * itemBytes);
       file.readInto(bytes, stored.address + from * itemBytes);
       if (scratch !== undefined)
         copyBox(
@@ -71,7 +77,8 @@ function splitAxis(shape: readonly number[], strides: readonly number[], itemByt
     const wanted = elementCount(inner);
     if (items === wanted) return axis;
     const spanBytes = items * itemBytes;
-    if (spanBytes <= SMALL_SPAN_BYTES || (spanBytes <= MAX_SPAN_BYTES && items <= MAX_EXCESS * wanted)) return axis;
+    if (spanBytes <= SMALL_SPAN_BYTES || (spanBytes <= MAX_SPAN_BYTES && items <= MAX_EXCESS * wanted))
+      return axis;
   }
   return shape.length;
 }

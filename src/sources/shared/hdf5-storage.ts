@@ -1,6 +1,6 @@
 import { type Hdf5Bytes, Hdf5Cursor, NotUnderstood, UNDEFINED_ADDRESS } from './hdf5-bytes.ts';
-import { type HeaderMessage, MESSAGE } from './hdf5-object-header.ts';
 import { datatypeBody, type NumberLayout, numberLayout } from './hdf5-number-type.ts';
+import { type HeaderMessage, MESSAGE } from './hdf5-object-header.ts';
 
 export interface StoredFilter {
   readonly id: number;
@@ -54,7 +54,8 @@ export interface HeaderFacts {
 
 /** Reads where a dataset's bytes lie out of its header's messages. @throws BadHdf5Error, UnreadableSourceError */
 export function readDatasetStorage(file: Hdf5Bytes, messages: readonly HeaderMessage[]): HeaderFacts {
-  const last = (type: number): HeaderMessage | undefined => messages.findLast((message) => message.type === type);
+  const last = (type: number): HeaderMessage | undefined =>
+    messages.findLast((message) => message.type === type);
   let number: NumberLayout | undefined;
   try {
     const datatype = last(MESSAGE.datatype);
@@ -190,7 +191,10 @@ function filtersOf(cursor: Hdf5Cursor): StoredFilter[] {
 }
 
 /** The fill value messages (IV.A.2.e and f). */
-function fillOf(message: HeaderMessage, widths: { offsetBytes: number; lengthBytes: number }): Buffer | undefined {
+function fillOf(
+  message: HeaderMessage,
+  widths: { offsetBytes: number; lengthBytes: number },
+): Buffer | undefined {
   const cursor = new Hdf5Cursor(message.body, widths);
   if (message.type === MESSAGE.fillValueOld) return cursor.slice(cursor.u32());
   const version = cursor.u8();

@@ -33,7 +33,8 @@ export function readSuperblock(fd: number, path: string, sizeBytes: number): Hdf
   if (version <= 1) head.skip(4);
   const offsetBytes = head.u8();
   const lengthBytes = head.u8();
-  if (!WIDTHS.includes(offsetBytes) || !WIDTHS.includes(lengthBytes)) throw new NotUnderstood('unusual widths');
+  if (!WIDTHS.includes(offsetBytes) || !WIDTHS.includes(lengthBytes))
+    throw new NotUnderstood('unusual widths');
   // As the HDF5 library does: the base address that stands in the superblock is not believed when the file was moved
   // behind, or freed of, what a user put in front.
   return new Hdf5Bytes({ fd, path, sizeBytes }, { baseBytes: at, offsetBytes, lengthBytes });

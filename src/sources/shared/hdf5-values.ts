@@ -1,6 +1,6 @@
-import type { CompoundValue } from './hierarchy.ts';
 import { isBoolean, TYPE_CLASS, unwrapArray } from './hdf5-element.ts';
 import type { LibraryModule, LibraryType } from './hdf5-library.ts';
+import type { CompoundValue } from './hierarchy.ts';
 
 /** Longest text or list that is followed into the library's memory; a pointer gone wrong ends there. */
 const MAX_TEXT_BYTES = 64 * 1024 * 1024;
@@ -13,9 +13,15 @@ export interface ValueContext {
   nameOf(reference: Uint8Array): string | undefined;
 }
 
-const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+const viewOf = (bytes: Uint8Array): DataView =>
+  new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
-function numberAt(view: DataView, at: number, type: LibraryType, typeClass: number): number | bigint | undefined {
+function numberAt(
+  view: DataView,
+  at: number,
+  type: LibraryType,
+  typeClass: number,
+): number | bigint | undefined {
   if (typeClass === TYPE_CLASS.float) {
     if (type.size === 4) return view.getFloat32(at, true);
     if (type.size === 8) return view.getFloat64(at, true);
@@ -97,7 +103,12 @@ export function listAt(
 }
 
 /** One value of any type; an array type is a list in C order; what can't be read is ''. */
-export function valueAt(bytes: Uint8Array, at: number, type: LibraryType, context: ValueContext): CompoundValue {
+export function valueAt(
+  bytes: Uint8Array,
+  at: number,
+  type: LibraryType,
+  context: ValueContext,
+): CompoundValue {
   const { base, extents } = unwrapArray(type);
   if (base !== type) {
     const count = extents.reduce((product, extent) => product * extent, 1);
@@ -113,7 +124,9 @@ export function valueAt(bytes: Uint8Array, at: number, type: LibraryType, contex
       return isBoolean(type) ? value !== 0 : value;
     }
     case TYPE_CLASS.compound:
-      return (type.compound_type?.members ?? []).map((member) => valueAt(bytes, at + member.offset, member, context));
+      return (type.compound_type?.members ?? []).map((member) =>
+        valueAt(bytes, at + member.offset, member, context),
+      );
     case TYPE_CLASS.vlen:
       return listAt(bytes, at, type, context);
     case TYPE_CLASS.text:

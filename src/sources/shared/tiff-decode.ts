@@ -1,6 +1,8 @@
+import { countDecoded } from '../../core/decode-count.ts';
 import { UnsupportedTiffError } from '../../core/errors.ts';
 import { itemSizeBytes } from '../../core/nd-array.ts';
 import { TAG } from '../../core/tiff-tags.ts';
+import type { PlaneBox } from '../../sources.ts';
 import { readExactly } from './tiff-bytes.ts';
 import { decompressInto, mostBytesPerStoredByte } from './tiff-decompress.ts';
 import type { TiffPage } from './tiff-page.ts';
@@ -8,11 +10,7 @@ import { reverseBits, swapBytes, undoFloatingPoint, undoHorizontal, unpackBits }
 import type { SegmentTable } from './tiff-segments.ts';
 
 /** The rows and columns of a page that are wanted. */
-export interface PlaneBox {
-  readonly y: number;
-  readonly x: number;
-  readonly height: number;
-  readonly width: number;
+export interface PageBox extends PlaneBox {
   /** Of samples in planes of their own: those that are wanted; all unless given. */
   readonly planes?: { readonly first: number; readonly count: number };
 }
@@ -45,6 +43,7 @@ export function decodePlane(fd: number, page: TiffPage, into?: Uint8Array): Uint
   if (offset !== undefined) {
     const bytes = into ?? unfilled(page.sizeBytes);
     readExactly(fd, page.path, bytes, bytes.length, offset);
+    countDecoded(bytes.length);
     if (!page.littleEndian) swapBytes(bytes, page.bitsPerSample / 8);
     return bytes;
   }
@@ -63,7 +62,7 @@ export function decodePlane(fd: number, page: TiffPage, into?: Uint8Array): Uint
  * @param into memory of exactly that size, aligned for the dtype; fresh memory when it is absent.
  * @throws BadTiffError, UnsupportedTiffError, UnreadableSourceError
  */
-export function decodeBox(fd: number, page: TiffPage, box: PlaneBox, into?: Uint8Array): Uint8Array {
+export function decodeBox(fd: number, page: TiffPage, box: PageBox, into?: Uint8Array): Uint8Array {
   const itemBytes = itemSizeBytes(page.dtype);
   checkDecodable(page);
   const contiguous = page.planar ? undefined : page.contiguousOffset();
@@ -133,11 +132,12 @@ export function decodeBox(fd: number, page: TiffPage, box: PlaneBox, into?: Uint
 }
 
 /** The box from an uncompressed run, reading only its rows. */
-function readRows(fd: number, page: TiffPage, runOffset: number, box: PlaneBox): Uint8Array<ArrayBuffer> {
+function readRows(fd: number, page: TiffPage, runOffset: number, box: PageBox): Uint8Array<ArrayBuffer> {
   const pixelBytes = page.samples * itemSizeBytes(page.dtype);
   const rowBytes = page.width * pixelBytes;
   const rows = unfilled(box.height * rowBytes);
   readExactly(fd, page.path, rows, rows.length, runOffset + box.y * rowBytes);
+  countDecoded(rows.length);
   if (!page.littleEndian) swapBytes(rows, page.bitsPerSample / 8);
   if (box.width === page.width) return rows;
   const target = unfilled(box.height * box.width * pixelBytes);
@@ -160,6 +160,7 @@ function itemView(bytes: Uint8Array, itemBytes: number): Uint8Array | Uint16Arra
 function decodeSegment(page: TiffPage, stored: Uint8Array, target: Uint8Array, mostBytes: number): void {
   if (page.fillOrder === 2) reverseBits(stored);
   decompressInto(page.path, page.compression, stored, target, mostBytes);
+  countDecoded(target.length);
   const itemBytes = page.bitsPerSample / 8;
   if (page.predictor === 3) {
     undoFloatingPoint(target, page.segmentRowBytes, page.samplesTogether, itemBytes);
@@ -231,7 +232,7 @@ function* storedSegments(
   fd: number,
   page: TiffPage,
   table: SegmentTable,
-  box: PlaneBox,
+  box: PageBox,
   planes: { readonly first: number; readonly count: number },
 ): Generator<StoredSegment> {
   const { segmentsAcross, segmentsDown } = page;

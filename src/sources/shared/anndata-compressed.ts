@@ -9,6 +9,7 @@ import {
   below,
   encodingOf,
   extentOf,
+  type Indices,
   numberArray,
   readIndices,
   readNumbers,
@@ -103,7 +104,7 @@ export class CompressedMatrix implements SparseMatrix {
 
   entries(first: number, count: number): SparseEntries {
     const majors = new Float64Array(count);
-    const minors = this.#minors(first, count);
+    const minors = Float64Array.from(this.#minors(first, count));
     const values = readNumbers(this.#tree, this.#dataPath, this.dtype, first, count);
     let major = count === 0 ? 0 : this.#pointers.majorOf(first);
     let end = count === 0 ? 0 : this.#pointers.at(major + 1);
@@ -168,7 +169,7 @@ export class CompressedMatrix implements SparseMatrix {
     });
   }
 
-  #minors(first: number, count: number): Float64Array {
+  #minors(first: number, count: number): Indices {
     return readIndices(this.#tree, this.#indicesPath, this.#indexDtype, {
       first,
       count,
@@ -180,7 +181,7 @@ export class CompressedMatrix implements SparseMatrix {
   #walk(
     firstMajor: number,
     count: number,
-    visit: (major: number, minors: Float64Array, values: TypedArray, from: number, end: number) => void,
+    visit: (major: number, minors: Indices, values: TypedArray, from: number, end: number) => void,
   ): void {
     const stop = count === 0 ? 0 : this.#pointers.at(firstMajor + count);
     let major = firstMajor;

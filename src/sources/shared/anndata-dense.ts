@@ -6,7 +6,7 @@ import type { ByteLru } from './byte-lru.ts';
 import type { Hierarchy, NodePath } from './hierarchy.ts';
 
 /** Elements read at once while a tile is filled. */
-const FILL_ELEMENTS = 2 ** 20;
+const FILL_ELEMENTS = 2 ** 21;
 
 /** A dense matrix as it is stored. @throws BadMetadataError when the node is no array of numbers with two axes. */
 export function denseMatrix(tree: Hierarchy, path: NodePath, kept: ByteLru<unknown>): Matrix {

@@ -1,5 +1,5 @@
 import type { Dtype } from '../../core/nd-array.ts';
-import { badElement, numberArray, readIndices } from './anndata-values.ts';
+import { badElement, type Indices, numberArray, readIndices } from './anndata-values.ts';
 import type { ByteLru } from './byte-lru.ts';
 import type { Hierarchy, NodePath } from './hierarchy.ts';
 
@@ -19,7 +19,7 @@ export class Pointers {
   readonly #entryCount: number;
   #isChecked = false;
   /** The block looked at last: neighbours are asked for one after the other. */
-  #last: { block: number; pointers: Float64Array } | undefined;
+  #last: { block: number; pointers: Indices } | undefined;
 
   /** @throws BadMetadataError when there are not as many as rows and one. */
   constructor(
@@ -59,18 +59,18 @@ export class Pointers {
     return low;
   }
 
-  #read(block: number): Float64Array {
+  #read(block: number): Indices {
     const first = block * BLOCK;
     const count = Math.min(BLOCK, this.#majorCount + 1 - first);
     return readIndices(this.#tree, this.#path, this.#dtype, { first, count, end: this.#entryCount + 1 });
   }
 
-  #block(block: number): Float64Array {
+  #block(block: number): Indices {
     return this.#kept.getOrMake(
       `pointers ${this.#path} ${block}`,
-      (pointers) => (pointers as Float64Array).byteLength,
+      (pointers) => (pointers as Indices).byteLength,
       () => this.#read(block),
-    ) as Float64Array;
+    ) as Indices;
   }
 
   #check(): void {

@@ -4,7 +4,7 @@ import type { ByteLru } from './byte-lru.ts';
 /** Rows (or columns) in one tile. */
 const TILE_MAJORS = 8192;
 /** Neighbouring lines that are cut out in one go, so that the next one asked for costs nothing. */
-const PANEL_BYTES = 16 * 2 ** 20;
+const PANEL_BYTES = 32 * 2 ** 20;
 
 /** A dense piece of a matrix, turned: `data[(minor - firstMinor) * majors + (major - firstMajor)]`. */
 export interface Tile {

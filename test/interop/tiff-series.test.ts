@@ -52,7 +52,8 @@ describe.skipIf(!existsSync(PYTHON))(
   () => {
     let folder = '';
     let files: [name: string, levels: [dtype: string, shape: number[]][]][] = [];
-    beforeAll(() => {
+    beforeAll(async () => {
+      await tiff.prepare!();
       folder = mkdtempSync(join(tmpdir(), 'platefs-series-'));
       const out = execFileSync(PYTHON, ['-W', 'ignore', '-c', MAKE, folder], {
         encoding: 'utf8',

@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Dtype } from '../../../src/core/nd-array.ts';
 import { wholeRegion } from '../../../src/core/region.ts';
 import tiff from '../../../src/sources/tiff.ts';
@@ -21,6 +21,7 @@ import { type FileToWrite, itemOf, type PageToWrite, writeTiff } from '../../fix
 const never = new AbortController().signal;
 const DATA = resolve(import.meta.dirname, '../../../../shared/data');
 const scratch = mkdtempSync(join(tmpdir(), 'platefs-tiff-catalog-'));
+beforeAll(() => tiff.prepare!());
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
 const noise = (length: number, seed = 1): Uint8Array => {

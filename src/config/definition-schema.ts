@@ -35,7 +35,7 @@ const OPTIONS: Readonly<Record<string, Schema>> = {
   missing: {
     enum: MISSING_MODES,
     default: 'zeros',
-    description: 'What stacks show where the plate lacks a plane: zeros, or a read error.',
+    description: 'What stacks and plate.ome.zarr show where the plate lacks a plane: zeros, or a read error.',
   },
   ngff: {
     // In YAML they are numbers unless somebody writes quotes.

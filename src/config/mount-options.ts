@@ -88,7 +88,7 @@ export const MOUNT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   },
   missing: {
     value: 'MODE',
-    description: 'what stacks show where the plate lacks a plane: zeros (the default), error',
+    description: 'what stacks and plate.ome.zarr show where a plane is missing: zeros (the default), error',
     apply: (overrides, value) => void (overrides.missing = oneOf(MISSING_MODES, '-o missing', value)),
   },
   ngff: {

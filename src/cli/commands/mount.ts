@@ -177,7 +177,7 @@ export const mount: Command<MountArgs> = {
       .option('layout', { type: 'string', describe: LAYOUT_HELP })
       .option('missing', {
         choices: MISSING_MODES,
-        describe: 'what stacks show where the plate lacks a plane (zeros unless set)',
+        describe: 'what stacks and plate.ome.zarr show where a plane is missing (zeros unless set)',
       })
       .option('ngff', {
         type: 'string',

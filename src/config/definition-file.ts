@@ -8,6 +8,7 @@ import { loadAll } from '../core/plugin.ts';
 import { systemCode } from '../core/system-code.ts';
 import type { Hook } from '../hooks.ts';
 import type {
+  Float64Mode,
   HookRule,
   HookStep,
   MissingMode,
@@ -15,6 +16,7 @@ import type {
   MountOptions,
   WatchMode,
 } from '../model/mount-definition.ts';
+import type { Profile } from '../model/profile.ts';
 import { HOOKS } from '../registry.generated.ts';
 import { mountSchema } from './definition-schema.ts';
 import { checkedLayout, checkedNames } from './mount-options.ts';
@@ -44,6 +46,8 @@ interface DefinitionForm {
     readers?: number;
     watch?: WatchMode;
     missing?: MissingMode;
+    profile?: Profile;
+    float64?: Float64Mode;
   };
   readonly hooks?: readonly {
     readonly name: string;
@@ -124,6 +128,8 @@ function optionsOf(form: DefinitionForm): MountOptions {
     ...(options['follow-links'] === undefined ? {} : { followLinks: options['follow-links'] }),
     ...(options.watch === undefined ? {} : { watch: options.watch }),
     ...(options.missing === undefined ? {} : { missing: options.missing }),
+    ...(options.profile === undefined ? {} : { profile: options.profile }),
+    ...(options.float64 === undefined ? {} : { float64: options.float64 }),
   };
 }
 

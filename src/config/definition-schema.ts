@@ -1,5 +1,6 @@
 import type { Hook, ParameterSpec } from '../hooks.ts';
-import { MISSING_MODES, WATCH_MODES } from '../model/mount-definition.ts';
+import { FLOAT64_MODES, MISSING_MODES, WATCH_MODES } from '../model/mount-definition.ts';
+import { PROFILES } from '../model/profile.ts';
 
 type Schema = Readonly<Record<string, unknown>>;
 
@@ -35,6 +36,16 @@ const OPTIONS: Readonly<Record<string, Schema>> = {
     enum: MISSING_MODES,
     default: 'zeros',
     description: 'What stacks show where the plate lacks a plane: zeros, or a read error.',
+  },
+  profile: {
+    enum: PROFILES,
+    description: 'The program that the mount is made for: shows only the stacks that it opens.',
+  },
+  float64: {
+    enum: FLOAT64_MODES,
+    default: 'float64',
+    description:
+      'What float64 planes are shown as in stacks: float32 is rounded, and opens in more programs.',
   },
 };
 

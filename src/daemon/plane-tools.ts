@@ -3,7 +3,8 @@ import { type ImageEncoder, imageEncoders } from '../encoders.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
 import { ENCODERS, SOURCES } from '../registry.generated.ts';
 import type { PlaneDriver } from '../tree/stack-reader.ts';
-import { type Probe, STACK_ENCODERS } from '../tree/views/stacks.ts';
+import { STACK_ENCODERS } from '../tree/views/stack-files.ts';
+import type { Probe } from '../tree/views/stacks.ts';
 
 /** What front and reader threads need of the plugs. */
 export interface PlaneTools {

@@ -2,6 +2,7 @@
 import { appendFileSync, existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DaemonSpec } from '../config/daemon-spec.ts';
+import { profileRules } from '../model/profile.ts';
 import type { OverlayFolders } from '../overlay/open-overlay.ts';
 import { indexFolder } from '../tree/index-cache.ts';
 import { openPlate } from '../tree/open-plate.ts';
@@ -66,12 +67,15 @@ export async function openSessionTree(
       options.onProgress(`indexing: ${files} files`);
     },
   });
-  const { names } = spec.definition;
+  const { profile, float64 } = spec.definition.options;
+  const names = spec.definition.names ?? profileRules(profile).names;
   const held = await holdUnfinished(index);
   const shared = shareTree(held.index, mountedAtMs(folders, false), {
     mountpoint: spec.definition.mountpoint,
     missing: spec.definition.options.missing ?? 'zeros',
     ...(names === undefined ? {} : { names }),
+    ...(profile === undefined ? {} : { profile }),
+    ...(float64 === 'float32' ? { float64As: float64 } : {}),
   });
   session.begin(shared);
   return { shared, isDoubtful: held.waiting > 0 };

@@ -11,6 +11,7 @@ import {
   plateDifference,
   succession,
 } from '../model/plate-succession.ts';
+import type { Profile } from '../model/profile.ts';
 import { offsetCount } from './tables/table-file.ts';
 
 /** What a user asked of the tree. */
@@ -20,6 +21,10 @@ export interface TreeOptions {
   readonly missing: MissingMode;
   /** How planes are named: a style or a template; canonical unless set. */
   readonly names?: string;
+  /** The program that the mount is for. */
+  readonly profile?: Profile;
+  /** What float64 planes are shown as in stacks; as they are unless set. */
+  readonly float64As?: 'float32';
 }
 
 /** What every thread of a mount holds the same copy of. Plain data over shared memory. */
@@ -33,6 +38,8 @@ export interface SharedTree {
   readonly widths: Uint32Array;
   readonly heights: Uint32Array;
   readonly dtypes: Uint8Array;
+  /** One number: bytes that planes are taken to have where stacks are cut into parts; 0 until somebody has looked. */
+  readonly stackPlaneBytes: Float64Array;
   /** Per field: when planes came or went last. */
   readonly fieldChangedAtMs: Float64Array;
   readonly mountedAtMs: number;
@@ -104,6 +111,7 @@ export function shareTree(index: PlateIndex, mountedAtMs: number, options: TreeO
     axes,
     fieldStarts: starts,
     ...emptyShapes(fields),
+    stackPlaneBytes: new Float64Array(shared(8)),
     fieldChangedAtMs: new Float64Array(shared(fields * 8)).fill(changedAtMs),
     mountedAtMs,
     changedAtMs,
@@ -232,6 +240,7 @@ export function succeedTree(
     axes,
     fieldStarts: starts,
     ...shapes,
+    stackPlaneBytes: before.stackPlaneBytes,
     fieldChangedAtMs,
     mountedAtMs: before.mountedAtMs,
     changedAtMs: atMs,

@@ -11,6 +11,7 @@ import type { StatusDocument } from '../../control/documents.ts';
 import { parseBudget } from '../../core/byte-size.ts';
 import { AlreadyRunningError } from '../../core/errors.ts';
 import { MISSING_MODES, type MissingMode, type MountDefinition } from '../../model/mount-definition.ts';
+import { PROFILES, type Profile } from '../../model/profile.ts';
 import { indexFolder } from '../../tree/index-cache.ts';
 import { recogniseAgain } from '../../tree/open-plate.ts';
 import type { Command, CommandContext } from '../command.ts';
@@ -41,6 +42,7 @@ interface MountArgs {
   readonly names: string | undefined;
   readonly layout: string | undefined;
   readonly missing: MissingMode | undefined;
+  readonly profile: Profile | undefined;
 }
 
 function overridesOf(args: MountArgs): OptionOverrides {
@@ -53,6 +55,7 @@ function overridesOf(args: MountArgs): OptionOverrides {
     ...(args.names === undefined ? {} : { names: checkedNames('--names', args.names) }),
     ...(args.layout === undefined ? {} : { layout: checkedLayout('--layout', args.layout) }),
     ...(args.missing === undefined ? {} : { missing: args.missing }),
+    ...(args.profile === undefined ? {} : { profile: args.profile }),
   };
 }
 
@@ -170,6 +173,10 @@ export const mount: Command<MountArgs> = {
       .option('missing', {
         choices: MISSING_MODES,
         describe: 'what stacks show where the plate lacks a plane (zeros unless set)',
+      })
+      .option('profile', {
+        choices: PROFILES,
+        describe: 'show only the stacks that a program opens',
       }),
   run,
 };

@@ -20,8 +20,8 @@ export interface ImageChannel {
   readonly name?: string;
   readonly emissionNm?: number;
   readonly excitationNm?: number;
-  /** What the source shows it in; 0 to 255 each. */
-  readonly colour?: { readonly red: number; readonly green: number; readonly blue: number };
+  /** In which the source shows it: hexadecimal RGB, `00FFFF`. */
+  readonly color?: string;
 }
 
 /** What is known of one plane of an image. Absent means unknown. */
@@ -31,6 +31,13 @@ export interface ImagePlane {
   readonly zUm?: number;
   /** Seconds since the image's `acquiredAtMs`, or, where that is absent, since the plate's first plane. */
   readonly elapsedS?: number;
+}
+
+/** The parts of a colour, 0 to 255 each; undefined where it is none. */
+export function colourParts(color: string | undefined): readonly [number, number, number] | undefined {
+  if (color === undefined || !/^[0-9a-f]{6}$/i.test(color)) return undefined;
+  const value = Number.parseInt(color, 16);
+  return [value >> 16, (value >> 8) & 255, value & 255];
 }
 
 /** Looks up what is known of a plane, by its indices. */

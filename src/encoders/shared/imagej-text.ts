@@ -1,4 +1,4 @@
-import type { ImageInfo } from '../../model/image.ts';
+import { colourParts, type ImageInfo } from '../../model/image.ts';
 import type { PeriodicTag } from './tiff-directory.ts';
 import { planeCount } from './tiff-layout.ts';
 
@@ -41,12 +41,11 @@ const COLOUR_TABLE_BYTES = 768;
 
 /** The colours of every channel, from black to what it is shown in; nothing unless all are known. */
 function colourTables(image: ImageInfo): readonly Uint8Array[] {
-  const colours = Array.from({ length: image.shape[1] }, (_, c) => image.channels[c]?.colour);
+  const colours = Array.from({ length: image.shape[1] }, (_, c) => colourParts(image.channels[c]?.color));
   return colours.flatMap((colour) => {
     if (colour === undefined || colours.includes(undefined)) return [];
-    const { red, green, blue } = colour;
     const table = new Uint8Array(COLOUR_TABLE_BYTES);
-    [red, green, blue].forEach((greatest, part) => {
+    colour.forEach((greatest, part) => {
       for (let i = 0; i < 256; i += 1) table[part * 256 + i] = Math.round((greatest * i) / 255);
     });
     return [table];

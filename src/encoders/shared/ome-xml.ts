@@ -1,5 +1,5 @@
 import type { Dtype } from '../../core/nd-array.ts';
-import type { ImageChannel, ImageInfo, PlaneLookup } from '../../model/image.ts';
+import { colourParts, type ImageChannel, type ImageInfo, type PlaneLookup } from '../../model/image.ts';
 import { planeCount } from './tiff-layout.ts';
 
 /** Pixel types of the OME schema 2016-06 by our dtypes; it has no 64-bit integers and no half. */
@@ -40,13 +40,13 @@ function attribute(name: string, value: string | number | undefined): string {
 function channelElement(channel: ImageChannel | undefined, index: number): string {
   const wavelength = (kind: string, nm: number | undefined): string =>
     nm === undefined ? '' : attribute(`${kind}Wavelength`, nm) + attribute(`${kind}WavelengthUnit`, 'nm');
-  const colour = channel?.colour;
+  const colour = colourParts(channel?.color);
   return `<Channel${[
     attribute('ID', `Channel:0:${index}`),
     attribute('Name', channel?.name),
     ' SamplesPerPixel="1"',
     // Red, green, blue and opacity as one signed number.
-    attribute('Color', colour && (colour.red << 24) | (colour.green << 16) | (colour.blue << 8) | 255),
+    attribute('Color', colour && (colour[0] << 24) | (colour[1] << 16) | (colour[2] << 8) | 255),
     wavelength('Excitation', channel?.excitationNm),
     wavelength('Emission', channel?.emissionNm),
   ].join('')}/>`;

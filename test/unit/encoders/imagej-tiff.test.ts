@@ -22,8 +22,8 @@ describe('ImageJ TIFF of one directory', () => {
   it('has the labels and colours that the usual one has', () => {
     const image = imageOf([1, 2, 3, 4, 5], 'uint8', {
       channels: [
-        { name: 'DAPI', colour: { red: 0, green: 0, blue: 255 } },
-        { name: 'GFP', colour: { red: 0, green: 255, blue: 0 } },
+        { name: 'DAPI', color: '0000FF' },
+        { name: 'GFP', color: '00ff00' },
       ],
     });
     const bytesOf = (encoder: typeof tiff): Buffer =>

@@ -65,7 +65,7 @@ describe('OME-TIFF', () => {
   it('says when and where planes were acquired, in a room that does not depend on it', () => {
     const image = imageOf([2, 1, 1, 4, 5], 'uint16', {
       acquiredAtMs: Date.UTC(2026, 1, 3, 4, 5, 6, 789),
-      channels: [{ colour: { red: 255, green: 128, blue: 0 }, excitationNm: 488 }],
+      channels: [{ color: 'FF8000', excitationNm: 488 }],
     });
     const text = omeXml(image, (t) =>
       t === 1 ? { elapsedS: 30.5, xUm: -1.25, zUm: Number.NaN } : undefined,

@@ -26,6 +26,10 @@ const RULES: Readonly<Record<Profile, ProfileRules>> = {
   },
 };
 
+/** The encoder of planes that are cut out of a container. */
+export const planeEncoder = (profile: Profile | undefined): 'tiff' | 'baseline-tiff' =>
+  profile === 'legacy' ? 'baseline-tiff' : 'tiff';
+
 /** What a profile asks for, or the usual. */
 export const profileRules = (profile: Profile | undefined): ProfileRules =>
   profile === undefined ? USUAL : RULES[profile];

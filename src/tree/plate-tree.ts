@@ -1,4 +1,5 @@
 import type { ImageEncoder } from '../encoders.ts';
+import { planeEncoder } from '../model/profile.ts';
 import { type PlaneLocation, planeLocation } from './plane-access.ts';
 import { PlateFiles } from './plate-files.ts';
 import type { RenderedImage } from './rendered-image.ts';
@@ -36,7 +37,7 @@ export class PlateTree implements Tree {
 
   #stateOf(shared: SharedTree, before?: TreeState): TreeState {
     const files = new PlateFiles(shared.index);
-    const images = new ImagesView(shared, files, this.#encoders.get('tiff'));
+    const images = new ImagesView(shared, files, this.#encoders.get(planeEncoder(shared.options.profile)));
     const stacks = new StacksView(shared, files, this.#encoders, this.#probe);
     const source = new SourceView(shared, files);
     const tables = new TablesView(shared, before?.tables);

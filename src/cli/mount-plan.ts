@@ -56,6 +56,7 @@ export function resolveDefinition(request: MountRequest, stateBase: string): Res
   const missing = overrides.missing ?? definition.options.missing;
   const profile = overrides.profile ?? definition.options.profile;
   const float64 = overrides.float64 ?? definition.options.float64;
+  const ngff = overrides.ngff ?? definition.options.ngff;
   const names = overrides.names ?? definition.names;
   const layout = overrides.layout ?? definition.layout;
   return {
@@ -77,6 +78,7 @@ export function resolveDefinition(request: MountRequest, stateBase: string): Res
       ...(missing === undefined ? {} : { missing }),
       ...(profile === undefined ? {} : { profile }),
       ...(float64 === undefined ? {} : { float64 }),
+      ...(ngff === undefined ? {} : { ngff }),
     },
   };
 }

@@ -16,6 +16,7 @@ import type {
   MountOptions,
   WatchMode,
 } from '../model/mount-definition.ts';
+import { NGFF_VERSIONS } from '../model/ngff.ts';
 import type { Profile } from '../model/profile.ts';
 import { HOOKS } from '../registry.generated.ts';
 import { mountSchema } from './definition-schema.ts';
@@ -48,6 +49,7 @@ interface DefinitionForm {
     missing?: MissingMode;
     profile?: Profile;
     float64?: Float64Mode;
+    ngff?: string | number;
   };
   readonly hooks?: readonly {
     readonly name: string;
@@ -120,6 +122,7 @@ function checkedRules(source: YamlSource, form: DefinitionForm, hooks: readonly 
 
 function optionsOf(form: DefinitionForm): MountOptions {
   const { options = {} } = form;
+  const ngff = NGFF_VERSIONS.find((version) => version === String(options.ngff));
   return {
     allowOther: options['allow-other'] ?? false,
     noPassthrough: !(options.passthrough ?? true),
@@ -130,6 +133,7 @@ function optionsOf(form: DefinitionForm): MountOptions {
     ...(options.missing === undefined ? {} : { missing: options.missing }),
     ...(options.profile === undefined ? {} : { profile: options.profile }),
     ...(options.float64 === undefined ? {} : { float64: options.float64 }),
+    ...(ngff === undefined ? {} : { ngff }),
   };
 }
 

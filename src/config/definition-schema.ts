@@ -1,5 +1,6 @@
 import type { Hook, ParameterSpec } from '../hooks.ts';
 import { FLOAT64_MODES, MISSING_MODES, WATCH_MODES } from '../model/mount-definition.ts';
+import { NGFF_VERSIONS } from '../model/ngff.ts';
 import { PROFILES } from '../model/profile.ts';
 
 type Schema = Readonly<Record<string, unknown>>;
@@ -46,6 +47,12 @@ const OPTIONS: Readonly<Record<string, Schema>> = {
     default: 'float64',
     description:
       'What float64 planes are shown as in stacks: float32 is rounded, and opens in more programs.',
+  },
+  ngff: {
+    // In YAML they are numbers unless somebody writes quotes.
+    enum: [...NGFF_VERSIONS, ...NGFF_VERSIONS.map(Number)],
+    default: '0.4',
+    description: 'Version of OME-NGFF that plate.ome.zarr follows: 0.4 is Zarr v2, 0.5 is Zarr v3.',
   },
 };
 

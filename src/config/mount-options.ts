@@ -8,6 +8,7 @@ import {
   WATCH_MODES,
   type WatchMode,
 } from '../model/mount-definition.ts';
+import { NGFF_VERSIONS, type NgffVersion } from '../model/ngff.ts';
 import { checkNames } from '../model/plane-naming.ts';
 import { PROFILES, type Profile } from '../model/profile.ts';
 import { compileSourceLayout } from '../model/source-layout.ts';
@@ -24,6 +25,7 @@ export interface OptionOverrides {
   missing?: MissingMode;
   profile?: Profile;
   float64?: Float64Mode;
+  ngff?: NgffVersion;
   budgetBytes?: number;
   output?: string;
   state?: string;
@@ -108,6 +110,11 @@ export const MOUNT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
     value: 'TYPE',
     description: 'what float64 planes are shown as in stacks: float64 (the default), float32',
     apply: (overrides, value) => void (overrides.float64 = oneOf(FLOAT64_MODES, '-o float64', value)),
+  },
+  ngff: {
+    value: 'VERSION',
+    description: 'version of OME-NGFF that plate.ome.zarr follows: 0.4 (Zarr v2, the default), 0.5 (Zarr v3)',
+    apply: (overrides, value) => void (overrides.ngff = oneOf(NGFF_VERSIONS, '-o ngff', value)),
   },
   names: {
     value: 'NAMES',

@@ -67,7 +67,7 @@ export async function openSessionTree(
       options.onProgress(`indexing: ${files} files`);
     },
   });
-  const { profile, float64 } = spec.definition.options;
+  const { profile, float64, ngff } = spec.definition.options;
   const names = spec.definition.names ?? profileRules(profile).names;
   const held = await holdUnfinished(index);
   const shared = shareTree(held.index, mountedAtMs(folders, false), {
@@ -76,6 +76,7 @@ export async function openSessionTree(
     ...(names === undefined ? {} : { names }),
     ...(profile === undefined ? {} : { profile }),
     ...(float64 === 'float32' ? { float64As: float64 } : {}),
+    ...(ngff === undefined ? {} : { ngff }),
   });
   session.begin(shared);
   return { shared, isDoubtful: held.waiting > 0 };

@@ -26,6 +26,7 @@ type Numbers = Pick<
   | 'numbering'
   | 'stackAxes'
   | 'axesOfStack'
+  | 'imageBlocks'
   | 'fieldChangedAtMs'
 >;
 
@@ -56,6 +57,7 @@ function mapNumbers(tree: Numbers, map: <A extends SharableArray>(array: A) => A
     numbering,
     stackAxes,
     axesOfStack,
+    imageBlocks,
     fieldChangedAtMs,
   } = tree;
   return {
@@ -72,6 +74,7 @@ function mapNumbers(tree: Numbers, map: <A extends SharableArray>(array: A) => A
     },
     stackAxes,
     ...(axesOfStack === undefined ? {} : { axesOfStack: map(axesOfStack) }),
+    imageBlocks,
     fieldChangedAtMs: map(fieldChangedAtMs),
   };
 }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { invalidateEntry, invalidateNode } from '../fuse/notify.ts';
 import { nameAt } from '../model/plate-lookup.ts';
 import type { PlateDifference } from '../model/plate-succession.ts';
@@ -67,7 +68,38 @@ export function invalidateChanges(
     for (const name of before.stacks.namesOf(field)) invalidateEntry(fuseFd, stacks, name);
     touched.add(stacks);
   }
+  invalidateOmeZarr(fuseFd, before, after, { come, gone, movedPlanes });
+  touched.add(after.omeZarr.root);
   for (const name of after.tables.names) invalidateEntry(fuseFd, after.tables.root, name);
   touched.add(after.tables.root);
   for (const node of touched) invalidateNode(fuseFd, node);
+}
+
+/**
+ * The same for plate.ome.zarr. The kernel remembers none of its listings, and of names that are not there only those of
+ * a well's images.
+ */
+function invalidateOmeZarr(
+  fuseFd: number,
+  before: PlateTree,
+  after: PlateTree,
+  { gone, movedPlanes }: PlateDifference,
+): void {
+  const places: { readonly parent: number; readonly name: string }[] = [
+    ...after.omeZarr.changingDocuments(),
+    ...before.omeZarr.groupsWithout(after.omeZarr),
+  ];
+  const { fieldStarts, fieldChangedAtMs, changedAtMs } = after.shared;
+  for (let field = 0; field + 1 < fieldStarts.length; field += 1)
+    if (fieldChangedAtMs[field] === changedAtMs) places.push(...after.omeZarr.imagePlaces(field));
+  for (const plane of gone.planes)
+    places.push(
+      ...before.omeZarr.imagePlaces(fieldOfPlane(before.shared.fieldStarts, plane)),
+      ...before.omeZarr.chunkPlaces(plane),
+    );
+  for (const { parent, name } of places) invalidateEntry(fuseFd, parent, name);
+  for (const plane of movedPlanes)
+    for (const { chunk } of after.omeZarr.chunkPlaces(plane)) invalidateNode(fuseFd, chunk);
+  if (!isDeepStrictEqual(before.shared.index.facts, after.shared.index.facts))
+    for (const node of after.omeZarr.imageDocuments()) invalidateNode(fuseFd, node);
 }

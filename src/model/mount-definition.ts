@@ -1,3 +1,4 @@
+import type { NgffVersion } from './ngff.ts';
 import type { Profile } from './profile.ts';
 
 /** One step of a hook rule: which operation, and its parameters as the definition gives them. */
@@ -44,7 +45,10 @@ export interface MountDefinition {
 export const WATCH_MODES = ['auto', 'poll', 'off'] as const;
 export type WatchMode = (typeof WATCH_MODES)[number];
 
-/** `zeros`: black, and listed in the warnings; `error`: reading that part fails with EIO. */
+/**
+ * `zeros`: black in stacks, not there in plate.ome.zarr, and listed in the warnings; `error`: reading that part fails
+ * with EIO.
+ */
 export const MISSING_MODES = ['zeros', 'error'] as const;
 export type MissingMode = (typeof MISSING_MODES)[number];
 
@@ -71,4 +75,6 @@ export interface MountOptions {
   readonly float64?: Float64Mode;
   /** What a stack shows where the plate lacks a plane; `zeros` unless set. */
   readonly missing?: MissingMode;
+  /** Version of OME-NGFF that `plate.ome.zarr` follows; 0.4 (Zarr v2) unless set. */
+  readonly ngff?: NgffVersion;
 }

@@ -7,6 +7,8 @@ export interface ChannelFacts {
   readonly emissionNm?: number;
   /** Excitation wavelength in nm. */
   readonly excitationNm?: number;
+  /** To be shown in: hexadecimal RGB, `00FFFF`. */
+  readonly color?: string;
   /**
    * The instrument's own description of the illumination field, as it is written (Harmony: the text of
    * `FlatfieldProfile`, `{Background: {…}, Channel: 1, …}`), for a correction to read.

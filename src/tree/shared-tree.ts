@@ -1,4 +1,5 @@
 import type { MissingMode } from '../model/mount-definition.ts';
+import type { NgffVersion } from '../model/ngff.ts';
 import { GONE, type Numbering, numberAt, numberedInOrder, positionOf, renumber } from '../model/numbering.ts';
 import { namePlanes, type PlaneNaming } from '../model/plane-naming.ts';
 import { fieldStarts, type PlateAxes, plateAxes } from '../model/plate-axes.ts';
@@ -12,6 +13,7 @@ import {
   succession,
 } from '../model/plate-succession.ts';
 import type { Profile } from '../model/profile.ts';
+import { type ImageBlock, nextBlock } from './ngff/image-numbers.ts';
 import { offsetCount } from './tables/table-file.ts';
 
 /** What a user asked of the tree. */
@@ -25,6 +27,8 @@ export interface TreeOptions {
   readonly profile?: Profile;
   /** What float64 planes are shown as in stacks; as they are unless set. */
   readonly float64As?: 'float32';
+  /** Version of OME-NGFF that plate.ome.zarr follows; 0.4 unless set. */
+  readonly ngff?: NgffVersion;
 }
 
 /** What every thread of a mount holds the same copy of. Plain data over shared memory. */
@@ -60,7 +64,12 @@ export interface SharedTree {
   readonly stackAxes: readonly PlateAxes[];
   /** Per stack number, the place of its axes in `stackAxes`; absent where all are numbered under `axes`. */
   readonly axesOfStack?: Uint8Array;
+  /** Where the images of fields have their nodes in plate.ome.zarr, by number of their stacks. */
+  readonly imageBlocks: readonly ImageBlock[];
 }
+
+/** Version of OME-NGFF of plate.ome.zarr. */
+export const ngffVersionOf = ({ ngff }: TreeOptions): NgffVersion => ngff ?? '0.4';
 
 /** Axes remembered: a program that has a stack open for longer gets ESTALE. */
 const MAX_STACK_AXES = 32;
@@ -126,6 +135,7 @@ export function shareTree(index: PlateIndex, mountedAtMs: number, options: TreeO
     naming: namePlanes(index, options.names),
     tableOffsets: emptyTables(index),
     stackAxes: [axes],
+    imageBlocks: [nextBlock(undefined, 0, axes, ngffVersionOf(options))],
   };
 }
 
@@ -224,7 +234,8 @@ export function succeedTree(
     }
   }
   const { stacks, stackAxes, axesOfStack } = numberStacks(before, axes, earlierOf);
-  if (stackAxes === before.stackAxes) {
+  const isNewAxes = stackAxes !== before.stackAxes;
+  if (!isNewAxes) {
     for (const planes of [difference.come.planes, difference.movedPlanes])
       for (const plane of planes) fieldChangedAtMs[fieldOfPlane(starts, plane)] = atMs;
     for (const plane of difference.gone.planes) {
@@ -258,6 +269,12 @@ export function succeedTree(
     tableOffsets: emptyTables(index),
     stackAxes,
     axesOfStack,
+    imageBlocks: isNewAxes
+      ? [
+          ...before.imageBlocks,
+          nextBlock(before.imageBlocks.at(-1), numbering.stacks.next, axes, ngffVersionOf(before.options)),
+        ]
+      : before.imageBlocks,
   };
   return { after, difference };
 }

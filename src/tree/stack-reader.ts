@@ -6,6 +6,8 @@ import type { Region } from '../core/region.ts';
 import type { ByteCache } from '../memory/byte-cache.ts';
 import type { ByteWindow, PlaneBytes, PlaneProbe } from '../sources.ts';
 import { LayoutReader } from './layout-reader.ts';
+import { ChunkPixels, chunkCacheKey } from './ngff/chunk-pixels.ts';
+import { documentLayout } from './ngff/document-layout.ts';
 import type { PlaneLocation } from './plane-access.ts';
 import type { PlateTree } from './plate-tree.ts';
 import type { RenderedImage } from './rendered-image.ts';
@@ -84,13 +86,26 @@ export class StackReader {
   }
 
   #readerOf(node: number): LayoutReader {
+    const document = this.#tree.omeZarr.owns(node) ? this.#tree.omeZarr.documentOf(node) : undefined;
+
+    const files = { planes: this.#decoded, files: this.#files };
+    if (document) return new LayoutReader({ ...files, ...documentLayout(document) });
     const image = this.#tree.renderedImage(node);
-    if (!image) throw new Error(`node ${node} is not rendered`);
+    if (!image) throw new FsRefusal('stale', 'the file is no longer there');
+    const { chunk } = image;
+    const options = { ...files, layout: image.layout };
+    if (chunk) {
+      const source = {
+        window: (_level: number, region: Region) => this.#window(image, region),
+        readPixels: (_level: number, region: Region, target: Uint8Array) =>
+          this.#readPixels(image, region, target),
+      };
+      const pixels = new ChunkPixels(chunk.plan, chunk.place, source, this.#decoded, chunk.image);
+      return new LayoutReader({ ...options, pixels, cacheKey: chunkCacheKey(chunk.image, chunk.place) });
+    }
     return new LayoutReader({
-      layout: image.layout,
+      ...options,
       cacheKey: String(node),
-      planes: this.#decoded,
-      files: this.#files,
       pixels: {
         window: (region) => this.#window(image, region),
         readPixels: (region, target) => this.#readPixels(image, region, target),

@@ -11,6 +11,7 @@ import type { StatusDocument } from '../../control/documents.ts';
 import { parseBudget } from '../../core/byte-size.ts';
 import { AlreadyRunningError } from '../../core/errors.ts';
 import { MISSING_MODES, type MissingMode, type MountDefinition } from '../../model/mount-definition.ts';
+import { NGFF_VERSIONS, type NgffVersion } from '../../model/ngff.ts';
 import { PROFILES, type Profile } from '../../model/profile.ts';
 import { indexFolder } from '../../tree/index-cache.ts';
 import { recogniseAgain } from '../../tree/open-plate.ts';
@@ -43,6 +44,7 @@ interface MountArgs {
   readonly layout: string | undefined;
   readonly missing: MissingMode | undefined;
   readonly profile: Profile | undefined;
+  readonly ngff: NgffVersion | undefined;
 }
 
 function overridesOf(args: MountArgs): OptionOverrides {
@@ -56,6 +58,7 @@ function overridesOf(args: MountArgs): OptionOverrides {
     ...(args.layout === undefined ? {} : { layout: checkedLayout('--layout', args.layout) }),
     ...(args.missing === undefined ? {} : { missing: args.missing }),
     ...(args.profile === undefined ? {} : { profile: args.profile }),
+    ...(args.ngff === undefined ? {} : { ngff: args.ngff }),
   };
 }
 
@@ -177,6 +180,11 @@ export const mount: Command<MountArgs> = {
       .option('profile', {
         choices: PROFILES,
         describe: 'show only the stacks that a program opens',
+      })
+      .option('ngff', {
+        type: 'string',
+        choices: NGFF_VERSIONS,
+        describe: 'version of OME-NGFF that plate.ome.zarr follows (0.4 unless set)',
       }),
   run,
 };

@@ -3,7 +3,9 @@ import { type ImagePart, imageParts } from '../../model/image-parts.ts';
 import type { PlateAxes } from '../../model/plate-axes.ts';
 import type { PlaneShape } from '../../model/plate-index.ts';
 import { profileRules } from '../../model/profile.ts';
+import type { FieldImages } from '../field-images.ts';
 import { toldShape } from '../plane-access.ts';
+import { channelNumbers } from '../plane-grid.ts';
 import type { SharedTree } from '../shared-tree.ts';
 import { KIND } from './view.ts';
 
@@ -28,13 +30,13 @@ export const STACK_ENCODERS: ReadonlySet<string> = new Set([
   'ome-tiff',
 ]);
 
-/** Node numbers of whole stacks, and far above everything else those of what stands in place of a large one. */
+/** Node numbers of whole stacks, and those of what stands in place of a large one. */
 const WHOLE = 2 * KIND;
 const WHOLE_END = 3 * KIND;
-const PARTS = 2 ** 44;
-const PARTS_END = 2 ** 45;
+const PARTS = 2 ** 41;
+const PARTS_END = 2 ** 42;
 /** Numbers that one stack has for its parts; the last of them is all of it in one directory. */
-const PLACES = 2 ** 13;
+const PLACES = 2 ** 11;
 const ONE_DIRECTORY = PLACES - 1;
 
 /** No plane is so large that fewer of them need parts; so the plane of a usual plate need not be looked at. */
@@ -91,13 +93,12 @@ export const stackSlot = (
 /** Which files stacks/ has for a field: the same for all fields, so that what is a part of one is that of another. */
 export class StackFiles {
   readonly #shared: SharedTree;
-  readonly #seenShape: (plane: number) => PlaneShape | undefined;
+  readonly #images: Pick<FieldImages, 'seenShape'>;
   readonly #known = new Map<PlateAxes, readonly (readonly StackFlavour[])[]>();
 
-  /** @param seenShape what a plane's file says; undefined when it isn't grey, throws when it can't be read. */
-  constructor(shared: SharedTree, seenShape: (plane: number) => PlaneShape | undefined) {
+  constructor(shared: SharedTree, images: Pick<FieldImages, 'seenShape'>) {
     this.#shared = shared;
-    this.#seenShape = seenShape;
+    this.#images = images;
   }
 
   /** The files over some axes, by the places of their kinds in {@link STACK_KINDS}. */
@@ -123,7 +124,7 @@ export class StackFiles {
     const parts = imageParts(
       {
         ts: axes.ts,
-        channels: kind.projection ? axes.projectionChannels : axes.stackChannels,
+        channels: channelNumbers(axes, kind.projection),
         zs: kind.projection ? [0] : axes.zs,
       },
       planeBytes,
@@ -146,7 +147,7 @@ export class StackFiles {
     let planeBytes = Math.max(0, ...index.shapes.map(bytesOf));
     for (let plane = 0; planeBytes === 0 && plane < Math.min(MOST_TRIED, index.planes.count); plane += 1) {
       try {
-        const shape = toldShape(index, plane) ?? this.#seenShape(plane);
+        const shape = toldShape(index, plane) ?? this.#images.seenShape(plane);
         if (shape) planeBytes = bytesOf(shape);
       } catch {
         // Whoever reads that plane is told why; the next will do as well here.

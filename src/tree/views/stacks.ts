@@ -1,15 +1,12 @@
-import type { Dtype } from '../../core/nd-array.ts';
 import type { FileLayout, ImageEncoder } from '../../encoders.ts';
 import { numberAt, positionOf } from '../../model/numbering.ts';
 import { fieldName } from '../../model/plane-name.ts';
 import type { PlateAxes } from '../../model/plate-axes.ts';
-import type { PlaneShape } from '../../model/plate-index.ts';
 import { planeAddress, planesOfField } from '../../model/plate-lookup.ts';
 import { parseWellName } from '../../model/well.ts';
-import type { PlaneProbe } from '../../sources.ts';
-import { type PlaneLocation, planeLocation, toldShape } from '../plane-access.ts';
+import type { FieldImage, FieldImages } from '../field-images.ts';
 import { addFieldFacts, addPixelSize } from '../plane-facts.ts';
-import type { PlateFiles } from '../plate-files.ts';
+import { PlaneGrid } from '../plane-grid.ts';
 import type { RenderedImage } from '../rendered-image.ts';
 import { fieldOfPlane, type SharedTree } from '../shared-tree.ts';
 import type { TreeAttributes, TreeContent, TreeEntry } from '../tree.ts';
@@ -23,27 +20,10 @@ import {
   stackNode,
   stackSlot,
 } from './stack-files.ts';
-import { StackImage } from './stack-image.ts';
 import type { View } from './view.ts';
 
 /** Slots in the listing for the files of one field. */
 const SLOTS_PER_FIELD = stackSlot(1, { kind: STACK_KINDS[0], place: 0 });
-
-/** Codes of pixel types in shared memory; 0 means nobody has looked yet. */
-const DTYPES: readonly (Dtype | undefined)[] = [
-  undefined,
-  'uint8',
-  'int8',
-  'uint16',
-  'int16',
-  'uint32',
-  'int32',
-  'float32',
-  'float64',
-  'float16',
-  'uint64',
-  'int64',
-];
 
 /** A stack file: which field, what of it, over which axes. */
 interface StackFile {
@@ -52,11 +32,8 @@ interface StackFile {
   readonly axes: PlateAxes;
 }
 
-/** Where a stack's shape lies in the shared columns. */
-const shapeSlot = (field: number, { projection }: StackKind): number => field * 2 + (projection ? 1 : 0);
-
-/** One image of a file, without reading pixels. @throws when the file is unreadable or no image. */
-export type Probe = (location: PlaneLocation) => PlaneProbe;
+/** The image of a field that a stack of this kind shows. */
+const imageOf = (field: number, { projection }: StackKind): FieldImage => ({ field, projection });
 
 /** stacks/: every field as one file over the axes of the whole plate, in several flavours. */
 export class StacksView implements View {
@@ -64,22 +41,15 @@ export class StacksView implements View {
   readonly root = 3;
   readonly readOnly = false;
   readonly #shared: SharedTree;
-  readonly #files: PlateFiles;
+  readonly #images: FieldImages;
   readonly #encoders: ReadonlyMap<string, ImageEncoder>;
-  readonly #probe: Probe;
   readonly #stacks: StackFiles;
 
-  constructor(
-    shared: SharedTree,
-    files: PlateFiles,
-    encoders: ReadonlyMap<string, ImageEncoder>,
-    probe: Probe,
-  ) {
+  constructor(shared: SharedTree, images: FieldImages, encoders: ReadonlyMap<string, ImageEncoder>) {
     this.#shared = shared;
-    this.#files = files;
+    this.#images = images;
     this.#encoders = encoders;
-    this.#probe = probe;
-    this.#stacks = new StackFiles(shared, (plane) => this.#seenShape(plane));
+    this.#stacks = new StackFiles(shared, images);
   }
 
   owns(node: number): boolean {
@@ -110,17 +80,7 @@ export class StacksView implements View {
   #flavoursOf(field: number): StackFlavour[] {
     return this.#stacks
       .under(this.#shared.axes)
-      .flatMap((files) => (files[0] && this.#hasStack(field, files[0].kind) ? files : []));
-  }
-
-  /** Whether a field has any plane for a stack of this kind. */
-  #hasStack(field: number, kind: StackKind): boolean {
-    const { fieldStarts, index } = this.#shared;
-    const end = fieldStarts[field + 1] ?? 0;
-    for (let plane = fieldStarts[field] ?? 0; plane < end; plane++) {
-      if ((index.planes.zs[plane] === 0) === kind.projection) return true;
-    }
-    return false;
+      .flatMap((files) => (files[0] && this.#images.has(imageOf(field, files[0].kind)) ? files : []));
   }
 
   #nameOf(field: number, { suffix, encoder }: StackFlavour): string {
@@ -175,7 +135,7 @@ export class StacksView implements View {
   isKnown(node: number): boolean {
     const stack = this.#stackAt(node);
     return (
-      node === this.root || !stack || this.#shared.dtypes[shapeSlot(stack.field, stack.flavour.kind)] !== 0
+      node === this.root || !stack || this.#images.isShapeKnown(imageOf(stack.field, stack.flavour.kind))
     );
   }
 
@@ -196,65 +156,37 @@ export class StacksView implements View {
   /** Finds out the shapes of a field's stacks, which is slow once. @throws when none of its planes can be read. */
   learnShapes(field: number): void {
     for (const kind of STACK_KINDS)
-      if (kind.flavour === 'tiff' && this.#hasStack(field, kind)) this.#shapeOf(field, kind);
+      if (kind.flavour === 'tiff' && this.#images.has(imageOf(field, kind)))
+        this.#images.shapeOf(imageOf(field, kind));
   }
 
-  /** Shape and type of a stack's planes. @throws when no plane of the field can be read. */
-  #shapeOf(field: number, kind: StackKind): PlaneShape {
-    const { widths, heights, dtypes, fieldStarts: starts, index } = this.#shared;
-    const slot = shapeSlot(field, kind);
-    const known = DTYPES[dtypes[slot] ?? 0];
-    if (known) return { width: widths[slot] ?? 0, height: heights[slot] ?? 0, dtype: known };
-    let failure: unknown;
-    for (let plane = starts[field] ?? 0; plane < (starts[field + 1] ?? 0); plane++) {
-      if ((index.planes.zs[plane] === 0) !== kind.projection) continue;
-      try {
-        const shape = toldShape(index, plane) ?? this.#seenShape(plane);
-        const code = shape ? DTYPES.indexOf(shape.dtype) : -1;
-        if (!shape || code <= 0) continue;
-        widths[slot] = shape.width;
-        heights[slot] = shape.height;
-        dtypes[slot] = code;
-        return shape;
-      } catch (error) {
-        failure = error;
-      }
-    }
-    const { well, site } = planeAddress(index, starts[field] ?? 0);
-    throw (
-      failure ??
-      new Error(`no plane of ${fieldName(well, site)}${kind.suffix} is a grey image that a stack can hold`)
-    );
+  #gridOf({ field, flavour, axes }: StackFile): PlaneGrid {
+    const { index, fieldStarts } = this.#shared;
+    const { kind, part } = flavour;
+    const cut = { projection: kind.projection, ...(part === undefined ? {} : { part }) };
+    return new PlaneGrid(index, fieldStarts[field] ?? 0, cut, axes);
   }
 
-  /** What a plane's file says; undefined when it isn't grey. */
-  #seenShape(plane: number): PlaneShape | undefined {
-    const probe = this.#probe(planeLocation(this.#shared.index, this.#files, plane));
-    return probe.samples === 1
-      ? { width: probe.width, height: probe.height, dtype: probe.info.dtype }
-      : undefined;
-  }
-
-  #layoutOf({ field, flavour, axes }: StackFile, shape: PlaneShape): FileLayout {
+  #layoutOf(stack: StackFile): FileLayout {
+    const { field, flavour } = stack;
     const encoder = this.#encoders.get(flavour.encoder);
     if (!encoder) throw new Error(`no encoder ${flavour.encoder}`);
-    const { index, fieldStarts, options } = this.#shared;
-    const image = new StackImage(index, fieldStarts[field] ?? 0, flavour, axes);
-    return encoder.layout(image.info(shape, options.float64As), image.planes());
+    const { well, site } = planeAddress(this.#shared.index, this.#shared.fieldStarts[field] ?? 0);
+    const grid = this.#gridOf(stack);
+    const shape = this.#images.shapeOf(imageOf(field, flavour.kind));
+    const name = fieldName(well, site) + flavour.suffix;
+    return encoder.layout(grid.info(name, shape, this.#shared.options.float64As), grid.planes());
   }
 
   /** How a stack is put together. @throws when none of its planes can be read. */
   rendered(node: number): RenderedImage | undefined {
     const stack = this.#stackAt(node);
     if (!stack) return undefined;
-    const { field, flavour, axes } = stack;
-    const shape = this.#shapeOf(field, flavour.kind);
-    const { index, fieldStarts } = this.#shared;
-    const image = new StackImage(index, fieldStarts[field] ?? 0, flavour, axes);
+    const grid = this.#gridOf(stack);
     return {
-      layout: this.#layoutOf(stack, shape),
-      shape,
-      planeAt: ({ start: [t = 0, c = 0, z = 0] }) => image.planeAt(t, c, z),
+      layout: this.#layoutOf(stack),
+      shape: this.#images.shapeOf(imageOf(stack.field, stack.flavour.kind)),
+      planeAt: ({ start: [t = 0, c = 0, z = 0] }) => grid.planeAt(t, c, z),
     };
   }
 
@@ -270,8 +202,9 @@ export class StacksView implements View {
     if (!stack) return;
     addFieldFacts(this.#shared.index, this.#shared.fieldStarts[stack.field] ?? 0, facts);
     addPixelSize(this.#shared.index, facts);
-    const shape = this.isKnown(node) ? this.#shapeOf(stack.field, stack.flavour.kind) : undefined;
-    const shown = shape && this.#layoutOf(stack, shape).shownDtype;
-    if (shown !== undefined) facts.set('pixels', `${shape?.dtype} shown as ${shown}`);
+    if (!this.isKnown(node)) return;
+    const { dtype } = this.#images.shapeOf(imageOf(stack.field, stack.flavour.kind));
+    const shown = this.#layoutOf(stack).shownDtype;
+    if (shown !== undefined) facts.set('pixels', `${dtype} shown as ${shown}`);
   }
 }

@@ -55,6 +55,8 @@ function listed(tree: PlateTree): Map<string, number> {
   ) {
     found.set(entry.name, entry.node);
     expect(stacks.owns(entry.node)).toBe(true);
+    for (const other of [tree.images, tree.source, tree.tables, tree.omeZarr])
+      expect(other.owns(entry.node)).toBe(false);
     expect(entry.node).toBeLessThan(2 ** 45);
     expect(entry.cookie).toBeLessThan(2 ** 40);
     expect(stacks.lookup(stacks.root, entry.name)).toBe(entry.node);

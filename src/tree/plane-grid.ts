@@ -1,36 +1,44 @@
-import type { ImageInfo, ImagePlane, PlaneLookup } from '../../model/image.ts';
-import { fieldName } from '../../model/plane-name.ts';
-import type { PlateAxes } from '../../model/plate-axes.ts';
-import type { PlaneShape, PlateIndex } from '../../model/plate-index.ts';
-import { planeAddress, planeByAddress } from '../../model/plate-lookup.ts';
-import type { StackFlavour } from './stack-files.ts';
+import type { ImageInfo, ImagePlane, PlaneLookup } from '../model/image.ts';
+import type { ImagePart } from '../model/image-parts.ts';
+import type { PlateAxes } from '../model/plate-axes.ts';
+import type { PlaneShape, PlateIndex } from '../model/plate-index.ts';
+import { planeAddress, planeByAddress } from '../model/plate-lookup.ts';
 
 const isKnown = (value: number | undefined): value is number => value !== undefined && !Number.isNaN(value);
 
+/** What of a field an image shows: its planes in z or its projections, all or a part. */
+export interface ImageCut {
+  readonly projection: boolean;
+  readonly part?: ImagePart;
+}
+
+/** The channels that an image of this kind has along its c axis. */
+export const channelNumbers = (axes: PlateAxes, projection: boolean): readonly number[] =>
+  projection ? axes.projectionChannels : axes.stackChannels;
+
 /** A field, or a part of it, as an image over the axes of the plate. */
-export class StackImage {
+export class PlaneGrid {
   readonly #index: PlateIndex;
   readonly #firstPlane: number;
-  readonly #flavour: StackFlavour;
+  readonly #projection: boolean;
   readonly #ts: readonly number[];
   readonly #channels: readonly number[];
   readonly #zs: readonly number[];
 
   /** @param firstPlane any plane of the field. */
-  constructor(index: PlateIndex, firstPlane: number, flavour: StackFlavour, axes: PlateAxes) {
+  constructor(index: PlateIndex, firstPlane: number, { projection, part }: ImageCut, axes: PlateAxes) {
     this.#index = index;
     this.#firstPlane = firstPlane;
-    this.#flavour = flavour;
-    const { kind, part } = flavour;
+    this.#projection = projection;
     const cut = (numbers: readonly number[], run?: { first: number; count: number }): readonly number[] =>
       run ? numbers.slice(run.first, run.first + run.count) : numbers;
     this.#ts = cut(axes.ts, part?.t);
-    this.#channels = cut(kind.projection ? axes.projectionChannels : axes.stackChannels, part?.c);
-    this.#zs = kind.projection ? [0] : cut(axes.zs, part?.z);
+    this.#channels = cut(channelNumbers(axes, projection), part?.c);
+    this.#zs = projection ? [0] : cut(axes.zs, part?.z);
   }
 
   /** What an encoder needs to know of it. */
-  info({ width, height, dtype }: PlaneShape, float64As: 'float32' | undefined): ImageInfo {
+  info(name: string, { width, height, dtype }: PlaneShape, float64As?: 'float32'): ImageInfo {
     const { facts } = this.#index;
     const channels = this.#channels.map((number) => {
       const channel = facts.channels.find((candidate) => candidate.number === number);
@@ -38,18 +46,17 @@ export class StackImage {
         ...(channel?.name === undefined ? {} : { name: channel.name }),
         ...(channel?.emissionNm === undefined ? {} : { emissionNm: channel.emissionNm }),
         ...(channel?.excitationNm === undefined ? {} : { excitationNm: channel.excitationNm }),
+        ...(channel?.color === undefined ? {} : { color: channel.color }),
       };
     });
-    const { well, site } = planeAddress(this.#index, this.#firstPlane);
-    const { kind, suffix } = this.#flavour;
     const acquiredAtMs = this.#acquiredAtMs();
     return {
-      name: fieldName(well, site) + suffix,
+      name,
       shape: [this.#ts.length, this.#channels.length, this.#zs.length, height, width],
       dtype,
       channels,
       ...(facts.pixelSizeUm === undefined ? {} : { pixelSizeUm: facts.pixelSizeUm }),
-      ...(facts.zSpacingUm === undefined || kind.projection ? {} : { zSpacingUm: facts.zSpacingUm }),
+      ...(facts.zSpacingUm === undefined || this.#projection ? {} : { zSpacingUm: facts.zSpacingUm }),
       ...(facts.timeIntervalS === undefined ? {} : { timeIntervalS: facts.timeIntervalS }),
       ...(acquiredAtMs === undefined ? {} : { acquiredAtMs }),
       ...(float64As === undefined ? {} : { float64As }),

@@ -2,8 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { imageParts } from '../../../src/model/image-parts.ts';
 import { plateAxes } from '../../../src/model/plate-axes.ts';
 import { PlateIndexBuilder } from '../../../src/model/plate-index-builder.ts';
-import { STACK_KINDS } from '../../../src/tree/views/stack-files.ts';
-import { StackImage } from '../../../src/tree/views/stack-image.ts';
+import { PlaneGrid } from '../../../src/tree/plane-grid.ts';
 
 const STARTED = Date.UTC(2026, 0, 2, 3, 4, 5);
 const FACTS = {
@@ -14,7 +13,7 @@ const FACTS = {
   pixelSizeUm: { x: 0.5, y: 0.5 },
 };
 const SHAPE = { width: 10, height: 10, dtype: 'uint16' } as const;
-const whole = { kind: STACK_KINDS[0], encoder: 'ome-tiff', suffix: '', place: 0 };
+const whole = { projection: false };
 
 /** Two channels, three time points; of the second time point's first channel nothing is told. */
 function index(told: 'times' | 'elapsed' | 'nothing') {
@@ -38,8 +37,8 @@ function index(told: 'times' | 'elapsed' | 'nothing') {
 describe('a field as an image', () => {
   it('was acquired with its first plane, and says of each how long after', () => {
     const plate = index('times');
-    const image = new StackImage(plate, 0, whole, plateAxes(plate));
-    const info = image.info(SHAPE, undefined);
+    const image = new PlaneGrid(plate, 0, whole, plateAxes(plate));
+    const info = image.info('A01_s001', SHAPE);
     expect(info).toMatchObject({
       name: 'A01_s001',
       shape: [3, 2, 1, 10, 10],
@@ -55,11 +54,11 @@ describe('a field as an image', () => {
 
   it('has times since the plate began where only these are told, and nothing where nothing is', () => {
     const plate = index('elapsed');
-    const image = new StackImage(plate, 0, whole, plateAxes(plate));
-    expect(image.info(SHAPE, undefined).acquiredAtMs).toBeUndefined();
+    const image = new PlaneGrid(plate, 0, whole, plateAxes(plate));
+    expect(image.info('A01_s001', SHAPE).acquiredAtMs).toBeUndefined();
     expect(image.planes()?.(2, 1, 0)).toEqual({ xUm: 3, elapsedS: 122 });
     const silent = index('nothing');
-    expect(new StackImage(silent, 0, whole, plateAxes(silent)).planes()).toBeUndefined();
+    expect(new PlaneGrid(silent, 0, whole, plateAxes(silent)).planes()).toBeUndefined();
   });
 
   it('counts, in a part, from the first plane of the part', () => {
@@ -67,9 +66,8 @@ describe('a field as an image', () => {
     const axes = plateAxes(plate);
     const part = imageParts({ ts: axes.ts, channels: axes.channels, zs: axes.zs }, 1000 - 512, 2000)?.[2];
     if (!part) throw new Error('no third part');
-    const image = new StackImage(plate, 0, { ...whole, suffix: part.suffix, part }, axes);
-    expect(image.info(SHAPE, undefined)).toMatchObject({
-      name: 'A01_s001_t003',
+    const image = new PlaneGrid(plate, 0, { projection: false, part }, axes);
+    expect(image.info('A01_s001', SHAPE)).toMatchObject({
       shape: [1, 2, 1, 10, 10],
       acquiredAtMs: STARTED + 121_000,
     });

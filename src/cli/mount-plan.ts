@@ -54,6 +54,7 @@ export function resolveDefinition(request: MountRequest, stateBase: string): Res
   const followLinks = overrides.followLinks ?? definition.options.followLinks;
   const watch = overrides.watch ?? definition.options.watch;
   const missing = overrides.missing ?? definition.options.missing;
+  const coldCacheBytes = overrides.coldCacheBytes ?? definition.options.coldCacheBytes;
   const names = overrides.names ?? definition.names;
   const layout = overrides.layout ?? definition.layout;
   return {
@@ -73,6 +74,7 @@ export function resolveDefinition(request: MountRequest, stateBase: string): Res
       ...(followLinks === undefined ? {} : { followLinks }),
       ...(watch === undefined ? {} : { watch }),
       ...(missing === undefined ? {} : { missing }),
+      ...(coldCacheBytes === undefined ? {} : { coldCacheBytes }),
     },
   };
 }

@@ -16,6 +16,7 @@ import type {
   WatchMode,
 } from '../model/mount-definition.ts';
 import { HOOKS } from '../registry.generated.ts';
+import { parseColdCache } from '../renders/render-folder.ts';
 import { mountSchema } from './definition-schema.ts';
 import { checkedLayout, checkedNames } from './mount-options.ts';
 import { ruleFaults } from './rule-check.ts';
@@ -44,6 +45,7 @@ interface DefinitionForm {
     readers?: number;
     watch?: WatchMode;
     missing?: MissingMode;
+    'cold-cache'?: string | number;
   };
   readonly hooks?: readonly {
     readonly name: string;
@@ -114,8 +116,13 @@ function checkedRules(source: YamlSource, form: DefinitionForm, hooks: readonly 
   return rules;
 }
 
-function optionsOf(form: DefinitionForm): MountOptions {
+function optionsOf(source: YamlSource, form: DefinitionForm): MountOptions {
   const { options = {} } = form;
+  const cold = options['cold-cache'];
+  const coldCacheBytes =
+    cold === undefined
+      ? undefined
+      : checked(source, 'options', () => parseColdCache(cold, 'options: cold-cache'));
   return {
     allowOther: options['allow-other'] ?? false,
     noPassthrough: !(options.passthrough ?? true),
@@ -124,6 +131,7 @@ function optionsOf(form: DefinitionForm): MountOptions {
     ...(options['follow-links'] === undefined ? {} : { followLinks: options['follow-links'] }),
     ...(options.watch === undefined ? {} : { watch: options.watch }),
     ...(options.missing === undefined ? {} : { missing: options.missing }),
+    ...(coldCacheBytes === undefined ? {} : { coldCacheBytes }),
   };
 }
 
@@ -178,7 +186,7 @@ export async function readMountDefinition(file: string, hooks?: readonly Hook[])
     ...(form.state === undefined ? {} : { state: path(form.state) }),
     ...(budgetBytes === undefined ? {} : { budgetBytes }),
     hooks: rules,
-    options: optionsOf(form),
+    options: optionsOf(source, form),
   };
 }
 

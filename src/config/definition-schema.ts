@@ -36,6 +36,11 @@ const OPTIONS: Readonly<Record<string, Schema>> = {
     default: 'zeros',
     description: 'What stacks show where the plate lacks a plane: zeros, or a read error.',
   },
+  'cold-cache': {
+    type: ['string', 'integer'],
+    minimum: 1,
+    description: 'Most that finished renders may take on disk, like 20GiB (platefs warm); off for none.',
+  },
 };
 
 function parametersSchema(parameters: readonly ParameterSpec[]): Schema {

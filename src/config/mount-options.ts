@@ -3,6 +3,7 @@ import { BadParameterError } from '../core/errors.ts';
 import { MISSING_MODES, type MissingMode, WATCH_MODES, type WatchMode } from '../model/mount-definition.ts';
 import { checkNames } from '../model/plane-naming.ts';
 import { compileSourceLayout } from '../model/source-layout.ts';
+import { parseColdCache } from '../renders/render-folder.ts';
 import { didYouMean } from './did-you-mean.ts';
 
 /** What `-o` can change in a mount definition. */
@@ -14,6 +15,7 @@ export interface OptionOverrides {
   followLinks?: boolean;
   watch?: WatchMode;
   missing?: MissingMode;
+  coldCacheBytes?: number;
   budgetBytes?: number;
   output?: string;
   state?: string;
@@ -88,6 +90,11 @@ export const MOUNT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
     value: 'MODE',
     description: 'what stacks show where the plate lacks a plane: zeros (the default), error',
     apply: (overrides, value) => void (overrides.missing = oneOf(MISSING_MODES, '-o missing', value)),
+  },
+  'cold-cache': {
+    value: 'SIZE',
+    description: 'most that finished renders may take on disk (platefs warm); off for none',
+    apply: (overrides, value) => void (overrides.coldCacheBytes = parseColdCache(value, '-o cold-cache')),
   },
   names: {
     value: 'NAMES',

@@ -1,4 +1,4 @@
-import { readdirSync, writeFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -11,7 +11,6 @@ import { explain } from '../core/errors.ts';
 import { FrontWake } from '../fuse/front-wake.ts';
 import { invalidateEntry, invalidateNode } from '../fuse/notify.ts';
 import { budgetOf } from '../memory/budget.ts';
-import { giveBackSpentMemory } from '../memory/spent-memory.ts';
 import { type PlateDifference, plateDifference, succession } from '../model/plate-succession.ts';
 import { dataFolder, type OverlayFolders, stagingFolder } from '../overlay/open-overlay.ts';
 import { PlateTree } from '../tree/plate-tree.ts';
@@ -24,6 +23,7 @@ import { FrontLink } from './front-link.ts';
 import type { FromFront } from './front-messages.ts';
 import type { FrontData } from './front-worker.ts';
 import type { HookPump } from './hook-pump.ts';
+import { keptFolders } from './kept-stores.ts';
 import { Landings } from './landings.ts';
 import { LivePlate } from './live-plate.ts';
 import { logEvent } from './log.ts';
@@ -31,11 +31,12 @@ import { memoryFolder, removeMemoryFolder } from './memory-folder.ts';
 import { MountMemory, writtenBoundBytes } from './mount-memory.ts';
 import { loadPlaneTools } from './plane-tools.ts';
 import { Readers } from './readers.ts';
+import { RenderKeeper } from './render-keeper.ts';
 import { RuntimeWarnings } from './runtime-warnings.ts';
 import { countResumes, openSessionTree } from './session-files.ts';
 import { keepNames } from './session-names.ts';
 import { SessionTree } from './session-tree.ts';
-import { SizeSweep } from './size-sweep.ts';
+import { Sweeps } from './size-sweep.ts';
 import { lockState } from './state-lock.ts';
 import { Status } from './status.ts';
 import type { FromDaemon, StartMessage } from './supervisor-messages.ts';
@@ -61,7 +62,7 @@ export class Daemon {
   readonly #spec: DaemonSpec;
   readonly #voice: DaemonVoice;
   readonly #stop = new AbortController();
-  #sweeping = new AbortController();
+  readonly #sweeps = new Sweeps(this.#stop.signal, logEvent);
   readonly #warnings = new RuntimeWarnings();
   readonly #owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
   #front: FrontLink | undefined;
@@ -74,6 +75,7 @@ export class Daemon {
   #plate: LivePlate | undefined;
   #control: ControlServer | undefined;
   #memory: MountMemory | undefined;
+  #renders: RenderKeeper | undefined;
   #ending: Promise<void> | undefined;
   #unlock: () => void = () => {};
   /** Where written bytes live, from when on the state is ours. */
@@ -125,7 +127,9 @@ export class Daemon {
     });
     const { shared } = opened;
     const budgetBytes = this.#definition.budgetBytes ?? chooseBudgetBytes(folders.memory);
+    const kept = keptFolders(folders.memory, this.#spec.coldCache);
     this.#readers = new Readers({
+      kept,
       count: this.#definition.options.readers ?? Math.max(2, availableParallelism()),
       fuseFd: this.#start.fuseFd,
       shared,
@@ -134,6 +138,8 @@ export class Daemon {
       onMessage: (message) => {
         if (message.type === 'staged')
           this.#front?.tell({ type: 'staged', node: message.node, errno: message.errno });
+        else if (message.type === 'render-found')
+          this.#front?.tell({ type: 'render-found', found: message.found });
         else if (message.type === 'failed-job') this.#front?.tell({ ...message, type: 'failed' });
         else this.#warnings.fail(message.message);
       },
@@ -148,14 +154,22 @@ export class Daemon {
       signal: this.#stop.signal,
     });
     this.#landings = landings;
-    const memory = new MountMemory({ budgetBytes, front, readers: this.#readers, landings, log: logEvent });
+    const memory = new MountMemory({
+      budgetBytes,
+      front,
+      readers: this.#readers,
+      landings,
+      unpin: async (bytes) => (await this.#renders?.unpin(bytes)) ?? 0,
+      log: logEvent,
+    });
     this.#memory = memory;
     const { encoders, probe } = await loadPlaneTools(shared.index);
     const treeOf = (tree: SharedTree): PlateTree => new PlateTree(tree, encoders, probe);
     const invalidate = (before: SharedTree, after: SharedTree, difference: PlateDifference): void => {
       const tree = treeOf(after);
       invalidateChanges(this.#start.fuseFd, treeOf(before), tree, difference);
-      void this.#sweep(tree);
+      this.#renders?.treeChanged();
+      void this.#sweeps.begin(tree);
     };
     const plate = new LivePlate(shared, {
       mode: this.#definition.options.watch ?? 'auto',
@@ -165,6 +179,16 @@ export class Daemon {
       warn: (message) => this.#warnings.warn('plate', message),
     });
     this.#plate = plate;
+    const renders = new RenderKeeper({
+      fuseFd: this.#start.fuseFd,
+      source: this.#definition.source,
+      folders: kept,
+      tree: () => treeOf(plate.shared),
+      front,
+      memory,
+      log: (message) => this.#warnings.warn('pins', message),
+    });
+    this.#renders = renders;
     const writeOut = new WriteOut({
       mountpoint: this.#definition.mountpoint,
       landings,
@@ -180,6 +204,7 @@ export class Daemon {
       landings,
       memory,
       readers: this.#readers,
+      renders: () => this.#renders,
       hooks: () => this.#hooks,
       warnings: this.#warnings,
       resumes,
@@ -191,13 +216,14 @@ export class Daemon {
     landings.start();
     await this.#startHooks(front, folders);
     memory.start();
-    this.#control = await openControl(this.#spec, status, writeOut);
+    await renders.start();
+    this.#control = await openControl(this.#spec, status, writeOut, renders);
     if (opened.untold) {
       const { index } = opened.untold;
       const difference = plateDifference(index, shared.index, succession(index, shared.index));
       invalidate(opened.untold, shared, difference);
       session.told(shared.generation);
-    } else void this.#sweep(treeOf(shared), true);
+    } else void this.#sweeps.begin(treeOf(shared), true);
     this.#running.resolve();
     this.#voice.tell({ type: 'ready' });
     plate.start(opened.isDoubtful);
@@ -248,27 +274,6 @@ export class Daemon {
       log: (message) => this.#warnings.warn('hook', message),
     });
     if (this.#hooks) for (const file of (await front.ask('list-sealed', {})).files) this.#hooks.offer(file);
-  }
-
-  /** Looks at all files of a tree, in place of one that it follows. */
-  async #sweep(tree: PlateTree, isFirst = false): Promise<void> {
-    this.#sweeping.abort();
-    this.#sweeping = new AbortController();
-    const signal = AbortSignal.any([this.#stop.signal, this.#sweeping.signal]);
-    const sweep = new SizeSweep(tree);
-    await sweep.look(signal);
-    if (isFirst) await this.#rest();
-    await sweep.measure(signal);
-  }
-
-  /** Once all files are looked at: opening a plate took far more memory than keeping it does. */
-  async #rest(): Promise<void> {
-    if (this.#stop.signal.aborted) return;
-    try {
-      await giveBackSpentMemory();
-    } catch (error) {
-      logEvent(`memory was not given back: ${explain(error)}`);
-    }
   }
 
   #hear(message: FromFront): void {
@@ -331,14 +336,9 @@ export class Daemon {
   }
 
   async #stageDocument(node: number, stagedPath: string): Promise<void> {
-    let errno = 0;
-    try {
-      writeFileSync(stagedPath, (await this.#documents?.bytesOf(node)) ?? '', { mode: 0o600 });
-    } catch (error) {
-      errno = errnoOf(error);
-      this.#warnings.fail(explain(error));
-    }
-    this.#front?.tell({ type: 'staged', node, errno });
+    const error = await this.#documents?.stage(node, stagedPath);
+    if (error !== undefined) this.#warnings.fail(explain(error));
+    this.#front?.tell({ type: 'staged', node, errno: error === undefined ? 0 : errnoOf(error) });
   }
 
   /** A thread is gone: nothing can be trusted any more, so a new daemon takes over. */

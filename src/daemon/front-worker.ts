@@ -7,6 +7,7 @@ import { FrontWake } from '../fuse/front-wake.ts';
 import type { Negotiated } from '../fuse/negotiation.ts';
 import { resend } from '../fuse/notify.ts';
 import { BackingFiles } from '../fuse/passthrough.ts';
+import { openBody } from '../fuse/reply.ts';
 import { replyTo } from '../fuse/reply-writer.ts';
 import { runSession } from '../fuse/session.ts';
 import { isFile } from '../overlay/inode.ts';
@@ -22,6 +23,7 @@ import { PlateTree } from '../tree/plate-tree.ts';
 import { RenderUnits } from '../tree/render-units.ts';
 import type { SharedTree } from '../tree/shared-tree.ts';
 import { Front } from '../vfs/front.ts';
+import { KeptRenders } from '../vfs/kept-renders.ts';
 import { kernelFileCalls } from './file-calls.ts';
 import type { FromFront, ToFront } from './front-messages.ts';
 import { loadPlaneTools } from './plane-tools.ts';
@@ -78,9 +80,10 @@ interface Rooms {
   readonly tree: PlateTree;
   readonly readers: ReaderPool;
   readonly units: RenderUnits;
+  readonly renders: KeptRenders;
 }
 
-function receive({ overlay, front, tree, readers, units }: Rooms, message: ToFront): void {
+function receive({ overlay, front, tree, readers, units, renders }: Rooms, message: ToFront): void {
   switch (message.type) {
     case 'adopt':
       tree.adopt(message.shared);
@@ -176,6 +179,15 @@ function receive({ overlay, front, tree, readers, units }: Rooms, message: ToFro
       tell({ type: 'spilled', token: message.token, freedBytes });
       return;
     }
+    case 'renders':
+      renders.replace(message.nodes);
+      return;
+    case 'render-found': {
+      const { uniqueLow, uniqueHigh, node, path } = message.found;
+      const reply = front.renderFound(message.found, node, path);
+      replyTo(data.fuseFd, uniqueLow, uniqueHigh, [openBody(reply)]);
+      return;
+    }
     case 'end':
       // The session's loop is left already.
       return;
@@ -211,6 +223,7 @@ async function serve(): Promise<void> {
       onAbandoned: (abandoned) => tell({ type: 'notice', notice: { kind: 'abandoned', abandoned } }),
     },
   );
+  const renders = new KeptRenders();
   const front: Front = new Front({
     tree,
     overlay,
@@ -226,6 +239,7 @@ async function serve(): Promise<void> {
     notify: (notice) => tell({ type: 'notice', notice }),
     answer: ({ uniqueLow, uniqueHigh }, bytes) => replyTo(data.fuseFd, uniqueLow, uniqueHigh, [bytes]),
     refuse: ({ uniqueLow, uniqueHigh }, errno) => replyTo(data.fuseFd, uniqueLow, uniqueHigh, errno),
+    renders,
     drain: () => {
       for (
         let received = receiveMessageOnPort(data.fromMain);
@@ -235,7 +249,7 @@ async function serve(): Promise<void> {
         try {
           const message = received.message as ToFront;
           if (message.type === 'end') throw new SessionOver();
-          receive({ overlay, front, tree, readers, units }, message);
+          receive({ overlay, front, tree, readers, units, renders }, message);
         } catch (error) {
           if (error instanceof SessionOver) throw error;
           // A disk that is full, as a rule: this change was not made, and everything else goes on.
@@ -274,7 +288,7 @@ async function serve(): Promise<void> {
   for (const inode of overlay.names.inodes.values()) overlay.seal(inode);
   tell({ type: 'unmounted' });
   data.fromMain.on('message', (message: ToFront) =>
-    receive({ overlay, front, tree, readers, units }, message),
+    receive({ overlay, front, tree, readers, units, renders }, message),
   );
 }
 

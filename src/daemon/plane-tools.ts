@@ -22,8 +22,11 @@ const isOfTiffs = ({ planes, extensions }: PlateIndex): boolean =>
  */
 export async function loadPlaneTools(index: PlateIndex): Promise<PlaneTools> {
   const drivers = await loadAll(isOfTiffs(index) ? SOURCES.filter(({ id }) => id === 'tiff') : SOURCES);
-  const synchronous = drivers.flatMap(({ id, canOpen, probeSync, readPlaneSync, openPlaneSync }) =>
-    probeSync && readPlaneSync ? [{ id, canOpen, probeSync, readPlaneSync, openPlaneSync }] : [],
+  const synchronous = drivers.flatMap(
+    ({ id, canOpen, probeSync, readPlaneSync, openPlaneSync, planeFilesSync }) =>
+      probeSync && readPlaneSync
+        ? [{ id, canOpen, probeSync, readPlaneSync, openPlaneSync, planeFilesSync }]
+        : [],
   );
   const tiff = synchronous.find(({ id }) => id === 'tiff');
   if (!tiff) throw new Error('the tiff driver has no synchronous side');
@@ -36,6 +39,7 @@ export async function loadPlaneTools(index: PlateIndex): Promise<PlaneTools> {
     driver: {
       probe,
       read: ({ path, page }) => driverOf(path).readPlaneSync(path, page),
+      files: ({ path, page }) => driverOf(path).planeFilesSync?.(path, page) ?? [path],
       open: ({ path, page }) => driverOf(path).openPlaneSync?.(path, page),
     },
   };

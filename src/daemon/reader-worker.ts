@@ -12,7 +12,9 @@ import { PlateTree } from '../tree/plate-tree.ts';
 import type { SharedTree } from '../tree/shared-tree.ts';
 import { StackReader } from '../tree/stack-reader.ts';
 import type { MovableJob, ReaderJob } from '../vfs/jobs.ts';
-import { Reader } from '../vfs/reader.ts';
+import { type ByteJob, Reader } from '../vfs/reader.ts';
+import type { FoundRender } from './front-messages.ts';
+import { type KeptFolders, keptStores } from './kept-stores.ts';
 import { loadPlaneTools } from './plane-tools.ts';
 import { ReaderCounters } from './reader-counters.ts';
 import type { TreeAdoption } from './reader-pool.ts';
@@ -26,6 +28,7 @@ export interface ReaderData {
   readonly outputFolder: string;
   /** What it may keep decoded at the start. */
   readonly decodedBytes: number;
+  readonly kept: KeptFolders;
   /** Memory of the {@link ReaderCounters}. */
   readonly counters: SharedArrayBuffer;
   readonly jobs: MessagePort;
@@ -40,6 +43,7 @@ export interface ToReader {
 /** Reader to main thread. */
 export type FromReader =
   | { readonly type: 'staged'; readonly node: number; readonly errno: number }
+  | { readonly type: 'render-found'; readonly found: FoundRender }
   /** The front decides what comes of it: the file may lie elsewhere by now. */
   | {
       readonly type: 'failed-job';
@@ -66,6 +70,7 @@ const reader = new Reader({
   readLanded: (record, offsetBytes, target) =>
     landed.readSync(record as unknown as Landing, offsetBytes, target.length, target),
 });
+const kept = keptStores(data.kept);
 const spliced = new SplicedReplies(data.fuseFd);
 
 const showHeld = (): void => counters.hold(data.number, decoded.usedBytes);
@@ -76,7 +81,35 @@ function noteRendered(node: number, sizeBytes: number, isPoured: boolean): void 
   if (counters.isPoured(node) !== isPoured) counters.setPoured(node, isPoured);
 }
 
-function answer(job: Exclude<ReaderJob, { kind: 'stage' }>): void {
+/** Looks whether a finished render of a file is kept that is good: as its sources are now, and whole. */
+function findRender({ uniqueLow, uniqueHigh, node }: Extract<ReaderJob, { kind: 'find-render' }>): void {
+  let path: string | undefined;
+  try {
+    const key = stacks.keyOf(node);
+    for (const store of key === undefined ? [] : kept) {
+      const render = store.use(key ?? '');
+      if (render === 'corrupt')
+        tell({
+          type: 'failed',
+          message: `a render of ${tree.pathOf(node)} in ${store.folder} was damaged, and is thrown away`,
+        });
+      else if (render) {
+        path = render.path;
+        break;
+      }
+    }
+  } catch (error) {
+    // Whoever reads the file finds out what is wrong with its sources.
+    tell({ type: 'failed', message: explain(error) });
+  }
+  counters.finishJob(data.number);
+  tell({
+    type: 'render-found',
+    found: { uniqueLow, uniqueHigh, node, ...(path === undefined ? {} : { path }) },
+  });
+}
+
+function answer(job: Exclude<ByteJob, { kind: 'stage' }>): void {
   const pourable =
     job.kind === 'read-rendered' && spliced.carries(job.sizeBytes) ? reader.pourable(job) : undefined;
   if (pourable !== undefined && spliced.send(job.uniqueLow, job.uniqueHigh, pourable)) {
@@ -109,7 +142,7 @@ function answerPart(job: ReadPartJob): void {
     replyTo(data.fuseFd, uniqueLow, uniqueHigh, typeof outcome === 'number' ? outcome : [outcome]);
 }
 
-function run(job: ReaderJob): void {
+function run(job: ByteJob): void {
   let errno = 0;
   try {
     if (job.kind === 'stage') reader.run(job);
@@ -134,6 +167,7 @@ data.jobs.on('message', (message: ReaderJob | ReadPartJob | TreeAdoption) => {
     tree.adopt(message.shared);
     stacks.treeChanged();
   } else if (message.kind === 'read-part') answerPart(message);
+  else if (message.kind === 'find-render') findRender(message);
   else run(message);
   showHeld();
 });

@@ -1,5 +1,6 @@
 import { setImmediate as breathe } from 'node:timers/promises';
 import { explain } from '../core/errors.ts';
+import { giveBackSpentMemory } from '../memory/spent-memory.ts';
 import type { PlateTree } from '../tree/plate-tree.ts';
 
 /** Files looked at between two turns of the event loop. */
@@ -9,7 +10,7 @@ const SLICE = 64;
  * Looks at every file once after mounting, so that the first listing need not: sizes and times of the source
  * files, shapes of the stacks, sizes of the tables. What can't be read is left for whoever asks for it, who then gets the error.
  */
-export class SizeSweep {
+class SizeSweep {
   readonly #tree: PlateTree;
   /** What could not be looked at, first of its kind only. */
   failures = 0;
@@ -46,6 +47,39 @@ export class SizeSweep {
     } catch (error) {
       this.failures++;
       this.firstFailure ??= explain(error);
+    }
+  }
+}
+
+/** Sweeps a mount's trees, one at a time. */
+export class Sweeps {
+  #sweeping = new AbortController();
+  readonly #stop: AbortSignal;
+  readonly #log: (message: string) => void;
+
+  constructor(stop: AbortSignal, log: (message: string) => void) {
+    this.#stop = stop;
+    this.#log = log;
+  }
+
+  /** Looks at all files of a tree, in place of one that it follows. */
+  async begin(tree: PlateTree, isFirst = false): Promise<void> {
+    this.#sweeping.abort();
+    this.#sweeping = new AbortController();
+    const signal = AbortSignal.any([this.#stop, this.#sweeping.signal]);
+    const sweep = new SizeSweep(tree);
+    await sweep.look(signal);
+    if (isFirst) await this.#rest();
+    await sweep.measure(signal);
+  }
+
+  /** Once all files are looked at: opening a plate took far more memory than keeping it does. */
+  async #rest(): Promise<void> {
+    if (this.#stop.aborted) return;
+    try {
+      await giveBackSpentMemory();
+    } catch (error) {
+      this.#log(`memory was not given back: ${explain(error)}`);
     }
   }
 }

@@ -61,4 +61,6 @@ export interface MountOptions {
   readonly watch?: WatchMode;
   /** What a stack shows where the plate lacks a plane; `zeros` unless set. */
   readonly missing?: MissingMode;
+  /** Bytes of finished renders kept on disk; 0 for none; the environment's word, else the default, unless set. */
+  readonly coldCacheBytes?: number;
 }

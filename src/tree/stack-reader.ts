@@ -11,6 +11,7 @@ import { OpenPlanes } from './open-planes.ts';
 import type { PlaneLocation } from './plane-access.ts';
 import type { PartialPlane } from './plane-blocks.ts';
 import type { PlateTree } from './plate-tree.ts';
+import { renderKey } from './render-key.ts';
 import type { RenderedImage } from './rendered-image.ts';
 import { SourceFiles } from './source-files.ts';
 
@@ -23,6 +24,8 @@ const MAX_OPEN_PLANES = 8;
 export interface PlaneDriver {
   probe(location: PlaneLocation): PlaneProbe;
   read(location: PlaneLocation): PlaneBytes;
+  /** The files that hold the plane's pixels. */
+  files(location: PlaneLocation): readonly string[];
   /** The plane to be read in parts; undefined where its driver can only decode it whole. */
   open(location: PlaneLocation): OpenPlane | undefined;
 }
@@ -79,6 +82,22 @@ export class StackReader {
     const file = this.#tree.tables.fileOf(node);
     if (!file) throw new FsRefusal('stale', 'the plate grew, and has other tables now');
     return file.read(offsetBytes, target);
+  }
+
+  /**
+   * A name for all of a file's bytes as its sources are now; undefined for a table, which costs nothing to keep.
+   * @throws the system's error when a source can't be asked.
+   */
+  keyOf(node: number): string | undefined {
+    const image = this.#tree.tables.owns(node) ? undefined : this.#tree.renderedImage(node);
+    return (
+      image &&
+      renderKey(
+        image,
+        (plane) => this.#tree.planeLocation(plane),
+        (location) => this.#driver.files(location),
+      )
+    );
   }
 
   /** Planes may lie elsewhere, and nodes stand for more of them. */

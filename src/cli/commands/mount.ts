@@ -11,6 +11,7 @@ import type { StatusDocument } from '../../control/documents.ts';
 import { parseBudget } from '../../core/byte-size.ts';
 import { AlreadyRunningError } from '../../core/errors.ts';
 import { MISSING_MODES, type MissingMode, type MountDefinition } from '../../model/mount-definition.ts';
+import { coldCache } from '../../renders/render-folder.ts';
 import { indexFolder } from '../../tree/index-cache.ts';
 import { recogniseAgain } from '../../tree/open-plate.ts';
 import type { Command, CommandContext } from '../command.ts';
@@ -81,7 +82,14 @@ async function run(args: MountArgs, { terminal, signal }: CommandContext): Promi
   await checkMountpoint(definition.mountpoint);
   checkFolders(definition);
   const socketPath = registry.socketPath(definition.mountpoint);
-  const spec = { definition, socketPath, registryFolder: registry.folder, cacheFolder: cacheFolder() };
+  const cold = coldCache(process.env, cacheFolder(), definition.options.coldCacheBytes);
+  const spec = {
+    definition,
+    socketPath,
+    registryFolder: registry.folder,
+    cacheFolder: cacheFolder(),
+    ...(cold ? { coldCache: cold } : {}),
+  };
   // Loads while we look at the plate.
   const supervisor = takeSupervisor(args.foreground ? 'inherit' : 'ignore');
   let launched: Launched;

@@ -126,6 +126,17 @@ export class ZarrLayout {
     });
   }
 
+  /** Files of the chunks that a region touches, be they there or not. */
+  filesOf(region: Region): string[] {
+    this.regionBytes(region);
+    const files: string[] = [];
+    const nowhere = { bytes: new Uint8Array(0), offset: 0, strides: contiguousStrides(region.shape) };
+    forEachChunk({ ...region, target: nowhere }, this.chunkShape, (position) => {
+      files.push(...this.#chunkPaths(position));
+    });
+    return files;
+  }
+
   /** Where a region's bytes lie verbatim in one chunk's file. @throws BadZarrError when that has a wrong size. */
   window(region: Region): ByteWindow | undefined {
     const { chunkShape } = this;

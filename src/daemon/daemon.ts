@@ -246,6 +246,7 @@ export class Daemon {
       shared,
       folders,
       budgetBytes: writtenBoundBytes(budgetBytes),
+      aheadBytes: Math.floor(budgetOf(budgetBytes).decodedBytes / ports.length / 2),
       owner: this.#owner,
       fromMain: channel.port2,
       wake: wake.memory,

@@ -28,6 +28,7 @@ import { kernelFileCalls } from './file-calls.ts';
 import type { FromFront, ToFront } from './front-messages.ts';
 import { loadPlaneTools } from './plane-tools.ts';
 import { publishOutputs } from './publish.ts';
+import { ReadAhead } from './read-ahead.ts';
 import { ReaderCounters } from './reader-counters.ts';
 import { ReaderPool } from './reader-pool.ts';
 
@@ -43,6 +44,8 @@ export interface FrontData {
   readonly folders: OverlayFolders;
   /** Memory that written files may take at the start. */
   readonly budgetBytes: number;
+  /** The most that is decoded ahead at once. */
+  readonly aheadBytes: number;
   readonly owner: { readonly uid: number; readonly gid: number };
   readonly fromMain: MessagePort;
   /** Memory of the {@link FrontWake} that the main thread kicks. */
@@ -208,10 +211,16 @@ async function serve(): Promise<void> {
   const { encoders, probe } = await loadPlaneTools(data.shared.index);
   const tree = new PlateTree(data.shared, encoders, probe);
   const units = new RenderUnits((node) => tree.renderedImage(node));
+  const unitAt = (node: number, offsetBytes: number) => units.at(node, offsetBytes);
   const readers = new ReaderPool({
     ports: data.readers,
     counters: ReaderCounters.over(data.counters),
-    unitAt: (node, offsetBytes) => units.at(node, offsetBytes),
+    unitAt,
+    ahead: new ReadAhead({
+      unitAt,
+      isRendered: (node) => tree.isRendered(node),
+      limitBytes: data.aheadBytes,
+    }),
     onFirstJob: () => tell({ type: 'readers-wanted' }),
   });
   const { overlay, tornBytes, lost } = openOverlay(

@@ -13,6 +13,7 @@ import type { SharedTree } from '../tree/shared-tree.ts';
 import { StackReader } from '../tree/stack-reader.ts';
 import type { MovableJob, ReaderJob } from '../vfs/jobs.ts';
 import { type ByteJob, Reader } from '../vfs/reader.ts';
+import { type AheadJob, DecodingAhead, type ForgetAheadJob } from './decoding-ahead.ts';
 import type { FoundRender } from './front-messages.ts';
 import { type KeptFolders, keptStores } from './kept-stores.ts';
 import { loadPlaneTools } from './plane-tools.ts';
@@ -74,6 +75,17 @@ const kept = keptStores(data.kept);
 const spliced = new SplicedReplies(data.fuseFd);
 
 const showHeld = (): void => counters.hold(data.number, decoded.usedBytes);
+
+const ahead = new DecodingAhead(
+  function* (node, offsetBytes, sizeBytes) {
+    for (const _ of stacks.decodeAhead(node, offsetBytes, sizeBytes)) {
+      counters.decoded(data.number, decodedBytesSoFar());
+      showHeld();
+      yield;
+    }
+  },
+  () => counters.finishJob(data.number),
+);
 
 function noteRendered(node: number, sizeBytes: number, isPoured: boolean): void {
   counters.served(data.number, sizeBytes);
@@ -162,11 +174,14 @@ function run(job: ByteJob): void {
   if (job.kind === 'stage') tell({ type: 'staged', node: job.node, errno });
 }
 
-data.jobs.on('message', (message: ReaderJob | ReadPartJob | TreeAdoption) => {
+data.jobs.on('message', (message: ReaderJob | ReadPartJob | AheadJob | ForgetAheadJob | TreeAdoption) => {
   if (message.kind === 'adopt') {
     tree.adopt(message.shared);
     stacks.treeChanged();
+    ahead.clear();
   } else if (message.kind === 'read-part') answerPart(message);
+  else if (message.kind === 'ahead') ahead.add(message);
+  else if (message.kind === 'forget-ahead') ahead.forget(message.node);
   else if (message.kind === 'find-render') findRender(message);
   else run(message);
   showHeld();

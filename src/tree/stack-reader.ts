@@ -64,6 +64,15 @@ export class StackReader {
     return this.#reader(node).read(offsetBytes, target);
   }
 
+  /**
+   * Decodes a range into the cache, step by step: as far as the cache holds it along with what it is needed for.
+   * @throws whatever the source throws.
+   */
+  *decodeAhead(node: number, offsetBytes: number, sizeBytes: number): Generator<void> {
+    if (this.#tree.tables.owns(node) || sizeBytes > this.#decoded.boundBytes / 2) return;
+    yield* this.#reader(node).decodeAhead(offsetBytes, sizeBytes);
+  }
+
   /** The same range for a pipe, where all of it lies verbatim in files; else undefined: then it has to be read. */
   pourable(node: number, offsetBytes: number, sizeBytes: number): PourableBytes | undefined {
     return this.#tree.tables.owns(node) ? undefined : this.#reader(node).pourable(offsetBytes, sizeBytes);

@@ -1,4 +1,5 @@
 import type { MissingMode } from '../model/mount-definition.ts';
+import type { NgffVersion } from '../model/ngff.ts';
 import { GONE, type Numbering, numberAt, numberedInOrder, positionOf, renumber } from '../model/numbering.ts';
 import { namePlanes, type PlaneNaming } from '../model/plane-naming.ts';
 import { fieldStarts, type PlateAxes, plateAxes } from '../model/plate-axes.ts';
@@ -11,6 +12,9 @@ import {
   plateDifference,
   succession,
 } from '../model/plate-succession.ts';
+import type { Profile } from '../model/profile.ts';
+import { type ImageBlock, nextBlock } from './ngff/image-numbers.ts';
+import { type ItemNumbers, numberItems } from './sources/item-numbers.ts';
 import { offsetCount } from './tables/table-file.ts';
 
 /** What a user asked of the tree. */
@@ -20,6 +24,12 @@ export interface TreeOptions {
   readonly missing: MissingMode;
   /** How planes are named: a style or a template; canonical unless set. */
   readonly names?: string;
+  /** The program that the mount is for. */
+  readonly profile?: Profile;
+  /** What float64 planes are shown as in stacks; as they are unless set. */
+  readonly float64As?: 'float32';
+  /** Version of OME-NGFF that plate.ome.zarr follows; 0.4 unless set. */
+  readonly ngff?: NgffVersion;
 }
 
 /** What every thread of a mount holds the same copy of. Plain data over shared memory. */
@@ -33,6 +43,8 @@ export interface SharedTree {
   readonly widths: Uint32Array;
   readonly heights: Uint32Array;
   readonly dtypes: Uint8Array;
+  /** One number: bytes that planes are taken to have where stacks are cut into parts; 0 until somebody has looked. */
+  readonly stackPlaneBytes: Float64Array;
   /** Per field: when planes came or went last. */
   readonly fieldChangedAtMs: Float64Array;
   readonly mountedAtMs: number;
@@ -45,6 +57,8 @@ export interface SharedTree {
     /** Of fields under the axes that a stack has: several numbers may stand for one field. */
     readonly stacks: Numbering;
   };
+  /** Of the files that sources are shown as. */
+  readonly items: ItemNumbers;
   readonly options: TreeOptions;
   readonly naming: PlaneNaming;
   /** Per table, where its blocks of rows begin; filled by whoever measures it first. */
@@ -53,12 +67,17 @@ export interface SharedTree {
   readonly stackAxes: readonly PlateAxes[];
   /** Per stack number, the place of its axes in `stackAxes`; absent where all are numbered under `axes`. */
   readonly axesOfStack?: Uint8Array;
+  /** Where the images of fields have their nodes in plate.ome.zarr, by number of their stacks. */
+  readonly imageBlocks: readonly ImageBlock[];
 }
+
+/** Version of OME-NGFF of plate.ome.zarr. */
+export const ngffVersionOf = ({ ngff }: TreeOptions): NgffVersion => ngff ?? '0.4';
 
 /** Axes remembered: a program that has a stack open for longer gets ESTALE. */
 const MAX_STACK_AXES = 32;
 /** Files in tables/. */
-const TABLES = 4;
+const TABLES = 5;
 
 const shared = (bytes: number): SharedArrayBuffer => new SharedArrayBuffer(bytes);
 
@@ -104,6 +123,7 @@ export function shareTree(index: PlateIndex, mountedAtMs: number, options: TreeO
     axes,
     fieldStarts: starts,
     ...emptyShapes(fields),
+    stackPlaneBytes: new Float64Array(shared(8)),
     fieldChangedAtMs: new Float64Array(shared(fields * 8)).fill(changedAtMs),
     mountedAtMs,
     changedAtMs,
@@ -114,10 +134,12 @@ export function shareTree(index: PlateIndex, mountedAtMs: number, options: TreeO
       fields: numberedInOrder(fields),
       stacks: numberedInOrder(fields),
     },
+    items: numberItems(index.sources ?? [], ngffVersionOf(options)),
     options,
     naming: namePlanes(index, options.names),
     tableOffsets: emptyTables(index),
     stackAxes: [axes],
+    imageBlocks: [nextBlock(undefined, 0, axes, ngffVersionOf(options))],
   };
 }
 
@@ -216,7 +238,8 @@ export function succeedTree(
     }
   }
   const { stacks, stackAxes, axesOfStack } = numberStacks(before, axes, earlierOf);
-  if (stackAxes === before.stackAxes) {
+  const isNewAxes = stackAxes !== before.stackAxes;
+  if (!isNewAxes) {
     for (const planes of [difference.come.planes, difference.movedPlanes])
       for (const plane of planes) fieldChangedAtMs[fieldOfPlane(starts, plane)] = atMs;
     for (const plane of difference.gone.planes) {
@@ -232,6 +255,7 @@ export function succeedTree(
     axes,
     fieldStarts: starts,
     ...shapes,
+    stackPlaneBytes: before.stackPlaneBytes,
     fieldChangedAtMs,
     mountedAtMs: before.mountedAtMs,
     changedAtMs: atMs,
@@ -244,11 +268,18 @@ export function succeedTree(
       fields: renumber(numbering.fields, earlierOf.length, (i) => earlierOf[i]),
       stacks,
     },
+    items: numberItems(index.sources ?? [], ngffVersionOf(before.options), before.items),
     options: before.options,
     naming: namePlanes(index, before.options.names),
     tableOffsets: emptyTables(index),
     stackAxes,
     axesOfStack,
+    imageBlocks: isNewAxes
+      ? [
+          ...before.imageBlocks,
+          nextBlock(before.imageBlocks.at(-1), numbering.stacks.next, axes, ngffVersionOf(before.options)),
+        ]
+      : before.imageBlocks,
   };
   return { after, difference };
 }

@@ -48,7 +48,7 @@ describe('usage', () => {
     [['mont'], "mont: unknown command; did you mean 'mount'?"],
     [
       ['frobnicate'],
-      'frobnicate: unknown command; known: mount, umount, status, inspect, flush, export-mapping, doctor',
+      'frobnicate: unknown command; known: mount, umount, status, inspect, flush, pin, warm, drop, export-mapping, doctor',
     ],
     [['umount'], 'command line: something is missing; write  platefs umount <mountpoint>'],
     [['umount', 'a', 'b'], 'b: is one word too many; see  platefs umount --help'],
@@ -68,7 +68,18 @@ describe('usage', () => {
     expect(await run('--version')).toEqual({ status: 0, stdout: '1.2.3\n', stderr: '' });
     const help = await run('--help');
     expect(help.status).toBe(0);
-    for (const name of ['mount', 'umount', 'status', 'inspect', 'flush', 'export-mapping', 'doctor'])
+    for (const name of [
+      'mount',
+      'umount',
+      'status',
+      'inspect',
+      'flush',
+      'pin',
+      'warm',
+      'drop',
+      'export-mapping',
+      'doctor',
+    ])
       expect(help.stdout).toContain(`platefs ${name}`);
     expect((await run('mount', '--help')).stdout).toContain('--foreground');
   });
@@ -96,9 +107,14 @@ describe('mount refuses', () => {
       'a plate that is not there',
       'none',
       'm',
-      '$F/none: there is no such folder (check the spelling of the plate)',
+      '$F/none: there is no such file or folder (check the spelling of the path)',
     ],
-    ['a file', 'file', 'm', '$F/file: is a file (name the folder that holds the plate)'],
+    [
+      'a file of no known kind',
+      'file',
+      'm',
+      '$F/file is not a plate: it is a file of no kind that is known by its name (name the folder that holds the plate, an HDF5 file, a zipped Zarr store or a TIFF)',
+    ],
     ['an empty folder', 'empty', 'm', '$F/empty is empty (name the folder that holds the images)'],
     ['a missing mountpoint', 'p', 'none', 'mountpoint $F/none does not exist (make it:  mkdir -p $F/none)'],
     ['a file as mountpoint', 'p', 'file', 'mountpoint $F/file is not a folder (name an empty folder)'],
@@ -193,6 +209,7 @@ function statusOf(mountpoint: string): StatusDocument {
       openFilesBytes: 1024 ** 2,
       decodedBytes: 1024 ** 2,
       decodedBoundBytes: 128 * 1024 ** 2,
+      pinnedBytes: 0,
       isTight: true,
       reasons: ['only 100 MiB of memory are available'],
       lastReclaim: {
@@ -204,6 +221,8 @@ function statusOf(mountpoint: string): StatusDocument {
         ],
       },
     },
+    pins: { files: 0, sizeBytes: 0, paths: [] },
+    coldCache: null,
     waiting: { files: 4, sizeBytes: 5 * 1024 ** 2 },
     hooks: { running: 1, waiting: 2, failed: 3 },
     output: '/data/out',

@@ -36,6 +36,8 @@ export class TiffPage {
   predictor = 1;
   fillOrder = 1;
   photometric = -1;
+  /** T4Options or T6Options (TIFF 6.0 page 51). */
+  faxOptions = 0;
   /** Samples lie in planes of their own, not pixel by pixel. */
   planar = false;
   tiled = false;
@@ -168,6 +170,10 @@ export class TiffPage {
             (field.count > 1 && fieldValue(this.#bytes, field, 1) !== 1);
           break;
         }
+        case TAG.t4Options:
+        case TAG.t6Options:
+          this.faxOptions = scalarAt(b, tag, at, big);
+          break;
         case TAG.jpegTables:
           this.#jpegTables = fieldAt(b, tag, at, big);
           break;

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 const SRC = new URL('../src/', import.meta.url);
 const OUTPUT = new URL('registry.generated.ts', SRC);
 
-/** `declared`: a folder of several ports, where a file belongs to the one it declares: `const csv: TableEncoder = …`. */
+/** `declares`: in a folder of several ports, what the port's files say they are: `const csv: TableEncoder = …`. */
 const PORTS: readonly Port[] = [
   {
     folder: 'sources',
@@ -19,23 +19,23 @@ const PORTS: readonly Port[] = [
   {
     folder: 'encoders',
     port: 'encoders.ts',
-    type: 'ImageEncoder',
+    type: 'Encoder',
     list: 'ENCODERS',
-    declared: true,
+    declares: ['ImageEncoder', 'ArrayEncoder'],
   },
   {
     folder: 'encoders',
     port: 'encoders.ts',
     type: 'TableEncoder',
     list: 'TABLE_ENCODERS',
-    declared: true,
+    declares: ['TableEncoder'],
   },
   {
     folder: 'encoders',
     port: 'encoders.ts',
     type: 'SparseEncoder',
     list: 'SPARSE_ENCODERS',
-    declared: true,
+    declares: ['SparseEncoder'],
   },
   {
     folder: 'formats',
@@ -57,7 +57,7 @@ interface Port {
   readonly port: string;
   readonly type: string;
   readonly list: string;
-  readonly declared?: true;
+  readonly declares?: readonly string[];
 }
 
 function pluginFiles(folder: string): string[] {
@@ -70,15 +70,15 @@ function pluginFiles(folder: string): string[] {
 }
 
 /** @throws Error when a file of the folder declares none of its ports. */
-function filesOf({ folder, type, declared }: Port): string[] {
+function filesOf({ folder, declares }: Port): string[] {
   const files = pluginFiles(folder);
-  if (!declared) return files;
-  const types = PORTS.filter((port) => port.folder === folder).map((port) => port.type);
+  if (!declares) return files;
+  const types = PORTS.filter((port) => port.folder === folder).flatMap((port) => port.declares ?? []);
   return files.filter((file) => {
     const text = readFileSync(new URL(`${folder}/${file}`, SRC), 'utf8');
     const own = types.filter((name) => new RegExp(`^const \\w+: ${name} =`, 'm').test(text));
     if (own.length !== 1) throw new Error(`${folder}/${file} declares no plugin of ${types.join(', ')}`);
-    return own[0] === type;
+    return declares.some((type) => own.includes(type));
   });
 }
 

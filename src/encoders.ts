@@ -3,7 +3,16 @@ import type { Region } from './core/region.ts';
 import type { ImageInfo } from './model/image.ts';
 import type { SparseEntries, TableColumn, TableRows } from './sources.ts';
 
-/** A piece of a virtual file: literal bytes, or the little-endian pixels of a region of the image. */
+/**
+ * Fills `target` with the little-endian pixels of a region, in C order; `target` is exactly as long.
+ * @throws whatever the source throws.
+ */
+export type PixelReader = (region: Region, target: Uint8Array) => void;
+
+/**
+ * A piece of a virtual file: literal bytes; the little-endian pixels of a region of the image or array; or bytes that
+ * are made of pixels.
+ */
 export type Segment =
   | {
       readonly kind: 'bytes';
@@ -15,6 +24,16 @@ export type Segment =
       readonly offsetBytes: number;
       readonly sizeBytes: number;
       readonly region: Region;
+    }
+  | {
+      readonly kind: 'derived';
+      readonly offsetBytes: number;
+      readonly sizeBytes: number;
+      /**
+       * Makes the piece, exactly as long, of the pixels it asks for: whole planes, or some rows of one where a plane is
+       * large. Equal pixels give equal bytes.
+       */
+      derive(read: PixelReader): Uint8Array;
     };
 
 /**
@@ -29,6 +48,7 @@ export interface FileLayout {
 
 /** Port: one file format an image can be shown as. Pure: does no I/O. */
 export interface ImageEncoder {
+  readonly takes: 'image';
   /** Stable lower-case id, equal to the file's name. */
   readonly id: string;
   /** Extension of the files it lays out, with the dot: `.tif`, `.ome.tif`. */
@@ -88,3 +108,34 @@ export interface SparseEncoder {
   /** The lines of some entries. @throws RangeError when one is not inside the matrix. */
   lines(matrix: SparseMatrix, entries: SparseEntries): Uint8Array;
 }
+
+/** What an encoder needs to know of an array that need not be an image. */
+export interface ArrayDescription {
+  /** For messages. */
+  readonly name: string;
+  /** Outermost axis first; none for a single number. An extent may be 0. */
+  readonly shape: readonly number[];
+  readonly dtype: Dtype;
+  /** The numbers are truth values, each a byte 0 or 1 (`dtype` is then `uint8`). */
+  readonly isBoolean?: boolean;
+  /** The smallest piece the source decodes at once: segments keep to its edges. Single elements unless set. */
+  readonly chunkShape?: readonly number[];
+}
+
+/** Port: one file format any array can be shown as. Pure: does no I/O. Regions are in the array's own axes. */
+export interface ArrayEncoder {
+  readonly takes: 'array';
+  /** Stable lower-case id, equal to the file's name. */
+  readonly id: string;
+  /** Extension of the files it lays out, with the dot: `.npy`. */
+  readonly extension: string;
+  /** @throws FsRefusal `not-supported` when the format can't hold such an array. */
+  layout(array: ArrayDescription): FileLayout;
+}
+
+/** Whatever lies in `encoders/`. */
+export type Encoder = ImageEncoder | ArrayEncoder;
+
+/** The encoders of images among all. */
+export const imageEncoders = (encoders: readonly Encoder[]): ImageEncoder[] =>
+  encoders.filter((encoder) => encoder.takes === 'image');

@@ -54,7 +54,7 @@ export interface PlaneProbe {
   readonly height: number;
   /** Samples per pixel: 1 for grey, 3 for RGB. */
   readonly samples: number;
-  /** `none`, `lzw`, `deflate`, `zstd`, `packbits`; other names are of codecs that can't be decoded here. */
+  /** `none`, `lzw`, `deflate`, `zstd`, `packbits`, `jpeg`, `lerc`; other names are of codecs that can't be decoded here. */
   readonly compression: string;
   readonly byteOrder: 'little' | 'big';
   /** The pixels' bytes, when the file holds them verbatim. */
@@ -69,6 +69,34 @@ export interface PlaneProbe {
 export interface PlaneBytes {
   readonly info: ArrayInfo;
   readonly bytes: Uint8Array;
+}
+
+/** Rows and columns of an image, which lie inside it. */
+export interface PlaneBox {
+  readonly y: number;
+  readonly x: number;
+  readonly height: number;
+  readonly width: number;
+}
+
+/**
+ * One image of a file, held open by one thread and read in parts. It goes on showing the file that was opened,
+ * whatever takes its name.
+ */
+export interface OpenPlane extends Disposable {
+  /** `yx`: one sample per pixel. */
+  readonly info: ArrayInfo;
+  /**
+   * What is decoded at once: a strip, a tile. Whoever reads parts of one reads it whole and keeps it. Absent where
+   * the driver keeps what it decoded itself: then exactly what is wanted is asked for.
+   */
+  readonly block?: { readonly height: number; readonly width: number };
+  /**
+   * Fills `into`, exactly as long, with a box: little-endian, C order. Only the strips, tiles or chunks that it
+   * touches are decoded. After an error `into` holds nothing of worth.
+   * @throws what `readPlaneSync` throws.
+   */
+  readBox(box: PlaneBox, into: Uint8Array): void;
 }
 
 /** Cells of some rows, a column after the other; `undefined` is a missing value. */
@@ -132,6 +160,13 @@ export interface SourceDriver {
    * @throws what `openArray` throws; RangeError when `into` has another size.
    */
   readPlaneSync?(path: string, page: number, into?: Uint8Array): PlaneBytes;
+  /**
+   * Opens one image of one sample per pixel to be read in parts. Absent where a driver can only decode an image
+   * whole.
+   * @param page index of the image in the file's own order, from 0.
+   * @throws what `readPlaneSync` throws; RangeError for an image of several samples.
+   */
+  openPlaneSync?(path: string, page: number): OpenPlane;
   /**
    * Looks into a file or store that is no plate: what it holds, without reading pixels. Absent where a driver only
    * reads planes that a format found.

@@ -15,6 +15,7 @@ import type {
   MountOptions,
   WatchMode,
 } from '../model/mount-definition.ts';
+import { NGFF_VERSIONS } from '../model/ngff.ts';
 import { HOOKS } from '../registry.generated.ts';
 import { mountSchema } from './definition-schema.ts';
 import { checkedLayout, checkedNames } from './mount-options.ts';
@@ -44,6 +45,7 @@ interface DefinitionForm {
     readers?: number;
     watch?: WatchMode;
     missing?: MissingMode;
+    ngff?: string | number;
   };
   readonly hooks?: readonly {
     readonly name: string;
@@ -116,6 +118,7 @@ function checkedRules(source: YamlSource, form: DefinitionForm, hooks: readonly 
 
 function optionsOf(form: DefinitionForm): MountOptions {
   const { options = {} } = form;
+  const ngff = NGFF_VERSIONS.find((version) => version === String(options.ngff));
   return {
     allowOther: options['allow-other'] ?? false,
     noPassthrough: !(options.passthrough ?? true),
@@ -124,6 +127,7 @@ function optionsOf(form: DefinitionForm): MountOptions {
     ...(options['follow-links'] === undefined ? {} : { followLinks: options['follow-links'] }),
     ...(options.watch === undefined ? {} : { watch: options.watch }),
     ...(options.missing === undefined ? {} : { missing: options.missing }),
+    ...(ngff === undefined ? {} : { ngff }),
   };
 }
 

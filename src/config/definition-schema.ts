@@ -1,5 +1,6 @@
 import type { Hook, ParameterSpec } from '../hooks.ts';
 import { MISSING_MODES, WATCH_MODES } from '../model/mount-definition.ts';
+import { NGFF_VERSIONS } from '../model/ngff.ts';
 
 type Schema = Readonly<Record<string, unknown>>;
 
@@ -34,7 +35,13 @@ const OPTIONS: Readonly<Record<string, Schema>> = {
   missing: {
     enum: MISSING_MODES,
     default: 'zeros',
-    description: 'What stacks show where the plate lacks a plane: zeros, or a read error.',
+    description: 'What stacks and plate.ome.zarr show where the plate lacks a plane: zeros, or a read error.',
+  },
+  ngff: {
+    // In YAML they are numbers unless somebody writes quotes.
+    enum: [...NGFF_VERSIONS, ...NGFF_VERSIONS.map(Number)],
+    default: '0.4',
+    description: 'Version of OME-NGFF that plate.ome.zarr follows: 0.4 is Zarr v2, 0.5 is Zarr v3.',
   },
 };
 

@@ -1,6 +1,7 @@
 import { parseBudget } from '../core/byte-size.ts';
 import { BadParameterError } from '../core/errors.ts';
 import { MISSING_MODES, type MissingMode, WATCH_MODES, type WatchMode } from '../model/mount-definition.ts';
+import { NGFF_VERSIONS, type NgffVersion } from '../model/ngff.ts';
 import { checkNames } from '../model/plane-naming.ts';
 import { compileSourceLayout } from '../model/source-layout.ts';
 import { didYouMean } from './did-you-mean.ts';
@@ -14,6 +15,7 @@ export interface OptionOverrides {
   followLinks?: boolean;
   watch?: WatchMode;
   missing?: MissingMode;
+  ngff?: NgffVersion;
   budgetBytes?: number;
   output?: string;
   state?: string;
@@ -86,8 +88,13 @@ export const MOUNT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   },
   missing: {
     value: 'MODE',
-    description: 'what stacks show where the plate lacks a plane: zeros (the default), error',
+    description: 'what stacks and plate.ome.zarr show where a plane is missing: zeros (the default), error',
     apply: (overrides, value) => void (overrides.missing = oneOf(MISSING_MODES, '-o missing', value)),
+  },
+  ngff: {
+    value: 'VERSION',
+    description: 'version of OME-NGFF that plate.ome.zarr follows: 0.4 (Zarr v2, the default), 0.5 (Zarr v3)',
+    apply: (overrides, value) => void (overrides.ngff = oneOf(NGFF_VERSIONS, '-o ngff', value)),
   },
   names: {
     value: 'NAMES',

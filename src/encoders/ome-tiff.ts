@@ -8,6 +8,7 @@ const UM_PER_CM = 10_000;
 
 /** OME-TIFF: classic TIFF below 4 GiB, BigTIFF from there on (plain ImageJ 1.x opens only the former). */
 const omeTiff: ImageEncoder = {
+  takes: 'image',
   id: 'ome-tiff',
   extension: '.ome.tif',
 

@@ -9,6 +9,7 @@ import { pixelsPerUnit, TiffLayout } from './shared/tiff-layout.ts';
  * says, so `int8` is refused; 32-bit integers open as float there.
  */
 const tiff: ImageEncoder = {
+  takes: 'image',
   id: 'tiff',
   extension: '.tif',
 

@@ -1,10 +1,10 @@
 import { basename, join } from 'node:path';
+import type { ArrayShape } from '../model/ngff.ts';
 import { nameExists } from './atomic-json.ts';
 import type { ChunkCodec } from './chunk-codec.ts';
 import { loadSidecar } from './landed-image.ts';
 import { LANDED_PATH, STORE_NAME, VERBATIM_PATH } from './landing.ts';
 import type { ImageJob, Inspection } from './landing-job.ts';
-import type { ArrayShape } from './ngff.ts';
 import { imagePath, type PlatePlacement, platePlacement, wellPath } from './placement.ts';
 import { choosePlainPath, isRecordedFile, readPlainRecord } from './plain-placement.ts';
 import type { ResultImage } from './result-image.ts';

@@ -1,8 +1,9 @@
 import { BadZarrError } from '../core/errors.ts';
 import type { Dtype } from '../core/nd-array.ts';
+import type { ArrayShape } from '../model/ngff.ts';
 import { isObject, type JsonObject, readJson } from './atomic-json.ts';
 import { type ChunkCodec, codecOfMetadata } from './chunk-codec.ts';
-import { type ArrayShape, arrayMetadata, dtypeOfZarr, imageAttributes } from './ngff.ts';
+import { arrayMetadata, dtypeOfZarr, imageAttributes } from './ngff.ts';
 import type { TiffFacts } from './tiff-facts.ts';
 
 /** An image of the store: what its metadata says, and what is known of its planes. */

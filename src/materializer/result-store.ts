@@ -1,8 +1,9 @@
 import { readdirSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { BadZarrError } from '../core/errors.ts';
+import { ZARR_V2_GROUP } from '../model/ngff.ts';
 import { isObject, nameExists, readJson } from './atomic-json.ts';
-import { type PlateContent, plateAttributes, wellAttributes, ZARR_GROUP } from './ngff.ts';
+import { type PlateContent, plateAttributes, wellAttributes } from './ngff.ts';
 import { arrayJson, imageJson, type ResultImage, readResultImage } from './result-image.ts';
 
 /** A metadata file to be written. They become visible level by level: what names others last. */
@@ -95,7 +96,7 @@ export class ResultStore {
     }
     for (const image of images) {
       for (let folder = dirname(image.path); folder !== '.'; folder = dirname(folder)) {
-        files.push({ path: `${folder}/.zgroup`, content: ZARR_GROUP, level: 'array' });
+        files.push({ path: `${folder}/.zgroup`, content: ZARR_V2_GROUP, level: 'array' });
       }
       files.push(...imageFiles(image));
     }
@@ -127,7 +128,7 @@ export class ResultStore {
     // Nothing names a new well before the plate does: it may appear together with its arrays.
     const level = isNew ? 'array' : 'well';
     return [
-      ...groups.map((path): MetadataFile => ({ path, content: ZARR_GROUP, level: 'array' })),
+      ...groups.map((path): MetadataFile => ({ path, content: ZARR_V2_GROUP, level: 'array' })),
       { path: `${wellPath}/.zattrs`, content: wellAttributes(images), level },
     ];
   }
@@ -145,7 +146,7 @@ export class ResultStore {
     };
     const attributes = plateAttributes(plate);
     return [
-      { path: '.zgroup', content: ZARR_GROUP, level: 'array' },
+      { path: '.zgroup', content: ZARR_V2_GROUP, level: 'array' },
       {
         path: '.zattrs',
         content: { ...(attributes ? { plate: attributes } : {}), platefs: { version: 1 } },
@@ -201,7 +202,7 @@ export function imageFiles(image: ResultImage): MetadataFile[] {
   return [
     { path: `${image.path}/0/.zarray`, content: arrayJson(image), level: 'array' },
     { path: `${image.path}/.zattrs`, content: imageJson(image, name), level: 'array' },
-    { path: `${image.path}/.zgroup`, content: ZARR_GROUP, level: 'array' },
+    { path: `${image.path}/.zgroup`, content: ZARR_V2_GROUP, level: 'array' },
   ];
 }
 

@@ -1,3 +1,5 @@
+import type { NgffVersion } from './ngff.ts';
+
 /** One step of a hook rule: which operation, and its parameters as the definition gives them. */
 export interface HookStep {
   /** Hook id: `gaussian`. */
@@ -42,7 +44,10 @@ export interface MountDefinition {
 export const WATCH_MODES = ['auto', 'poll', 'off'] as const;
 export type WatchMode = (typeof WATCH_MODES)[number];
 
-/** `zeros`: black, and listed in the warnings; `error`: reading that part fails with EIO. */
+/**
+ * `zeros`: black in stacks, not there in plate.ome.zarr, and listed in the warnings; `error`: reading that part fails
+ * with EIO.
+ */
 export const MISSING_MODES = ['zeros', 'error'] as const;
 export type MissingMode = (typeof MISSING_MODES)[number];
 
@@ -61,4 +66,6 @@ export interface MountOptions {
   readonly watch?: WatchMode;
   /** What a stack shows where the plate lacks a plane; `zeros` unless set. */
   readonly missing?: MissingMode;
+  /** Version of OME-NGFF that `plate.ome.zarr` follows; 0.4 (Zarr v2) unless set. */
+  readonly ngff?: NgffVersion;
 }

@@ -1,3 +1,5 @@
+import type { SourceScope } from './indexed-source.ts';
+
 /** Facts about one channel. A fact the metadata lacks is absent, never guessed. */
 export interface ChannelFacts {
   /** Channel number as in names (`w1` → 1). */
@@ -7,6 +9,8 @@ export interface ChannelFacts {
   readonly emissionNm?: number;
   /** Excitation wavelength in nm. */
   readonly excitationNm?: number;
+  /** To be shown in: hexadecimal RGB, `00FFFF`. */
+  readonly color?: string;
   /**
    * The instrument's own description of the illumination field, as it is written (Harmony: the text of
    * `FlatfieldProfile`, `{Background: {…}, Channel: 1, …}`), for a correction to read.
@@ -77,4 +81,6 @@ export interface RecognisedPlate {
   readonly reason: string;
   /** Those of the formats that gave way to this one. */
   readonly descriptions: readonly PlateDescription[];
+  /** Where it is no plate: what it is. */
+  readonly scope?: SourceScope;
 }

@@ -2,6 +2,7 @@ import { CancelledError } from '../core/errors.ts';
 import type {
   ArraySource,
   CatalogOptions,
+  OpenPlane,
   OpenSource,
   PlaneBytes,
   PlaneProbe,
@@ -15,6 +16,7 @@ import { ZarrArray } from './shared/zarr-array.ts';
 import { isPlate, ZarrCataloguer } from './shared/zarr-catalog.ts';
 import { ZarrHierarchy } from './shared/zarr-hierarchy.ts';
 import { OpenZarr } from './shared/zarr-open.ts';
+import { OpenZarrPlane } from './shared/zarr-open-plane.ts';
 import { ZarrLayout } from './shared/zarr-planes.ts';
 import { isStorePath, storeAt } from './shared/zarr-store-at.ts';
 
@@ -63,6 +65,10 @@ const zarr: SourceDriver = {
     const bytes = into ?? new Uint8Array(sizeBytes);
     layout.readRegion(region, bytes);
     return { info: layout.planeInfo, bytes };
+  },
+
+  openPlaneSync(path: string, page: number): OpenPlane {
+    return new OpenZarrPlane(path, page);
   },
 
   async catalog(

@@ -1,4 +1,5 @@
 import type { ImageEncoder } from '../encoders.ts';
+import { FieldImages, type Probe } from './field-images.ts';
 import { type PlaneLocation, planeLocation } from './plane-access.ts';
 import { PlateFiles } from './plate-files.ts';
 import type { RenderedImage } from './rendered-image.ts';
@@ -6,8 +7,9 @@ import type { SharedTree } from './shared-tree.ts';
 import { ROOT_NODE, type Tree, type TreeAttributes, type TreeContent, type TreeEntry } from './tree.ts';
 import { DocumentsView, documentAttributes, isDocument, OPENHCS_DOCUMENT } from './views/documents.ts';
 import { ImagesView } from './views/images.ts';
+import { OmeZarrView } from './views/ome-zarr.ts';
 import { SourceView } from './views/source.ts';
-import { type Probe, StacksView } from './views/stacks.ts';
+import { StacksView } from './views/stacks.ts';
 import { TablesView } from './views/tables.ts';
 import type { View } from './views/view.ts';
 
@@ -19,6 +21,7 @@ interface TreeState {
   readonly stacks: StacksView;
   readonly source: SourceView;
   readonly tables: TablesView;
+  readonly omeZarr: OmeZarrView;
   readonly views: readonly View[];
 }
 
@@ -37,9 +40,11 @@ export class PlateTree implements Tree {
   #stateOf(shared: SharedTree, before?: TreeState): TreeState {
     const files = new PlateFiles(shared.index);
     const images = new ImagesView(shared, files, this.#encoders.get('tiff'));
-    const stacks = new StacksView(shared, files, this.#encoders, this.#probe);
+    const fields = new FieldImages(shared, files, this.#probe);
+    const stacks = new StacksView(shared, fields, this.#encoders);
     const source = new SourceView(shared, files);
     const tables = new TablesView(shared, before?.tables);
+    const omeZarr = new OmeZarrView(shared, fields, before?.omeZarr);
     return {
       shared,
       files,
@@ -47,7 +52,8 @@ export class PlateTree implements Tree {
       stacks,
       source,
       tables,
-      views: [images, stacks, tables, source, new DocumentsView(shared)],
+      omeZarr,
+      views: [images, stacks, omeZarr, tables, source, new DocumentsView(shared)],
     };
   }
 
@@ -78,6 +84,10 @@ export class PlateTree implements Tree {
 
   get tables(): TablesView {
     return this.#state.tables;
+  }
+
+  get omeZarr(): OmeZarrView {
+    return this.#state.omeZarr;
   }
 
   /** The view a node belongs to; undefined for the root and what lies in it beside the views. */
@@ -141,6 +151,7 @@ export class PlateTree implements Tree {
   /** How a file is put together when it is read; undefined for every other. @throws when no plane can be read. */
   renderedImage(node: number): RenderedImage | undefined {
     if (this.images.owns(node)) return this.images.rendered(node);
+    if (this.omeZarr.owns(node)) return this.omeZarr.rendered(node);
     return this.stacks.owns(node) ? this.stacks.rendered(node) : undefined;
   }
 

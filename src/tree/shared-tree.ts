@@ -1,4 +1,5 @@
 import type { MissingMode } from '../model/mount-definition.ts';
+import type { NgffVersion } from '../model/ngff.ts';
 import { GONE, type Numbering, numberAt, numberedInOrder, positionOf, renumber } from '../model/numbering.ts';
 import { namePlanes, type PlaneNaming } from '../model/plane-naming.ts';
 import { fieldStarts, type PlateAxes, plateAxes } from '../model/plate-axes.ts';
@@ -11,6 +12,8 @@ import {
   plateDifference,
   succession,
 } from '../model/plate-succession.ts';
+import { type ImageBlock, nextBlock } from './ngff/image-numbers.ts';
+import { type ItemNumbers, numberItems } from './sources/item-numbers.ts';
 import { offsetCount } from './tables/table-file.ts';
 
 /** What a user asked of the tree. */
@@ -20,6 +23,8 @@ export interface TreeOptions {
   readonly missing: MissingMode;
   /** How planes are named: a style or a template; canonical unless set. */
   readonly names?: string;
+  /** Version of OME-NGFF that plate.ome.zarr follows; 0.4 unless set. */
+  readonly ngff?: NgffVersion;
 }
 
 /** What every thread of a mount holds the same copy of. Plain data over shared memory. */
@@ -45,6 +50,8 @@ export interface SharedTree {
     /** Of fields under the axes that a stack has: several numbers may stand for one field. */
     readonly stacks: Numbering;
   };
+  /** Of the files that sources are shown as. */
+  readonly items: ItemNumbers;
   readonly options: TreeOptions;
   readonly naming: PlaneNaming;
   /** Per table, where its blocks of rows begin; filled by whoever measures it first. */
@@ -53,7 +60,12 @@ export interface SharedTree {
   readonly stackAxes: readonly PlateAxes[];
   /** Per stack number, the place of its axes in `stackAxes`; absent where all are numbered under `axes`. */
   readonly axesOfStack?: Uint8Array;
+  /** Where the images of fields have their nodes in plate.ome.zarr, by number of their stacks. */
+  readonly imageBlocks: readonly ImageBlock[];
 }
+
+/** Version of OME-NGFF of plate.ome.zarr. */
+export const ngffVersionOf = ({ ngff }: TreeOptions): NgffVersion => ngff ?? '0.4';
 
 /** Axes remembered: a program that has a stack open for longer gets ESTALE. */
 const MAX_STACK_AXES = 32;
@@ -114,10 +126,12 @@ export function shareTree(index: PlateIndex, mountedAtMs: number, options: TreeO
       fields: numberedInOrder(fields),
       stacks: numberedInOrder(fields),
     },
+    items: numberItems(index.sources ?? [], ngffVersionOf(options)),
     options,
     naming: namePlanes(index, options.names),
     tableOffsets: emptyTables(index),
     stackAxes: [axes],
+    imageBlocks: [nextBlock(undefined, 0, axes, ngffVersionOf(options))],
   };
 }
 
@@ -216,7 +230,8 @@ export function succeedTree(
     }
   }
   const { stacks, stackAxes, axesOfStack } = numberStacks(before, axes, earlierOf);
-  if (stackAxes === before.stackAxes) {
+  const isNewAxes = stackAxes !== before.stackAxes;
+  if (!isNewAxes) {
     for (const planes of [difference.come.planes, difference.movedPlanes])
       for (const plane of planes) fieldChangedAtMs[fieldOfPlane(starts, plane)] = atMs;
     for (const plane of difference.gone.planes) {
@@ -244,11 +259,18 @@ export function succeedTree(
       fields: renumber(numbering.fields, earlierOf.length, (i) => earlierOf[i]),
       stacks,
     },
+    items: numberItems(index.sources ?? [], ngffVersionOf(before.options), before.items),
     options: before.options,
     naming: namePlanes(index, before.options.names),
     tableOffsets: emptyTables(index),
     stackAxes,
     axesOfStack,
+    imageBlocks: isNewAxes
+      ? [
+          ...before.imageBlocks,
+          nextBlock(before.imageBlocks.at(-1), numbering.stacks.next, axes, ngffVersionOf(before.options)),
+        ]
+      : before.imageBlocks,
   };
   return { after, difference };
 }

@@ -1,3 +1,4 @@
+import { countDecoded } from '../core/decode-count.ts';
 import { BadZarrError } from '../core/errors.ts';
 import {
   contiguousStrides,
@@ -104,6 +105,7 @@ export function readWhole(bytes: StoredBytes, maxBytes: number): Buffer {
 /** Decodes a whole chunk into `output`, axes as stored. */
 function decodeChunk(bytes: StoredBytes, { steps }: CodecChain, sizeBytes: number, output: Uint8Array): void {
   const { path } = bytes;
+  countDecoded(sizeBytes);
   if (steps.every((step) => step.name === 'big-endian')) {
     if (bytes.sizeBytes !== sizeBytes)
       throw new BadZarrError(path, `${bytes.sizeBytes} bytes instead of ${sizeBytes}`);

@@ -2,20 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FsRefusal } from '../../src/core/errors.ts';
 import { type Dtype, elementCount, itemSizeBytes } from '../../src/core/nd-array.ts';
-import type { FileLayout, ImageEncoder, Segment } from '../../src/encoders.ts';
+import type { ImageEncoder } from '../../src/encoders.ts';
 import type { ImageInfo } from '../../src/model/image.ts';
-
-const segmentBytes = (segment: Segment): number =>
-  segment.kind === 'bytes' ? segment.bytes.length : segment.sizeBytes;
-
-function expectGapless(layout: FileLayout, segments: readonly Segment[]): void {
-  let at = 0;
-  for (const segment of segments) {
-    expect(segment.offsetBytes).toBe(at);
-    at += segmentBytes(segment);
-  }
-  expect(at).toBe(layout.sizeBytes);
-}
+import { cutRegion, expectGapless, expectRangesEqualSlices, segmentBytes } from './virtual-file.ts';
 
 /** An image of the shape, with nothing known but what is given. */
 export function imageOf(shape: ImageInfo['shape'], dtype: Dtype, known: Partial<ImageInfo> = {}): ImageInfo {
@@ -85,6 +74,22 @@ export function encoderConformance(
           },
         ),
         { numRuns: 100 },
+      );
+    });
+
+    it('reads the same bytes by any ranges in any order', () => {
+      fc.assert(
+        fc.property(anyImage, fc.nat(255), (image, seed) => {
+          const itemBytes = itemSizeBytes(image.dtype);
+          const whole = Uint8Array.from(
+            { length: elementCount(image.shape) * itemBytes },
+            (_, i) => (i * 31 + seed) & 255,
+          );
+          expectRangesEqualSlices(encoder.layout(image), (region, target) =>
+            cutRegion(whole, image.shape, itemBytes, region, target),
+          );
+        }),
+        { numRuns: 10 },
       );
     });
 

@@ -11,6 +11,7 @@ import type { StatusDocument } from '../../control/documents.ts';
 import { parseBudget } from '../../core/byte-size.ts';
 import { AlreadyRunningError } from '../../core/errors.ts';
 import { MISSING_MODES, type MissingMode, type MountDefinition } from '../../model/mount-definition.ts';
+import { NGFF_VERSIONS, type NgffVersion } from '../../model/ngff.ts';
 import { indexFolder } from '../../tree/index-cache.ts';
 import { recogniseAgain } from '../../tree/open-plate.ts';
 import type { Command, CommandContext } from '../command.ts';
@@ -41,6 +42,7 @@ interface MountArgs {
   readonly names: string | undefined;
   readonly layout: string | undefined;
   readonly missing: MissingMode | undefined;
+  readonly ngff: NgffVersion | undefined;
 }
 
 function overridesOf(args: MountArgs): OptionOverrides {
@@ -53,6 +55,7 @@ function overridesOf(args: MountArgs): OptionOverrides {
     ...(args.names === undefined ? {} : { names: checkedNames('--names', args.names) }),
     ...(args.layout === undefined ? {} : { layout: checkedLayout('--layout', args.layout) }),
     ...(args.missing === undefined ? {} : { missing: args.missing }),
+    ...(args.ngff === undefined ? {} : { ngff: args.ngff }),
   };
 }
 
@@ -111,11 +114,16 @@ async function run(args: MountArgs, { terminal, signal }: CommandContext): Promi
 }
 
 function mountedText(status: StatusDocument, foreground: boolean): string {
-  const { plate, planes, mountpoint, output, warnings } = status;
-  const remark =
-    warnings === 0 ? '' : `\n${warnings} remarks about the plate: ${mountpoint}/.platefs/warnings.json`;
+  const { plate, planes, mountpoint, output, warnings, sources, plates = 0 } = status;
+  const remark = warnings === 0 ? '' : `\n${warnings} remarks about it: ${mountpoint}/.platefs/warnings.json`;
+  const parts = [
+    plates === 0 ? '' : `${plates} ${plates === 1 ? 'plate' : 'plates'}`,
+    sources && (sources.length > 1 || plates > 0) ? `${sources.length} files and stores` : '',
+    sources && planes === 0 ? '' : `${planes} planes`,
+  ].filter((part) => part !== '');
+  const kind = [plate.format, ...parts].join(', ');
   const end = foreground ? 'Ctrl-C unmounts.' : `Unmount with  platefs umount ${mountpoint}`;
-  return `${plate.name} (${plate.format}, ${planes} planes) is mounted at ${mountpoint}\nResults land in ${output}${remark}\n${end}`;
+  return `${plate.name} (${kind}) is mounted at ${mountpoint}\nResults land in ${output}${remark}\n${end}`;
 }
 
 /** Stays until the mount ends; the first Ctrl-C drains. */
@@ -169,7 +177,12 @@ export const mount: Command<MountArgs> = {
       .option('layout', { type: 'string', describe: LAYOUT_HELP })
       .option('missing', {
         choices: MISSING_MODES,
-        describe: 'what stacks show where the plate lacks a plane (zeros unless set)',
+        describe: 'what stacks and plate.ome.zarr show where a plane is missing (zeros unless set)',
+      })
+      .option('ngff', {
+        type: 'string',
+        choices: NGFF_VERSIONS,
+        describe: 'version of OME-NGFF that plate.ome.zarr follows (0.4 unless set)',
       }),
   run,
 };

@@ -10,7 +10,7 @@ import type {
 } from '../../sources.ts';
 import { readExactly } from './tiff-bytes.ts';
 import { arrayAxes, type DescribedTiff, describeTiff, levelPath } from './tiff-catalog.ts';
-import { decodeBox, type PlaneBox } from './tiff-decode.ts';
+import { decodeBox, type PageBox } from './tiff-decode.ts';
 import type { TiffPage } from './tiff-page.ts';
 import { swapBytes } from './tiff-predictor.ts';
 import type { SeriesLevel, TiffSeries } from './tiff-series.ts';
@@ -105,7 +105,7 @@ export class OpenTiff implements OpenSource {
   #readPage(
     wanted: Target,
     place: number,
-    box: PlaneBox,
+    box: PageBox,
     planeAt: (channel: number) => Uint8Array,
     sampleCount: number,
   ): void {
@@ -144,7 +144,7 @@ export class OpenTiff implements OpenSource {
     fd: number,
     page: TiffPage,
     offset: number,
-    box: PlaneBox,
+    box: PageBox,
     planeAt: (channel: number) => Uint8Array,
     sampleCount: number,
   ): void {

@@ -1,5 +1,5 @@
 import { itemSizeBytes } from '../../core/nd-array.ts';
-import type { PlaneBox } from './tiff-decode.ts';
+import type { PageBox } from './tiff-decode.ts';
 import type { TiffPage } from './tiff-page.ts';
 
 /**
@@ -8,7 +8,7 @@ import type { TiffPage } from './tiff-page.ts';
  * @param sample which one, where samples lie in planes of their own.
  * @throws BadTiffError when a strip is too short
  */
-export function boxOffset(page: TiffPage, box: PlaneBox, sample: number): number | undefined {
+export function boxOffset(page: TiffPage, box: PageBox, sample: number): number | undefined {
   if (page.compression !== 1 || page.predictor !== 1 || page.fillOrder !== 1 || !page.byteAligned)
     return undefined;
   if (!page.littleEndian && page.bitsPerSample !== 8) return undefined;

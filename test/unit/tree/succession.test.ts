@@ -37,6 +37,17 @@ function indexOf(files: readonly PlateFile[]): PlateIndex {
   return builder.finish(FACTS);
 }
 
+/** What every plane is where a tree looks at one: three levels. */
+const GREY = {
+  width: 600,
+  height: 9,
+  samples: 1,
+  info: { shape: [9, 600], dtype: 'uint16', axes: 'yx' },
+  compression: 'none',
+  byteOrder: 'little',
+  fileSizeBytes: 0,
+} as const;
+
 const treeOf = (shared: SharedTree): PlateTree =>
   new PlateTree(shared, [{ id: 'tiff', extension: '.tif' } as never], () => {
     throw new Error('no plane is looked at here');
@@ -96,6 +107,49 @@ describe('a plate that changes', () => {
       { numRuns: 200 },
     );
   });
+
+  it.each(['0.4', '0.5'] as const)(
+    'never gives a node of plate.ome.zarr %s to another path, and reads on what was opened',
+    (ngff) => {
+      const options = { mountpoint: '/m', missing: 'zeros', ngff } as const;
+      fc.assert(
+        fc.property(fc.array(plate, { minLength: 2, maxLength: 4 }), (plates) => {
+          let shared = shareTree(indexOf(plates[0] ?? []), 0, options);
+          const tree = new PlateTree(shared, [], () => GREY);
+          const everGiven = new Map<number, string>();
+          const opened = new Map<number, Uint8Array>();
+          for (const [i, files] of plates.entries()) {
+            if (i > 0) {
+              shared = succeedTree(shared, indexOf(files), i).after;
+              tree.adopt(shared);
+            }
+            for (const [node, bytes] of opened) expect(tree.omeZarr.documentOf(node)).toEqual(bytes);
+            opened.clear();
+            const found = walk(tree, 'plate.ome.zarr');
+            let chunks = 0;
+            expect(new Set(found.values()).size).toBe(found.size);
+            for (const [path, node] of found) {
+              expect(everGiven.get(node) ?? path).toBe(path);
+              everGiven.set(node, path);
+              const attributes = tree.attributes(node);
+              expect(attributes?.directory).toBe(tree.isDirectory(node));
+              if (attributes?.directory) continue;
+              const bytes = tree.omeZarr.documentOf(node);
+              if (!bytes) {
+                chunks += 1;
+                continue;
+              }
+              expect(bytes.length).toBe(attributes?.sizeBytes);
+              // Deeper down are documents of images, whose nodes are theirs as long as the image is there.
+              if (path.split('/').length <= 4) opened.set(node, bytes);
+            }
+            expect(chunks).toBe(3 * shared.index.planes.count);
+          }
+        }),
+        { numRuns: 30 },
+      );
+    },
+  );
 
   it('is listed whole and without doubles by whoever reads a folder while it changes', () => {
     fc.assert(

@@ -1,0 +1,153 @@
+import type { Dtype } from '../core/nd-array.ts';
+import type { ImageInfo } from '../model/image.ts';
+import type { PlateAxes } from '../model/plate-axes.ts';
+import type { PlaneShape } from '../model/plate-index.ts';
+import { planeAddress, planeByAddress } from '../model/plate-lookup.ts';
+import type { PlaneProbe } from '../sources.ts';
+import { type PlaneLocation, planeLocation, toldShape } from './plane-access.ts';
+import type { PlateFiles } from './plate-files.ts';
+import type { SharedTree } from './shared-tree.ts';
+
+/** Codes of pixel types in shared memory; 0 means nobody has looked yet. */
+const DTYPES: readonly (Dtype | undefined)[] = [
+  undefined,
+  'uint8',
+  'int8',
+  'uint16',
+  'int16',
+  'uint32',
+  'int32',
+  'float32',
+  'uint64',
+  'int64',
+  'float16',
+  'float64',
+];
+
+/** One image of a file, without reading pixels. @throws when the file is unreadable or no image. */
+export type Probe = (location: PlaneLocation) => PlaneProbe;
+
+/** An image of a field: that of its planes in z, or of its projections. */
+export interface FieldImage {
+  readonly field: number;
+  readonly projection: boolean;
+}
+
+/** Where an image's shape lies in the shared columns. */
+const shapeSlot = ({ field, projection }: FieldImage): number => field * 2 + (projection ? 1 : 0);
+
+/** The channels that an image of this kind has along its c axis. */
+export const channelNumbers = (axes: PlateAxes, projection: boolean): readonly number[] =>
+  projection ? axes.projectionChannels : axes.stackChannels;
+
+/** Extents along t, c and z of an image of this kind. */
+export const planeExtents = (
+  axes: PlateAxes,
+  projection: boolean,
+): readonly [t: number, c: number, z: number] => [
+  axes.ts.length,
+  channelNumbers(axes, projection).length,
+  projection ? 1 : axes.zs.length,
+];
+
+/** Every field as an image over axes of the whole plate: extent, pixel type and planes of each. */
+export class FieldImages {
+  readonly #shared: SharedTree;
+  readonly #files: PlateFiles;
+  readonly #probe: Probe;
+
+  constructor(shared: SharedTree, files: PlateFiles, probe: Probe) {
+    this.#shared = shared;
+    this.#files = files;
+    this.#probe = probe;
+  }
+
+  /** Whether the field has any plane of this kind. */
+  has({ field, projection }: FieldImage): boolean {
+    const { axes, fieldStarts, index } = this.#shared;
+    if (channelNumbers(axes, projection).length === 0) return false;
+    const end = fieldStarts[field + 1] ?? 0;
+    for (let plane = fieldStarts[field] ?? 0; plane < end; plane++) {
+      if ((index.planes.zs[plane] === 0) === projection) return true;
+    }
+    return false;
+  }
+
+  /** Whether {@link shapeOf} answers from memory. */
+  isShapeKnown(image: FieldImage): boolean {
+    return this.#shared.dtypes[shapeSlot(image)] !== 0;
+  }
+
+  /** Extent and type of an image's planes. @throws when no plane of it can be read. */
+  shapeOf(image: FieldImage): PlaneShape {
+    const { widths, heights, dtypes, fieldStarts: starts, index } = this.#shared;
+    const { field, projection } = image;
+    const slot = shapeSlot(image);
+    const known = DTYPES[dtypes[slot] ?? 0];
+    if (known) return { width: widths[slot] ?? 0, height: heights[slot] ?? 0, dtype: known };
+    let failure: unknown;
+    for (let plane = starts[field] ?? 0; plane < (starts[field + 1] ?? 0); plane++) {
+      if ((index.planes.zs[plane] === 0) !== projection) continue;
+      try {
+        const shape = toldShape(index, plane) ?? this.#seenShape(plane);
+        if (!shape) continue;
+        widths[slot] = shape.width;
+        heights[slot] = shape.height;
+        dtypes[slot] = DTYPES.indexOf(shape.dtype);
+        return shape;
+      } catch (error) {
+        failure = error;
+      }
+    }
+    throw failure ?? new Error(`no plane of the field is a grey image`);
+  }
+
+  /** What a plane's file says; undefined when it isn't grey. */
+  #seenShape(plane: number): PlaneShape | undefined {
+    const probe = this.#probe(planeLocation(this.#shared.index, this.#files, plane));
+    return probe.samples === 1
+      ? { width: probe.width, height: probe.height, dtype: probe.info.dtype }
+      : undefined;
+  }
+
+  /** The image over these axes. @throws when no plane of it can be read. */
+  infoOf(image: FieldImage, axes: PlateAxes, name: string): ImageInfo {
+    const { facts } = this.#shared.index;
+    const { width, height, dtype } = this.shapeOf(image);
+    const channels = channelNumbers(axes, image.projection).map((number) => {
+      const channel = facts.channels.find((candidate) => candidate.number === number);
+      return {
+        ...(channel?.name === undefined ? {} : { name: channel.name }),
+        ...(channel?.emissionNm === undefined ? {} : { emissionNm: channel.emissionNm }),
+        ...(channel?.color === undefined ? {} : { color: channel.color }),
+      };
+    });
+    const { projection } = image;
+    return {
+      name,
+      shape: [...planeExtents(axes, projection), height, width],
+      dtype,
+      channels,
+      ...(facts.pixelSizeUm === undefined ? {} : { pixelSizeUm: facts.pixelSizeUm }),
+      ...(facts.zSpacingUm === undefined || projection ? {} : { zSpacingUm: facts.zSpacingUm }),
+      ...(facts.timeIntervalS === undefined ? {} : { timeIntervalS: facts.timeIntervalS }),
+    };
+  }
+
+  /** The plane at places along the axes, or undefined where the plate lacks it. */
+  planeAt(
+    { field, projection }: FieldImage,
+    axes: PlateAxes,
+    t: number,
+    c: number,
+    z: number,
+  ): number | undefined {
+    const { index, fieldStarts } = this.#shared;
+    const { well, site } = planeAddress(index, fieldStarts[field] ?? 0);
+    const channel = channelNumbers(axes, projection)[c];
+    const position = projection ? 0 : axes.zs[z];
+    const time = axes.ts[t];
+    if (channel === undefined || position === undefined || time === undefined) return undefined;
+    return planeByAddress(index, well.row, well.column, site, channel, position, time);
+  }
+}

@@ -70,6 +70,8 @@ for store in stores.values():
 json.dump(sums, sys.stdout)
 `;
 
+await zarr.prepare!();
+
 describe.skipIf(!hasZarr)('stores that zarr-python wrote (needs python3-zarr)', () => {
   it('are catalogued and read exactly, in folders and zip files, also by consolidated metadata alone', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'platefs-zarr-trees-'));

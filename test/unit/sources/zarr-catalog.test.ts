@@ -26,6 +26,8 @@ import { sourceCatalogConformance } from '../../conformance/source-catalogs.ts';
 import { type ArrayToWrite, put, writeV2, writeV3 } from '../../fixtures/zarr.ts';
 import { folderEntries, zipFile } from '../../fixtures/zip.ts';
 
+await zarr.prepare!();
+
 const never = new AbortController().signal;
 const DATA = resolve(import.meta.dirname, '../../../../shared/data');
 const scratch = mkdtempSync(join(tmpdir(), 'platefs-zarr-catalog-'));
@@ -358,6 +360,12 @@ describe('a store', () => {
     const text = catalog.items.find((item) => item.kind === 'text') as TextItem;
     expect(text.path).toBe('attributes.json');
     expect(text.text).toBe('{\n  "id": 12345678901234567890\n}\n');
+  });
+
+  it('may be a folder of any name', async () => {
+    const path = join(scratch, `${serial++}`, 'no extension');
+    putImage(path, 'yx', [noise([4, 5], [4, 5])]);
+    expect(paths(await catalogOf(path), 'image')).toEqual(['no extension']);
   });
 
   it('may be a single array, or hold none', async () => {

@@ -12,6 +12,8 @@ import type { OpenSource, SourceCatalog } from '../../../src/sources.ts';
 import { put, writeV2, writeV3 } from '../../fixtures/zarr.ts';
 import { folderEntries, zipFile } from '../../fixtures/zip.ts';
 
+await zarr.prepare!();
+
 const never = new AbortController().signal;
 const scratch = mkdtempSync(join(tmpdir(), 'platefs-zarr-remote-'));
 const served = join(scratch, 'served');

@@ -442,6 +442,40 @@ describe('a store', () => {
     );
   });
 
+  it('with arrays that can’t be decoded says which codec or type it is, and shows the others', async () => {
+    const path = store();
+    put(join(path, '.zgroup'), { zarr_format: 2 });
+    const two = (name: string, more: object): void =>
+      put(join(path, name, '.zarray'), {
+        zarr_format: 2,
+        shape: [4],
+        chunks: [2],
+        dtype: '<u2',
+        order: 'C',
+        compressor: null,
+        filters: null,
+        fill_value: 0,
+        ...more,
+      });
+    two('bz2', { compressor: { id: 'bz2', level: 1 } });
+    two('lzma', { compressor: { id: 'lzma' } });
+    two('pickle', { dtype: '|O', filters: [{ id: 'pickle' }] });
+    two('raw', { dtype: '|V12' });
+    two('fields', { dtype: [['x', '<f4']], fill_value: null });
+    two('good', {});
+    const three = writeV3(join(path, 'zfp'), noise([4], [2]), { dtype: 'uint16' });
+    const document = JSON.parse(readFileSync(three, 'utf8')) as { codecs: object[] };
+    document.codecs.push({ name: 'numcodecs.zfpy', configuration: {} });
+    put(three, document);
+    const catalog = await catalogOf(path);
+    expect(paths(catalog, 'array')).toEqual(['good']);
+    const told = Object.fromEntries(catalog.warnings.map(({ path: at, message }) => [at, message]));
+    expect(Object.keys(told)).toEqual(['bz2', 'fields', 'lzma', 'pickle', 'raw', 'zfp']);
+    for (const name of ['bz2', 'lzma', 'pickle', 'zfp']) expect(told[name]).toContain(name);
+    expect(told['raw']).toContain('|V12');
+    expect(told['fields']).toContain('structured');
+  });
+
   it('of groups in groups without end is cut, and says so', async () => {
     const path = store();
     let at = path;

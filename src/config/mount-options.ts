@@ -1,9 +1,18 @@
 import { parseBudget } from '../core/byte-size.ts';
 import { BadParameterError } from '../core/errors.ts';
-import { MISSING_MODES, type MissingMode, WATCH_MODES, type WatchMode } from '../model/mount-definition.ts';
+import {
+  FLOAT64_MODES,
+  type Float64Mode,
+  MISSING_MODES,
+  type MissingMode,
+  WATCH_MODES,
+  type WatchMode,
+} from '../model/mount-definition.ts';
 import { NGFF_VERSIONS, type NgffVersion } from '../model/ngff.ts';
 import { checkNames } from '../model/plane-naming.ts';
+import { PROFILES, type Profile } from '../model/profile.ts';
 import { compileSourceLayout } from '../model/source-layout.ts';
+import { parseColdCache } from '../renders/render-folder.ts';
 import { didYouMean } from './did-you-mean.ts';
 
 /** What `-o` can change in a mount definition. */
@@ -15,7 +24,10 @@ export interface OptionOverrides {
   followLinks?: boolean;
   watch?: WatchMode;
   missing?: MissingMode;
+  profile?: Profile;
+  float64?: Float64Mode;
   ngff?: NgffVersion;
+  coldCacheBytes?: number;
   budgetBytes?: number;
   output?: string;
   state?: string;
@@ -91,10 +103,25 @@ export const MOUNT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
     description: 'what stacks and plate.ome.zarr show where a plane is missing: zeros (the default), error',
     apply: (overrides, value) => void (overrides.missing = oneOf(MISSING_MODES, '-o missing', value)),
   },
+  profile: {
+    value: 'PROGRAM',
+    description: 'show only the stacks that a program opens: fiji, cellprofiler, napari, legacy',
+    apply: (overrides, value) => void (overrides.profile = oneOf(PROFILES, '-o profile', value)),
+  },
+  float64: {
+    value: 'TYPE',
+    description: 'what float64 planes are shown as in stacks: float64 (the default), float32',
+    apply: (overrides, value) => void (overrides.float64 = oneOf(FLOAT64_MODES, '-o float64', value)),
+  },
   ngff: {
     value: 'VERSION',
     description: 'version of OME-NGFF that plate.ome.zarr follows: 0.4 (Zarr v2, the default), 0.5 (Zarr v3)',
     apply: (overrides, value) => void (overrides.ngff = oneOf(NGFF_VERSIONS, '-o ngff', value)),
+  },
+  'cold-cache': {
+    value: 'SIZE',
+    description: 'most that finished renders may take on disk (platefs warm); off for none',
+    apply: (overrides, value) => void (overrides.coldCacheBytes = parseColdCache(value, '-o cold-cache')),
   },
   names: {
     value: 'NAMES',

@@ -1,4 +1,5 @@
 import type { ImageEncoder } from '../encoders.ts';
+import { planeEncoder } from '../model/profile.ts';
 import { FieldImages, type Probe } from './field-images.ts';
 import { type PlaneLocation, planeLocation } from './plane-access.ts';
 import { PlateFiles } from './plate-files.ts';
@@ -39,7 +40,7 @@ export class PlateTree implements Tree {
 
   #stateOf(shared: SharedTree, before?: TreeState): TreeState {
     const files = new PlateFiles(shared.index);
-    const images = new ImagesView(shared, files, this.#encoders.get('tiff'));
+    const images = new ImagesView(shared, files, this.#encoders.get(planeEncoder(shared.options.profile)));
     const fields = new FieldImages(shared, files, this.#probe);
     const stacks = new StacksView(shared, fields, this.#encoders);
     const source = new SourceView(shared, files);
@@ -153,6 +154,13 @@ export class PlateTree implements Tree {
     if (this.images.owns(node)) return this.images.rendered(node);
     if (this.omeZarr.owns(node)) return this.omeZarr.rendered(node);
     return this.stacks.owns(node) ? this.stacks.rendered(node) : undefined;
+  }
+
+  /** Whether a node is a file that is put together from planes, known without asking a source. */
+  isRendered(node: number): boolean {
+    const view = this.#viewOf(node);
+    if (!view || view === this.tables || view.isDirectory(node) || !view.isKnown(node)) return false;
+    return view.attributes(node) !== undefined && view.content(node).kind === 'rendered';
   }
 
   /** Where a plane's pixels are. */

@@ -12,6 +12,8 @@ import { parseBudget } from '../../core/byte-size.ts';
 import { AlreadyRunningError } from '../../core/errors.ts';
 import { MISSING_MODES, type MissingMode, type MountDefinition } from '../../model/mount-definition.ts';
 import { NGFF_VERSIONS, type NgffVersion } from '../../model/ngff.ts';
+import { PROFILES, type Profile } from '../../model/profile.ts';
+import { coldCache } from '../../renders/render-folder.ts';
 import { indexFolder } from '../../tree/index-cache.ts';
 import { recogniseAgain } from '../../tree/open-plate.ts';
 import type { Command, CommandContext } from '../command.ts';
@@ -42,6 +44,7 @@ interface MountArgs {
   readonly names: string | undefined;
   readonly layout: string | undefined;
   readonly missing: MissingMode | undefined;
+  readonly profile: Profile | undefined;
   readonly ngff: NgffVersion | undefined;
 }
 
@@ -55,6 +58,7 @@ function overridesOf(args: MountArgs): OptionOverrides {
     ...(args.names === undefined ? {} : { names: checkedNames('--names', args.names) }),
     ...(args.layout === undefined ? {} : { layout: checkedLayout('--layout', args.layout) }),
     ...(args.missing === undefined ? {} : { missing: args.missing }),
+    ...(args.profile === undefined ? {} : { profile: args.profile }),
     ...(args.ngff === undefined ? {} : { ngff: args.ngff }),
   };
 }
@@ -84,7 +88,14 @@ async function run(args: MountArgs, { terminal, signal }: CommandContext): Promi
   await checkMountpoint(definition.mountpoint);
   checkFolders(definition);
   const socketPath = registry.socketPath(definition.mountpoint);
-  const spec = { definition, socketPath, registryFolder: registry.folder, cacheFolder: cacheFolder() };
+  const cold = coldCache(process.env, cacheFolder(), definition.options.coldCacheBytes);
+  const spec = {
+    definition,
+    socketPath,
+    registryFolder: registry.folder,
+    cacheFolder: cacheFolder(),
+    ...(cold ? { coldCache: cold } : {}),
+  };
   // Loads while we look at the plate.
   const supervisor = takeSupervisor(args.foreground ? 'inherit' : 'ignore');
   let launched: Launched;
@@ -178,6 +189,10 @@ export const mount: Command<MountArgs> = {
       .option('missing', {
         choices: MISSING_MODES,
         describe: 'what stacks and plate.ome.zarr show where a plane is missing (zeros unless set)',
+      })
+      .option('profile', {
+        choices: PROFILES,
+        describe: 'show only the stacks that a program opens',
       })
       .option('ngff', {
         type: 'string',

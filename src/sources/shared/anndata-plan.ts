@@ -145,9 +145,10 @@ class Planner {
 
   #addTable(path: ItemPath, columns: readonly Column[], rowCount: number): void {
     this.#tables.set(path, columns);
+    // anndata writes the index under the name `_index` when it has none.
+    const isNameless = columns[0]?.name === '_index' && !columns.some(({ name }) => name === 'index');
     const shown = columns.map(({ name, type }, at) => ({
-      // anndata writes the index under this name when it has none.
-      name: at === 0 && name === '_index' ? 'index' : name,
+      name: at === 0 && isNameless ? 'index' : name,
       type,
     }));
     this.#items.push({ kind: 'table', path, rowCount, columns: shown });

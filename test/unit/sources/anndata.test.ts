@@ -227,6 +227,20 @@ describe('AnnData data frames', () => {
     expect(catalog.warnings[0]?.message).toContain('obs/n/mask: has shape [1] for 3 values');
   });
 
+  it('refuse more rows than can be looked at, without reading one', () => {
+    const { catalog } = sourceOf({
+      'obs/_index': { shape: [2 ** 40], type: { kind: 'text' }, values: [] },
+    });
+    expect(itemsOf(catalog, 'obs')).toEqual([]);
+    expect(catalog.warnings[0]?.message).toContain('obs: 1099511627776 rows');
+  });
+
+  it('keep the index’s own name where a column has the usual one', () => {
+    const { catalog } = sourceOf({ obs: frame('index'), 'obs/index': numbers(Int8Array.of(1, 2, 3)) });
+    const [obs] = itemsOf(catalog, 'obs');
+    expect(obs?.kind === 'table' && obs.columns.map(({ name }) => name)).toEqual(['_index', 'index']);
+  });
+
   it('refuse more categories than fit in memory before reading one', () => {
     const { catalog } = sourceOf({
       obs: frame('t'),
@@ -379,6 +393,16 @@ describe('unstructured AnnData', () => {
     expect(sourceOf({ [deep]: numbers(Int8Array.of(1), []) }).catalog.warnings[0]?.message).toContain(
       'nested',
     );
+  });
+
+  it('are bounded in length, and say what is left out', () => {
+    const long = Object.fromEntries(
+      Array.from({ length: 100 }, (_, at) => [`uns/m${at}`, texts('x'.repeat(60_000))]),
+    );
+    const { catalog } = sourceOf(long);
+    const [text] = itemsOf(catalog, 'uns.json');
+    expect(text?.kind === 'text' && text.text.length).toBeLessThan(4.3e6);
+    expect(catalog.warnings[0]?.message).toContain('uns.json would have more than');
   });
 
   it('of shapes that no memory holds are arrays, not read', () => {

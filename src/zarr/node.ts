@@ -49,6 +49,11 @@ export class ZarrNodes {
     return [...new Set([...listed, ...(this.#all.names.get(path) ?? []), ...extra])].sort();
   }
 
+  /** Whether every name in a group can be told; of plain web servers only where there is consolidated metadata. */
+  knowsChildren(path: string): boolean {
+    return this.#all.documents.size > 0 || this.store.list(path) !== undefined;
+  }
+
   /** What lies in a group's folder, where that can be told without going through the consolidated metadata. */
   listing(path: string): StoreListing | undefined {
     const isKnown = this.store.isRemote && this.#all.documents.size > 0;
@@ -160,7 +165,7 @@ function consolidatedEntries(store: ZarrStore): (readonly [key: string, document
 export function rootVersion(store: ZarrStore): string {
   return [...NAMES, '.zmetadata']
     .map((name) => {
-      using bytes = store.open([name], 'whole');
+      using bytes = store.open([name], 'document');
       return bytes?.identity ?? '';
     })
     .join('|');

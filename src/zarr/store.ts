@@ -22,8 +22,8 @@ export interface ZarrStore extends Disposable {
   list(folder: string): StoreListing | undefined;
 }
 
-/** Whether an object is going to be read whole or in a few parts: over a network that is another request. */
-export type ChunkUse = 'whole' | 'parts';
+/** Whether an object is going to be read whole or in a few parts, or is metadata: over a network that is another request. */
+export type ChunkUse = 'whole' | 'parts' | 'document';
 
 export interface StoreListing {
   readonly folders: readonly string[];
@@ -64,7 +64,7 @@ export function allBytes(bytes: StoredBytes, maxBytes: number): Buffer {
 
 /** A metadata document; undefined when there is none. @throws as `open`, and BadZarrError when it is no JSON object. */
 export function readStoreJson(store: ZarrStore, key: string): JsonObject | undefined {
-  using bytes = store.open([key], 'whole');
+  using bytes = store.open([key], 'document');
   return bytes && parseJsonObject(allBytes(bytes, MAX_DOCUMENT_BYTES), bytes.path);
 }
 

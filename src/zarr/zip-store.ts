@@ -25,7 +25,7 @@ export interface ZipFile extends OpenBytes {
 /** A store in a zip file: in its root, or in the only folder there. */
 export class ZipStore implements ZarrStore {
   readonly location: string;
-  readonly isRemote = false;
+  readonly isRemote: boolean;
   readonly #file: ZipFile;
   readonly #directory: ZipDirectory;
   /** Of every key: '' or a folder with its slash. */
@@ -33,8 +33,9 @@ export class ZipStore implements ZarrStore {
   #folders: ReadonlyMap<string, ReadonlySet<string>> | undefined;
 
   /** Takes over `file`. @throws BadZarrError, UnsupportedZarrError naming it. */
-  constructor(file: ZipFile) {
+  constructor(file: ZipFile, isRemote = false) {
     this.#file = file;
+    this.isRemote = isRemote;
     this.location = file.path;
     this.#directory = new ZipDirectory(file);
     this.#prefix = this.#hasRoot('') ? '' : this.#onlyFolder();

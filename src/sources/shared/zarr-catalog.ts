@@ -2,7 +2,14 @@ import { setImmediate as breathe } from 'node:timers/promises';
 import { CancelledError, PlateFsError } from '../../core/errors.ts';
 import type { SourceCatalog, SourceItem } from '../../sources.ts';
 import type { JsonObject } from '../../zarr/json.ts';
-import { namedChildren, ngffOf, ngffVersion, parseImage, parsePlate } from '../../zarr/ngff-metadata.ts';
+import {
+  isBioformats2raw,
+  namedChildren,
+  ngffOf,
+  ngffVersion,
+  parseImage,
+  parsePlate,
+} from '../../zarr/ngff-metadata.ts';
 import { joinKey, type ZarrNode } from '../../zarr/node.ts';
 import { isPlainKey } from '../../zarr/store.ts';
 import type { ZarrHierarchy } from './zarr-hierarchy.ts';
@@ -18,6 +25,8 @@ const SLICE = 16;
 /** Attributes of one node, and of all together, as they are shown. */
 const MAX_TEXT_LENGTH = 4 * 1024 * 1024;
 const MAX_TEXTS_LENGTH = 64 * 1024 * 1024;
+/** Images of a file that bioformats2raw converted, where they can only be counted. */
+const MAX_SERIES = 10_000;
 const MAX_WARNINGS = 10_000;
 
 /** What the image in the root is called: the root itself has no name. `taken` are the names in it. */
@@ -97,7 +106,7 @@ export class ZarrCataloguer {
     for (const { name, reason } of listing?.refused ?? []) this.#warn(joinKey(path, name), reason);
     if (listing?.isCut)
       this.#warn(path, `has more than ${listing.folders.length} folders; the others are not shown`);
-    const names = nodes.children(path, named.map(firstName));
+    const names = nodes.children(path, [...named.map(firstName), ...this.#guesses(path, node.attributes)]);
     this.#addImage(path, node.attributes, names);
     if (depth >= MAX_DEPTH) {
       if (names.length > 0) this.#warn(path, `what is more than ${MAX_DEPTH} groups deep is not shown`);
@@ -117,6 +126,23 @@ export class ZarrCataloguer {
       else if (named.includes(name) && this.#warnings.length === failures)
         this.#warn(at, 'is named by the metadata, but is not there');
     }
+  }
+
+  /** Names that may be in a group of a store that can't be listed: OME-NGFF says what they have to be. */
+  #guesses(path: string, attributes: JsonObject): readonly string[] {
+    const { nodes } = this.#hierarchy;
+    if (!nodes.store.isRemote || nodes.knowsChildren(path)) return [];
+    if (path === '') this.#warn('', 'the server can’t list folders: what no metadata names is not shown');
+    const ngff = ngffOf(attributes);
+    if (parseImage(ngff)) return ['labels'];
+    if (!isBioformats2raw(ngff)) return [];
+    const series: string[] = ['OME'];
+    while (
+      series.length <= MAX_SERIES &&
+      this.#guarded(path, () => nodes.node(joinKey(path, `${series.length - 1}`)))
+    )
+      series.push(`${series.length - 1}`);
+    return series;
   }
 
   /** The paths below it that a group's attributes tell. */

@@ -1,14 +1,21 @@
 import { realpathSync, statSync } from 'node:fs';
 import { UnreadableSourceError } from '../../core/errors.ts';
 import { FolderStore } from '../../zarr/folder-store.ts';
+import { isRemotePath, remoteStore } from '../../zarr/remote/remote-store.ts';
 import type { ZarrStore } from '../../zarr/store.ts';
 import { ChunkFile } from '../../zarr/stored-bytes.ts';
 import { ZipStore } from '../../zarr/zip-store.ts';
 
-/** Whether a path names what may be a Zarr store: `….zarr`, or a zip file (`.ozx` is OME's name for one, RFC 9). */
+/**
+ * Whether a path names what may be a Zarr store: `….zarr`, a zip file (`.ozx` is OME's name for one, RFC 9), or any
+ * `http://`, `https://` or `s3://` address.
+ */
 export function isStorePath(path: string): boolean {
-  return /\.(?:zarr\/?|zip|ozx)$/i.test(path);
+  return isRemotePath(path) || isZip(path) || /\.zarr\/?$/i.test(path);
 }
+
+const isZip = (path: string): boolean =>
+  /\.(?:zip|ozx)$/i.test(path.replace(/^(https?:[^?#]*)[?#].*$/i, '$1'));
 
 /**
  * Opens the store at a path.
@@ -16,6 +23,10 @@ export function isStorePath(path: string): boolean {
  * @throws UnreadableSourceError, BadZarrError, UnsupportedZarrError naming the path.
  */
 export function storeAt(path: string, root: string): ZarrStore {
+  if (isRemotePath(path)) {
+    const remote = remoteStore(path);
+    return isZip(path) ? new ZipStore(remote.openItself(), true) : remote;
+  }
   const plain = path.replace(/(?<=.)\/+$/, '');
   if (!isFile(plain)) return new FolderStore(plain, root);
   const file = ChunkFile.open([plain], realpathSync(root));

@@ -8,6 +8,7 @@ import type { ComputeDevice } from './devices.ts';
 
 export const SOURCES: readonly PluginEntry<SourceDriver>[] = [
   { id: 'anndata', load: async () => (await import('./sources/anndata.ts')).default },
+  { id: 'hdf5', load: async () => (await import('./sources/hdf5.ts')).default },
   { id: 'tiff', load: async () => (await import('./sources/tiff.ts')).default },
   { id: 'zarr', load: async () => (await import('./sources/zarr.ts')).default },
 ];

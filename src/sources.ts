@@ -54,7 +54,7 @@ export interface PlaneProbe {
   readonly height: number;
   /** Samples per pixel: 1 for grey, 3 for RGB. */
   readonly samples: number;
-  /** `none`, `lzw`, `deflate`, `zstd`, `packbits`; other names are of codecs that can't be decoded here. */
+  /** `none`, `lzw`, `deflate`, `zstd`, `packbits`, `jpeg`, `lerc`; other names are of codecs that can't be decoded here. */
   readonly compression: string;
   readonly byteOrder: 'little' | 'big';
   /** The pixels' bytes, when the file holds them verbatim. */

@@ -23,6 +23,7 @@ export interface IndexedSource {
   readonly catalog: SourceCatalog;
   readonly files: readonly CatalogFile[];
   readonly families: readonly CatalogFamily[];
+  readonly zarrs: readonly CatalogZarr[];
   readonly warnings: readonly PlateWarning[];
 }
 
@@ -61,6 +62,13 @@ export interface CatalogFamily extends CatalogFile {
   /** Which member each name stands for. */
   readonly members: Uint32Array;
   readonly extension: string;
+}
+
+/** A folder that shows an image as OME-Zarr. */
+export interface CatalogZarr {
+  /** As {@link CatalogFile.path}. */
+  readonly path: string;
+  readonly item: number;
 }
 
 /** In `CatalogFile.encoder`: the file is the item's text. */

@@ -19,8 +19,8 @@ import { OpenTiffPlane } from './shared/tiff-open-plane.ts';
 import { isWholeTiff } from './shared/tiff-whole.ts';
 
 /**
- * TIFF and BigTIFF, either byte order: uncompressed, LZW, deflate, PackBits, zstd; predictors 1 to 3; strips
- * and tiles; 1 to 64 bits. Samples come as stored: palettes, colour spaces, white-is-zero and orientation
+ * TIFF and BigTIFF, either byte order: uncompressed, LZW, deflate, PackBits, zstd, JPEG, LERC; predictors 1 to 3;
+ * strips and tiles; 1 to 64 bits. Samples come as stored: palettes, colour spaces, white-is-zero and orientation
  * are not applied.
  */
 const tiff: SourceDriver = {

@@ -6,18 +6,30 @@ import {
   UnreadableSourceError,
 } from '../../core/errors.ts';
 import { type Hdf5Bytes, NotUnderstood } from './hdf5-bytes.ts';
-import { type LibraryInstance, type LibraryModule, libraryFor, withLibrary } from './hdf5-library.ts';
+import {
+  closedInLibrary,
+  type LibraryInstance,
+  type LibraryModule,
+  libraryFor,
+  type OpenInLibrary,
+  withLibrary,
+} from './hdf5-library.ts';
 import { readSuperblock } from './hdf5-superblock.ts';
 
 /** What the library says of a file that another program has open for writing (`H5Fsuper.c`). */
 const OPEN_FOR_WRITE = /already open for (write|SWMR write)|may use.*h5clear/i;
 
-interface OpenInLibrary {
-  readonly instance: LibraryInstance;
-  readonly id: bigint;
-}
+const inodeOf = (stats: BigIntStats): string => `${stats.dev}:${stats.ino}`;
+const identityOf = (stats: BigIntStats): string => `${inodeOf(stats)}:${stats.size}:${stats.mtimeNs}`;
 
-const identityOf = (stats: BigIntStats): string => `${stats.dev}:${stats.ino}:${stats.size}:${stats.mtimeNs}`;
+/** What a file is now, as `Hdf5File.identity` says it. @throws UnreadableSourceError */
+export function identityNow(path: string): string {
+  try {
+    return identityOf(statSync(path, { bigint: true }));
+  } catch (cause) {
+    throw new UnreadableSourceError(path, "can't be looked at", { cause });
+  }
+}
 
 /**
  * An HDF5 file held open by one thread: for the HDF5 library, and as a descriptor for bytes that need no library.
@@ -27,6 +39,7 @@ export class Hdf5File implements Disposable {
   readonly path: string;
   /** Device, inode, size and time of change. */
   readonly identity: string;
+  readonly #inode: string;
   readonly fd: number;
   readonly sizeBytes: number;
   #open: OpenInLibrary | undefined;
@@ -38,6 +51,7 @@ export class Hdf5File implements Disposable {
     this.fd = fd;
     this.sizeBytes = Number(stats.size);
     this.identity = identityOf(stats);
+    this.#inode = inodeOf(stats);
   }
 
   /**
@@ -47,16 +61,22 @@ export class Hdf5File implements Disposable {
   static open(path: string): Hdf5File {
     let fd: number;
     try {
+      // A pipe of that name would be waited for.
+      if (!statSync(path).isFile()) throw new UnreadableSourceError(path, 'is no file');
       fd = openSync(path, 'r');
     } catch (cause) {
       throw new UnreadableSourceError(path, "can't be opened", { cause });
     }
     try {
       const stats = fstatSync(fd, { bigint: true });
-      if (!stats.isFile()) throw new UnreadableSourceError(path, 'is no file');
       const file = new Hdf5File(path, fd, stats);
-      file.library('opening', () => {});
-      return file;
+      try {
+        file.library('opening', () => {});
+        return file;
+      } catch (error) {
+        if (file.#open !== undefined) closeInLibrary(file.#open, path);
+        throw error;
+      }
     } catch (error) {
       closeSync(fd);
       throw error;
@@ -91,13 +111,20 @@ export class Hdf5File implements Disposable {
   library<T>(what: string, call: (module: LibraryModule, file: bigint) => T): T {
     if (this.#isClosed) throw new UnreadableSourceError(this.path, 'was closed');
     const { instance, id } = this.#inLibrary();
-    return withLibrary(instance, this.path, what, () => call(instance.module, id));
+    try {
+      return withLibrary(instance, this.path, what, () => call(instance.module, id));
+    } catch (error) {
+      // What stands in the file now is not what the library knows of it.
+      this.checkUnchanged();
+      throw error;
+    }
   }
 
   #inLibrary(): OpenInLibrary {
-    if (this.#open !== undefined && !this.#open.instance.isBroken) return this.#open;
+    if (this.#open !== undefined && !this.#open.instance.isBroken && !this.#open.isStale) return this.#open;
     const instance = libraryFor(this.path);
     const { module } = instance;
+    this.#closeOutdated(instance);
     const open = (mode: number): bigint =>
       withLibrary(instance, this.path, 'opening', () => module.open(this.path, mode, false, -1, -1));
     let id: bigint;
@@ -107,13 +134,25 @@ export class Hdf5File implements Disposable {
       if (!(error instanceof BadHdf5Error && OPEN_FOR_WRITE.test(error.message))) throw error;
       id = this.#openGrowing(instance, open);
     }
-    instance.openFiles++;
-    this.#open = { instance, id };
+    this.#open = {
+      instance,
+      id,
+      path: this.path,
+      inode: this.#inode,
+      identity: this.identity,
+      isStale: false,
+    };
+    instance.openFiles.add(this.#open);
     // The library opens by name: between its look and ours the file may have been replaced.
-    const now = statSync(this.path, { bigint: true, throwIfNoEntry: false });
-    if (now === undefined || identityOf(now) !== this.identity)
+    if (identityNow(this.path) !== this.identity)
       throw new SourceChangedError(this.path, 'another file took its place', { advice: 'open it again' });
     return this.#open;
+  }
+
+  /** The library shares what it knows of a file among all who open it, also what is no longer so. */
+  #closeOutdated(instance: LibraryInstance): void {
+    for (const open of instance.openFiles)
+      if (open.inode === this.#inode && open.identity !== this.identity) closeInLibrary(open, this.path);
   }
 
   /** A file that is open for single-writer-multiple-readers access can be read while it grows. */
@@ -132,11 +171,16 @@ export class Hdf5File implements Disposable {
     if (this.#isClosed) return;
     this.#isClosed = true;
     closeSync(this.fd);
-    const open = this.#open;
+    if (this.#open !== undefined) closeInLibrary(this.#open, this.path);
     this.#open = undefined;
-    if (open === undefined) return;
-    open.instance.openFiles--;
-    if (!open.instance.isBroken)
-      withLibrary(open.instance, this.path, 'closing', () => open.instance.module.close_file(open.id));
   }
+}
+
+function closeInLibrary(open: OpenInLibrary, path: string): void {
+  const { instance } = open;
+  if (!instance.openFiles.delete(open)) return;
+  open.isStale = true;
+  if (instance.isBroken) return;
+  withLibrary(instance, path, 'closing', () => instance.module.close_file(open.id));
+  closedInLibrary(instance, path);
 }

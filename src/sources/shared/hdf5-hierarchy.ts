@@ -1,5 +1,6 @@
 import { BadHdf5Error } from '../../core/errors.ts';
 import type { Region } from '../../core/region.ts';
+import type { ByteWindow } from '../../sources.ts';
 import { readAttributes } from './hdf5-attributes.ts';
 import { type Hdf5Dataset, lookAtDataset } from './hdf5-dataset.ts';
 import { Hdf5File } from './hdf5-file.ts';
@@ -48,7 +49,8 @@ export class Hdf5Hierarchy implements Hierarchy {
     return this.links.file.path;
   }
 
-  #checkUnchanged(): void {
+  /** @throws SourceChangedError when a file is no longer what was opened. */
+  checkUnchanged(): void {
     for (const file of this.links.files) file.checkUnchanged();
   }
 
@@ -113,17 +115,23 @@ export class Hdf5Hierarchy implements Hierarchy {
   }
 
   readRegion(path: NodePath, region: Region, target: Uint8Array): void {
-    this.#checkUnchanged();
+    this.checkUnchanged();
     this.numbers(path).read(region, target);
   }
 
+  /** Where a region's bytes lie verbatim: little-endian, in one run. @throws what `readRegion` throws */
+  window(path: NodePath, region: Region): ByteWindow | undefined {
+    this.checkUnchanged();
+    return this.numbers(path).window(region);
+  }
+
   readText(path: NodePath, region: Region): readonly string[] {
-    this.#checkUnchanged();
+    this.checkUnchanged();
     return readTexts(this.dataset(path), region);
   }
 
   readCompound(path: NodePath, first: number, count: number): readonly (readonly CompoundValue[])[] {
-    this.#checkUnchanged();
+    this.checkUnchanged();
     return readCompounds(this.dataset(path), { start: [first], shape: [count] });
   }
 

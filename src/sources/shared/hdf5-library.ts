@@ -38,8 +38,17 @@ export interface LibraryFilter {
   readonly cd_values: readonly number[];
 }
 
+/** A file that the module holds open, the library's or its own. */
+interface ModuleStream {
+  readonly path?: string;
+}
+
 /** The calls of h5wasm's module that are used here. */
 export interface LibraryModule {
+  readonly FS: {
+    readonly streams: readonly (ModuleStream | null | undefined)[];
+    close(stream: ModuleStream): void;
+  };
   readonly HEAPU8: Uint8Array<ArrayBuffer>;
   readonly H5F_ACC_RDONLY: number;
   readonly H5F_ACC_SWMR_READ: number;
@@ -90,10 +99,22 @@ const KEEP_BYTES = 256 * 1024 * 1024;
 
 type ModuleFactory = (options: object) => Promise<LibraryModule>;
 
+/** A file that is open in an instance. */
+export interface OpenInLibrary {
+  readonly instance: LibraryInstance;
+  readonly id: bigint;
+  readonly path: string;
+  /** Device and inode. */
+  readonly inode: string;
+  readonly identity: string;
+  /** Closed because the file changed: the library would show its old state to whoever opens it next. */
+  isStale: boolean;
+}
+
 /** An instance and the files that are open in it. */
 export interface LibraryInstance {
   readonly module: LibraryModule;
-  openFiles: number;
+  readonly openFiles: Set<OpenInLibrary>;
   isBroken: boolean;
 }
 
@@ -116,16 +137,26 @@ async function start(): Promise<void> {
   module.activate_throwing_error_handler();
   const plugins = import.meta.resolve('h5wasm-plugins');
   module.insert_plugin_search_path(fileURLToPath(new URL('./plugins', plugins)), 0);
-  current = { module, openFiles: 0, isBroken: false };
+  if (current !== undefined) giveUp(current);
+  current = { module, openFiles: new Set(), isBroken: false };
+}
+
+/** Nothing is read through an instance any more; files that were open in it open themselves in the next. */
+function giveUp(instance: LibraryInstance): void {
+  instance.isBroken = true;
+  instance.openFiles.clear();
+  closeStreams(instance, () => true);
+}
+
+function closeStreams({ module }: LibraryInstance, isWanted: (path: string) => boolean): void {
+  // The first three are the process's own.
+  for (const [number, stream] of module.FS.streams.entries())
+    if (number > 2 && stream?.path !== undefined && isWanted(stream.path)) module.FS.close(stream);
 }
 
 /** Loads the HDF5 library for this thread. @throws Error when the package can't be loaded. */
 export async function prepareHdf5(): Promise<void> {
-  if (current !== undefined && !current.isBroken) return;
-  starting ??= start().finally(() => {
-    starting = undefined;
-  });
-  await starting;
+  if (current === undefined || current.isBroken) await startAgain();
 }
 
 /**
@@ -133,18 +164,31 @@ export async function prepareHdf5(): Promise<void> {
  * @throws SourceBusyError while another instance takes the place of one that damaged data broke; the next try works.
  */
 export function libraryFor(path: string): LibraryInstance {
-  if (current !== undefined && current.openFiles === 0 && current.module.HEAPU8.length > KEEP_BYTES)
-    current.isBroken = true;
   if (current === undefined || current.isBroken) {
-    startAgain();
+    startInBackground();
     throw new SourceBusyError(path, 'the HDF5 library is being loaded', { advice: 'try again' });
   }
+  if (current.openFiles.size === 0 && current.module.HEAPU8.length > KEEP_BYTES) startInBackground();
   return current;
 }
 
-function startAgain(): void {
+function startAgain(): Promise<void> {
+  starting ??= start().finally(() => {
+    starting = undefined;
+  });
+  return starting;
+}
+
+function startInBackground(): void {
   // Whoever needs it next starts it again, and tells its user when that fails.
-  prepareHdf5().catch(() => {});
+  startAgain().catch(() => {});
+}
+
+/** Says that a file was closed: what failed calls forgot to close holds it open, and then this instance has to go. */
+export function closedInLibrary(instance: LibraryInstance, path: string): void {
+  if (instance.isBroken) return;
+  const isOpen = [...instance.openFiles].some((open) => open.path === path);
+  if (!isOpen && instance.module.FS.streams.some((stream) => stream?.path === path)) startInBackground();
 }
 
 /**
@@ -158,14 +202,18 @@ export function withLibrary<T>(instance: LibraryInstance, path: string, what: st
   } catch (cause) {
     if (cause instanceof PlateFsError) throw cause;
     if (isBreakdown(cause)) {
-      instance.isBroken = true;
-      startAgain();
+      giveUp(instance);
+      startInBackground();
       const reason = cause.message.slice(0, 200);
       throw new BadHdf5Error(path, `${what}: the HDF5 library can't decode it: ${reason}`);
     }
+    // The handler writes every error's text to a file of its own and leaves it open.
+    closeStreams(instance, (opened) => ERROR_TEXT.test(opened));
     throw new BadHdf5Error(path, `${what}: ${libraryMessage(cause)}`);
   }
 }
+
+const ERROR_TEXT = /\/tmpfile_\w+$/;
 
 /** Whether an instance stopped in the middle of something, so that its memory can't be trusted any more. */
 function isBreakdown(cause: unknown): cause is Error {

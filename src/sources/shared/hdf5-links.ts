@@ -83,6 +83,22 @@ export class Hdf5Links implements Disposable {
     return found;
   }
 
+  /** The same; what is damaged is a dead link, too. @throws SourceBusyError, SourceChangedError … */
+  tryFind(path: string): Found {
+    try {
+      return this.find(path);
+    } catch (error) {
+      if (error instanceof BadHdf5Error) return dead(error.message);
+      throw error;
+    }
+  }
+
+  /** Another text for every object: two paths may lead to the same. @throws BadHdf5Error … */
+  placeOf({ file, at }: FoundNode): string {
+    const reference = file.library(at, (module, id) => module.create_object_reference(id, at));
+    return `${file.path}:${Array.from(reference).join()}`;
+  }
+
   /** What a path in one of the files leads to; empty names and `.` stand for nothing, as in HDF5's own paths. */
   findIn(file: Hdf5File, path: string): Found {
     return this.#walk(file, namesOf(path));

@@ -77,7 +77,7 @@ function listText(bytes: Uint8Array, at: number, type: LibraryType, context: Val
 }
 
 /** JSON of values, 64-bit numbers exactly; what JSON has no number for is text. */
-function jsonOf(value: CompoundValue): string {
+export function jsonOf(value: CompoundValue): string {
   if (typeof value === 'object') return `[${value.map(jsonOf).join(',')}]`;
   if (typeof value === 'string') return JSON.stringify(value);
   return typeof value === 'number' && !Number.isFinite(value) ? `"${value}"` : String(value);
@@ -125,7 +125,9 @@ export function valueAt(
     }
     case TYPE_CLASS.compound:
       return (type.compound_type?.members ?? []).map((member) =>
-        valueAt(bytes, at + member.offset, member, context),
+        member.type === TYPE_CLASS.vlen
+          ? listText(bytes, at + member.offset, member, context)
+          : valueAt(bytes, at + member.offset, member, context),
       );
     case TYPE_CLASS.vlen:
       return listAt(bytes, at, type, context);

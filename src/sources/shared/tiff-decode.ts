@@ -5,6 +5,8 @@ import { TAG } from '../../core/tiff-tags.ts';
 import type { PlaneBox } from '../../sources.ts';
 import { readExactly } from './tiff-bytes.ts';
 import { decompressInto, mostBytesPerStoredByte } from './tiff-decompress.ts';
+import { decodeJpegSegment } from './tiff-jpeg.ts';
+import { checkLerc, decodeLercSegment } from './tiff-lerc.ts';
 import type { TiffPage } from './tiff-page.ts';
 import { reverseBits, swapBytes, undoFloatingPoint, undoHorizontal, unpackBits } from './tiff-predictor.ts';
 import type { SegmentTable } from './tiff-segments.ts';
@@ -23,6 +25,9 @@ const LARGEST_BYTES = 2 ** 32;
 const GAP_BYTES = 64 * 1024;
 /** Stored bytes read from the file at once. */
 const RUN_BYTES = 32 * 1024 * 1024;
+
+const JPEG = 7;
+const LERC = 34887;
 
 /** Memory that holds chance bytes: only for what is filled to the last byte or thrown away. */
 function unfilled(sizeBytes: number): Uint8Array<ArrayBuffer> {
@@ -158,6 +163,14 @@ function itemView(bytes: Uint8Array, itemBytes: number): Uint8Array | Uint16Arra
 
 /** Decompresses one segment and undoes its predictor, leaving little-endian samples. */
 function decodeSegment(page: TiffPage, stored: Uint8Array, target: Uint8Array, mostBytes: number): void {
+  if (page.compression === JPEG) {
+    decodeJpegSegment(page, stored, target);
+    return;
+  }
+  if (page.compression === LERC) {
+    decodeLercSegment(page, stored, target);
+    return;
+  }
   if (page.fillOrder === 2) reverseBits(stored);
   decompressInto(page.path, page.compression, stored, target, mostBytes);
   countDecoded(target.length);
@@ -176,15 +189,22 @@ function decodeSegment(page: TiffPage, stored: Uint8Array, target: Uint8Array, m
 export function checkDecodable(page: TiffPage): void {
   mostBytesPerStoredByte(page.path, page.compression);
   page.refuseSubsampling();
-  const { predictor } = page;
+  const { predictor, compression } = page;
+  if (compression === JPEG && (page.bitsPerSample !== 8 || page.sampleFormat !== 1)) {
+    throw new UnsupportedTiffError(
+      page.path,
+      `tag ${TAG.bitsPerSample} has value ${page.bitsPerSample} with JPEG (tag ${TAG.compression})`,
+    );
+  }
+  if (compression === LERC) checkLerc(page);
   if (predictor === 1) return;
   const refuse = (why: string): never => {
     throw new UnsupportedTiffError(page.path, `tag ${TAG.predictor} has value ${predictor}${why}`);
   };
   if (predictor !== 2 && predictor !== 3) refuse('');
   // Readers disagree whether a predictor counts without LZW, deflate or zstd.
-  if (page.compression === 1 || page.compression === 32773) {
-    refuse(` with compression ${page.compression} (tag ${TAG.compression})`);
+  if (compression === 1 || compression === 32773 || compression === JPEG || compression === LERC) {
+    refuse(` with compression ${compression} (tag ${TAG.compression})`);
   }
   if (!page.byteAligned) refuse(` with ${page.bitsPerSample} bits per sample (tag ${TAG.bitsPerSample})`);
   if (predictor === 3 && page.sampleFormat !== 3) refuse(` on integers (tag ${TAG.sampleFormat})`);

@@ -1,15 +1,32 @@
 import { explain, FsRefusal } from '../../core/errors.ts';
-import { AS_IT_IS, type CatalogFamily, type CatalogFile } from '../../model/indexed-source.ts';
-import type { OpenSource, SourceCatalog, SourceItem, TableFamilyItem, TableItem } from '../../sources.ts';
+import {
+  AS_IT_IS,
+  type CatalogFamily,
+  type CatalogFile,
+  type CatalogZarr,
+} from '../../model/indexed-source.ts';
+import type {
+  ImageItem,
+  OpenSource,
+  SourceCatalog,
+  SourceItem,
+  TableFamilyItem,
+  TableItem,
+} from '../../sources.ts';
+import { SourceImageZarr } from '../ngff/source-image.ts';
 import type { CatalogEncoders } from './catalog-encoders.ts';
 import { CatalogPaths, type ChangedSpelling } from './catalog-paths.ts';
 import { memberNames } from './member-names.ts';
 import { isEven, measureRows, sparseFile, tableFile } from './table-blocks.ts';
 
+/** Files and folders of one OME-Zarr. */
+const MAX_ZARR_ENTRIES = 2 ** 32;
+
 /** The files a source is shown as, and what can't be shown. */
 export interface SourceFiles {
   readonly files: readonly CatalogFile[];
   readonly families: readonly CatalogFamily[];
+  readonly zarrs: readonly CatalogZarr[];
   readonly refused: readonly { readonly path: string; readonly message: string }[];
   readonly changed: readonly ChangedSpelling[];
 }
@@ -31,6 +48,7 @@ export class CatalogFiles {
   readonly #paths = new CatalogPaths();
   readonly #files: CatalogFile[] = [];
   readonly #families: CatalogFamily[] = [];
+  readonly #zarrs: CatalogZarr[] = [];
   readonly #refused: { path: string; message: string }[] = [];
 
   private constructor(encoders: CatalogEncoders, rootName: string, open: () => OpenSource) {
@@ -54,6 +72,7 @@ export class CatalogFiles {
     return {
       files: made.#files,
       families: made.#families,
+      zarrs: made.#zarrs,
       refused: made.#refused,
       changed: made.#paths.changed,
     };
@@ -69,6 +88,10 @@ export class CatalogFiles {
         break;
       case 'table':
         this.#addTable(item, number);
+        break;
+      case 'image':
+        this.#addShapes(item.path, this.#shapesOf(item), number);
+        this.#addZarr(item, number);
         break;
       default:
         this.#addShapes(item.path, this.#shapesOf(item), number);
@@ -122,6 +145,20 @@ export class CatalogFiles {
           sizeBytes: () => sparseFile(item, encoder).sizeBytes,
         }));
     }
+  }
+
+  #addZarr(item: ImageItem, number: number): void {
+    if (item.image.shape.includes(0)) return;
+    const { entryCount } = new SourceImageZarr(item, '0.4');
+    if (entryCount > MAX_ZARR_ENTRIES) {
+      this.#refused.push({
+        path: item.path,
+        message: `can't be shown as OME-Zarr: it would have ${entryCount} files and folders`,
+      });
+      return;
+    }
+    const [path = ''] = this.#paths.give('ome-zarr', item.path, this.#rootName, ['.ome.zarr']);
+    this.#zarrs.push({ path, item: number });
   }
 
   #addText(itemPath: string, text: string, number: number): void {

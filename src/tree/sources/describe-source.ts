@@ -70,9 +70,9 @@ async function describe(
     throw new UnreadableSourceError(path, `${catalog.title}, but nothing in it can be shown`, {
       advice: 'name a file or store that holds arrays',
     });
-  const { files, families } = laidOut;
+  const { files, families, zarrs } = laidOut;
   const warnings = warningsOf(name, catalog, laidOut);
-  return { ...found, driver: driver.id, catalog, files, families, warnings };
+  return { ...found, driver: driver.id, catalog, files, families, zarrs, warnings };
 }
 
 function warningsOf(name: string, catalog: SourceCatalog, laidOut: SourceFiles): PlateWarning[] {

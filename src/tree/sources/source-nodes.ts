@@ -1,7 +1,9 @@
 import type { CatalogFamily, CatalogFile, IndexedSource } from '../../model/indexed-source.ts';
+import type { NgffVersion } from '../../model/ngff.ts';
 import { folderNumber } from '../../model/plane-folders.ts';
+import type { SourceImageZarr } from '../ngff/source-image.ts';
 import { ROOT_NODE } from '../tree.ts';
-import { type ItemNumbers, itemKey } from './item-numbers.ts';
+import { type ItemNumbers, itemKey, sourceZarr } from './item-numbers.ts';
 
 /** Node numbers of files that are made of sources. */
 const ITEMS = 2 ** 40;
@@ -21,9 +23,11 @@ export interface ItemNode {
   /** In the mount. */
   readonly path: string;
   readonly source: IndexedSource;
-  readonly file: CatalogFile;
+  readonly file: Pick<CatalogFile, 'item' | 'encoder' | 'sizeBytes' | 'rowOffsets'>;
   /** Which member of a family. */
   readonly member?: number;
+  /** Set for what stands in an OME-Zarr, and for its folder: which place in it. */
+  readonly inZarr?: { readonly zarr: SourceImageZarr; readonly ordinal: number };
 }
 
 export interface FolderNode {
@@ -44,7 +48,8 @@ interface Item {
   readonly first: number;
   readonly count: number;
   readonly folder: FolderNode;
-  readonly file: ItemNode | undefined;
+  /** Absent for a family. */
+  readonly file?: ItemNode;
 }
 
 export const isFolderNode = (node: FolderNode | ItemNode): node is FolderNode => 'children' in node;
@@ -59,10 +64,10 @@ export class SourceNodes {
   /** Ascending by `first`. */
   readonly #items: Item[] = [];
 
-  constructor(sources: readonly IndexedSource[], numbers: ItemNumbers) {
+  constructor(sources: readonly IndexedSource[], numbers: ItemNumbers, version: NgffVersion) {
     const only = sources.find(({ name }) => name === '');
     this.root = this.#folder('', '', undefined, only);
-    for (const source of sources) this.#addSource(source, numbers);
+    for (const source of sources) this.#addSource(source, numbers, version);
     this.#items.sort((a, b) => a.first - b.first);
     for (const { children } of this.#folders.values()) children.sort((a, b) => a.cookie - b.cookie);
   }
@@ -104,7 +109,7 @@ export class SourceNodes {
     return folder;
   }
 
-  #addSource(source: IndexedSource, numbers: ItemNumbers): void {
+  #addSource(source: IndexedSource, numbers: ItemNumbers, version: NgffVersion): void {
     const base = source.name === '' ? this.root : this.#folder(source.name, source.name, this.root, source);
     for (const file of source.files) {
       const names = file.path.split('/');
@@ -124,6 +129,22 @@ export class SourceNodes {
       folder.byName.set(name, item);
       this.#items.push({ first, count: 1, folder, file: item });
     }
+    for (const { path: zarrPath, item } of source.zarrs) {
+      const names = zarrPath.split('/');
+      const name = names.pop() ?? '';
+      const folder = this.#folderAt(base, names, source);
+      const zarr = sourceZarr(source, item, version);
+      const first = numbers.first.get(itemKey(source, zarrPath));
+      if (!zarr || first === undefined) continue;
+      const path = `${folder.path}/${name}`;
+      const file = { item, encoder: 'ome-zarr', sizeBytes: 0 };
+      const inZarr = { zarr, ordinal: 0 };
+      const cookie = ITEM_COOKIES + first + 1;
+      const node: ItemNode = { node: ITEMS + first, cookie, name, path, source, file, inZarr };
+      folder.children.push(node);
+      folder.byName.set(name, node);
+      this.#items.push({ first, count: zarr.entryCount, folder, file: node });
+    }
     for (const family of source.families) {
       const names = family.path.split('/');
       const name = names.pop() ?? '';
@@ -131,7 +152,7 @@ export class SourceNodes {
       const first = numbers.first.get(itemKey(source, family.path)) ?? 0;
       const path = `${above.path}/${name}`;
       const folder = this.#folder(path, name, above, source, { family, firstNode: ITEMS + first });
-      this.#items.push({ first, count: family.members.length, folder, file: undefined });
+      this.#items.push({ first, count: family.members.length, folder });
     }
   }
 
@@ -161,7 +182,24 @@ export class SourceNodes {
     }
     const item = this.#items[low];
     if (!item || number < item.first || number >= item.first + item.count) return undefined;
-    return item.file ?? this.memberAt(item.folder, number - item.first);
+    const { file, folder, first } = item;
+    if (!file) return this.memberAt(folder, number - first);
+    return file.inZarr && number !== first ? this.#inZarr(file, number - first) : file;
+  }
+
+  #inZarr(folder: ItemNode, ordinal: number): ItemNode | undefined {
+    const { zarr } = folder.inZarr ?? {};
+    const sizeBytes = zarr?.sizeBytes(ordinal);
+    if (!zarr || sizeBytes === undefined) return undefined;
+    const below = zarr.pathOf(ordinal);
+    return {
+      ...folder,
+      node: folder.node + ordinal,
+      name: below.slice(below.lastIndexOf('/') + 1),
+      path: `${folder.path}/${below}`,
+      file: { ...folder.file, sizeBytes },
+      inZarr: { zarr, ordinal },
+    };
   }
 
   /** A file of a family's folder, by its place among the names. */

@@ -69,6 +69,7 @@ export class SourceReader {
     const { source, file } = node;
     const item = source.catalog.items[file.item];
     if (!item) throw new FsRefusal('stale', 'its source changed since it was opened');
+    if (node.inZarr) return this.#zarrReader(node, node.inZarr);
     if (item.kind === 'text' || file.encoder === AS_IT_IS) return textReader(item);
     if (item.kind === 'image' || item.kind === 'array') return this.#pixelReader(node, item);
     return this.#blockReader(node, item);
@@ -90,6 +91,22 @@ export class SourceReader {
           this.#sources.use(source, (open) => open.readRegion(item.path, region, target)),
       },
     });
+  }
+
+  #zarrReader(node: ItemNode, { zarr, ordinal }: NonNullable<ItemNode['inZarr']>): FileReader {
+    const { source } = node;
+    const reader = zarr.reader(ordinal, {
+      source: {
+        window: (path, region) => this.#sources.use(source, (open) => open.window(path, region)),
+        readRegion: (path, region, target) =>
+          this.#sources.use(source, (open) => open.readRegion(path, region, target)),
+      },
+      cache: this.#decoded,
+      files: this.#files,
+      cacheKey: `source\0${node.node - ordinal}`,
+    });
+    if (!reader) throw new FsRefusal('stale', 'the file is no longer there');
+    return reader;
   }
 
   #blockReader(

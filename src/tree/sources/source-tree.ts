@@ -1,6 +1,6 @@
 import type { IndexedSource } from '../../model/indexed-source.ts';
 import { PlateFiles } from '../plate-files.ts';
-import type { SharedTree } from '../shared-tree.ts';
+import { ngffVersionOf, type SharedTree } from '../shared-tree.ts';
 import { ROOT_NODE, type Tree, type TreeAttributes, type TreeContent, type TreeEntry } from '../tree.ts';
 import { DocumentsView, isDocument } from '../views/documents.ts';
 import { OwnFiles } from './own-files.ts';
@@ -17,6 +17,9 @@ const ORDINARY_COOKIES = 2 ** 38;
 const BEYOND_ORDINARY_COOKIES = 2 ** 39;
 /** Folders for stores that are one file: their node is that of the store's folder, moved by this. */
 const OWN_FOLDERS = 2 ** 38;
+
+const isZarrFolder = (item: ItemNode | undefined): boolean =>
+  item?.inZarr?.zarr.isDirectory(item.inZarr.ordinal) === true;
 
 interface TreeState {
   readonly shared: SharedTree;
@@ -49,7 +52,7 @@ export class SourceTree implements Tree {
     return {
       shared,
       files,
-      nodes: new SourceNodes(found, shared.items),
+      nodes: new SourceNodes(found, shared.items, ngffVersionOf(shared.options)),
       own: new OwnFiles(shared, files, (name) => only !== undefined || sources.has(name)),
       documents: new DocumentsView(shared),
       sources,
@@ -124,7 +127,7 @@ export class SourceTree implements Tree {
   isDirectory(node: number): boolean {
     const { nodes, own, documents } = this.#state;
     if (nodes.folderAt(node) || this.#ownFolderAt(node)) return true;
-    if (nodes.owns(node)) return false;
+    if (nodes.owns(node)) return isZarrFolder(nodes.itemAt(node));
     if (own.owns(node)) return own.inner(node) >= 0 && own.view.isDirectory(own.inner(node));
     return documents.owns(node) && documents.isDirectory(node);
   }
@@ -140,6 +143,7 @@ export class SourceTree implements Tree {
   isReadOnly(node: number): boolean {
     const { nodes, own, documents, only } = this.#state;
     if (documents.owns(node) || this.#ownFolderAt(node)) return true;
+    if (nodes.itemAt(node)?.inZarr) return true;
     if (nodes.owns(node) || node === ROOT_NODE || !own.owns(node)) return false;
     if (only !== undefined) return true;
     return !this.#isOrdinary(own.view.pathOf(own.inner(node)).split('/')[0] ?? '');
@@ -162,6 +166,11 @@ export class SourceTree implements Tree {
     const owner = this.#ownFolderAt(parent);
     if (owner) return name === this.#ownNameOf(owner) ? this.#ownFile(owner) : undefined;
     if (own.owns(parent)) return own.lookup(parent, name);
+    const { inZarr } = nodes.itemAt(parent) ?? {};
+    if (inZarr) {
+      const ordinal = inZarr.zarr.lookup(inZarr.ordinal, name);
+      return ordinal === undefined ? undefined : parent - inZarr.ordinal + ordinal;
+    }
     return documents.owns(parent) ? documents.lookup(parent, name) : undefined;
   }
 
@@ -181,6 +190,17 @@ export class SourceTree implements Tree {
           : { name: this.#ownNameOf(owner), node, cookie: 1 };
       }
       if (own.owns(directory)) return own.entryAfter(directory, cookie);
+      const { inZarr } = nodes.itemAt(directory) ?? {};
+      if (inZarr) {
+        const entry = inZarr.zarr.entryAfter(inZarr.ordinal, cookie);
+        return (
+          entry && {
+            name: entry.name,
+            node: directory - inZarr.ordinal + entry.ordinal,
+            cookie: entry.cookie,
+          }
+        );
+      }
       return documents.owns(directory) ? documents.entryAfter(directory, cookie) : undefined;
     }
     const child = nodes.childAfter(folder, cookie);
@@ -230,6 +250,7 @@ export class SourceTree implements Tree {
     if (nodes.owns(node)) {
       const item = nodes.itemAt(node);
       if (!item) return undefined;
+      if (isZarrFolder(item)) return folderOf(item.source.mtimeMs);
       const { sizeBytes } = item.file;
       return { directory: false, sizeBytes, mtimeMs: item.source.mtimeMs, live: false };
     }

@@ -1,6 +1,6 @@
 import type { Dtype } from './core/nd-array.ts';
 import type { Region } from './core/region.ts';
-import type { ImageInfo } from './model/image.ts';
+import type { ImageInfo, PlaneLookup } from './model/image.ts';
 import type { SparseEntries, TableColumn, TableRows } from './sources.ts';
 
 /**
@@ -42,6 +42,8 @@ export type Segment =
  */
 export interface FileLayout {
   readonly sizeBytes: number;
+  /** The pixel type that the file has, where the image's is another. */
+  readonly shownDtype?: Dtype;
   /** The segments that touch `[offsetBytes, offsetBytes + sizeBytes)`, whole (not cut to the range). */
   segments(offsetBytes: number, sizeBytes: number): readonly Segment[];
 }
@@ -53,8 +55,11 @@ export interface ImageEncoder {
   readonly id: string;
   /** Extension of the files it lays out, with the dot: `.tif`, `.ome.tif`. */
   readonly extension: string;
-  /** @throws NotSupportedError-tagged FsRefusal when the format can't hold such an image. */
-  layout(image: ImageInfo): FileLayout;
+  /**
+   * @param planes what is known of each plane; absent where nothing is known of any.
+   * @throws FsRefusal `not-supported` when the format can't hold such an image.
+   */
+  layout(image: ImageInfo, planes?: PlaneLookup): FileLayout;
 }
 
 /**

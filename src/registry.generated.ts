@@ -14,6 +14,8 @@ export const SOURCES: readonly PluginEntry<SourceDriver>[] = [
 ];
 
 export const ENCODERS: readonly PluginEntry<Encoder>[] = [
+  { id: 'baseline-tiff', load: async () => (await import('./encoders/baseline-tiff.ts')).default },
+  { id: 'imagej-tiff', load: async () => (await import('./encoders/imagej-tiff.ts')).default },
   { id: 'npy', load: async () => (await import('./encoders/npy.ts')).default },
   { id: 'ome-tiff', load: async () => (await import('./encoders/ome-tiff.ts')).default },
   { id: 'png', load: async () => (await import('./encoders/png.ts')).default },

@@ -60,6 +60,8 @@ export function resolveDefinition(request: MountRequest, stateBase: string): Res
   const followLinks = overrides.followLinks ?? definition.options.followLinks;
   const watch = overrides.watch ?? definition.options.watch;
   const missing = overrides.missing ?? definition.options.missing;
+  const profile = overrides.profile ?? definition.options.profile;
+  const float64 = overrides.float64 ?? definition.options.float64;
   const ngff = overrides.ngff ?? definition.options.ngff;
   const names = overrides.names ?? definition.names;
   const layout = overrides.layout ?? definition.layout;
@@ -80,6 +82,8 @@ export function resolveDefinition(request: MountRequest, stateBase: string): Res
       ...(followLinks === undefined ? {} : { followLinks }),
       ...(watch === undefined ? {} : { watch }),
       ...(missing === undefined ? {} : { missing }),
+      ...(profile === undefined ? {} : { profile }),
+      ...(float64 === undefined ? {} : { float64 }),
       ...(ngff === undefined ? {} : { ngff }),
     },
   };

@@ -4,7 +4,7 @@ import type { PlateIndex } from '../model/plate-index.ts';
 import { ENCODERS, SOURCES } from '../registry.generated.ts';
 import type { Probe } from '../tree/field-images.ts';
 import type { PlaneDriver } from '../tree/stack-reader.ts';
-import { STACK_ENCODERS } from '../tree/views/stacks.ts';
+import { STACK_ENCODERS } from '../tree/views/stack-files.ts';
 
 /** What front and reader threads need of the plugs. */
 export interface PlaneTools {

@@ -2,6 +2,7 @@
 import { appendFileSync, existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DaemonSpec } from '../config/daemon-spec.ts';
+import { profileRules } from '../model/profile.ts';
 import type { OverlayFolders } from '../overlay/open-overlay.ts';
 import { indexFolder } from '../tree/index-cache.ts';
 import { openPlate } from '../tree/open-plate.ts';
@@ -96,13 +97,16 @@ async function openPart(
       options.onProgress(`indexing${name === '' ? '' : ` ${name}`}: ${files} files`);
     },
   });
-  const { names, mountpoint } = definition;
-  const { ngff } = definition.options;
+  const { mountpoint } = definition;
+  const { profile, float64, ngff } = definition.options;
+  const names = definition.names ?? profileRules(profile).names;
   const held = await holdUnfinished(index);
   const shared = shareTree(held.index, mountedAtMs(folders, false), {
     mountpoint: name === '' ? mountpoint : `${mountpoint}/${name}`,
     missing: definition.options.missing ?? 'zeros',
     ...(names === undefined || index.scope ? {} : { names }),
+    ...(profile === undefined ? {} : { profile }),
+    ...(float64 === 'float32' ? { float64As: float64 } : {}),
     ...(ngff === undefined ? {} : { ngff }),
   });
   const session = new SessionTree(folders.state, number);

@@ -72,6 +72,10 @@ export function invalidateChanges(
     for (const node of after.stacks.nodesOf(field)) invalidateNode(node);
     touched.add(stacks);
   }
+  // Under other axes a large stack may have other parts.
+  if (before.shared.stackAxes !== after.shared.stackAxes)
+    for (let field = 0; field + 1 < before.shared.fieldStarts.length; field += 1)
+      for (const name of before.stacks.namesOf(field)) invalidateEntry(stacks, name);
   for (const plane of gone.planes) {
     const field = fieldOfPlane(before.shared.fieldStarts, plane);
     for (const name of before.stacks.namesOf(field)) invalidateEntry(stacks, name);

@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import { setImmediate as breathe } from 'node:timers/promises';
 import { BadMetadataError, CancelledError } from '../core/errors.ts';
 import type { FormatHandler, IndexOptions } from '../formats.ts';
-import type { PlateFacts } from '../model/plate.ts';
+import type { ChannelFacts, PlateFacts } from '../model/plate.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
 import { readGroup } from '../zarr/group.ts';
 import { type NgffPlate, ngffOf, parseImage, parsePlate } from '../zarr/ngff-metadata.ts';
@@ -32,6 +32,20 @@ function plateSize(plate: NgffPlate | undefined): Pick<PlateFacts, 'plateRows' |
     columns.every((name, place) => Number(name) === place + 1);
   return isWhole ? { plateRows: rows.length, plateColumns: columns.length } : {};
 }
+
+/** RGB of a colour as `omero` has it, with or without `#` and an alpha behind; undefined where it is none. */
+const rgbOf = (color: string | undefined): string | undefined =>
+  /^#?([0-9a-f]{6})(?:[0-9a-f]{2})?$/i.exec(color ?? '')?.[1]?.toUpperCase();
+
+/** The channels with the colours that the store shows them in. */
+const withColors = (
+  channels: readonly ChannelFacts[],
+  colors: ReadonlyMap<number, string>,
+): readonly ChannelFacts[] =>
+  channels.map((channel) => {
+    const color = rgbOf(colors.get(channel.number));
+    return color === undefined ? channel : { ...channel, color };
+  });
 
 const withoutExtension = (name: string): string => name.replace(/(?:\.ome)?\.zarr$/i, '');
 
@@ -71,7 +85,7 @@ async function index(root: string, options: IndexOptions, signal: AbortSignal): 
     name: plate?.name ?? parseImage(ngff)?.name ?? withoutExtension(basename(store === '' ? root : store)),
     format: 'ome-zarr',
     formatDetail: describeStore(kind, ngff, group.zarrFormat) + acquisitions,
-    channels,
+    channels: withColors(channels, colors),
     ...measured,
     ...plateSize(plate),
     ...declaredFacts(plate, offsets, colors, channels.length),

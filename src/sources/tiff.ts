@@ -10,13 +10,14 @@ import type {
   SourceDriver,
 } from '../sources.ts';
 import { TiffArray } from './shared/tiff-array.ts';
-import { describeTiff } from './shared/tiff-catalog.ts';
 import { decodePlane } from './shared/tiff-decode.ts';
 import { TiffFile } from './shared/tiff-file.ts';
 import { readTiffPageHead } from './shared/tiff-head.ts';
-import { OpenTiff } from './shared/tiff-open.ts';
 import { OpenTiffPlane } from './shared/tiff-open-plane.ts';
 import { isWholeTiff } from './shared/tiff-whole.ts';
+
+/** What files that are no plates need: a mount of a plate never loads it. */
+let tiffOpen: typeof import('./shared/tiff-open.ts') | undefined;
 
 /**
  * TIFF and BigTIFF, either byte order: uncompressed, LZW, deflate, PackBits, zstd, JPEG, LERC; predictors 1 to 3;
@@ -61,13 +62,19 @@ const tiff: SourceDriver = {
   async catalog(path: string, { root }: CatalogOptions, signal: AbortSignal): Promise<SourceCatalog> {
     if (signal.aborted)
       throw new CancelledError(`looking into ${path} was cancelled`, { cause: signal.reason });
+    const { describeTiff } = await import('./shared/tiff-catalog.ts');
     const { catalog, files } = describeTiff(path, root);
     files[Symbol.dispose]();
     return catalog;
   },
 
+  async prepare(): Promise<void> {
+    tiffOpen ??= await import('./shared/tiff-open.ts');
+  },
+
   openSync(path: string, catalog: SourceCatalog): OpenSource {
-    return new OpenTiff(path, catalog);
+    if (!tiffOpen) throw new Error('a source is opened after prepare()');
+    return new tiffOpen.OpenTiff(path, catalog);
   },
 };
 

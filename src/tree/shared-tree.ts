@@ -12,6 +12,7 @@ import {
   plateDifference,
   succession,
 } from '../model/plate-succession.ts';
+import type { Profile } from '../model/profile.ts';
 import { type ImageBlock, nextBlock } from './ngff/image-numbers.ts';
 import { type ItemNumbers, numberItems } from './sources/item-numbers.ts';
 import { offsetCount } from './tables/table-file.ts';
@@ -23,6 +24,10 @@ export interface TreeOptions {
   readonly missing: MissingMode;
   /** How planes are named: a style or a template; canonical unless set. */
   readonly names?: string;
+  /** The program that the mount is for. */
+  readonly profile?: Profile;
+  /** What float64 planes are shown as in stacks; as they are unless set. */
+  readonly float64As?: 'float32';
   /** Version of OME-NGFF that plate.ome.zarr follows; 0.4 unless set. */
   readonly ngff?: NgffVersion;
 }
@@ -38,6 +43,8 @@ export interface SharedTree {
   readonly widths: Uint32Array;
   readonly heights: Uint32Array;
   readonly dtypes: Uint8Array;
+  /** One number: bytes that planes are taken to have where stacks are cut into parts; 0 until somebody has looked. */
+  readonly stackPlaneBytes: Float64Array;
   /** Per field: when planes came or went last. */
   readonly fieldChangedAtMs: Float64Array;
   readonly mountedAtMs: number;
@@ -116,6 +123,7 @@ export function shareTree(index: PlateIndex, mountedAtMs: number, options: TreeO
     axes,
     fieldStarts: starts,
     ...emptyShapes(fields),
+    stackPlaneBytes: new Float64Array(shared(8)),
     fieldChangedAtMs: new Float64Array(shared(fields * 8)).fill(changedAtMs),
     mountedAtMs,
     changedAtMs,
@@ -247,6 +255,7 @@ export function succeedTree(
     axes,
     fieldStarts: starts,
     ...shapes,
+    stackPlaneBytes: before.stackPlaneBytes,
     fieldChangedAtMs,
     mountedAtMs: before.mountedAtMs,
     changedAtMs: atMs,

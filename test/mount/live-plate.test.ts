@@ -1,52 +1,11 @@
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmdirSync,
-  rmSync,
-  unlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { GROWING_PLATE, growing } from './growing-plate.ts';
 import { eventually, mountProblem } from './harness.ts';
-import { PlateMount, type PlateMountOptions, SMALL_PLATE } from './plate-mount.ts';
+import type { PlateMount } from './plate-mount.ts';
 
 const SEEN_TIMEOUT_MS = 10_000;
-const PLATE = { ...SMALL_PLATE, wells: ['A01'], sites: 2, zSteps: 1, channels: ['DAPI'], timePoints: 3 };
-
-/** Planes as `A01_s001_w1_z001_t001` that have not been acquired yet when the plate is mounted. */
-async function growing(
-  isLater: (name: string) => boolean,
-  options: PlateMountOptions = {},
-): Promise<{ mount: PlateMount; arrive: (name: string) => void; late: string[] }> {
-  const later = new Map<string, string>();
-  const mount = await PlateMount.make({
-    plate: PLATE,
-    ...options,
-    prepare: (root, { planes }) => {
-      for (const { name, source } of planes) {
-        if (!isLater(name)) continue;
-        later.set(name, source);
-        const kept = join(dirname(root), 'later', source);
-        mkdirSync(dirname(kept), { recursive: true });
-        renameSync(join(root, source), kept);
-      }
-      for (const folder of new Set([...later.values()].map((source) => join(root, dirname(source)))))
-        if (readdirSync(folder).length === 0) rmdirSync(folder);
-    },
-  });
-  const arrive = (name: string): void => {
-    const source = later.get(name) ?? '';
-    mkdirSync(dirname(join(mount.plate, source)), { recursive: true });
-    copyFileSync(join(dirname(mount.plate), 'later', source), join(mount.plate, source));
-  };
-  return { mount, arrive, late: [...later.keys()].sort() };
-}
-
 const names = async (mount: PlateMount, folder = 'images'): Promise<string[]> =>
   (await mount.shell(`ls ${folder}`)).split('\n').filter((line) => line !== '');
 
@@ -166,7 +125,9 @@ print(size == len(first), again == first[:400], os.stat(mnt + '/stacks/A01_s001.
   });
 
   it('sees every one of 20,000 files that arrive at once', async () => {
-    const { mount } = await growing(() => false, { plate: { ...PLATE, shape: 'flat', timePoints: 1 } });
+    const { mount } = await growing(() => false, {
+      plate: { ...GROWING_PLATE, shape: 'flat', timePoints: 1 },
+    });
     await using _ = mount;
     await mount.mount();
     const before = await names(mount);

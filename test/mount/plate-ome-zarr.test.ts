@@ -140,6 +140,15 @@ describe.skipIf(mountProblem() !== undefined || !existsSync(SHARED_DATA))(
           expect([path, ngffFaults('0.4', kind, attributes)]).toEqual([path, []]);
       },
     );
+
+    it('shows channels in the colours that an OME-Zarr has them in', async () => {
+      await using plate = await PlateMount.start({ plate: join(SHARED_DATA, 'ngff04-hcs-3d') });
+      const colors = (await groups(plate)).flatMap(({ kind, attributes }) => {
+        const { omero } = attributes as { omero?: { channels: { color: string }[] } };
+        return kind === 'image' ? [omero?.channels.map(({ color }) => color)] : [];
+      });
+      expect(new Set(colors.map(String))).toEqual(new Set(['00FFFF,008000']));
+    });
   },
 );
 

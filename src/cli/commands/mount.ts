@@ -12,6 +12,7 @@ import { parseBudget } from '../../core/byte-size.ts';
 import { AlreadyRunningError } from '../../core/errors.ts';
 import { MISSING_MODES, type MissingMode, type MountDefinition } from '../../model/mount-definition.ts';
 import { NGFF_VERSIONS, type NgffVersion } from '../../model/ngff.ts';
+import { PROFILES, type Profile } from '../../model/profile.ts';
 import { indexFolder } from '../../tree/index-cache.ts';
 import { recogniseAgain } from '../../tree/open-plate.ts';
 import type { Command, CommandContext } from '../command.ts';
@@ -42,6 +43,7 @@ interface MountArgs {
   readonly names: string | undefined;
   readonly layout: string | undefined;
   readonly missing: MissingMode | undefined;
+  readonly profile: Profile | undefined;
   readonly ngff: NgffVersion | undefined;
 }
 
@@ -55,6 +57,7 @@ function overridesOf(args: MountArgs): OptionOverrides {
     ...(args.names === undefined ? {} : { names: checkedNames('--names', args.names) }),
     ...(args.layout === undefined ? {} : { layout: checkedLayout('--layout', args.layout) }),
     ...(args.missing === undefined ? {} : { missing: args.missing }),
+    ...(args.profile === undefined ? {} : { profile: args.profile }),
     ...(args.ngff === undefined ? {} : { ngff: args.ngff }),
   };
 }
@@ -177,7 +180,11 @@ export const mount: Command<MountArgs> = {
       .option('layout', { type: 'string', describe: LAYOUT_HELP })
       .option('missing', {
         choices: MISSING_MODES,
-        describe: 'what stacks show where the plate lacks a plane (zeros unless set)',
+        describe: 'what stacks and plate.ome.zarr show where a plane is missing (zeros unless set)',
+      })
+      .option('profile', {
+        choices: PROFILES,
+        describe: 'show only the stacks that a program opens',
       })
       .option('ngff', {
         type: 'string',

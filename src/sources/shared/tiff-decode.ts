@@ -8,7 +8,14 @@ import { decompressInto, mostBytesPerStoredByte } from './tiff-decompress.ts';
 import { decodeJpegSegment } from './tiff-jpeg.ts';
 import { checkLerc, decodeLercSegment } from './tiff-lerc.ts';
 import type { TiffPage } from './tiff-page.ts';
-import { reverseBits, swapBytes, undoFloatingPoint, undoHorizontal, unpackBits } from './tiff-predictor.ts';
+import {
+  reverseBits,
+  swapBytes,
+  swapTriples,
+  undoFloatingPoint,
+  undoHorizontal,
+  unpackBits,
+} from './tiff-predictor.ts';
 import type { SegmentTable } from './tiff-segments.ts';
 
 /** The rows and columns of a page that are wanted. */
@@ -175,6 +182,8 @@ function decodeSegment(page: TiffPage, stored: Uint8Array, target: Uint8Array, m
   decompressInto(page.path, page.compression, stored, target, mostBytes);
   countDecoded(target.length);
   const itemBytes = page.bitsPerSample / 8;
+  // Three bytes are in the file's order, as libtiff has it; other odd widths run on from bit to bit.
+  if (itemBytes === 3 && page.littleEndian) swapTriples(target);
   if (page.predictor === 3) {
     undoFloatingPoint(target, page.segmentRowBytes, page.samplesTogether, itemBytes);
     return;

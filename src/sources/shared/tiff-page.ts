@@ -239,6 +239,12 @@ export class TiffPage {
         if (bits === 32) return 'float32';
         if (bits === 64) return 'float64';
         throw this.#unsupported(TAG.bitsPerSample, bits);
+      case 5:
+      case 6:
+        throw new UnsupportedTiffError(
+          this.path,
+          `tag ${TAG.sampleFormat} has value ${this.sampleFormat}: complex numbers`,
+        );
       default:
         throw this.#unsupported(TAG.sampleFormat, this.sampleFormat);
     }

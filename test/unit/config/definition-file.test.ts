@@ -42,6 +42,10 @@ hooks:
 `;
 
 describe('mount definitions', () => {
+  it.each(['0.5', "'0.5'", '"0.5"'])('reads ngff: %s as a version', async (ngff) => {
+    expect((await read(`source: p\noptions: { ngff: ${ngff} }`)).options).toMatchObject({ ngff: '0.5' });
+  });
+
   it('reads a whole one, with paths from its folder', async () => {
     const definition = await read(`${RULE}mountpoint: ~/mnt
 names: '{well}/{field:03}{ext}'
@@ -125,6 +129,7 @@ options: { allow-other: true, passthrough: false, readers: 2 }
       'source: /p\noptions:\n  allow-other: true\n  reader: 2',
       "x.yaml:4: unknown key 'reader' in options; did you mean 'readers'?",
     ],
+    ['source: /p\noptions: { ngff: 0.3 }', /x\.yaml:2: options\.ngff is 0\.3/],
     ['source: /p\noptions: { readers: 0 }', 'x.yaml:2: options.readers is 0; it must be >= 1'],
     ['- a\n- b', 'x.yaml:1: the file must be a mapping (key: value), not ["a","b"]'],
     ['source: /p\nsource: /q', 'x.yaml:2: Map keys must be unique'],

@@ -212,6 +212,7 @@ describe.skipIf(!existsSync(DATA))('real stores (skipped where ../shared/data is
     expect(v4.pixelSizeUm).toBeUndefined();
     expect(v4.zSpacingUm).toBeUndefined();
     expect(v4.declared).toEqual({ 'w1 color': '00FFFF', 'w2 color': '008000' });
+    expect(v4.channels.map(({ color }) => color)).toEqual(['00FFFF', '008000']);
   });
 
   it('shows images without a plate as one well', async () => {

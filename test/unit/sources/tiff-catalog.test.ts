@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Dtype } from '../../../src/core/nd-array.ts';
 import { wholeRegion } from '../../../src/core/region.ts';
 import tiff from '../../../src/sources/tiff.ts';
@@ -21,6 +21,7 @@ import { type FileToWrite, itemOf, type PageToWrite, writeTiff } from '../../fix
 const never = new AbortController().signal;
 const DATA = resolve(import.meta.dirname, '../../../../shared/data');
 const scratch = mkdtempSync(join(tmpdir(), 'platefs-tiff-catalog-'));
+beforeAll(() => tiff.prepare!());
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
 const noise = (length: number, seed = 1): Uint8Array => {
@@ -371,6 +372,48 @@ describe('what is known of a TIFF', () => {
     const catalog = await look(path);
     expect(imagesOf(catalog)).toHaveLength(1);
     expect(catalog.warnings[0]?.message).toMatch(/tag 259 has value 34925 \(lzma\)/);
+  });
+});
+
+describe('a region of a TIFF', () => {
+  it.each([
+    ['tiles', { tile: [16, 16] as const }, { start: [0, 0, 0, 16, 32], shape: [1, 1, 1, 16, 16] }, 5],
+    ['strips', { rowsPerStrip: 8 }, { start: [0, 0, 0, 8, 3], shape: [1, 1, 1, 8, 20] }, 1],
+    [
+      'planes',
+      { rowsPerStrip: 8, samples: 3, planar: true },
+      { start: [0, 1, 0, 8, 0], shape: [1, 1, 1, 8, 48] },
+      7,
+    ],
+  ])('of %s is decoded from what it touches and nothing else', async (_, layout, region, segment) => {
+    const page = { width: 48, height: 48, bits: 8, compression: 8, ...layout };
+    const pixels = noise(planeBytes(page));
+    const path = save({ pages: [{ ...page, pixels }] });
+    const read = async (): Promise<Uint8Array> => {
+      using source = tiff.openSync!(path, await look(path));
+      const bytes = new Uint8Array(region.shape.reduce((a, b) => a * b));
+      source.readRegion('', region, bytes);
+      return bytes;
+    };
+    const expected = await read();
+    // Every other strip or tile is overwritten: reading one of them would fail.
+    const bytes = readFileSync(path);
+    const entries = new Map<number, { count: number; at: number }>();
+    const directory = bytes.readUInt32LE(4);
+    for (let entry = directory + 2; entry < directory + 2 + 12 * bytes.readUInt16LE(directory); entry += 12)
+      entries.set(bytes.readUInt16LE(entry), {
+        count: bytes.readUInt32LE(entry + 4),
+        at: bytes.readUInt32LE(entry + 8),
+      });
+    const offsets = entries.get('tile' in layout ? 324 : 273)!;
+    const sizes = entries.get('tile' in layout ? 325 : 279)!;
+    for (let i = 0; i < offsets.count; i++) {
+      if (i === segment) continue;
+      const start = bytes.readUInt32LE(offsets.at + 4 * i);
+      bytes.fill(0xff, start, start + bytes.readUInt32LE(sizes.at + 4 * i));
+    }
+    writeFileSync(path, bytes);
+    expect(Buffer.compare(await read(), expected)).toBe(0);
   });
 });
 

@@ -12,7 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import fc from 'fast-check';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PlateFsError } from '../../../src/core/errors.ts';
 import { elementCount, itemSizeBytes } from '../../../src/core/nd-array.ts';
 import { wholeRegion } from '../../../src/core/region.ts';
@@ -23,6 +23,7 @@ import { writeTiff } from '../../fixtures/tiff.ts';
 const never = new AbortController().signal;
 const ZOO = resolve(import.meta.dirname, '../../../../shared/data/tiff-zoo');
 const folder = mkdtempSync(join(tmpdir(), 'platefs-tiff-hostile-'));
+beforeAll(() => tiff.prepare!());
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 /** What is read at most of one item: a damaged file may claim gigabytes that it can't hold. */
 const MOST_BYTES = 16 << 20;

@@ -146,7 +146,7 @@ describe('a plate that changes', () => {
             expect(chunks).toBe(3 * shared.index.planes.count);
           }
         }),
-        { numRuns: 60 },
+        { numRuns: 30 },
       );
     },
   );

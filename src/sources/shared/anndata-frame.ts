@@ -10,7 +10,7 @@ export type Warning = SourceCatalog['warnings'][number];
 /** Columns that a table is shown with; each has a reader of its own. */
 const MAX_COLUMNS = 100_000;
 /** Rows of a table: each is looked at when its file's size is asked for. */
-const MAX_ROWS = 2 ** 29;
+export const MAX_ROWS = 2 ** 29;
 /** Rows of a compound array that are read at once when it is searched. */
 const SCAN_ROWS = 16_384;
 

@@ -278,7 +278,7 @@ describe('AnnData matrices and families', () => {
       ['g1', 'g2'],
       [5, 6],
     ]);
-    expect(() => source.readRows('genes', 0, 3)).toThrow(RangeError);
+    expect(source.readRows('genes', 1, 2).columns).toEqual([['c2', 'c3'], []]);
     expect(() => source.readRows('genes', 0, 3, 2)).toThrow(RangeError);
     expect(() => source.readRows('genes', 1, 3, 0)).toThrow(RangeError);
     expect(() => source.memberNames('genes', 1, 2)).toThrow(RangeError);
@@ -360,6 +360,7 @@ describe('unstructured AnnData', () => {
       'uns/df': { attributes: { 'encoding-type': 'dataframe', _index: 'i', 'column-order': [] } },
       'uns/df/i': texts('r'),
       'uns/odd': { attributes: { 'encoding-type': 'awkward-array' } },
+      'uns/many': texts(...Array.from({ length: 2000 }, (_, at) => (at === 1 ? '' : `t${at}`))),
     });
     expect(json(catalog)).toEqual({
       method: 'louvain',
@@ -375,7 +376,12 @@ describe('unstructured AnnData', () => {
       pca: { variance: { array: 'uns/pca/variance', shape: [100], dtype: 'float32' } },
       colors: ['red', null],
       df: { table: 'uns/df', rows: 1, columns: ['i'] },
+      many: { table: 'uns/many', rows: 2000, columns: ['row', 'value'] },
     });
+    expect(source.readRows('uns/many', 1, 2).columns).toEqual([
+      [1, 2],
+      ['', 't2'],
+    ]);
     const [text] = itemsOf(catalog, 'uns.json');
     expect(text?.kind === 'text' && text.text).toContain('"n": 9007199254740993');
     expect(catalog.warnings.map(({ path }) => path)).toEqual(['uns/odd']);
@@ -406,7 +412,11 @@ describe('unstructured AnnData', () => {
   });
 
   it('of shapes that no memory holds are arrays, not read', () => {
-    const { catalog } = sourceOf({ 'uns/bomb': numbers(new Float32Array(0), [2 ** 30, 2 ** 30]) });
+    const { catalog } = sourceOf({
+      'uns/bomb': numbers(new Float32Array(0), [2 ** 30, 2 ** 30]),
+      'uns/list': { shape: [2 ** 40], type: { kind: 'text' }, values: [] },
+    });
+    expect(catalog.warnings.map(({ path }) => path)).toEqual(['uns/list']);
     expect(json(catalog)).toEqual({
       bomb: { array: 'uns/bomb', shape: [2 ** 30, 2 ** 30], dtype: 'float32' },
     });

@@ -64,7 +64,9 @@ async function operations(): Promise<string> {
 
 /** The formats that recognise a folder by themselves, as a sentence. */
 async function formats(): Promise<string> {
-  const handlers = (await loadAll(FORMATS)).filter(({ takesLayout }) => !takesLayout);
+  const handlers = (await loadAll(FORMATS)).filter(
+    ({ takesLayout, indexesAnything }) => !takesLayout && !indexesAnything,
+  );
   const titles = handlers.map(({ title }) => title).sort((a, b) => a.localeCompare(b, 'en'));
   return `${titles.slice(0, -1).join(', ')} and ${titles.at(-1)}.`;
 }

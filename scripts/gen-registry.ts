@@ -8,7 +8,8 @@ import { fileURLToPath } from 'node:url';
 const SRC = new URL('../src/', import.meta.url);
 const OUTPUT = new URL('registry.generated.ts', SRC);
 
-const PORTS = [
+/** `declares`: in a folder of several ports, what the port's files say they are: `const csv: TableEncoder = …`. */
+const PORTS: readonly Port[] = [
   {
     folder: 'sources',
     port: 'sources.ts',
@@ -18,8 +19,23 @@ const PORTS = [
   {
     folder: 'encoders',
     port: 'encoders.ts',
-    type: 'ImageEncoder',
+    type: 'Encoder',
     list: 'ENCODERS',
+    declares: ['ImageEncoder', 'ArrayEncoder'],
+  },
+  {
+    folder: 'encoders',
+    port: 'encoders.ts',
+    type: 'TableEncoder',
+    list: 'TABLE_ENCODERS',
+    declares: ['TableEncoder'],
+  },
+  {
+    folder: 'encoders',
+    port: 'encoders.ts',
+    type: 'SparseEncoder',
+    list: 'SPARSE_ENCODERS',
+    declares: ['SparseEncoder'],
   },
   {
     folder: 'formats',
@@ -34,7 +50,15 @@ const PORTS = [
     type: 'ComputeDevice',
     list: 'DEVICES',
   },
-] as const;
+];
+
+interface Port {
+  readonly folder: string;
+  readonly port: string;
+  readonly type: string;
+  readonly list: string;
+  readonly declares?: readonly string[];
+}
 
 function pluginFiles(folder: string): string[] {
   const url = new URL(`${folder}/`, SRC);
@@ -45,12 +69,29 @@ function pluginFiles(folder: string): string[] {
     .sort();
 }
 
+/** @throws Error when a file of the folder declares none of its ports. */
+function filesOf({ folder, declares }: Port): string[] {
+  const files = pluginFiles(folder);
+  if (!declares) return files;
+  const types = PORTS.filter((port) => port.folder === folder).flatMap((port) => port.declares ?? []);
+  return files.filter((file) => {
+    const text = readFileSync(new URL(`${folder}/${file}`, SRC), 'utf8');
+    const own = types.filter((name) => new RegExp(`^const \\w+: ${name} =`, 'm').test(text));
+    if (own.length !== 1) throw new Error(`${folder}/${file} declares no plugin of ${types.join(', ')}`);
+    return declares.some((type) => own.includes(type));
+  });
+}
+
 function render(): string {
   const imports = ["import type { PluginEntry } from './core/plugin.ts';"];
   const lists: string[] = [];
-  for (const { folder, port, type, list } of PORTS) {
-    imports.push(`import type { ${type} } from './${port}';`);
-    const rows = pluginFiles(folder).map((file) => {
+  for (const port of new Set(PORTS.map((entry) => entry.port))) {
+    const types = PORTS.filter((entry) => entry.port === port).map(({ type }) => type);
+    imports.push(`import type { ${types.join(', ')} } from './${port}';`);
+  }
+  for (const entry of PORTS) {
+    const { folder, type, list } = entry;
+    const rows = filesOf(entry).map((file) => {
       const id = file.slice(0, -'.ts'.length);
       return `  { id: '${id}', load: async () => (await import('./${folder}/${file}')).default },`;
     });

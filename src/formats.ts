@@ -54,6 +54,8 @@ export interface IndexOptions {
   readonly layout?: string;
   /** Follow symbolic links that lead out of the plate; else what they lead to is left aside, with a warning. */
   readonly followLinks?: boolean;
+  /** Folders in the root that are not to be entered nor listed. */
+  readonly leaveOut?: readonly string[];
   /** Where the plate is being mounted: no link that leads there, or above it, is followed. */
   readonly mountpoint?: string;
   /** Called now and then with what is done so far. */
@@ -72,6 +74,8 @@ export interface FormatHandler {
   readonly title: string;
   /** For folders of unknown origin: asked after all others, and takes the layout that a user gives. */
   readonly takesLayout?: true;
+  /** For what is no plate: never asked what a folder is, and its indexes have no planes. */
+  readonly indexesAnything?: true;
   /**
    * Looks at the folder, and a few levels below it, without reading pixels.
    * @throws UnreadableSourceError when the folder can't be read.

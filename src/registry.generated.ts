@@ -1,19 +1,34 @@
 // Written by scripts/gen-registry.ts from the plugin folders; do not edit.
 import type { PluginEntry } from './core/plugin.ts';
 import type { SourceDriver } from './sources.ts';
-import type { ImageEncoder } from './encoders.ts';
+import type { Encoder, TableEncoder, SparseEncoder } from './encoders.ts';
 import type { FormatHandler } from './formats.ts';
 import type { Hook } from './hooks.ts';
 import type { ComputeDevice } from './devices.ts';
 
 export const SOURCES: readonly PluginEntry<SourceDriver>[] = [
+  { id: 'anndata', load: async () => (await import('./sources/anndata.ts')).default },
+  { id: 'hdf5', load: async () => (await import('./sources/hdf5.ts')).default },
   { id: 'tiff', load: async () => (await import('./sources/tiff.ts')).default },
   { id: 'zarr', load: async () => (await import('./sources/zarr.ts')).default },
 ];
 
-export const ENCODERS: readonly PluginEntry<ImageEncoder>[] = [
+export const ENCODERS: readonly PluginEntry<Encoder>[] = [
+  { id: 'baseline-tiff', load: async () => (await import('./encoders/baseline-tiff.ts')).default },
+  { id: 'imagej-tiff', load: async () => (await import('./encoders/imagej-tiff.ts')).default },
+  { id: 'npy', load: async () => (await import('./encoders/npy.ts')).default },
   { id: 'ome-tiff', load: async () => (await import('./encoders/ome-tiff.ts')).default },
+  { id: 'png', load: async () => (await import('./encoders/png.ts')).default },
   { id: 'tiff', load: async () => (await import('./encoders/tiff.ts')).default },
+];
+
+export const TABLE_ENCODERS: readonly PluginEntry<TableEncoder>[] = [
+  { id: 'csv', load: async () => (await import('./encoders/csv.ts')).default },
+  { id: 'tsv', load: async () => (await import('./encoders/tsv.ts')).default },
+];
+
+export const SPARSE_ENCODERS: readonly PluginEntry<SparseEncoder>[] = [
+  { id: 'mtx', load: async () => (await import('./encoders/mtx.ts')).default },
 ];
 
 export const FORMATS: readonly PluginEntry<FormatHandler>[] = [
@@ -31,6 +46,7 @@ export const FORMATS: readonly PluginEntry<FormatHandler>[] = [
   { id: 'ome-tiff', load: async () => (await import('./formats/ome-tiff.ts')).default },
   { id: 'ome-zarr', load: async () => (await import('./formats/ome-zarr.ts')).default },
   { id: 'openhcs', load: async () => (await import('./formats/openhcs.ts')).default },
+  { id: 'plain-files', load: async () => (await import('./formats/plain-files.ts')).default },
   { id: 'scanr', load: async () => (await import('./formats/scanr.ts')).default },
 ];
 

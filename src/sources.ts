@@ -1,6 +1,20 @@
 import type { Dtype, NdArray, TypedArray } from './core/nd-array.ts';
 import type { Region } from './core/region.ts';
-import type { ImageInfo } from './model/image.ts';
+import type { ItemPath, SourceCatalog } from './model/source-catalog.ts';
+
+export type {
+  ArrayItem,
+  ImageItem,
+  ImageLevel,
+  ItemPath,
+  SourceCatalog,
+  SourceItem,
+  SparseItem,
+  TableColumn,
+  TableFamilyItem,
+  TableItem,
+  TextItem,
+} from './model/source-catalog.ts';
 
 /** What is known of an array before any pixel is read. */
 export interface ArrayInfo {
@@ -40,7 +54,7 @@ export interface PlaneProbe {
   readonly height: number;
   /** Samples per pixel: 1 for grey, 3 for RGB. */
   readonly samples: number;
-  /** `none`, `lzw`, `deflate`, `zstd`, `packbits`; other names are of codecs that can't be decoded here. */
+  /** `none`, `lzw`, `deflate`, `zstd`, `packbits`, `jpeg`, `lerc`; other names are of codecs that can't be decoded here. */
   readonly compression: string;
   readonly byteOrder: 'little' | 'big';
   /** The pixels' bytes, when the file holds them verbatim. */
@@ -57,88 +71,32 @@ export interface PlaneBytes {
   readonly bytes: Uint8Array;
 }
 
-/** Where in a source something stands: its names from the source's root, joined with `/`, as the source spells them. */
-export type ItemPath = string;
+/** Rows and columns of an image, which lie inside it. */
+export interface PlaneBox {
+  readonly y: number;
+  readonly x: number;
+  readonly height: number;
+  readonly width: number;
+}
 
 /**
- * Pixels that are an image: shown as TIFF, OME-TIFF and OME-Zarr. `image.shape` has all five axes; what the source
- * lacks is of extent 1, and samples of a colour image are channels. Reads name regions of these five axes.
+ * One image of a file, held open by one thread and read in parts. It goes on showing the file that was opened,
+ * whatever takes its name.
  */
-export interface ImageItem {
-  readonly kind: 'image';
-  readonly path: ItemPath;
-  readonly image: ImageInfo;
-  /** The smallest piece that is decoded at once, in the five axes. */
-  readonly chunkShape: readonly number[];
-  /** The same image at lower resolutions, largest first, this one left out. */
-  readonly levels: readonly ImageLevel[];
-}
-
-export interface ImageLevel {
-  readonly path: ItemPath;
-  readonly shape: readonly [t: number, c: number, z: number, y: number, x: number];
-  readonly chunkShape: readonly number[];
-}
-
-/** Numbers that may be no image: shown as NPY. Images are listed as arrays, too. Axes as stored. */
-export interface ArrayItem {
-  readonly kind: 'array';
-  readonly path: ItemPath;
-  readonly shape: readonly number[];
-  readonly dtype: Dtype;
-  readonly chunkShape: readonly number[];
-}
-
-/** What a column's cells hold. Numbers of `dtype`; text; or text of a few categories. */
-export interface TableColumn {
-  readonly name: string;
-  readonly type: Dtype | 'text' | 'boolean';
-}
-
-/** Rows of named columns: shown as CSV and TSV. */
-export interface TableItem {
-  readonly kind: 'table';
-  readonly path: ItemPath;
-  readonly rowCount: number;
-  readonly columns: readonly TableColumn[];
-}
-
-/** A sparse matrix of two axes: shown as MTX. */
-export interface SparseItem {
-  readonly kind: 'sparse';
-  readonly path: ItemPath;
-  readonly shape: readonly [rows: number, columns: number];
-  readonly dtype: Dtype;
-  /** Stored entries, explicit zeros among them. */
-  readonly entryCount: number;
-}
-
-/** Many tables of one kind, one per member (a gene, a cell), each made when it is read. */
-export interface TableFamilyItem {
-  readonly kind: 'family';
-  readonly path: ItemPath;
-  readonly memberCount: number;
-  readonly rowCount: number;
-  readonly columns: readonly TableColumn[];
-}
-
-/** A text whose bytes are known: attributes as JSON, and what else a source holds that is short. */
-export interface TextItem {
-  readonly kind: 'text';
-  /** With its extension. */
-  readonly path: ItemPath;
-  readonly text: string;
-}
-
-export type SourceItem = ImageItem | ArrayItem | TableItem | SparseItem | TableFamilyItem | TextItem;
-
-/** What a file or store holds, found without reading pixels. Plain data: it crosses threads and is kept in caches. */
-export interface SourceCatalog {
-  /** What it was recognised as, for people: `BigDataViewer HDF5`, `AnnData 0.8 (HDF5)`. */
-  readonly title: string;
-  readonly items: readonly SourceItem[];
-  /** What can't be shown, and why: a filter that nobody can decode, a link out of the folder. */
-  readonly warnings: readonly { readonly path: ItemPath; readonly message: string }[];
+export interface OpenPlane extends Disposable {
+  /** `yx`: one sample per pixel. */
+  readonly info: ArrayInfo;
+  /**
+   * What is decoded at once: a strip, a tile. Whoever reads parts of one reads it whole and keeps it. Absent where
+   * the driver keeps what it decoded itself: then exactly what is wanted is asked for.
+   */
+  readonly block?: { readonly height: number; readonly width: number };
+  /**
+   * Fills `into`, exactly as long, with a box: little-endian, C order. Only the strips, tiles or chunks that it
+   * touches are decoded. After an error `into` holds nothing of worth.
+   * @throws what `readPlaneSync` throws.
+   */
+  readBox(box: PlaneBox, into: Uint8Array): void;
 }
 
 /** Cells of some rows, a column after the other; `undefined` is a missing value. */
@@ -202,6 +160,13 @@ export interface SourceDriver {
    * @throws what `openArray` throws; RangeError when `into` has another size.
    */
   readPlaneSync?(path: string, page: number, into?: Uint8Array): PlaneBytes;
+  /**
+   * Opens one image of one sample per pixel to be read in parts. Absent where a driver can only decode an image
+   * whole.
+   * @param page index of the image in the file's own order, from 0.
+   * @throws what `readPlaneSync` throws; RangeError for an image of several samples.
+   */
+  openPlaneSync?(path: string, page: number): OpenPlane;
   /**
    * Looks into a file or store that is no plate: what it holds, without reading pixels. Absent where a driver only
    * reads planes that a format found.

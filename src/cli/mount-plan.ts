@@ -7,6 +7,7 @@ import { BadMountpointError, BadParameterError, UnreadableSourceError } from '..
 import { systemCode } from '../core/system-code.ts';
 import { mountAt } from '../fuse/mount-table.ts';
 import type { HookRule, MountDefinition } from '../model/mount-definition.ts';
+import { isUrl } from '../tree/sources/source-url.ts';
 import { isPlateMount, mountpointPath, probeMount } from './mount-table.ts';
 
 /** What the command line says on top of a definition. */
@@ -18,10 +19,10 @@ export interface MountRequest {
   readonly hooks: readonly HookRule[] | undefined;
 }
 
-/** A definition for a bare plate folder. */
+/** A definition for a bare plate folder, a file or a store. */
 export function plainDefinition(source: string): MountDefinition {
   return {
-    source: resolve(source),
+    source: isUrl(source) ? source : resolve(source),
     hooks: [],
     options: { allowOther: false, noPassthrough: false, readOnly: false },
   };
@@ -33,6 +34,11 @@ function stateName(source: string, output: string): string {
   return `${basename(source)
     .replaceAll(/[^\w.-]+/g, '_')
     .slice(0, 40)}-${digest}`;
+}
+
+/** Beside the source; where there is nothing beside it, among the states of mounts. */
+function defaultOutput(source: string, stateBase: string): string {
+  return isUrl(source) ? join(stateBase, 'results', stateName(source, '')) : `${source}_platefs`;
 }
 
 /**
@@ -47,13 +53,15 @@ export function resolveDefinition(request: MountRequest, stateBase: string): Res
     throw new BadParameterError('MOUNTPOINT', 'is missing; write  platefs mount PLATE MOUNTPOINT');
   const { source } = definition;
   const given = overrides.output ?? definition.output;
-  const output = given === undefined ? `${source}_platefs` : resolve(given);
+  const output = given === undefined ? defaultOutput(source, stateBase) : resolve(given);
   const givenState = overrides.state ?? definition.state;
   const budgetBytes = overrides.budgetBytes ?? definition.budgetBytes;
   const readers = overrides.readers ?? definition.options.readers;
   const followLinks = overrides.followLinks ?? definition.options.followLinks;
   const watch = overrides.watch ?? definition.options.watch;
   const missing = overrides.missing ?? definition.options.missing;
+  const profile = overrides.profile ?? definition.options.profile;
+  const float64 = overrides.float64 ?? definition.options.float64;
   const ngff = overrides.ngff ?? definition.options.ngff;
   const names = overrides.names ?? definition.names;
   const layout = overrides.layout ?? definition.layout;
@@ -74,6 +82,8 @@ export function resolveDefinition(request: MountRequest, stateBase: string): Res
       ...(followLinks === undefined ? {} : { followLinks }),
       ...(watch === undefined ? {} : { watch }),
       ...(missing === undefined ? {} : { missing }),
+      ...(profile === undefined ? {} : { profile }),
+      ...(float64 === undefined ? {} : { float64 }),
       ...(ngff === undefined ? {} : { ngff }),
     },
   };
@@ -82,14 +92,20 @@ export function resolveDefinition(request: MountRequest, stateBase: string): Res
 const codeOf = (error: unknown): string => systemCode(error) ?? 'unknown error';
 
 /**
- * The plate's real path, checked to be a folder one can read.
+ * The real path of a plate's folder, a file or a store, checked to be one that can be read. An URL is what it is.
  * @throws UnreadableSourceError
  */
 export function checkSource(source: string): string {
+  if (isUrl(source)) return source;
   try {
     const real = realpathSync(source);
-    if (!statSync(real).isDirectory())
-      throw new UnreadableSourceError(source, 'is a file', {
+    const stat = statSync(real);
+    if (stat.isFile()) {
+      accessSync(real, constants.R_OK);
+      return real;
+    }
+    if (!stat.isDirectory())
+      throw new UnreadableSourceError(source, 'is neither a folder nor a file', {
         advice: 'name the folder that holds the plate',
       });
     accessSync(real, constants.R_OK | constants.X_OK);
@@ -99,11 +115,11 @@ export function checkSource(source: string): string {
     if (error instanceof UnreadableSourceError) throw error;
     const code = codeOf(error);
     if (code === 'ENOENT' || code === 'ENOTDIR')
-      throw new UnreadableSourceError(source, 'there is no such folder', {
-        advice: 'check the spelling of the plate',
+      throw new UnreadableSourceError(source, 'there is no such file or folder', {
+        advice: 'check the spelling of the path',
       });
     if (code === 'EACCES')
-      throw new UnreadableSourceError(source, 'you may not read this folder', {
+      throw new UnreadableSourceError(source, 'you may not read it', {
         advice: `ask its owner, or see  ls -ld ${source}`,
       });
     throw new UnreadableSourceError(source, 'cannot be read', { cause: error });

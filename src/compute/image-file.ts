@@ -2,7 +2,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { DeviceFailedError } from '../core/errors.ts';
 import { allocate, bytesOf, elementCount, itemSizeBytes, type NdArray, release } from '../core/nd-array.ts';
 import type { Region } from '../core/region.ts';
-import type { ImageEncoder } from '../encoders.ts';
+import type { ImageEncoder, Segment } from '../encoders.ts';
 import type { ImageInfo } from '../model/image.ts';
 
 const MAX_UINT16 = 65_535;
@@ -61,6 +61,12 @@ async function writeAll(file: FileHandle, bytes: Uint8Array, offsetBytes: number
   }
 }
 
+function segmentBytes(segment: Segment, pixels: NdArray): Uint8Array {
+  if (segment.kind === 'bytes') return segment.bytes;
+  if (segment.kind === 'pixels') return regionBytes(pixels, segment.region);
+  return segment.derive((region, target) => target.set(regionBytes(pixels, region)));
+}
+
 /** Writes a new file of these bytes. @throws the system's error; the file may be there in part then. */
 export async function writeNewFile(path: string, bytes: Uint8Array): Promise<void> {
   await using file = await open(path, 'wx', 0o600);
@@ -80,8 +86,7 @@ export async function writeImageFile(
   const layout = encoder.layout(info);
   await using file = await open(path, 'wx', 0o600);
   for (const segment of layout.segments(0, layout.sizeBytes)) {
-    const bytes = segment.kind === 'bytes' ? segment.bytes : regionBytes(pixels, segment.region);
-    await writeAll(file, bytes, segment.offsetBytes);
+    await writeAll(file, segmentBytes(segment, pixels), segment.offsetBytes);
   }
   return layout.sizeBytes;
 }

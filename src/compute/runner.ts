@@ -111,7 +111,8 @@ export class HookRunner {
       }
     }
     const encoder = options.encoder ?? (await loadById(ENCODERS, 'tiff'));
-    if (encoder === undefined) throw new HookFailedError('there is no TIFF encoder to write results with');
+    if (encoder?.takes !== 'image')
+      throw new HookFailedError('there is no TIFF encoder to write results with');
     return new HookRunner(options, bound, encoder, options.sources ?? (await loadAll(SOURCES)));
   }
 

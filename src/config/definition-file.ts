@@ -8,6 +8,7 @@ import { loadAll } from '../core/plugin.ts';
 import { systemCode } from '../core/system-code.ts';
 import type { Hook } from '../hooks.ts';
 import type {
+  Float64Mode,
   HookRule,
   HookStep,
   MissingMode,
@@ -16,6 +17,7 @@ import type {
   WatchMode,
 } from '../model/mount-definition.ts';
 import { NGFF_VERSIONS } from '../model/ngff.ts';
+import type { Profile } from '../model/profile.ts';
 import { HOOKS } from '../registry.generated.ts';
 import { mountSchema } from './definition-schema.ts';
 import { checkedLayout, checkedNames } from './mount-options.ts';
@@ -45,6 +47,8 @@ interface DefinitionForm {
     readers?: number;
     watch?: WatchMode;
     missing?: MissingMode;
+    profile?: Profile;
+    float64?: Float64Mode;
     ngff?: string | number;
   };
   readonly hooks?: readonly {
@@ -127,6 +131,8 @@ function optionsOf(form: DefinitionForm): MountOptions {
     ...(options['follow-links'] === undefined ? {} : { followLinks: options['follow-links'] }),
     ...(options.watch === undefined ? {} : { watch: options.watch }),
     ...(options.missing === undefined ? {} : { missing: options.missing }),
+    ...(options.profile === undefined ? {} : { profile: options.profile }),
+    ...(options.float64 === undefined ? {} : { float64: options.float64 }),
     ...(ngff === undefined ? {} : { ngff }),
   };
 }

@@ -1,6 +1,7 @@
 import type { Hook, ParameterSpec } from '../hooks.ts';
-import { MISSING_MODES, WATCH_MODES } from '../model/mount-definition.ts';
+import { FLOAT64_MODES, MISSING_MODES, WATCH_MODES } from '../model/mount-definition.ts';
 import { NGFF_VERSIONS } from '../model/ngff.ts';
+import { PROFILES } from '../model/profile.ts';
 
 type Schema = Readonly<Record<string, unknown>>;
 
@@ -36,6 +37,16 @@ const OPTIONS: Readonly<Record<string, Schema>> = {
     enum: MISSING_MODES,
     default: 'zeros',
     description: 'What stacks and plate.ome.zarr show where the plate lacks a plane: zeros, or a read error.',
+  },
+  profile: {
+    enum: PROFILES,
+    description: 'The program that the mount is made for: shows only the stacks that it opens.',
+  },
+  float64: {
+    enum: FLOAT64_MODES,
+    default: 'float64',
+    description:
+      'What float64 planes are shown as in stacks: float32 is rounded, and opens in more programs.',
   },
   ngff: {
     // In YAML they are numbers unless somebody writes quotes.

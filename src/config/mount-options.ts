@@ -1,8 +1,16 @@
 import { parseBudget } from '../core/byte-size.ts';
 import { BadParameterError } from '../core/errors.ts';
-import { MISSING_MODES, type MissingMode, WATCH_MODES, type WatchMode } from '../model/mount-definition.ts';
+import {
+  FLOAT64_MODES,
+  type Float64Mode,
+  MISSING_MODES,
+  type MissingMode,
+  WATCH_MODES,
+  type WatchMode,
+} from '../model/mount-definition.ts';
 import { NGFF_VERSIONS, type NgffVersion } from '../model/ngff.ts';
 import { checkNames } from '../model/plane-naming.ts';
+import { PROFILES, type Profile } from '../model/profile.ts';
 import { compileSourceLayout } from '../model/source-layout.ts';
 import { didYouMean } from './did-you-mean.ts';
 
@@ -15,6 +23,8 @@ export interface OptionOverrides {
   followLinks?: boolean;
   watch?: WatchMode;
   missing?: MissingMode;
+  profile?: Profile;
+  float64?: Float64Mode;
   ngff?: NgffVersion;
   budgetBytes?: number;
   output?: string;
@@ -90,6 +100,16 @@ export const MOUNT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
     value: 'MODE',
     description: 'what stacks and plate.ome.zarr show where a plane is missing: zeros (the default), error',
     apply: (overrides, value) => void (overrides.missing = oneOf(MISSING_MODES, '-o missing', value)),
+  },
+  profile: {
+    value: 'PROGRAM',
+    description: 'show only the stacks that a program opens: fiji, cellprofiler, napari, legacy',
+    apply: (overrides, value) => void (overrides.profile = oneOf(PROFILES, '-o profile', value)),
+  },
+  float64: {
+    value: 'TYPE',
+    description: 'what float64 planes are shown as in stacks: float64 (the default), float32',
+    apply: (overrides, value) => void (overrides.float64 = oneOf(FLOAT64_MODES, '-o float64', value)),
   },
   ngff: {
     value: 'VERSION',

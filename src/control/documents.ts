@@ -40,6 +40,9 @@ export interface StatusDocument {
   /** Name and kind of the plate, for people: `plate1`, `ImageXpress: MetaXpress export with HTD`. */
   readonly plate: { readonly name: string; readonly format: string };
   readonly planes: number;
+  /** Files and stores that are shown by what they hold, and how many plates; absent where one plate is mounted. */
+  readonly sources?: readonly { readonly name: string; readonly title: string }[];
+  readonly plates?: number;
   readonly warnings: number;
   readonly memory: MemoryDocument;
   /** Written files that have not landed in the output folder yet. */

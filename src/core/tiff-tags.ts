@@ -24,9 +24,13 @@ export const TAG = {
   tileByteCounts: 325,
   subIfds: 330,
   sampleFormat: 339,
+  /** Tables that all strips and tiles of a JPEG-compressed page share. */
+  jpegTables: 347,
   yCbCrSubSampling: 530,
   /** MetaMorph stack (`.stk`): its count is the number of planes behind one directory. */
   uic2: 33629,
+  /** Version of LERC, and what its streams are compressed with once more. */
+  lercParameters: 50674,
 } as const;
 
 /** Bytes of one value, by field type; TIFF 6.0 page 15, BigTIFF types 16 to 18, IFD (13) of Technical Note 1. */

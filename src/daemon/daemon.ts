@@ -11,11 +11,8 @@ import { explain } from '../core/errors.ts';
 import { FrontWake } from '../fuse/front-wake.ts';
 import { invalidateEntry, invalidateNode } from '../fuse/notify.ts';
 import { budgetOf } from '../memory/budget.ts';
-import { giveBackSpentMemory } from '../memory/spent-memory.ts';
-import { type PlateDifference, plateDifference, succession } from '../model/plate-succession.ts';
 import { dataFolder, type OverlayFolders, stagingFolder } from '../overlay/open-overlay.ts';
-import { PlateTree } from '../tree/plate-tree.ts';
-import type { SharedTree } from '../tree/shared-tree.ts';
+import type { SharedMount } from '../tree/shared-mount.ts';
 import type { FrontNotice } from '../vfs/jobs.ts';
 import { chooseBudgetBytes } from './budget-choice.ts';
 import { openControl } from './control-entry.ts';
@@ -25,21 +22,18 @@ import type { FromFront } from './front-messages.ts';
 import type { FrontData } from './front-worker.ts';
 import type { HookPump } from './hook-pump.ts';
 import { Landings } from './landings.ts';
-import { LivePlate } from './live-plate.ts';
+import { LiveMount } from './live-mount.ts';
 import { logEvent } from './log.ts';
 import { memoryFolder, removeMemoryFolder } from './memory-folder.ts';
 import { MountMemory, writtenBoundBytes } from './mount-memory.ts';
 import { loadPlaneTools } from './plane-tools.ts';
 import { Readers } from './readers.ts';
 import { RuntimeWarnings } from './runtime-warnings.ts';
-import { countResumes, openSessionTree } from './session-files.ts';
+import { countResumes, openSessionParts } from './session-files.ts';
 import { keepNames } from './session-names.ts';
-import { SessionTree } from './session-tree.ts';
-import { SizeSweep } from './size-sweep.ts';
 import { lockState } from './state-lock.ts';
 import { Status } from './status.ts';
 import type { FromDaemon, StartMessage } from './supervisor-messages.ts';
-import { invalidateChanges } from './tree-invalidation.ts';
 import { WriteOut } from './write-out.ts';
 
 /** The front hears within milliseconds that it is to end. */
@@ -61,7 +55,6 @@ export class Daemon {
   readonly #spec: DaemonSpec;
   readonly #voice: DaemonVoice;
   readonly #stop = new AbortController();
-  #sweeping = new AbortController();
   readonly #warnings = new RuntimeWarnings();
   readonly #owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
   #front: FrontLink | undefined;
@@ -71,7 +64,7 @@ export class Daemon {
   #landings: Landings | undefined;
   #writeOut: WriteOut | undefined;
   #hooks: HookPump | undefined;
-  #plate: LivePlate | undefined;
+  #plates: LiveMount | undefined;
   #control: ControlServer | undefined;
   #memory: MountMemory | undefined;
   #ending: Promise<void> | undefined;
@@ -118,28 +111,28 @@ export class Daemon {
     this.#memoryFolder = folders.memory;
     const resumes = countResumes(folders, resumed);
     if (!resumed) keepNames(folders, this.#definition);
-    const session = new SessionTree(state);
-    const opened = await openSessionTree(this.#spec, folders, session, resumed, {
+    const opened = await openSessionParts(this.#spec, folders, resumed, {
       signal: this.#stop.signal,
       onProgress: (text) => this.#voice.tell({ type: 'progress', text }),
     });
-    const { shared } = opened;
+    const mount = opened.map(({ number, name, shared }) => ({ number, name, shared }));
     const budgetBytes = this.#definition.budgetBytes ?? chooseBudgetBytes(folders.memory);
     this.#readers = new Readers({
       count: this.#definition.options.readers ?? Math.max(2, availableParallelism()),
       fuseFd: this.#start.fuseFd,
-      shared,
+      mount,
       outputFolder: output,
       decodedBytes: budgetOf(budgetBytes).decodedBytes,
       onMessage: (message) => {
         if (message.type === 'staged')
           this.#front?.tell({ type: 'staged', node: message.node, errno: message.errno });
         else if (message.type === 'failed-job') this.#front?.tell({ ...message, type: 'failed' });
+        else if (message.type === 'source-changed') this.#plates?.sourceChanged(message.node);
         else this.#warnings.fail(message.message);
       },
       onDeath: (error) => this.#die('a reader thread', error),
     });
-    const front = this.#startFront(shared, folders, budgetBytes, this.#readers);
+    const front = this.#startFront(mount, folders, budgetBytes, this.#readers);
     const landings = new Landings({
       outputFolder: output,
       front,
@@ -150,21 +143,16 @@ export class Daemon {
     this.#landings = landings;
     const memory = new MountMemory({ budgetBytes, front, readers: this.#readers, landings, log: logEvent });
     this.#memory = memory;
-    const { encoders, probe } = await loadPlaneTools(shared.index);
-    const treeOf = (tree: SharedTree): PlateTree => new PlateTree(tree, encoders, probe);
-    const invalidate = (before: SharedTree, after: SharedTree, difference: PlateDifference): void => {
-      const tree = treeOf(after);
-      invalidateChanges(this.#start.fuseFd, treeOf(before), tree, difference);
-      void this.#sweep(tree);
-    };
-    const plate = new LivePlate(shared, {
+    const plates = new LiveMount({
+      parts: opened,
+      tools: await loadPlaneTools(mount.map(({ shared }) => shared.index)),
+      fuseFd: this.#start.fuseFd,
       mode: this.#definition.options.watch ?? 'auto',
-      session,
-      adopt: async (tree) => void (await front.ask('adopt', { shared: tree })),
-      invalidate,
+      front,
       warn: (message) => this.#warnings.warn('plate', message),
+      signal: this.#stop.signal,
     });
-    this.#plate = plate;
+    this.#plates = plates;
     const writeOut = new WriteOut({
       mountpoint: this.#definition.mountpoint,
       landings,
@@ -175,10 +163,11 @@ export class Daemon {
     this.#writeOut = writeOut;
     const status = new Status({
       spec: this.#spec,
-      shared: () => plate.shared,
+      mount: () => plates.mount,
       front,
       landings,
       memory,
+      readers: this.#readers,
       hooks: () => this.#hooks,
       warnings: this.#warnings,
       resumes,
@@ -191,20 +180,14 @@ export class Daemon {
     await this.#startHooks(front, folders);
     memory.start();
     this.#control = await openControl(this.#spec, status, writeOut);
-    if (opened.untold) {
-      const { index } = opened.untold;
-      const difference = plateDifference(index, shared.index, succession(index, shared.index));
-      invalidate(opened.untold, shared, difference);
-      session.told(shared.generation);
-    } else void this.#sweep(treeOf(shared), true);
+    plates.start();
     this.#running.resolve();
     this.#voice.tell({ type: 'ready' });
-    plate.start(opened.isDoubtful);
     setImmediate(flushCompileCache);
     void this.#unmounted.promise.then(() => this.#end());
   }
 
-  #startFront(shared: SharedTree, folders: OverlayFolders, budgetBytes: number, readers: Readers): FrontLink {
+  #startFront(mount: SharedMount, folders: OverlayFolders, budgetBytes: number, readers: Readers): FrontLink {
     const { fuseFd, resumed, negotiated, privileged } = this.#start;
     const channel = new MessageChannel();
     const wake = new FrontWake();
@@ -216,14 +199,14 @@ export class Daemon {
       privileged,
       passthrough: !this.#definition.options.noPassthrough,
       readOnly: this.#definition.options.readOnly,
-      shared,
+      mount,
       folders,
       budgetBytes: writtenBoundBytes(budgetBytes),
       owner: this.#owner,
       fromMain: channel.port2,
       wake: wake.memory,
       readers: ports,
-      finished: readers.finished,
+      counters: readers.counters.memory,
     };
     const worker = this.#frontWorker;
     worker.ref();
@@ -247,27 +230,6 @@ export class Daemon {
       log: (message) => this.#warnings.warn('hook', message),
     });
     if (this.#hooks) for (const file of (await front.ask('list-sealed', {})).files) this.#hooks.offer(file);
-  }
-
-  /** Looks at all files of a tree, in place of one that it follows. */
-  async #sweep(tree: PlateTree, isFirst = false): Promise<void> {
-    this.#sweeping.abort();
-    this.#sweeping = new AbortController();
-    const signal = AbortSignal.any([this.#stop.signal, this.#sweeping.signal]);
-    const sweep = new SizeSweep(tree);
-    await sweep.look(signal);
-    if (isFirst) await this.#rest();
-    await sweep.measure(signal);
-  }
-
-  /** Once all files are looked at: opening a plate took far more memory than keeping it does. */
-  async #rest(): Promise<void> {
-    if (this.#stop.signal.aborted) return;
-    try {
-      await giveBackSpentMemory();
-    } catch (error) {
-      logEvent(`memory was not given back: ${explain(error)}`);
-    }
   }
 
   #hear(message: FromFront): void {
@@ -379,7 +341,7 @@ export class Daemon {
     }
     this.#stop.abort();
     this.#memory?.[Symbol.dispose]();
-    await this.#plate?.close();
+    await this.#plates?.close();
     await this.#hooks?.close();
     await this.#landings?.close();
     await this.#readers?.close();

@@ -60,7 +60,7 @@ export type ToFront =
   | { readonly type: 'cleared'; readonly id: number }
   | ({ readonly type: 'hook-ended' } & Omit<HookSource, 'mountPath'>)
   /** The plate was found changed. */
-  | { readonly type: 'adopt'; readonly token: number; readonly shared: SharedTree }
+  | { readonly type: 'adopt'; readonly token: number; readonly part: number; readonly shared: SharedTree }
   /** Written files may take so much memory from now on, unless they hold more. */
   | { readonly type: 'set-budget'; readonly token: number; readonly budgetBytes: number }
   /** Move open files that were not written since then to disk, as far as one request may wait for. */

@@ -18,13 +18,16 @@ import {
   stagingFolder,
 } from '../overlay/open-overlay.ts';
 import type { Overlay } from '../overlay/overlay.ts';
-import { PlateTree } from '../tree/plate-tree.ts';
-import type { SharedTree } from '../tree/shared-tree.ts';
+import { MountTree } from '../tree/mount-tree.ts';
+import { RenderUnits } from '../tree/render-units.ts';
+import type { SharedMount } from '../tree/shared-mount.ts';
+import { loadCatalogEncoders } from '../tree/sources/catalog-encoders.ts';
 import { Front } from '../vfs/front.ts';
 import { kernelFileCalls } from './file-calls.ts';
 import type { FromFront, ToFront } from './front-messages.ts';
 import { loadPlaneTools } from './plane-tools.ts';
 import { publishOutputs } from './publish.ts';
+import { ReaderCounters } from './reader-counters.ts';
 import { ReaderPool } from './reader-pool.ts';
 
 /** What the front thread serves: its first message. */
@@ -35,7 +38,7 @@ export interface FrontData {
   readonly privileged: boolean;
   readonly passthrough: boolean;
   readonly readOnly: boolean;
-  readonly shared: SharedTree;
+  readonly mount: SharedMount;
   readonly folders: OverlayFolders;
   /** Memory that written files may take at the start. */
   readonly budgetBytes: number;
@@ -44,8 +47,8 @@ export interface FrontData {
   /** Memory of the {@link FrontWake} that the main thread kicks. */
   readonly wake: SharedArrayBuffer;
   readonly readers: readonly MessagePort[];
-  /** One counter per reader: jobs it has finished. */
-  readonly finished: Int32Array;
+  /** Memory of the {@link ReaderCounters}. */
+  readonly counters: SharedArrayBuffer;
 }
 
 const data = await new Promise<FrontData>((resolve) => parentPort?.once('message', resolve));
@@ -73,15 +76,17 @@ class SessionOver extends Error {}
 interface Rooms {
   readonly overlay: Overlay;
   readonly front: Front;
-  readonly tree: PlateTree;
+  readonly tree: MountTree;
   readonly readers: ReaderPool;
+  readonly units: RenderUnits;
 }
 
-function receive({ overlay, front, tree, readers }: Rooms, message: ToFront): void {
+function receive({ overlay, front, tree, readers, units }: Rooms, message: ToFront): void {
   switch (message.type) {
     case 'adopt':
-      tree.adopt(message.shared);
-      readers.adopt(message.shared);
+      tree.adopt(message.part, message.shared);
+      units.clear();
+      readers.adopt(message.part, message.shared);
       front.treeChanged();
       tell({ type: 'adopted', token: message.token });
       return;
@@ -189,9 +194,17 @@ function receive({ overlay, front, tree, readers }: Rooms, message: ToFront): vo
 }
 
 async function serve(): Promise<void> {
-  const { encoders, probe } = await loadPlaneTools(data.shared.index);
-  const tree = new PlateTree(data.shared, encoders, probe);
-  const readers = new ReaderPool(data.readers, data.finished, () => tell({ type: 'readers-wanted' }));
+  const tools = await loadPlaneTools(data.mount.map(({ shared }) => shared.index));
+  const tree = new MountTree(data.mount, tools);
+  const hasSources = data.mount.some(({ shared }) => shared.index.scope);
+  const encoders = hasSources ? await loadCatalogEncoders() : undefined;
+  const units = new RenderUnits((node) => tree.layoutOf(node, encoders));
+  const readers = new ReaderPool({
+    ports: data.readers,
+    counters: ReaderCounters.over(data.counters),
+    unitAt: (node, offsetBytes) => units.at(node, offsetBytes),
+    onFirstJob: () => tell({ type: 'readers-wanted' }),
+  });
   const { overlay, tornBytes, lost } = openOverlay(
     data.folders,
     { resumed: data.resumed, budgetBytes: data.budgetBytes, calls: kernelFileCalls, lower: tree },
@@ -225,7 +238,7 @@ async function serve(): Promise<void> {
         try {
           const message = received.message as ToFront;
           if (message.type === 'end') throw new SessionOver();
-          receive({ overlay, front, tree, readers }, message);
+          receive({ overlay, front, tree, readers, units }, message);
         } catch (error) {
           if (error instanceof SessionOver) throw error;
           // A disk that is full, as a rule: this change was not made, and everything else goes on.
@@ -263,7 +276,9 @@ async function serve(): Promise<void> {
   // The mount is gone. What was being written is whole now, and main may still ask about it.
   for (const inode of overlay.names.inodes.values()) overlay.seal(inode);
   tell({ type: 'unmounted' });
-  data.fromMain.on('message', (message: ToFront) => receive({ overlay, front, tree, readers }, message));
+  data.fromMain.on('message', (message: ToFront) =>
+    receive({ overlay, front, tree, readers, units }, message),
+  );
 }
 
 serve().catch((error: unknown) => {

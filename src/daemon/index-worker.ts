@@ -5,7 +5,7 @@ import { loadById } from '../core/plugin.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
 import { succession } from '../model/plate-succession.ts';
 import { FORMATS } from '../registry.generated.ts';
-import { compareDescriptions } from '../tree/described-plate.ts';
+import { indexAgain } from '../tree/index-again.ts';
 import { networkDiskKind } from '../watch/disk-kind.ts';
 import { PlaneCompleteness, wholenessTest } from './plane-completeness.ts';
 
@@ -20,6 +20,8 @@ export interface LookAgain {
   readonly shown: PlateIndex;
   /** Whether directories may have changed; else only files that are waited for are looked at. */
   readonly walk: boolean;
+  /** Whether sources are to be looked into again even where their files seem unchanged. */
+  readonly isDoubted: boolean;
 }
 
 export type FromIndexWorker =
@@ -39,19 +41,23 @@ const completeness = new PlaneCompleteness({
 /** Everything that is there, planes that are being written included. */
 let full: PlateIndex | undefined;
 
-async function look({ shown, walk }: LookAgain): Promise<FromIndexWorker> {
+async function look({ shown, walk, isDoubted }: LookAgain): Promise<FromIndexWorker> {
   try {
     if (walk || !full) {
-      const { linksFollowed, rootPath, descriptions = [] } = first;
-      const options = {
-        previous: full ?? shown,
+      const { linksFollowed, rootPath, descriptions = [], scope } = first;
+      const thing = {
+        handler: format,
+        root: scope?.kind === 'file' ? `${rootPath}/${scope.name}` : rootPath,
+        descriptions,
+        ...(scope ? { scope } : {}),
+      };
+      const { sources = [], ...previous } = full ?? shown;
+      full = await indexAgain(thing, isDoubted ? previous : { ...previous, sources }, {
         followLinks: linksFollowed,
         mountpoint,
+        signal: new AbortController().signal,
         ...(layout === undefined ? {} : { layout }),
-      };
-      const { signal } = new AbortController();
-      const made = { ...(await format.index(rootPath, options, signal)), linksFollowed };
-      full = await compareDescriptions(made, descriptions, signal);
+      });
     }
     const { planes } = succession(shown, full);
     const isNew = (plane: number): boolean => planes[plane] === 0xffff_ffff;

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { explain } from '../core/errors.ts';
+import { fullVersion } from '../model/indexed-source.ts';
 import type { WatchMode } from '../model/mount-definition.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
 import { directoryPath, filePath } from '../model/plate-lookup.ts';
@@ -67,6 +68,8 @@ export class LivePlate {
   #walkWanted = false;
   /** From when on the plate may be walked through again. */
   #walkFromMs = 0;
+  /** What is known of sources may be of files that are no more. */
+  #isDoubted = false;
   #lastFailure = '';
   #closed = false;
 
@@ -87,7 +90,7 @@ export class LivePlate {
   /** Begins to watch. `lookNow` when it is not known that nothing changed since the index was made. */
   start(lookNow: boolean): void {
     const { mode, warn } = this.#parts;
-    if (mode === 'off') return;
+    if (mode === 'off' || this.index.scope?.kind === 'url') return;
     const network = this.#networkKind();
     const events = mode === 'auto' && network === undefined;
     if (mode === 'auto' && network !== undefined)
@@ -135,6 +138,12 @@ export class LivePlate {
     if (unsettledMs > 0) this.#settling = setTimeout(() => this.#hint(), unsettledMs).unref();
   }
 
+  /** Somebody saw that a source is not as it was looked into: it is looked into again. */
+  doubt(): void {
+    this.#isDoubted = true;
+    this.#hint();
+  }
+
   #hint(): void {
     this.#walkWanted = true;
     // It loads while we wait for the burst to end.
@@ -165,7 +174,9 @@ export class LivePlate {
     // Timers may run out a moment early.
     const walk = this.#walkWanted && begunMs + 1 >= this.#walkFromMs;
     if (walk) this.#walkWanted = false;
-    const found = await this.#ask({ shown: this.index, walk });
+    const isDoubted = walk && this.#isDoubted;
+    if (walk) this.#isDoubted = false;
+    const found = await this.#ask({ shown: this.index, walk, isDoubted });
     if (this.#closed) return false;
     if (found.type === 'failed') {
       // The disk is away, or the folder is: what was there stays shown, and is looked for again.
@@ -253,6 +264,9 @@ export class LivePlate {
   }
 }
 
+const versions = ({ sources }: PlateIndex): readonly string[] | undefined =>
+  sources?.map((source) => `${source.name}\0${fullVersion(source)}`);
+
 /** Whether nobody could see a difference. Directories' times are not shown anew for their own sake. */
 function isSamePlate(before: PlateIndex, after: PlateIndex): boolean {
   const same = (a: Uint8Array | Uint32Array | Uint16Array | Float64Array, b: typeof a): boolean =>
@@ -274,7 +288,7 @@ function isSamePlate(before: PlateIndex, after: PlateIndex): boolean {
       const other = after.planes[name as keyof PlateIndex['planes']];
       return typeof column === 'number' || typeof other === 'number' ? column === other : same(column, other);
     }) &&
-    JSON.stringify([before.facts, before.warnings, before.extensions, before.shapes]) ===
-      JSON.stringify([after.facts, after.warnings, after.extensions, after.shapes])
+    JSON.stringify([before.facts, before.warnings, before.extensions, before.shapes, versions(before)]) ===
+      JSON.stringify([after.facts, after.warnings, after.extensions, after.shapes, versions(after)])
   );
 }

@@ -1,9 +1,10 @@
 import { loadAll } from '../core/plugin.ts';
-import type { ImageEncoder } from '../encoders.ts';
+import { type ImageEncoder, imageEncoders } from '../encoders.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
 import { ENCODERS, SOURCES } from '../registry.generated.ts';
 import type { Probe } from '../tree/field-images.ts';
 import type { PlaneDriver } from '../tree/stack-reader.ts';
+import { STACK_ENCODERS } from '../tree/views/stack-files.ts';
 
 /** What front and reader threads need of the plugs. */
 export interface PlaneTools {
@@ -16,14 +17,28 @@ export interface PlaneTools {
 const isOfTiffs = ({ planes, extensions }: PlateIndex): boolean =>
   planes.pages.length === 0 && extensions.every((extension) => /^\.tiff?$/i.test(extension));
 
+function noPlane(): never {
+  throw new Error('there is no plate');
+}
+
+const NO_PLATES: PlaneTools = {
+  encoders: [],
+  probe: noPlane,
+  driver: { probe: noPlane, read: noPlane, open: noPlane },
+};
+
 /**
- * Loads the encoders and the drivers of a plate's plane files. Every thread has them, so that a driver that the
+ * Loads the encoders and the drivers of the plates' plane files. Every thread has them, so that a driver that the
  * plate doesn't need would cost its memory several times.
  */
-export async function loadPlaneTools(index: PlateIndex): Promise<PlaneTools> {
-  const drivers = await loadAll(isOfTiffs(index) ? SOURCES.filter(({ id }) => id === 'tiff') : SOURCES);
-  const synchronous = drivers.flatMap(({ id, canOpen, probeSync, readPlaneSync }) =>
-    probeSync && readPlaneSync ? [{ id, canOpen, probeSync, readPlaneSync }] : [],
+export async function loadPlaneTools(indexes: readonly PlateIndex[]): Promise<PlaneTools> {
+  const plates = indexes.filter(({ scope }) => scope === undefined);
+  if (plates.length === 0) return NO_PLATES;
+  const drivers = await loadAll(
+    plates.every(isOfTiffs) ? SOURCES.filter(({ id }) => id === 'tiff') : SOURCES,
+  );
+  const synchronous = drivers.flatMap(({ id, canOpen, probeSync, readPlaneSync, openPlaneSync }) =>
+    probeSync && readPlaneSync ? [{ id, canOpen, probeSync, readPlaneSync, openPlaneSync }] : [],
   );
   const tiff = synchronous.find(({ id }) => id === 'tiff');
   if (!tiff) throw new Error('the tiff driver has no synchronous side');
@@ -31,8 +46,12 @@ export async function loadPlaneTools(index: PlateIndex): Promise<PlaneTools> {
   const driverOf = (path: string) => synchronous.find(({ canOpen }) => canOpen(path)) ?? tiff;
   const probe: Probe = ({ path, page }) => driverOf(path).probeSync(path, page);
   return {
-    encoders: await loadAll(ENCODERS),
+    encoders: imageEncoders(await loadAll(ENCODERS.filter(({ id }) => STACK_ENCODERS.has(id)))),
     probe,
-    driver: { probe, read: ({ path, page }) => driverOf(path).readPlaneSync(path, page) },
+    driver: {
+      probe,
+      read: ({ path, page }) => driverOf(path).readPlaneSync(path, page),
+      open: ({ path, page }) => driverOf(path).openPlaneSync?.(path, page),
+    },
   };
 }

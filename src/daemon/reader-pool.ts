@@ -1,49 +1,111 @@
 import type { MessagePort } from 'node:worker_threads';
+import { LRUCache } from 'lru-cache';
+import type { RenderUnit } from '../tree/render-units.ts';
 import type { SharedTree } from '../tree/shared-tree.ts';
 import type { ReaderJob } from '../vfs/jobs.ts';
+import type { ReaderCounters } from './reader-counters.ts';
+import { type ReadPartJob, SplitRead } from './split-read.ts';
+
+type RenderedJob = Extract<ReaderJob, { readonly kind: 'read-rendered' }>;
 
 /** To a reader thread: the plate was found changed. */
 export interface TreeAdoption {
   readonly kind: 'adopt';
+  readonly part: number;
   readonly shared: SharedTree;
 }
 
-/** The front's side of the reader threads: gives each job to the one with the least to do. */
+/** Units of files whose reader is remembered: more than what all readers can keep decoded. */
+const MAX_KNOWN_UNITS = 4096;
+
+export interface ReaderPoolParts {
+  readonly ports: readonly MessagePort[];
+  readonly counters: ReaderCounters;
+  /** What is decoded together with the byte of a rendered file at an offset. */
+  readonly unitAt: (node: number, offsetBytes: number) => RenderUnit;
+  readonly onFirstJob: () => void;
+}
+
+/**
+ * The front's side of the reader threads. A job goes to the one with the least to do, but for what has to be decoded:
+ * all reads of one unit go to the reader that had the first of them, so that nothing is decoded in two threads, and
+ * what it keeps decoded is found again. Different units are spread over all readers; a read that ends within another
+ * unit than it begins in is done in two parts.
+ */
 export class ReaderPool {
-  readonly #ports: readonly MessagePort[];
-  readonly #finished: Int32Array;
+  readonly #parts: ReaderPoolParts;
   readonly #submitted: number[];
-  readonly #onFirstJob: () => void;
+  readonly #readerOf = new LRUCache<string, number>({ max: MAX_KNOWN_UNITS });
   #started = false;
 
-  constructor(ports: readonly MessagePort[], finished: Int32Array, onFirstJob: () => void) {
-    this.#ports = ports;
-    this.#finished = finished;
-    this.#submitted = ports.map(() => 0);
-    this.#onFirstJob = onFirstJob;
+  constructor(parts: ReaderPoolParts) {
+    this.#parts = parts;
+    this.#submitted = parts.ports.map(() => 0);
   }
 
   /** Shows readers another tree: for every job submitted from now on. */
-  adopt(shared: SharedTree): void {
-    const adoption: TreeAdoption = { kind: 'adopt', shared };
-    for (const port of this.#ports) port.postMessage(adoption);
+  adopt(part: number, shared: SharedTree): void {
+    const adoption: TreeAdoption = { kind: 'adopt', part, shared };
+    for (const port of this.#parts.ports) port.postMessage(adoption);
+    this.#readerOf.clear();
   }
 
   submit(job: ReaderJob): void {
     if (!this.#started) {
       this.#started = true;
-      this.#onFirstJob();
+      this.#parts.onFirstJob();
     }
+    if (job.kind === 'read-rendered' && !this.#parts.counters.isPoured(job.node)) this.#submitRendered(job);
+    else this.#give(this.#idlest(), job);
+  }
+
+  #submitRendered(job: RenderedJob): void {
+    const { unitAt } = this.#parts;
+    const { uniqueLow, uniqueHigh, node, offsetBytes, sizeBytes } = job;
+    const endBytes = offsetBytes + sizeBytes;
+    const reader = this.#readerFor(unitAt(node, offsetBytes));
+    // Units that lie whole in the read are of interest to no other.
+    const last = unitAt(node, Math.max(offsetBytes, endBytes - 1));
+    const headBytes = last.startBytes - offsetBytes;
+    const other = headBytes > 0 && last.endBytes > endBytes ? this.#readerFor(last) : reader;
+    if (other === reader) {
+      this.#give(reader, job);
+      return;
+    }
+    const { memory } = SplitRead.of(sizeBytes, 2);
+    const part = { kind: 'read-part', uniqueLow, uniqueHigh, node, memory } as const;
+    this.#give(reader, { ...part, offsetBytes, sizeBytes: headBytes, atBytes: 0 });
+    this.#give(other, {
+      ...part,
+      offsetBytes: last.startBytes,
+      sizeBytes: sizeBytes - headBytes,
+      atBytes: headBytes,
+    });
+  }
+
+  #readerFor({ name }: RenderUnit): number {
+    const known = this.#readerOf.get(name);
+    if (known !== undefined) return known;
+    const reader = this.#idlest();
+    this.#readerOf.set(name, reader);
+    return reader;
+  }
+
+  #give(reader: number, job: ReaderJob | ReadPartJob): void {
+    this.#submitted[reader] = ((this.#submitted[reader] ?? 0) + 1) | 0;
+    this.#parts.ports[reader]?.postMessage(job);
+  }
+
+  #idlest(): number {
     let best = 0;
     let least = Number.POSITIVE_INFINITY;
-    for (let i = 0; i < this.#ports.length; i++) {
-      const left = ((this.#submitted[i] ?? 0) - Atomics.load(this.#finished, i)) | 0;
+    for (let i = 0; i < this.#submitted.length; i++) {
+      const left = ((this.#submitted[i] ?? 0) - this.#parts.counters.finishedJobs(i)) | 0;
       if (left < least) {
         least = left;
         best = i;
       }
     }
-    this.#submitted[best] = ((this.#submitted[best] ?? 0) + 1) | 0;
-    this.#ports[best]?.postMessage(job);
+    return best;
   }
 }

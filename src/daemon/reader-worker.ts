@@ -1,32 +1,32 @@
 import { flushCompileCache } from 'node:module';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { decodedBytesSoFar } from '../core/decode-count.ts';
 import { errnoOf } from '../core/errno.ts';
-import { explain } from '../core/errors.ts';
+import { explain, SourceChangedError } from '../core/errors.ts';
 import { replyTo } from '../fuse/reply-writer.ts';
 import { SplicedReplies } from '../fuse/spliced-replies.ts';
 import { LandedReader } from '../materializer/landed-reader.ts';
 import type { Landing } from '../materializer/landing.ts';
 import { ByteCache } from '../memory/byte-cache.ts';
-import { PlateTree } from '../tree/plate-tree.ts';
-import type { SharedTree } from '../tree/shared-tree.ts';
-import { StackReader } from '../tree/stack-reader.ts';
+import type { SharedMount } from '../tree/shared-mount.ts';
 import type { MovableJob, ReaderJob } from '../vfs/jobs.ts';
 import { Reader } from '../vfs/reader.ts';
-import { loadPlaneTools } from './plane-tools.ts';
+import { MountReader } from './mount-reader.ts';
+import { ReaderCounters } from './reader-counters.ts';
 import type { TreeAdoption } from './reader-pool.ts';
+import { type ReadPartJob, SplitRead } from './split-read.ts';
 
 /** What a reader thread is started with. */
 export interface ReaderData {
   readonly fuseFd: number;
   readonly number: number;
-  readonly shared: SharedTree;
+  readonly mount: SharedMount;
   readonly outputFolder: string;
   /** What it may keep decoded at the start. */
   readonly decodedBytes: number;
-  /** What each reader keeps decoded, for the main thread to see. */
-  readonly held: BigInt64Array;
+  /** Memory of the {@link ReaderCounters}. */
+  readonly counters: SharedArrayBuffer;
   readonly jobs: MessagePort;
-  readonly finished: Int32Array;
 }
 
 /** Main thread to reader: keep no more decoded than this from now on. */
@@ -46,33 +46,70 @@ export type FromReader =
       readonly message: string;
     }
   | { readonly type: 'failed'; readonly message: string }
+  /** What a file is made of is not what it was when it was indexed. */
+  | { readonly type: 'source-changed'; readonly node: number }
   /** It keeps no more than that. */
   | { readonly type: 'bounded'; readonly boundBytes: number };
 
 const data = workerData as ReaderData;
 const tell = (message: FromReader): void => parentPort?.postMessage(message);
 
-const { encoders, probe, driver } = await loadPlaneTools(data.shared.index);
-const tree = new PlateTree(data.shared, encoders, probe);
+const counters = ReaderCounters.over(data.counters);
 const decoded = new ByteCache(data.decodedBytes);
-const stacks = new StackReader(tree, driver, decoded);
+const rendered = await MountReader.open(data.mount, decoded);
 const landed = new LandedReader(data.outputFolder, decoded);
 const reader = new Reader({
-  readRendered: (node, offsetBytes, target) => stacks.read(node, offsetBytes, target),
-  pourRendered: (node, offsetBytes, sizeBytes) => stacks.pourable(node, offsetBytes, sizeBytes),
+  readRendered: (node, offsetBytes, target) => rendered.read(node, offsetBytes, target),
+  pourRendered: (node, offsetBytes, sizeBytes) => rendered.pourable(node, offsetBytes, sizeBytes),
   readLanded: (record, offsetBytes, target) =>
     landed.readSync(record as unknown as Landing, offsetBytes, target.length, target),
 });
 const spliced = new SplicedReplies(data.fuseFd);
 
-const showHeld = (): void => void Atomics.store(data.held, data.number, BigInt(decoded.usedBytes));
+const showHeld = (): void => counters.hold(data.number, decoded.usedBytes);
+
+function noteChange(node: number, error: unknown): void {
+  if (error instanceof SourceChangedError) tell({ type: 'source-changed', node });
+}
+
+function noteRendered(node: number, sizeBytes: number, isPoured: boolean): void {
+  counters.served(data.number, sizeBytes);
+  counters.decoded(data.number, decodedBytesSoFar());
+  if (counters.isPoured(node) !== isPoured) counters.setPoured(node, isPoured);
+}
 
 function answer(job: Exclude<ReaderJob, { kind: 'stage' }>): void {
   const pourable =
     job.kind === 'read-rendered' && spliced.carries(job.sizeBytes) ? reader.pourable(job) : undefined;
-  if (pourable !== undefined && spliced.send(job.uniqueLow, job.uniqueHigh, pourable)) return;
+  if (pourable !== undefined && spliced.send(job.uniqueLow, job.uniqueHigh, pourable)) {
+    if (job.kind === 'read-rendered') noteRendered(job.node, pourable.sizeBytes, true);
+    return;
+  }
+  const before = decodedBytesSoFar();
   const bytes = reader.run(job);
+  if (job.kind === 'read-rendered')
+    noteRendered(job.node, bytes?.length ?? 0, counters.isPoured(job.node) && decodedBytesSoFar() === before);
   replyTo(data.fuseFd, job.uniqueLow, job.uniqueHigh, bytes === undefined ? [] : [bytes]);
+}
+
+/** A part of a READ; whoever does the last part of it answers. */
+function answerPart(job: ReadPartJob): void {
+  const { uniqueLow, uniqueHigh, node, offsetBytes, sizeBytes, atBytes } = job;
+  const split = SplitRead.over(job.memory);
+  try {
+    const part = { kind: 'read-rendered', uniqueLow, uniqueHigh, node, offsetBytes, sizeBytes } as const;
+    const bytes = reader.run(part) ?? new Uint8Array(0);
+    noteRendered(node, bytes.length, false);
+    split.fill(atBytes, bytes);
+  } catch (error) {
+    split.fail(errnoOf(error));
+    tell({ type: 'failed', message: explain(error) });
+    noteChange(node, error);
+  }
+  counters.finishJob(data.number);
+  const outcome = split.finishPart();
+  if (outcome !== undefined)
+    replyTo(data.fuseFd, uniqueLow, uniqueHigh, typeof outcome === 'number' ? outcome : [outcome]);
 }
 
 function run(job: ReaderJob): void {
@@ -84,24 +121,49 @@ function run(job: ReaderJob): void {
     errno = errnoOf(error);
     const message = explain(error);
     if (job.kind === 'read-pieces' || job.kind === 'read-landed' || job.kind === 'persist') {
-      Atomics.add(data.finished, data.number, 1);
+      counters.finishJob(data.number);
       tell({ type: 'failed-job', job, errno, message });
       return;
     }
     tell({ type: 'failed', message });
+    if (job.kind === 'read-rendered') noteChange(job.node, error);
     if (job.kind !== 'stage') replyTo(data.fuseFd, job.uniqueLow, job.uniqueHigh, errno);
   }
-  Atomics.add(data.finished, data.number, 1);
+  counters.finishJob(data.number);
   if (job.kind === 'stage') tell({ type: 'staged', node: job.node, errno });
 }
 
-data.jobs.on('message', (message: ReaderJob | TreeAdoption) => {
-  if (message.kind === 'adopt') {
-    tree.adopt(message.shared);
-    stacks.treeChanged();
-  } else run(message);
+type Message = ReaderJob | ReadPartJob | TreeAdoption;
+
+/** Messages that came while something was loaded, which they may need. */
+let waiting: Message[] | undefined;
+
+function take(message: Message): void {
+  if (message.kind === 'adopt') rendered.adopt(message.part, message.shared);
+  else if (message.kind === 'read-part') answerPart(message);
+  else run(message);
   showHeld();
-});
+}
+
+async function loadFor(adoption: TreeAdoption): Promise<void> {
+  const behind: Message[] = [adoption];
+  waiting = behind;
+  await rendered.prepareFor(adoption.shared);
+  waiting = undefined;
+  take(adoption);
+  for (const message of behind.slice(1)) hear(message);
+}
+
+function hear(message: Message): void {
+  if (waiting) waiting.push(message);
+  else if (message.kind === 'adopt' && !rendered.isReadyFor(message.shared))
+    loadFor(message).catch((error: unknown) => {
+      throw error;
+    });
+  else take(message);
+}
+
+data.jobs.on('message', hear);
 parentPort?.on('message', ({ boundBytes }: ToReader) => {
   decoded.resize(boundBytes);
   showHeld();

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
-import type { SharedTree } from '../tree/shared-tree.ts';
+import type { SharedMount } from '../tree/shared-mount.ts';
+import { ReaderCounters } from './reader-counters.ts';
 import type { FromReader, ReaderData, ToReader } from './reader-worker.ts';
 
 /** A reader that waits for a disk hears of a new bound only when its read is done. */
@@ -9,7 +10,7 @@ const BOUND_TIMEOUT_MS = 1000;
 export interface ReadersParts {
   readonly count: number;
   readonly fuseFd: number;
-  readonly shared: SharedTree;
+  readonly mount: SharedMount;
   readonly outputFolder: string;
   /** What all readers together may keep decoded at the start. */
   readonly decodedBytes: number;
@@ -25,9 +26,7 @@ export class Readers {
   readonly #parts: ReadersParts;
   readonly #channels: MessageChannel[];
   readonly #workers: Worker[] = [];
-  readonly finished: Int32Array;
-  /** Bytes each reader keeps decoded. */
-  readonly #held: BigInt64Array;
+  readonly counters: ReaderCounters;
   #boundBytes: number;
   /** The bound that each reader is known to keep. */
   readonly #kept: number[];
@@ -37,8 +36,7 @@ export class Readers {
   constructor(parts: ReadersParts) {
     this.#parts = parts;
     this.#channels = Array.from({ length: parts.count }, () => new MessageChannel());
-    this.finished = new Int32Array(new SharedArrayBuffer(4 * parts.count));
-    this.#held = new BigInt64Array(new SharedArrayBuffer(8 * parts.count));
+    this.counters = ReaderCounters.of(parts.count);
     this.#boundBytes = Math.floor(parts.decodedBytes / parts.count);
     this.#kept = this.#channels.map(() => this.#boundBytes);
   }
@@ -51,17 +49,16 @@ export class Readers {
   /** Starts the threads; jobs posted before are waiting in their ports. */
   start(): void {
     if (this.#workers.length > 0) return;
-    const { fuseFd, shared, outputFolder, onMessage, onDeath } = this.#parts;
+    const { fuseFd, mount, outputFolder, onMessage, onDeath } = this.#parts;
     for (const [number, { port2 }] of this.#channels.entries()) {
       const workerData: ReaderData = {
         fuseFd,
         number,
-        shared,
+        mount,
         outputFolder,
         decodedBytes: this.#boundBytes,
-        held: this.#held,
+        counters: this.counters.memory,
         jobs: port2,
-        finished: this.finished,
       };
       const worker = new Worker(new URL('./reader-worker.ts', import.meta.url), {
         workerData,
@@ -81,9 +78,7 @@ export class Readers {
 
   /** Bytes that all readers together keep decoded. */
   get decodedBytes(): number {
-    let sum = 0n;
-    for (let number = 0; number < this.#held.length; number++) sum += Atomics.load(this.#held, number);
-    return Number(sum);
+    return this.counters.figures().heldBytes;
   }
 
   /** What they may keep: a bound that is being lowered counts in full for readers that have not heard of it. */

@@ -24,6 +24,7 @@ type Numbers = Pick<
   | 'mountedAtMs'
   | 'changedAtMs'
   | 'numbering'
+  | 'items'
   | 'stackAxes'
   | 'axesOfStack'
   | 'imageBlocks'
@@ -55,6 +56,7 @@ function mapNumbers(tree: Numbers, map: <A extends SharableArray>(array: A) => A
     mountedAtMs,
     changedAtMs,
     numbering,
+    items,
     stackAxes,
     axesOfStack,
     imageBlocks,
@@ -72,6 +74,7 @@ function mapNumbers(tree: Numbers, map: <A extends SharableArray>(array: A) => A
       fields: mapNumbering(numbering.fields, map),
       stacks: mapNumbering(numbering.stacks, map),
     },
+    items,
     stackAxes,
     ...(axesOfStack === undefined ? {} : { axesOfStack: map(axesOfStack) }),
     imageBlocks,
@@ -82,14 +85,16 @@ function mapNumbers(tree: Numbers, map: <A extends SharableArray>(array: A) => A
 /** Where a session keeps its trees. */
 export class SessionTree {
   readonly #folder: string;
+  readonly #prefix: string;
 
-  /** `folder` is the session's own; it outlives a daemon, not the machine. */
-  constructor(folder: string) {
+  /** `folder` is the session's own; it outlives a daemon, not the machine. `part` is the part whose tree it is. */
+  constructor(folder: string, part = 0) {
     this.#folder = folder;
+    this.#prefix = part === 0 ? 'tree-' : `part-${part}-tree-`;
   }
 
   #path(name: string): string {
-    return join(this.#folder, `tree-${name}`);
+    return join(this.#folder, this.#prefix + name);
   }
 
   #point(pointer: Pointer): void {
@@ -105,7 +110,7 @@ export class SessionTree {
   /** Begins with a connection's first tree, of which the kernel knows nothing yet. */
   begin(shared: SharedTree): void {
     for (const name of readdirSync(this.#folder))
-      if (name.startsWith('tree-')) rmSync(join(this.#folder, name));
+      if (name.startsWith(this.#prefix)) rmSync(join(this.#folder, name));
     this.#write(shared);
     this.#point({ generation: shared.generation, told: shared.generation });
   }

@@ -1,6 +1,7 @@
 import { setImmediate as breathe } from 'node:timers/promises';
 import { explain } from '../core/errors.ts';
-import type { PlateTree } from '../tree/plate-tree.ts';
+import { PlateTree } from '../tree/plate-tree.ts';
+import type { SourceTree } from '../tree/sources/source-tree.ts';
 
 /** Files looked at between two turns of the event loop. */
 const SLICE = 64;
@@ -10,30 +11,33 @@ const SLICE = 64;
  * files, shapes of the stacks, sizes of the tables. What can't be read is left for whoever asks for it, who then gets the error.
  */
 export class SizeSweep {
-  readonly #tree: PlateTree;
+  readonly #tree: PlateTree | SourceTree;
   /** What could not be looked at, first of its kind only. */
   failures = 0;
   firstFailure: string | undefined;
 
-  constructor(tree: PlateTree) {
+  constructor(tree: PlateTree | SourceTree) {
     this.#tree = tree;
   }
 
   /** Looks at files and fields. */
   async look(signal: AbortSignal): Promise<void> {
-    const { index, fieldStarts } = this.#tree.shared;
+    const tree = this.#tree;
+    const { index, fieldStarts } = tree.shared;
     for (let file = 0; file < index.files.count && !signal.aborted; file++) {
       if (file % SLICE === 0) await breathe();
       if (!this.#tree.files.isKnown(file)) this.#try(() => this.#tree.files.refresh(file));
     }
+    if (!(tree instanceof PlateTree)) return;
     for (let field = 0; field + 1 < fieldStarts.length && !signal.aborted; field++) {
       if (field % (SLICE / 8) === 0) await breathe();
-      this.#try(() => this.#tree.stacks.learnShapes(field));
+      this.#try(() => tree.stacks.learnShapes(field));
     }
   }
 
   /** Finds out the sizes of the tables. */
   async measure(signal: AbortSignal): Promise<void> {
+    if (!(this.#tree instanceof PlateTree)) return;
     for (const _ of this.#tree.tables.measure()) {
       if (signal.aborted) return;
       await breathe();

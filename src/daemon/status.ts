@@ -1,23 +1,26 @@
 import type { DaemonSpec } from '../config/daemon-spec.ts';
 import type { StatusDocument } from '../control/documents.ts';
+import type { PlateIndex } from '../model/plate-index.ts';
 import { renderMetrics } from '../telemetry/metrics.ts';
 import { openhcsDocument } from '../tree/openhcs-document.ts';
-import type { SharedTree } from '../tree/shared-tree.ts';
+import { PART_NODES, type SharedMount, type SharedPart } from '../tree/shared-mount.ts';
 import { METRICS_NODE, OPENHCS_NODE, STATUS_NODE, WARNINGS_NODE } from '../tree/views/documents.ts';
 import type { DocumentText } from './documents.ts';
 import type { FrontLink } from './front-link.ts';
 import type { HookPump } from './hook-pump.ts';
 import type { Landings } from './landings.ts';
 import type { MountMemory } from './mount-memory.ts';
+import type { Readers } from './readers.ts';
 import type { RuntimeWarnings } from './runtime-warnings.ts';
 
 export interface StatusParts {
   readonly spec: DaemonSpec;
-  /** The plate as it is shown now. */
-  readonly shared: () => SharedTree;
+  /** Everything as it is shown now. */
+  readonly mount: () => SharedMount;
   readonly front: FrontLink;
   readonly landings: Landings;
   readonly memory: MountMemory;
+  readonly readers: Readers;
   /** Absent where the mount has no rules, and until they are loaded. */
   readonly hooks: () => HookPump | undefined;
   readonly warnings: RuntimeWarnings;
@@ -36,22 +39,43 @@ export class Status {
   /** The texts of the documents, by their nodes. */
   texts(): Map<number, DocumentText> {
     const json = (value: unknown): string => `${JSON.stringify(value, undefined, 2)}\n`;
-    return new Map<number, DocumentText>([
-      [STATUS_NODE, async () => json(await this.document())],
-      [WARNINGS_NODE, () => json(this.#warningsDocument())],
-      [METRICS_NODE, () => this.#metrics()],
-      [OPENHCS_NODE, () => openhcsDocument(this.#parts.shared())],
-    ]);
+    const texts = new Map<number, DocumentText>();
+    for (const { number } of this.#parts.mount()) {
+      const base = number * PART_NODES;
+      texts.set(base + STATUS_NODE, async () => json(await this.document()));
+      texts.set(base + WARNINGS_NODE, () => json(this.#warningsDocument(number)));
+      texts.set(base + METRICS_NODE, () => this.#metrics());
+      texts.set(base + OPENHCS_NODE, () => openhcsDocument(this.#part(number).shared));
+    }
+    return texts;
   }
 
-  #warningsDocument(): unknown {
-    return { plate: this.#parts.shared().index.warnings, runtime: this.#parts.warnings.list() };
+  #part(number: number): SharedPart {
+    const part = this.#parts.mount().find((one) => one.number === number);
+    if (!part) throw new Error(`there is no part ${number}`);
+    return part;
+  }
+
+  /** The warnings of a part; at the root those of all. */
+  #warningsDocument(number: number): unknown {
+    const { mount, warnings } = this.#parts;
+    const plates = mount().filter((part) => part.number !== 0);
+    const ownWarnings = this.#part(number).shared.index.warnings;
+    if (number !== 0 || plates.length === 0) return { plate: ownWarnings, runtime: warnings.list() };
+    return {
+      plate: ownWarnings,
+      plates: Object.fromEntries(plates.map(({ name, shared }) => [name, shared.index.warnings])),
+      runtime: warnings.list(),
+    };
   }
 
   /** What the control method `status` answers, and more. @throws when the front is gone. */
   async document(): Promise<StatusDocument & Record<string, unknown>> {
     const { spec, front, landings, warnings, resumes } = this.#parts;
-    const index = this.#parts.shared().index;
+    const indexes = this.#parts.mount().map(({ shared }) => shared.index);
+    const { facts, sources = [], scope } = this.#part(0).shared.index;
+    const total = (count: (index: PlateIndex) => number): number =>
+      indexes.reduce((sum, index) => sum + count(index), 0);
     const { mountpoint, source, output, state } = spec.definition;
     const [usage, held] = await Promise.all([front.ask('usage', {}), this.#parts.memory.document()]);
     const hooks = this.#parts.hooks();
@@ -59,9 +83,15 @@ export class Status {
       pid: process.pid,
       mountpoint,
       source,
-      plate: { name: index.facts.name, format: index.facts.formatDetail },
-      planes: index.planes.count,
-      warnings: index.warnings.length + warnings.count,
+      plate: { name: facts.name, format: facts.formatDetail },
+      planes: total(({ planes }) => planes.count),
+      ...(scope
+        ? {
+            sources: sources.map(({ name, path, catalog }) => ({ name: name || path, title: catalog.title })),
+            plates: indexes.length - 1,
+          }
+        : {}),
+      warnings: total((index) => index.warnings.length) + warnings.count,
       memory: held,
       waiting: usage.waiting,
       openForWriting: usage.openForWriting,
@@ -78,7 +108,8 @@ export class Status {
 
   async #metrics(): Promise<string> {
     const status = await this.document();
-    const { landings, warnings, resumes } = this.#parts;
+    const { landings, readers, warnings, resumes } = this.#parts;
+    const { decodedBytes, servedBytes } = readers.counters.figures();
     return renderMetrics({
       platefs_planes: status.planes,
       platefs_warnings: status.warnings,
@@ -87,6 +118,8 @@ export class Status {
       platefs_memory_open_files_bytes: status.memory.openFilesBytes,
       platefs_memory_decoded_bytes: status.memory.decodedBytes,
       platefs_memory_decoded_bound_bytes: status.memory.decodedBoundBytes,
+      platefs_served_bytes_total: servedBytes,
+      platefs_decoded_bytes_total: decodedBytes,
       platefs_memory_tight: Number(status.memory.isTight),
       platefs_waiting_files: status.waiting.files,
       platefs_landed_files_total: landings.landed.files,

@@ -1,20 +1,33 @@
 import { isDeepStrictEqual } from 'node:util';
-import { invalidateEntry, invalidateNode } from '../fuse/notify.ts';
+import { invalidateEntry as tellEntry, invalidateNode as tellNode } from '../fuse/notify.ts';
 import { nameAt } from '../model/plate-lookup.ts';
 import type { PlateDifference } from '../model/plate-succession.ts';
 import type { PlateTree } from '../tree/plate-tree.ts';
 import { fieldOfPlane } from '../tree/shared-tree.ts';
+
+interface Notifier {
+  readonly invalidateEntry: (parent: number, name: string) => void;
+  readonly invalidateNode: (node: number) => void;
+}
+
+/** Where the kernel is told, and where a part's node numbers begin in the mount. */
+export interface ChangedPart {
+  readonly fuseFd: number;
+  readonly base: number;
+}
 
 /**
  * Tells the kernel what is different between two trees of one plate: names that came or went (it remembers that a
  * name was not there), listings and times of directories, and contents of files whose planes changed.
  */
 export function invalidateChanges(
-  fuseFd: number,
+  { fuseFd, base }: ChangedPart,
   before: PlateTree,
   after: PlateTree,
   { come, gone, movedPlanes }: PlateDifference,
 ): void {
+  const invalidateEntry = (parent: number, name: string): boolean => tellEntry(fuseFd, base + parent, name);
+  const invalidateNode = (node: number): boolean => tellNode(fuseFd, base + node);
   const from = before.shared.index;
   const to = after.shared.index;
   const touched = new Set<number>();
@@ -29,10 +42,10 @@ export function invalidateChanges(
         const place = `${parent}/${name}`;
         if (told.has(place)) continue;
         told.add(place);
-        invalidateEntry(fuseFd, parent, name);
+        invalidateEntry(parent, name);
         touched.add(parent);
       }
-  for (const plane of movedPlanes) invalidateNode(fuseFd, after.images.nodeOf(plane));
+  for (const plane of movedPlanes) invalidateNode(after.images.nodeOf(plane));
 
   for (const [tree, index, directories, files] of [
     [before, from, gone.directories, gone.files],
@@ -41,12 +54,12 @@ export function invalidateChanges(
     const parentOf = (directory: number): number => tree.source.directoryNode(directory);
     for (const directory of directories) {
       const parent = parentOf(index.directories.parents[directory] ?? 0);
-      invalidateEntry(fuseFd, parent, nameAt(index.directories.names, directory));
+      invalidateEntry(parent, nameAt(index.directories.names, directory));
       touched.add(parent);
     }
     for (const file of files) {
       const parent = parentOf(index.files.directories[file] ?? 0);
-      invalidateEntry(fuseFd, parent, nameAt(index.files.names, file));
+      invalidateEntry(parent, nameAt(index.files.names, file));
       touched.add(parent);
     }
   }
@@ -55,20 +68,24 @@ export function invalidateChanges(
   const { fieldStarts, fieldChangedAtMs, changedAtMs } = after.shared;
   for (let field = 0; field + 1 < fieldStarts.length; field += 1) {
     if (fieldChangedAtMs[field] !== changedAtMs) continue;
-    for (const name of after.stacks.namesOf(field)) invalidateEntry(fuseFd, stacks, name);
-    for (const node of after.stacks.nodesOf(field)) invalidateNode(fuseFd, node);
+    for (const name of after.stacks.namesOf(field)) invalidateEntry(stacks, name);
+    for (const node of after.stacks.nodesOf(field)) invalidateNode(node);
     touched.add(stacks);
   }
+  // Under other axes a large stack may have other parts.
+  if (before.shared.stackAxes !== after.shared.stackAxes)
+    for (let field = 0; field + 1 < before.shared.fieldStarts.length; field += 1)
+      for (const name of before.stacks.namesOf(field)) invalidateEntry(stacks, name);
   for (const plane of gone.planes) {
     const field = fieldOfPlane(before.shared.fieldStarts, plane);
-    for (const name of before.stacks.namesOf(field)) invalidateEntry(fuseFd, stacks, name);
+    for (const name of before.stacks.namesOf(field)) invalidateEntry(stacks, name);
     touched.add(stacks);
   }
-  invalidateOmeZarr(fuseFd, before, after, { come, gone, movedPlanes });
+  invalidateOmeZarr({ invalidateEntry, invalidateNode }, before, after, { come, gone, movedPlanes });
   touched.add(after.omeZarr.root);
-  for (const name of after.tables.names) invalidateEntry(fuseFd, after.tables.root, name);
+  for (const name of after.tables.names) invalidateEntry(after.tables.root, name);
   touched.add(after.tables.root);
-  for (const node of touched) invalidateNode(fuseFd, node);
+  for (const node of touched) invalidateNode(node);
 }
 
 /**
@@ -76,7 +93,7 @@ export function invalidateChanges(
  * a well's images.
  */
 function invalidateOmeZarr(
-  fuseFd: number,
+  { invalidateEntry, invalidateNode }: Notifier,
   before: PlateTree,
   after: PlateTree,
   { gone, movedPlanes }: PlateDifference,
@@ -93,9 +110,9 @@ function invalidateOmeZarr(
       ...before.omeZarr.imagePlaces(fieldOfPlane(before.shared.fieldStarts, plane)),
       ...before.omeZarr.chunkPlaces(plane),
     );
-  for (const { parent, name } of places) invalidateEntry(fuseFd, parent, name);
+  for (const { parent, name } of places) invalidateEntry(parent, name);
   for (const plane of movedPlanes)
-    for (const { chunk } of after.omeZarr.chunkPlaces(plane)) invalidateNode(fuseFd, chunk);
+    for (const { chunk } of after.omeZarr.chunkPlaces(plane)) invalidateNode(chunk);
   if (!isDeepStrictEqual(before.shared.index.facts, after.shared.index.facts))
-    for (const node of after.omeZarr.imageDocuments()) invalidateNode(fuseFd, node);
+    for (const node of after.omeZarr.imageDocuments()) invalidateNode(node);
 }

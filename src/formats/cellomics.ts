@@ -1,8 +1,8 @@
 import { basename } from 'node:path';
+import { plainText } from '../core/metadata-values.ts';
 import type { Detection, FormatHandler, IndexOptions } from '../formats.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
 import { parseCellomicsName } from './shared/cellomics-name.ts';
-import { plainText } from './shared/metadata-values.ts';
 import { tiffExtension } from './shared/metaxpress-name.ts';
 import { baseName, NamedPlanes, type NameGrammar, surveyNames } from './shared/named-planes.ts';
 import { type FolderSight, firstNamed, searchPlate } from './shared/plate-search.ts';

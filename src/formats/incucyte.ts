@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import { known, plainText } from '../core/metadata-values.ts';
 import type { Detection, FormatHandler, IndexOptions } from '../formats.ts';
 import { compareNatural } from '../model/natural-order.ts';
 import type { PlateFacts } from '../model/plate.ts';
@@ -10,7 +11,6 @@ import {
   parseIncucyteExport,
   parseIncucyteRaw,
 } from './shared/incucyte-name.ts';
-import { known, plainText } from './shared/metadata-values.ts';
 import { baseName, folderOf, NamedPlanes, type NameGrammar, surveyNames } from './shared/named-planes.ts';
 import { type FolderSight, firstNamed, listBelow, searchPlate } from './shared/plate-search.ts';
 import type { PlateSurvey } from './shared/plate-survey.ts';

@@ -5,6 +5,7 @@ import type { FormatHandler, IndexOptions } from '../formats.ts';
 import type { ChannelFacts, PlateFacts } from '../model/plate.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
 import { readGroup } from '../zarr/group.ts';
+import { type NgffPlate, ngffOf, parseImage, parsePlate } from '../zarr/ngff-metadata.ts';
 import { describeStore, detectOmeZarr, ngffKind, storeBelow } from './shared/ngff-detect.ts';
 import {
   channelFacts,
@@ -14,7 +15,6 @@ import {
   measuredFacts,
 } from './shared/ngff-facts.ts';
 import { NgffStore } from './shared/ngff-images.ts';
-import { type NgffPlate, ngffOf, parseImage, parsePlate } from './shared/ngff-metadata.ts';
 import { addPlanes, type PlacedImage, readPlacedImage } from './shared/ngff-planes.ts';
 import { StoreFiles } from './shared/store-files.ts';
 

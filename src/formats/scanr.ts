@@ -1,11 +1,11 @@
 import { basename } from 'node:path';
+import { plainText } from '../core/metadata-values.ts';
 import type { Detection, FormatHandler, IndexOptions } from '../formats.ts';
 import { compareNatural } from '../model/natural-order.ts';
 import type { PlateFacts } from '../model/plate.ts';
 import { plateAxes } from '../model/plate-axes.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
 import { wellName } from '../model/well.ts';
-import { plainText } from './shared/metadata-values.ts';
 import { baseName, channelsOf, NamedPlanes, type NameGrammar, surveyNames } from './shared/named-planes.ts';
 import { type FolderSight, firstNamed, listBelow, searchPlate } from './shared/plate-search.ts';
 import type { PlateSurvey } from './shared/plate-survey.ts';

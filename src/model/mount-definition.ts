@@ -1,4 +1,5 @@
 import type { NgffVersion } from './ngff.ts';
+import type { Profile } from './profile.ts';
 
 /** One step of a hook rule: which operation, and its parameters as the definition gives them. */
 export interface HookStep {
@@ -51,6 +52,10 @@ export type WatchMode = (typeof WATCH_MODES)[number];
 export const MISSING_MODES = ['zeros', 'error'] as const;
 export type MissingMode = (typeof MISSING_MODES)[number];
 
+/** `float64`: as they are, where a file format has them; `float32`: rounded to what more programs open. */
+export const FLOAT64_MODES = ['float64', 'float32'] as const;
+export type Float64Mode = (typeof FLOAT64_MODES)[number];
+
 export interface MountOptions {
   /** Let other users in (needs root, or user_allow_other in /etc/fuse.conf). */
   readonly allowOther: boolean;
@@ -64,6 +69,10 @@ export interface MountOptions {
   readonly followLinks?: boolean;
   /** How a plate that still grows is followed; `auto` unless set. */
   readonly watch?: WatchMode;
+  /** The program that the mount is made for. */
+  readonly profile?: Profile;
+  /** What float64 planes are shown as in stacks; as they are unless set. */
+  readonly float64?: Float64Mode;
   /** What a stack shows where the plate lacks a plane; `zeros` unless set. */
   readonly missing?: MissingMode;
   /** Version of OME-NGFF that `plate.ome.zarr` follows; 0.4 (Zarr v2) unless set. */

@@ -1,5 +1,6 @@
 import type { Dtype } from '../core/nd-array.ts';
 import type { ChunkFolders } from './chunk-grid.ts';
+import type { IndexedSource, SourceScope } from './indexed-source.ts';
 import type { ExclusionReason, PlateDescription, PlateFacts, PlateWarning } from './plate.ts';
 
 /**
@@ -80,6 +81,10 @@ export interface PlateIndex {
   };
   /** Folders of arrays whose chunks are no `files`: there may be many more of them than planes. */
   readonly chunkFolders?: ChunkFolders;
+  /** What is mounted where it is no plate; there are no planes then. */
+  readonly scope?: SourceScope;
+  /** Files and stores that are shown by what they hold. */
+  readonly sources?: readonly IndexedSource[];
   /** Shapes of planes that the metadata tells. */
   readonly shapes: readonly PlaneShape[];
   /**
@@ -107,7 +112,7 @@ export interface NameTable {
 }
 
 /** Version of the layout this code reads and writes. */
-export const PLATE_INDEX_LAYOUT_VERSION = 3;
+export const PLATE_INDEX_LAYOUT_VERSION = 4;
 
 /** Order of the codes in `files.exclusions`. */
 export const EXCLUSIONS: readonly ExclusionReason[] = [

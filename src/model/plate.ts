@@ -1,3 +1,5 @@
+import type { SourceScope } from './indexed-source.ts';
+
 /** Facts about one channel. A fact the metadata lacks is absent, never guessed. */
 export interface ChannelFacts {
   /** Channel number as in names (`w1` → 1). */
@@ -79,4 +81,6 @@ export interface RecognisedPlate {
   readonly reason: string;
   /** Those of the formats that gave way to this one. */
   readonly descriptions: readonly PlateDescription[];
+  /** Where it is no plate: what it is. */
+  readonly scope?: SourceScope;
 }

@@ -4,8 +4,13 @@ export const S_IFDIR = 0o040000;
 export const S_IFREG = 0o100000;
 export const S_IFLNK = 0o120000;
 
-/** Node numbers from here on belong to the overlay; below are the tree's. */
+/** The overlay's node numbers: from here on, below {@link BEYOND_OVERLAY_INODES}. All others are the tree's. */
 export const FIRST_OVERLAY_INODE = 2 ** 45;
+const BEYOND_OVERLAY_INODES = 2 ** 46;
+
+/** Whether a node number is the overlay's own, not the tree's. */
+export const isOverlayNode = (node: number): boolean =>
+  node >= FIRST_OVERLAY_INODE && node < BEYOND_OVERLAY_INODES;
 
 /**
  * A landed file's place on disk; what it says is the materializer's business, but for `id`: records with the same

@@ -2,6 +2,7 @@ import {
   type Abandoned,
   FIRST_OVERLAY_INODE,
   isDirectory,
+  isOverlayNode,
   type LandedBytes,
   type LandingRecord,
   type OverlayInode,
@@ -58,7 +59,7 @@ export class Namespace {
   lookup(parent: number, name: string): number | undefined {
     const entry = this.#entries.get(parent)?.get(name);
     if (entry !== undefined) return entry.node === WHITEOUT ? undefined : entry.node;
-    return parent < FIRST_OVERLAY_INODE ? this.#lower.lookup(parent, name) : undefined;
+    return !isOverlayNode(parent) ? this.#lower.lookup(parent, name) : undefined;
   }
 
   /** All of the overlay's own entries: directory node → name → node, or WHITEOUT. */
@@ -81,7 +82,7 @@ export class Namespace {
   }
 
   isDirectory(node: number): boolean {
-    if (node < FIRST_OVERLAY_INODE) return this.#lower.isDirectory(node);
+    if (!isOverlayNode(node)) return this.#lower.isDirectory(node);
     const inode = this.inodes.get(node);
     return inode !== undefined && isDirectory(inode);
   }
@@ -89,7 +90,7 @@ export class Namespace {
   isEmpty(directory: number): boolean {
     const entries = this.#entries.get(directory);
     if (entries) for (const { node } of entries.values()) if (node !== WHITEOUT) return false;
-    if (directory >= FIRST_OVERLAY_INODE) return true;
+    if (isOverlayNode(directory)) return true;
     for (const name of this.#lower.names(directory)) if (!entries?.has(name)) return false;
     return true;
   }
@@ -98,10 +99,9 @@ export class Namespace {
   pathOf(node: number): string | undefined {
     const names: string[] = [];
     for (let current = node; ; ) {
-      const place =
-        current >= FIRST_OVERLAY_INODE ? this.inodes.get(current)?.place : this.#moved.get(current);
+      const place = isOverlayNode(current) ? this.inodes.get(current)?.place : this.#moved.get(current);
       if (place === undefined) {
-        if (current >= FIRST_OVERLAY_INODE) return undefined;
+        if (isOverlayNode(current)) return undefined;
         const base = this.#lower.pathOf(current);
         // Where a tree folder was moved, what lies in it moved along.
         if (this.#moved.size > 0 && base !== '') {
@@ -124,10 +124,11 @@ export class Namespace {
   isBelow(node: number, ancestor: number): boolean {
     for (let current: number | undefined = node; current !== undefined; ) {
       if (current === ancestor) return true;
-      const place: Place | undefined =
-        current >= FIRST_OVERLAY_INODE ? this.inodes.get(current)?.place : this.#moved.get(current);
+      const place: Place | undefined = isOverlayNode(current)
+        ? this.inodes.get(current)?.place
+        : this.#moved.get(current);
       if (place) current = place.parent;
-      else if (current < FIRST_OVERLAY_INODE && current !== 1) {
+      else if (!isOverlayNode(current) && current !== 1) {
         const path = this.#lower.pathOf(current);
         current =
           path === '' ? undefined : this.#lower.resolve(path.slice(0, Math.max(0, path.lastIndexOf('/'))));
@@ -141,7 +142,7 @@ export class Namespace {
     if (!entries) this.#entries.set(place.parent, (entries = new Map()));
     entries.delete(place.name);
     entries.set(place.name, { node, order: this.#nextOrder++ });
-    if (node >= FIRST_OVERLAY_INODE) {
+    if (isOverlayNode(node)) {
       const inode = this.inodes.get(node);
       if (inode) inode.place = { parent: place.parent, name: place.name };
     } else if (node !== WHITEOUT) {
@@ -157,7 +158,7 @@ export class Namespace {
     const entries = this.#entries.get(place.parent);
     const node = entries?.get(place.name)?.node;
     entries?.delete(place.name);
-    if (place.parent < FIRST_OVERLAY_INODE && this.#lower.lookup(place.parent, place.name) !== undefined) {
+    if (!isOverlayNode(place.parent) && this.#lower.lookup(place.parent, place.name) !== undefined) {
       this.#put(place, WHITEOUT);
     }
     const inode = node === undefined ? undefined : this.inodes.get(node);

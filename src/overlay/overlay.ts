@@ -3,7 +3,7 @@ import { isOutOfSpace } from '../core/io.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { DataStore, FileStat } from './data-store.ts';
 import type { HandleLog } from './handle-log.ts';
-import { type Abandoned, FIRST_OVERLAY_INODE, isFile, type OverlayInode } from './inode.ts';
+import { type Abandoned, isFile, isOverlayNode, type OverlayInode } from './inode.ts';
 import { LandingBook } from './landing-book.ts';
 import type { LowerTree } from './lower-tree.ts';
 import type { Namespace } from './namespace.ts';
@@ -109,7 +109,7 @@ export class Overlay {
 
   /** @throws FsRefusal when names in a directory can't change. */
   checkWritable(parent: number): void {
-    if (parent < FIRST_OVERLAY_INODE && this.#parts.lower.isReadOnly(parent)) {
+    if (!isOverlayNode(parent) && this.#parts.lower.isReadOnly(parent)) {
       throw new FsRefusal('read-only', `${this.names.pathOf(parent)} is read-only`);
     }
   }

@@ -1,4 +1,4 @@
-import { FIRST_OVERLAY_INODE, type LandedBytes, type OverlayInode } from './inode.ts';
+import { isOverlayNode, type LandedBytes, type OverlayInode } from './inode.ts';
 import type { LowerTree } from './lower-tree.ts';
 import { type Namespace, WHITEOUT } from './namespace.ts';
 import type { OverlayRecord } from './records.ts';
@@ -41,7 +41,7 @@ export function* snapshotOf(names: Namespace, lower: LowerTree): Generator<Overl
   for (const [parent, entries] of names.entries) {
     for (const [name, { node }] of entries) {
       if (node === WHITEOUT) yield { op: 'whiteout', place: { parent, name } };
-      else if (node < FIRST_OVERLAY_INODE) {
+      else if (!isOverlayNode(node)) {
         yield { op: 'placed', place: { parent, name }, tree: lower.pathOf(node) };
       }
     }

@@ -1,18 +1,35 @@
 import { CancelledError } from '../core/errors.ts';
-import type { ArraySource, PlaneBytes, PlaneProbe, SourceDriver } from '../sources.ts';
-import { isArrayMetadataName } from '../zarr/array-metadata.ts';
+import type {
+  ArraySource,
+  CatalogOptions,
+  OpenPlane,
+  OpenSource,
+  PlaneBytes,
+  PlaneProbe,
+  SourceCatalog,
+  SourceDriver,
+} from '../sources.ts';
+import { isArrayMetadataName, readArrayMetadata } from '../zarr/array-metadata.ts';
+import { FolderStore } from '../zarr/folder-store.ts';
+import { rootVersion } from '../zarr/node.ts';
 import { ZarrArray } from './shared/zarr-array.ts';
+import { isPlate, ZarrCataloguer } from './shared/zarr-catalog.ts';
+import { ZarrHierarchy } from './shared/zarr-hierarchy.ts';
+import { OpenZarr } from './shared/zarr-open.ts';
+import { OpenZarrPlane } from './shared/zarr-open-plane.ts';
 import { ZarrLayout } from './shared/zarr-planes.ts';
+import { isStorePath, storeAt } from './shared/zarr-store-at.ts';
 
 /**
- * Local Zarr arrays, v2 and v3. The path is the array's metadata file: `…/.zarray`, or a `…/zarr.json` whose node is
- * an array. Page n is the n-th plane in C order over the axes before the last two.
+ * Zarr v2 and v3. For planes that a format found the path is an array's metadata file: `…/.zarray`, or a `…/zarr.json`
+ * whose node is an array; page n is the n-th plane in C order over the axes before the last two. For catalogs it is
+ * a store.
  */
 const zarr: SourceDriver = {
   id: 'zarr',
 
   canOpen(path: string): boolean {
-    return isArrayMetadataName(path);
+    return isArrayMetadataName(path) || isStorePath(path);
   },
 
   async openArray(path: string, signal: AbortSignal): Promise<ArraySource> {
@@ -21,7 +38,8 @@ const zarr: SourceDriver = {
   },
 
   probeSync(path: string, page = 0): PlaneProbe {
-    const layout = ZarrLayout.read(path);
+    const metadata = readArrayMetadata(path);
+    const layout = ZarrLayout.inFolder(metadata);
     const info = layout.planeInfo;
     const region = layout.planeRegion(page);
     const window = layout.window(region);
@@ -30,11 +48,11 @@ const zarr: SourceDriver = {
       info,
       width,
       height,
-      samples: layout.metadata.element.lanes,
+      samples: metadata.element.lanes,
       compression: layout.compression,
       byteOrder: layout.byteOrder,
       ...(window === undefined ? {} : { window }),
-      fileSizeBytes: layout.metadata.sizeBytes,
+      fileSizeBytes: metadata.sizeBytes,
     };
   },
 
@@ -47,6 +65,30 @@ const zarr: SourceDriver = {
     const bytes = into ?? new Uint8Array(sizeBytes);
     layout.readRegion(region, bytes);
     return { info: layout.planeInfo, bytes };
+  },
+
+  openPlaneSync(path: string, page: number): OpenPlane {
+    return new OpenZarrPlane(path, page);
+  },
+
+  async catalog(
+    path: string,
+    { root }: CatalogOptions,
+    signal: AbortSignal,
+  ): Promise<SourceCatalog | undefined> {
+    if (signal.aborted) throw new CancelledError(`opening ${path} was cancelled`, { cause: signal.reason });
+    if (!isStorePath(path)) return undefined;
+    using hierarchy = new ZarrHierarchy(storeAt(path, root));
+    // Plates in a folder are a format's.
+    const isFolder = hierarchy.nodes.store instanceof FolderStore;
+    if (isFolder && isPlate(hierarchy.nodes.node('')?.attributes ?? {})) return undefined;
+    const version = rootVersion(hierarchy.nodes.store);
+    const catalog = await new ZarrCataloguer(hierarchy, signal).catalog();
+    return catalog && { ...catalog, root, version };
+  },
+
+  openSync(path: string, catalog: SourceCatalog): OpenSource {
+    return new OpenZarr(path, catalog);
   },
 };
 

@@ -13,6 +13,14 @@ export const METRICS = {
   platefs_memory_open_files_bytes: { type: 'gauge', help: 'Memory of written files that are open.' },
   platefs_memory_decoded_bytes: { type: 'gauge', help: 'Memory of pixels that are kept decoded.' },
   platefs_memory_decoded_bound_bytes: { type: 'gauge', help: 'Memory that decoded pixels may take now.' },
+  platefs_served_bytes_total: {
+    type: 'counter',
+    help: 'Bytes of files put together when they are read that programs asked for.',
+  },
+  platefs_decoded_bytes_total: {
+    type: 'counter',
+    help: 'Bytes of pixels decoded for that: beyond what was served, work done in vain or twice.',
+  },
   platefs_memory_tight: { type: 'gauge', help: '1 while the system is short of memory.' },
   platefs_waiting_files: { type: 'gauge', help: 'Files that are closed and have not landed.' },
   platefs_landed_files_total: { type: 'counter', help: 'Files moved to the output folder.' },

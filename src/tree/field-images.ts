@@ -2,9 +2,9 @@ import type { Dtype } from '../core/nd-array.ts';
 import type { ImageInfo } from '../model/image.ts';
 import type { PlateAxes } from '../model/plate-axes.ts';
 import type { PlaneShape } from '../model/plate-index.ts';
-import { planeAddress, planeByAddress } from '../model/plate-lookup.ts';
 import type { PlaneProbe } from '../sources.ts';
 import { type PlaneLocation, planeLocation, toldShape } from './plane-access.ts';
+import { channelNumbers, PlaneGrid } from './plane-grid.ts';
 import type { PlateFiles } from './plate-files.ts';
 import type { SharedTree } from './shared-tree.ts';
 
@@ -35,10 +35,6 @@ export interface FieldImage {
 
 /** Where an image's shape lies in the shared columns. */
 const shapeSlot = ({ field, projection }: FieldImage): number => field * 2 + (projection ? 1 : 0);
-
-/** The channels that an image of this kind has along its c axis. */
-export const channelNumbers = (axes: PlateAxes, projection: boolean): readonly number[] =>
-  projection ? axes.projectionChannels : axes.stackChannels;
 
 /** Extents along t, c and z of an image of this kind. */
 export const planeExtents = (
@@ -89,7 +85,7 @@ export class FieldImages {
     for (let plane = starts[field] ?? 0; plane < (starts[field + 1] ?? 0); plane++) {
       if ((index.planes.zs[plane] === 0) !== projection) continue;
       try {
-        const shape = toldShape(index, plane) ?? this.#seenShape(plane);
+        const shape = toldShape(index, plane) ?? this.seenShape(plane);
         if (!shape) continue;
         widths[slot] = shape.width;
         heights[slot] = shape.height;
@@ -103,7 +99,7 @@ export class FieldImages {
   }
 
   /** What a plane's file says; undefined when it isn't grey. */
-  #seenShape(plane: number): PlaneShape | undefined {
+  seenShape(plane: number): PlaneShape | undefined {
     const probe = this.#probe(planeLocation(this.#shared.index, this.#files, plane));
     return probe.samples === 1
       ? { width: probe.width, height: probe.height, dtype: probe.info.dtype }
@@ -112,42 +108,16 @@ export class FieldImages {
 
   /** The image over these axes. @throws when no plane of it can be read. */
   infoOf(image: FieldImage, axes: PlateAxes, name: string): ImageInfo {
-    const { facts } = this.#shared.index;
-    const { width, height, dtype } = this.shapeOf(image);
-    const channels = channelNumbers(axes, image.projection).map((number) => {
-      const channel = facts.channels.find((candidate) => candidate.number === number);
-      return {
-        ...(channel?.name === undefined ? {} : { name: channel.name }),
-        ...(channel?.emissionNm === undefined ? {} : { emissionNm: channel.emissionNm }),
-        ...(channel?.color === undefined ? {} : { color: channel.color }),
-      };
-    });
-    const { projection } = image;
-    return {
-      name,
-      shape: [...planeExtents(axes, projection), height, width],
-      dtype,
-      channels,
-      ...(facts.pixelSizeUm === undefined ? {} : { pixelSizeUm: facts.pixelSizeUm }),
-      ...(facts.zSpacingUm === undefined || projection ? {} : { zSpacingUm: facts.zSpacingUm }),
-      ...(facts.timeIntervalS === undefined ? {} : { timeIntervalS: facts.timeIntervalS }),
-    };
+    return this.#gridOf(image, axes).info(name, this.shapeOf(image));
   }
 
   /** The plane at places along the axes, or undefined where the plate lacks it. */
-  planeAt(
-    { field, projection }: FieldImage,
-    axes: PlateAxes,
-    t: number,
-    c: number,
-    z: number,
-  ): number | undefined {
+  planeAt(image: FieldImage, axes: PlateAxes, t: number, c: number, z: number): number | undefined {
+    return this.#gridOf(image, axes).planeAt(t, c, z);
+  }
+
+  #gridOf(image: FieldImage, axes: PlateAxes): PlaneGrid {
     const { index, fieldStarts } = this.#shared;
-    const { well, site } = planeAddress(index, fieldStarts[field] ?? 0);
-    const channel = channelNumbers(axes, projection)[c];
-    const position = projection ? 0 : axes.zs[z];
-    const time = axes.ts[t];
-    if (channel === undefined || position === undefined || time === undefined) return undefined;
-    return planeByAddress(index, well.row, well.column, site, channel, position, time);
+    return new PlaneGrid(index, fieldStarts[image.field] ?? 0, image, axes);
   }
 }

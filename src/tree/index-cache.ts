@@ -21,6 +21,7 @@ import { PLATE_INDEX_LAYOUT_VERSION, type PlateIndex } from '../model/plate-inde
 import { bufferOf, countsOf, layOutColumns, type PlateIndexCounts } from '../model/plate-index-columns.ts';
 import { directoryPath, filePath } from '../model/plate-lookup.ts';
 import { isSettled } from '../model/settled-directory.ts';
+import { type PackedSource, packSources, unpackSources } from './sources/packed-sources.ts';
 
 /**
  * A cache file: magic, layout version, lengths, CRC-32 of what follows; then JSON (everything that is no
@@ -54,8 +55,9 @@ function indexCachePath(cacheDir: string, folder: string, layout: string | undef
   return join(cacheDir, key + SUFFIX);
 }
 
-interface CacheDescription extends Omit<PlateIndex, 'directories' | 'files' | 'planes'> {
+interface CacheDescription extends Omit<PlateIndex, 'directories' | 'files' | 'planes' | 'sources'> {
   readonly counts: PlateIndexCounts;
+  readonly sources?: readonly PackedSource[];
 }
 
 /** Why a cache file can't be used. */
@@ -85,13 +87,13 @@ function readCache(path: string): PlateIndex {
     readAll(fd, json, HEADER_BYTES);
     const jsonSum = crc32(json);
     if (jsonSum !== header.readUInt32LE(24)) throw new UnusableCache('its checksum is wrong');
-    const { counts, ...described } = JSON.parse(json.toString()) as CacheDescription;
+    const { counts, sources, ...described } = JSON.parse(json.toString()) as CacheDescription;
     const { buffer, columns } = layOutColumns(counts);
     if (buffer.byteLength !== columnBytes) throw new UnusableCache('its columns have another size');
     const bytes = new Uint8Array(buffer);
     readAll(fd, bytes, HEADER_BYTES + jsonBytes);
     if (crc32(bytes) !== header.readUInt32LE(28)) throw new UnusableCache('its checksum is wrong');
-    return { ...described, ...columns };
+    return { ...described, ...columns, ...(sources ? { sources: unpackSources(sources) } : {}) };
   } finally {
     closeSync(fd);
   }
@@ -99,8 +101,9 @@ function readCache(path: string): PlateIndex {
 
 /** The bytes of an index file, in order. */
 function indexFileParts(index: PlateIndex, buffer: SharedArrayBuffer): Uint8Array[] {
-  const { directories: _d, files: _f, planes: _p, ...described } = index;
-  const json = Buffer.from(JSON.stringify({ ...described, counts: countsOf(index) }));
+  const { directories: _d, files: _f, planes: _p, sources, ...described } = index;
+  const packed = sources ? { sources: packSources(sources) } : {};
+  const json = Buffer.from(JSON.stringify({ ...described, ...packed, counts: countsOf(index) }));
   const bytes = new Uint8Array(buffer);
   const header = Buffer.alloc(HEADER_BYTES);
   MAGIC.copy(header);

@@ -3,12 +3,18 @@ import type { Region } from '../core/region.ts';
 import type { FileLayout, Segment } from '../encoders.ts';
 import type { ByteCache } from '../memory/byte-cache.ts';
 import type { ByteWindow } from '../sources.ts';
+import { type PartialPlane, readPlanePart } from './plane-blocks.ts';
 import type { SourceFiles } from './source-files.ts';
 
-/** Where the pixels of a virtual file come from. Regions are those the layout's segments name. */
+/** Where the pixels of a virtual file come from. Regions are those the layout's segments name or ask for. */
 export interface PixelAccess {
   /** Where the region's bytes lie verbatim in a source file, else undefined. Cheap: asked at every read. */
   window?(region: Region): ByteWindow | undefined;
+  /**
+   * How the region, whose rows are whole, is read in parts: `zeros` where there is nothing to read, undefined where
+   * it can only be read whole. Cheap: asked at every read.
+   */
+  parts?(region: Region): PartialPlane | 'zeros' | undefined;
   /**
    * Fills `target` with the region's pixels, little-endian, C order. `target` is exactly as long.
    * @throws a typed error that names the file; then nothing of the read is served.
@@ -28,8 +34,9 @@ export interface LayoutReaderOptions {
 /**
  * Reads any byte range of a virtual file: one reader for every encoder, synchronous, for a thread that may
  * block. Literal bytes are copied; pixels with a window are read from the source straight into the caller's
- * memory; other pixels are decoded, straight into the caller's memory when the range holds their whole
- * segment, else once into the cache. A segment outside the range is never touched.
+ * memory; other pixels are decoded, straight into the caller's memory when the range holds all that is decoded at
+ * once, else once into the cache. What lies outside the range is never decoded, where the source can be read in parts; what is made of pixels
+ * is made once into the cache.
  */
 export class LayoutReader {
   readonly sizeBytes: number;
@@ -83,7 +90,8 @@ export class LayoutReader {
         pieces.push(segment.bytes.subarray(skipBytes, skipBytes + takenBytes));
         continue;
       }
-      const window = this.#windowOf(segment);
+      const window =
+        segment.kind === 'pixels' ? this.#windowOf(segment.region, segment.sizeBytes) : undefined;
       if (window === undefined) return undefined;
       const { path } = window;
       pieces.push({ path, offsetBytes: window.offsetBytes + skipBytes, sizeBytes: takenBytes });
@@ -100,12 +108,12 @@ export class LayoutReader {
     };
   }
 
-  /** Where a segment's pixels lie verbatim. @throws RangeError when the source says another size than the layout. */
-  #windowOf(segment: Extract<Segment, { kind: 'pixels' }>): ByteWindow | undefined {
-    const window = this.#options.pixels.window?.(segment.region);
-    if (window !== undefined && window.sizeBytes !== segment.sizeBytes) {
+  /** Where a region's pixels lie verbatim. @throws RangeError when the source says another size than the layout. */
+  #windowOf(region: Region, sizeBytes: number): ByteWindow | undefined {
+    const window = this.#options.pixels.window?.(region);
+    if (window !== undefined && window.sizeBytes !== sizeBytes) {
       throw new RangeError(
-        `${window.path}: a window of ${window.sizeBytes} bytes for ${segment.sizeBytes} bytes of pixels`,
+        `${window.path}: a window of ${window.sizeBytes} bytes for ${sizeBytes} bytes of pixels`,
       );
     }
     return window;
@@ -116,23 +124,57 @@ export class LayoutReader {
       part.set(segment.bytes.subarray(skipBytes, skipBytes + part.length));
       return;
     }
-    const { pixels, planes, files, cacheKey } = this.#options;
-    const window = this.#windowOf(segment);
+    if (segment.kind === 'derived') {
+      this.#fillWhole(segment, skipBytes, part);
+      return;
+    }
+    const { pixels, planes, files } = this.#options;
+    const window = this.#windowOf(segment.region, segment.sizeBytes);
     if (window !== undefined) {
       files.readWindow(window, skipBytes, part);
       return;
     }
+    const plane = pixels.parts?.(segment.region);
+    if (plane === 'zeros') {
+      part.fill(0);
+      return;
+    }
+    if (plane) {
+      readPlanePart(plane, planes, skipBytes, part);
+      return;
+    }
+    this.#fillWhole(segment, skipBytes, part);
+  }
+
+  /** From pixels that can only be decoded together. */
+  #fillWhole(segment: Exclude<Segment, { kind: 'bytes' }>, skipBytes: number, part: Uint8Array): void {
+    const { pixels, planes, cacheKey } = this.#options;
     const key = `${cacheKey}\0${segment.offsetBytes}`;
-    let plane = planes.get(key);
-    if (plane === undefined) {
-      if (part.length === segment.sizeBytes) {
+    let made = planes.get(key);
+    if (made === undefined) {
+      if (segment.kind === 'derived') made = this.#derive(segment);
+      else if (part.length === segment.sizeBytes) {
         pixels.readPixels(segment.region, part);
         return;
+      } else {
+        made = new Uint8Array(segment.sizeBytes);
+        pixels.readPixels(segment.region, made);
       }
-      plane = new Uint8Array(segment.sizeBytes);
-      pixels.readPixels(segment.region, plane);
-      planes.set(key, plane);
+      planes.set(key, made);
     }
-    part.set(plane.subarray(skipBytes, skipBytes + part.length));
+    part.set(made.subarray(skipBytes, skipBytes + part.length));
+  }
+
+  /** @throws RangeError when the piece isn't as long as the layout says. */
+  #derive(segment: Extract<Segment, { kind: 'derived' }>): Uint8Array {
+    const { pixels, files } = this.#options;
+    const made = segment.derive((region, target) => {
+      const window = this.#windowOf(region, target.length);
+      if (window === undefined) pixels.readPixels(region, target);
+      else files.readWindow(window, 0, target);
+    });
+    if (made.length !== segment.sizeBytes)
+      throw new RangeError(`${made.length} bytes were made for a piece of ${segment.sizeBytes}`);
+    return made;
   }
 }

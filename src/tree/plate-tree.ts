@@ -1,4 +1,5 @@
 import type { ImageEncoder } from '../encoders.ts';
+import { planeEncoder } from '../model/profile.ts';
 import { FieldImages, type Probe } from './field-images.ts';
 import { type PlaneLocation, planeLocation } from './plane-access.ts';
 import { PlateFiles } from './plate-files.ts';
@@ -39,7 +40,7 @@ export class PlateTree implements Tree {
 
   #stateOf(shared: SharedTree, before?: TreeState): TreeState {
     const files = new PlateFiles(shared.index);
-    const images = new ImagesView(shared, files, this.#encoders.get('tiff'));
+    const images = new ImagesView(shared, files, this.#encoders.get(planeEncoder(shared.options.profile)));
     const fields = new FieldImages(shared, files, this.#probe);
     const stacks = new StacksView(shared, fields, this.#encoders);
     const source = new SourceView(shared, files);

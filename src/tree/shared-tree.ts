@@ -12,7 +12,9 @@ import {
   plateDifference,
   succession,
 } from '../model/plate-succession.ts';
+import type { Profile } from '../model/profile.ts';
 import { type ImageBlock, nextBlock } from './ngff/image-numbers.ts';
+import { type ItemNumbers, numberItems } from './sources/item-numbers.ts';
 import { offsetCount } from './tables/table-file.ts';
 
 /** What a user asked of the tree. */
@@ -22,6 +24,10 @@ export interface TreeOptions {
   readonly missing: MissingMode;
   /** How planes are named: a style or a template; canonical unless set. */
   readonly names?: string;
+  /** The program that the mount is for. */
+  readonly profile?: Profile;
+  /** What float64 planes are shown as in stacks; as they are unless set. */
+  readonly float64As?: 'float32';
   /** Version of OME-NGFF that plate.ome.zarr follows; 0.4 unless set. */
   readonly ngff?: NgffVersion;
 }
@@ -37,6 +43,8 @@ export interface SharedTree {
   readonly widths: Uint32Array;
   readonly heights: Uint32Array;
   readonly dtypes: Uint8Array;
+  /** One number: bytes that planes are taken to have where stacks are cut into parts; 0 until somebody has looked. */
+  readonly stackPlaneBytes: Float64Array;
   /** Per field: when planes came or went last. */
   readonly fieldChangedAtMs: Float64Array;
   readonly mountedAtMs: number;
@@ -49,6 +57,8 @@ export interface SharedTree {
     /** Of fields under the axes that a stack has: several numbers may stand for one field. */
     readonly stacks: Numbering;
   };
+  /** Of the files that sources are shown as. */
+  readonly items: ItemNumbers;
   readonly options: TreeOptions;
   readonly naming: PlaneNaming;
   /** Per table, where its blocks of rows begin; filled by whoever measures it first. */
@@ -67,7 +77,7 @@ export const ngffVersionOf = ({ ngff }: TreeOptions): NgffVersion => ngff ?? '0.
 /** Axes remembered: a program that has a stack open for longer gets ESTALE. */
 const MAX_STACK_AXES = 32;
 /** Files in tables/. */
-const TABLES = 4;
+const TABLES = 5;
 
 const shared = (bytes: number): SharedArrayBuffer => new SharedArrayBuffer(bytes);
 
@@ -113,6 +123,7 @@ export function shareTree(index: PlateIndex, mountedAtMs: number, options: TreeO
     axes,
     fieldStarts: starts,
     ...emptyShapes(fields),
+    stackPlaneBytes: new Float64Array(shared(8)),
     fieldChangedAtMs: new Float64Array(shared(fields * 8)).fill(changedAtMs),
     mountedAtMs,
     changedAtMs,
@@ -123,6 +134,7 @@ export function shareTree(index: PlateIndex, mountedAtMs: number, options: TreeO
       fields: numberedInOrder(fields),
       stacks: numberedInOrder(fields),
     },
+    items: numberItems(index.sources ?? [], ngffVersionOf(options)),
     options,
     naming: namePlanes(index, options.names),
     tableOffsets: emptyTables(index),
@@ -243,6 +255,7 @@ export function succeedTree(
     axes,
     fieldStarts: starts,
     ...shapes,
+    stackPlaneBytes: before.stackPlaneBytes,
     fieldChangedAtMs,
     mountedAtMs: before.mountedAtMs,
     changedAtMs: atMs,
@@ -255,6 +268,7 @@ export function succeedTree(
       fields: renumber(numbering.fields, earlierOf.length, (i) => earlierOf[i]),
       stacks,
     },
+    items: numberItems(index.sources ?? [], ngffVersionOf(before.options), before.items),
     options: before.options,
     naming: namePlanes(index, before.options.names),
     tableOffsets: emptyTables(index),

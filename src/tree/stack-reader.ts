@@ -1,14 +1,17 @@
 import { statSync } from 'node:fs';
 import { LRUCache } from 'lru-cache';
 import type { PourableBytes } from '../core/byte-pipe.ts';
-import { FsRefusal, UnsupportedTiffError } from '../core/errors.ts';
+import { FsRefusal, SourceChangedError, UnsupportedTiffError } from '../core/errors.ts';
+import { elementCount, itemSizeBytes } from '../core/nd-array.ts';
 import type { Region } from '../core/region.ts';
 import type { ByteCache } from '../memory/byte-cache.ts';
-import type { ByteWindow, PlaneBytes, PlaneProbe } from '../sources.ts';
+import type { ByteWindow, OpenPlane, PlaneBytes, PlaneProbe } from '../sources.ts';
 import { LayoutReader } from './layout-reader.ts';
 import { ChunkPixels, chunkCacheKey } from './ngff/chunk-pixels.ts';
 import { documentLayout } from './ngff/document-layout.ts';
+import { OpenPlanes } from './open-planes.ts';
 import type { PlaneLocation } from './plane-access.ts';
+import type { PartialPlane } from './plane-blocks.ts';
 import type { PlateTree } from './plate-tree.ts';
 import type { RenderedImage } from './rendered-image.ts';
 import { SourceFiles } from './source-files.ts';
@@ -16,19 +19,21 @@ import { SourceFiles } from './source-files.ts';
 const MAX_OPEN_STACKS = 64;
 const MAX_PROBED_PLANES = 8192;
 const MAX_SOURCE_FILES = 32;
+const MAX_OPEN_PLANES = 8;
 
 /** How planes are read: the synchronous side of whichever source driver knows the file. */
 export interface PlaneDriver {
   probe(location: PlaneLocation): PlaneProbe;
   read(location: PlaneLocation): PlaneBytes;
+  /** The plane to be read in parts; undefined where its driver can only decode it whole. */
+  open(location: PlaneLocation): OpenPlane | undefined;
 }
 
 /** A plane's first look, and the file it was true of. */
 interface ProbedPlane {
   readonly probe: PlaneProbe;
-  readonly inode: number;
-  readonly sizeBytes: number;
-  readonly mtimeMs: number;
+  /** Tells the file from any other that is or was at its path. */
+  readonly version: string;
 }
 
 /**
@@ -38,14 +43,18 @@ interface ProbedPlane {
  * read. One per reader thread.
  */
 export class StackReader {
+  readonly #base: number;
   readonly #tree: PlateTree;
   readonly #driver: PlaneDriver;
   readonly #decoded: ByteCache;
   readonly #files = new SourceFiles(MAX_SOURCE_FILES);
   readonly #open = new LRUCache<number, LayoutReader>({ max: MAX_OPEN_STACKS });
+  readonly #planes = new OpenPlanes(MAX_OPEN_PLANES);
   readonly #probes = new LRUCache<number, ProbedPlane>({ max: MAX_PROBED_PLANES });
 
-  constructor(tree: PlateTree, driver: PlaneDriver, decoded: ByteCache) {
+  /** `base` is where the plate's node numbers begin in the mount. */
+  constructor(tree: PlateTree, driver: PlaneDriver, decoded: ByteCache, base = 0) {
+    this.#base = base;
     this.#tree = tree;
     this.#driver = driver;
     this.#decoded = decoded;
@@ -83,6 +92,7 @@ export class StackReader {
     this.#probes.clear();
     this.#decoded.clear();
     this.#files.clear();
+    this.#planes.clear();
   }
 
   #readerOf(node: number): LayoutReader {
@@ -100,33 +110,31 @@ export class StackReader {
         readPixels: (_level: number, region: Region, target: Uint8Array) =>
           this.#readPixels(image, region, target),
       };
-      const pixels = new ChunkPixels(chunk.plan, chunk.place, source, this.#decoded, chunk.image);
-      return new LayoutReader({ ...options, pixels, cacheKey: chunkCacheKey(chunk.image, chunk.place) });
+      const name = `${this.#base}:${chunk.image}`;
+      const pixels = new ChunkPixels(chunk.plan, chunk.place, source, this.#decoded, name);
+      return new LayoutReader({ ...options, pixels, cacheKey: chunkCacheKey(name, chunk.place) });
     }
     return new LayoutReader({
       ...options,
-      cacheKey: String(node),
+      cacheKey: String(this.#base + node),
       pixels: {
         window: (region) => this.#window(image, region),
+        parts: (region) => this.#parts(image, region),
         readPixels: (region, target) => this.#readPixels(image, region, target),
       },
     });
   }
 
   /** The plane's first look, checked against what its file promises. */
-  #probeOf(image: RenderedImage, plane: number): PlaneProbe {
+  #probeOf(image: RenderedImage, plane: number): ProbedPlane {
     const location = this.#tree.planeLocation(plane);
     const { path } = location;
     // A plane that was written anew may have its pixels elsewhere: what was seen counts for the file that was seen.
-    const { ino: inode, size: sizeBytes, mtimeMs } = statSync(path);
+    const { dev, ino, size, mtimeNs } = statSync(path, { bigint: true });
+    const version = `${dev}:${ino}:${size}:${mtimeNs}`;
     const known = this.#probes.get(plane);
-    if (known && known.inode === inode && known.sizeBytes === sizeBytes && known.mtimeMs === mtimeMs) {
-      return known.probe;
-    }
-    if (known) {
-      this.#files.forget(path);
-      this.#decoded.clear();
-    }
+    if (known?.version === version) return known;
+    if (known) this.#files.forget(path);
     const probe = this.#driver.probe(location);
     const { width, height, dtype } = image.shape;
     if (
@@ -144,26 +152,51 @@ export class StackReader {
         },
       );
     }
-    this.#probes.set(plane, { probe, inode, sizeBytes, mtimeMs });
-    return probe;
+    const probed = { probe, version };
+    this.#probes.set(plane, probed);
+    return probed;
   }
 
   #window(image: RenderedImage, region: Region): ByteWindow | undefined {
     const plane = image.planeAt(region);
-    return plane === undefined ? undefined : this.#probeOf(image, plane).window;
+    return plane === undefined ? undefined : this.#probeOf(image, plane).probe.window;
   }
 
-  #readPixels(image: RenderedImage, region: Region, target: Uint8Array): void {
+  #parts(image: RenderedImage, region: Region): PartialPlane | 'zeros' | undefined {
     const plane = image.planeAt(region);
     if (plane === undefined) {
-      if (this.#tree.shared.options.missing === 'error') {
-        const [t = 0, c = 0, z = 0] = region.start;
-        throw new FsRefusal('io', `the plate has no plane there (t ${t}, c ${c}, z ${z}, counted from 0)`);
-      }
-      target.fill(0);
-      return;
+      if (this.#tree.shared.options.missing !== 'error') return 'zeros';
+      const [t = 0, c = 0, z = 0] = region.start;
+      throw new FsRefusal('io', `the plate has no plane there (t ${t}, c ${c}, z ${z}, counted from 0)`);
     }
-    this.#probeOf(image, plane);
+    const { version } = this.#probeOf(image, plane);
+    const location = this.#tree.planeLocation(plane);
+    const key = `${location.path}\0${location.page}\0${version}`;
+    const { width, height, dtype } = image.shape;
+    const open = this.#planes.get(key, () => {
+      const found = this.#driver.open(location);
+      // Another file may have taken the name since it was looked at.
+      if (found && (elementCount(found.info.shape) !== width * height || found.info.dtype !== dtype)) {
+        found[Symbol.dispose]();
+        throw new SourceChangedError(location.path, 'it was replaced while it was read');
+      }
+      return found;
+    });
+    if (!open) return undefined;
+    return {
+      key,
+      height,
+      width,
+      itemBytes: itemSizeBytes(dtype),
+      ...(open.block === undefined ? {} : { block: open.block }),
+      readBox: (box, into) => open.readBox(box, into),
+    };
+  }
+
+  /** Of planes whose driver decodes them whole only. */
+  #readPixels(image: RenderedImage, region: Region, target: Uint8Array): void {
+    const plane = image.planeAt(region);
+    if (plane === undefined) throw new RangeError('a plane that is not there can not be decoded');
     const { bytes } = this.#driver.read(this.#tree.planeLocation(plane));
     target.set(bytes);
   }

@@ -1,4 +1,4 @@
-import { FIRST_OVERLAY_INODE } from '../overlay/inode.ts';
+import { isOverlayNode } from '../overlay/inode.ts';
 import type { Tree } from '../tree/tree.ts';
 import { DEFERRED, type Deferred, type RequestContext } from './file-system.ts';
 import type { DocumentJob, FrontNotice } from './jobs.ts';
@@ -15,7 +15,7 @@ export class DocumentRequests {
 
   /** Whether the node is a document that nobody has written over. */
   isDocument(node: number): boolean {
-    return node < FIRST_OVERLAY_INODE && this.#tree.isDocument(node);
+    return !isOverlayNode(node) && this.#tree.isDocument(node);
   }
 
   /** Hands a request on a document to the main thread. */

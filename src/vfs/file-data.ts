@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { errnoOf } from '../core/errno.ts';
 import type { FileCalls } from '../core/file-calls.ts';
 import { budgetOf } from '../memory/budget.ts';
-import { FIRST_OVERLAY_INODE, isFile, type OverlayInode } from '../overlay/inode.ts';
+import { isFile, isOverlayNode, type OverlayInode } from '../overlay/inode.ts';
 import type { Overlay } from '../overlay/overlay.ts';
 import type { Tree } from '../tree/tree.ts';
 import type { Attributes } from './attributes.ts';
@@ -79,7 +79,7 @@ export class FileData {
     const { uniqueLow, uniqueHigh } = context;
     const inode = this.#overlay.inode(node);
     if (inode) return this.#readInode(context, inode, offsetBytes, sizeBytes);
-    if (node >= FIRST_OVERLAY_INODE) throw STALE;
+    if (isOverlayNode(node)) throw STALE;
     const content = this.#tree.content(node);
     switch (content.kind) {
       case 'document':

@@ -1,6 +1,6 @@
 import { statfsSync } from 'node:fs';
 import { explain } from '../core/errors.ts';
-import { FIRST_OVERLAY_INODE } from '../overlay/inode.ts';
+import { isOverlayNode } from '../overlay/inode.ts';
 import type { Overlay } from '../overlay/overlay.ts';
 import type { Tree } from '../tree/tree.ts';
 import { AttributeChanges } from './attribute-changes.ts';
@@ -101,7 +101,7 @@ export class Front implements FileSystem {
   /** For a listing: nothing where the main thread, a slow or a failing source would have to be asked. */
   #listedEntry(node: number, mayAsk: boolean): Entry | undefined {
     if (this.#documents.isDocument(node)) return undefined;
-    if (!mayAsk && node < FIRST_OVERLAY_INODE && !this.#tree.isKnown(node)) return undefined;
+    if (!mayAsk && !isOverlayNode(node) && !this.#tree.isKnown(node)) return undefined;
     try {
       return this.#attributes.entry(node);
     } catch (error) {
@@ -206,7 +206,7 @@ export class Front implements FileSystem {
 
   opendir(_context: RequestContext, node: number): OpenReply {
     if (!this.#overlay.names.isDirectory(node)) throw NOT_A_DIRECTORY;
-    const live = node < FIRST_OVERLAY_INODE && this.#tree.attributes(node)?.live === true;
+    const live = !isOverlayNode(node) && this.#tree.attributes(node)?.live === true;
     return { handle: 0n, openFlags: live ? 0 : FOPEN_KEEP_CACHE | FOPEN_CACHE_DIR };
   }
 

@@ -1,4 +1,4 @@
-import { FIRST_OVERLAY_INODE, type OverlayInode } from '../overlay/inode.ts';
+import { isOverlayNode, type OverlayInode } from '../overlay/inode.ts';
 import type { Overlay } from '../overlay/overlay.ts';
 import { STALE } from './refusals.ts';
 
@@ -9,6 +9,6 @@ import { STALE } from './refusals.ts';
  */
 export function knownInode(overlay: Overlay, node: number): OverlayInode | undefined {
   const inode = overlay.inode(node);
-  if (!inode && node >= FIRST_OVERLAY_INODE) throw STALE;
+  if (!inode && isOverlayNode(node)) throw STALE;
   return inode;
 }

@@ -1,4 +1,4 @@
-import { FIRST_OVERLAY_INODE } from '../overlay/inode.ts';
+import { isOverlayNode } from '../overlay/inode.ts';
 import { type OverlayEntry, WHITEOUT } from '../overlay/namespace.ts';
 import type { Overlay } from '../overlay/overlay.ts';
 import { ROOT_NODE, type Tree } from '../tree/tree.ts';
@@ -53,7 +53,7 @@ export class Listing {
     this.#patienceEndMs = performance.now() + PATIENCE_MS;
     if (cookie < 1 && !sink.add('.', directory, this.#attributes.typeOf(directory), 1)) return;
     if (cookie < 2 && !sink.add('..', ROOT_NODE, this.#attributes.typeOf(ROOT_NODE), 2)) return;
-    if (cookie < OVERLAY_COOKIE && directory < FIRST_OVERLAY_INODE) {
+    if (cookie < OVERLAY_COOKIE && !isOverlayNode(directory)) {
       const over = this.#overlay.names.entriesOf(directory);
       const from = Math.max(0, cookie - TREE_COOKIE);
       for (
@@ -89,7 +89,7 @@ export class Listing {
       if (item === undefined) return;
       const [name, { node, order }] = item;
       const next = OVERLAY_COOKIE + order;
-      if (directory < FIRST_OVERLAY_INODE && this.#tree.lookup(directory, name) !== undefined) continue;
+      if (!isOverlayNode(directory) && this.#tree.lookup(directory, name) !== undefined) continue;
       if (node === WHITEOUT || next <= cookie || entries.get(name)?.order !== order) continue;
       if (!this.#add(sink, name, node, next)) {
         cursor.pending = item;

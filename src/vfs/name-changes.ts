@@ -1,4 +1,4 @@
-import { FIRST_OVERLAY_INODE, isFile, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../overlay/inode.ts';
+import { isFile, isOverlayNode, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../overlay/inode.ts';
 import type { NewInode, Overlay } from '../overlay/overlay.ts';
 import type { Tree } from '../tree/tree.ts';
 import type { Attributes } from './attributes.ts';
@@ -54,14 +54,14 @@ export class NameChanges {
 
   /** A tree node that must stay where it is. */
   isFixed(node: number): boolean {
-    return node < FIRST_OVERLAY_INODE && this.#tree.isReadOnly(node);
+    return !isOverlayNode(node) && this.#tree.isReadOnly(node);
   }
 
   /** Checks that names in `parent` may change. */
   #writableDirectory(parent: number): void {
     if (this.#readOnly) throw READ_ONLY;
     if (!this.#overlay.names.isDirectory(parent)) throw NOT_A_DIRECTORY;
-    if (parent < FIRST_OVERLAY_INODE && this.#tree.isReadOnly(parent)) throw READ_ONLY;
+    if (!isOverlayNode(parent) && this.#tree.isReadOnly(parent)) throw READ_ONLY;
     const inode = this.#overlay.inode(parent);
     if (inode && !inode.place) throw NO_SUCH_ENTRY;
   }
@@ -141,7 +141,7 @@ export class NameChanges {
     if (target !== undefined) this.#checkReplacement(node, target, parent, exchange);
     this.#overlay.move({ parent, name }, { parent: newParent, name: newName }, exchange, uniqueOf(context));
     for (const moved of exchange && target !== undefined ? [node, target] : [node]) {
-      if (moved >= FIRST_OVERLAY_INODE) this.#notify({ kind: 'moved', inode: moved });
+      if (isOverlayNode(moved)) this.#notify({ kind: 'moved', inode: moved });
     }
   }
 

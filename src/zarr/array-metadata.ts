@@ -1,25 +1,29 @@
-import { basename, dirname } from 'node:path';
+import { basename } from 'node:path';
 import { BadZarrError, UnsupportedZarrError } from '../core/errors.ts';
 import { type ChunkLayout, parseChunkLayout } from './chunk-layout.ts';
 import { type CodecChain, v2Chain, v3Chain } from './codec-chain.ts';
 import { type ElementType, elementBytes, parseV2Dtype, parseV3Dtype } from './element.ts';
-import { parseFillValue } from './fill-value.ts';
+import { parseFillText, parseFillValue } from './fill-value.ts';
 import { asObject, asString, type JsonObject, readJsonObject } from './json.ts';
 
 /** What an array's own metadata says: Zarr v2 `.zarray` or Zarr v3 `zarr.json`. Shapes are without lanes. */
 export interface ArrayMetadata extends ChunkLayout {
   /** The metadata file. */
   readonly path: string;
-  /** The folder the chunks' keys are below. */
-  readonly folder: string;
-  readonly sizeBytes: number;
-  readonly mtimeMs: number;
   readonly element: ElementType;
   /** One element, little-endian. */
   readonly fill: Uint8Array;
+  /** One element of text of variable length. */
+  readonly fillText?: string;
   readonly chain: CodecChain;
   /** Zarr v3's `dimension_names`, where every one is given. */
   readonly dimensionNames?: readonly string[];
+}
+
+/** What stands in a metadata file, and which version of the file it was. */
+export interface ArrayFileMetadata extends ArrayMetadata {
+  readonly sizeBytes: number;
+  readonly mtimeMs: number;
 }
 
 /** One decoded chunk: it has to be in memory whole. */
@@ -31,19 +35,32 @@ export function isArrayMetadataName(path: string): boolean {
   return name === '.zarray' || name === 'zarr.json';
 }
 
-/** @throws UnreadableSourceError, BadZarrError, UnsupportedZarrError naming `path`. */
-export function readArrayMetadata(path: string): ArrayMetadata {
-  const document = readJsonObject(path);
+/**
+ * The metadata of an array of numbers. @throws UnreadableSourceError, BadZarrError, UnsupportedZarrError naming `path`.
+ */
+export function readArrayMetadata(path: string): ArrayFileMetadata {
+  const { value, sizeBytes, mtimeMs } = readJsonObject(path);
+  const metadata = parseArrayMetadata(value, path);
+  const { kind } = metadata.element;
+  if (kind === 'string' || kind === 'compound')
+    throw new UnsupportedZarrError(
+      path,
+      `${kind === 'string' ? 'text of variable length' : 'a structured data type'} is no array of numbers`,
+    );
+  return { ...metadata, sizeBytes, mtimeMs };
+}
+
+/** What the document at `path` says of an array of any kind. @throws BadZarrError, UnsupportedZarrError naming `path`. */
+export function parseArrayMetadata(document: JsonObject, path: string): ArrayMetadata {
   const layout = parseChunkLayout(document, path);
   const parse = layout.zarrFormat === 2 ? parseV2 : parseV3;
   const { shape, chunkShape } = layout;
-  const described = parse(document.value, layout, path);
+  const described = parse(document, layout, path);
   const { element, chain } = described;
   if (shape.reduce((product, extent) => product * extent, elementBytes(element)) > Number.MAX_SAFE_INTEGER)
     throw new BadZarrError(path, `an array of [${shape}] elements is larger than any disk`);
   checkDecodedSize(chain, chunkShape, element, path);
-  const { sizeBytes, mtimeMs } = document;
-  return { ...layout, ...described, path, folder: dirname(path), sizeBytes, mtimeMs };
+  return { ...layout, ...described, path };
 }
 
 /** Checks that what has to be decoded at once, a chunk or a shard's inner chunk, can be in memory. */
@@ -68,13 +85,20 @@ function checkDecodedSize(
 }
 
 /** What a document says of the items. */
-type Items = Pick<ArrayMetadata, 'element' | 'fill' | 'chain' | 'dimensionNames'>;
+type Items = Pick<ArrayMetadata, 'element' | 'fill' | 'fillText' | 'chain' | 'dimensionNames'>;
+
+function parseFills(value: unknown, element: ElementType, path: string): Pick<Items, 'fill' | 'fillText'> {
+  return {
+    fill: parseFillValue(value, element, path),
+    ...(element.kind === 'string' ? { fillText: parseFillText(value, path) } : {}),
+  };
+}
 
 function parseV2(document: JsonObject, { shape }: ChunkLayout, path: string): Items {
   const element = parseV2Dtype(document['dtype'], path);
   return {
     element,
-    fill: parseFillValue(document['fill_value'], element, path),
+    ...parseFills(document['fill_value'], element, path),
     chain: v2Chain(document, shape.length, element, path),
   };
 }
@@ -106,7 +130,7 @@ function parseV3(document: JsonObject, { shape, chunkShape }: ChunkLayout, path:
   const names = document['dimension_names'];
   return {
     element,
-    fill: parseFillValue(document['fill_value'], element, path),
+    ...parseFills(document['fill_value'], element, path),
     chain: v3Chain(document['codecs'], chunkShape, element, path),
     ...(Array.isArray(names) &&
     names.length === shape.length &&

@@ -1,5 +1,5 @@
 import { BadZarrError, UnsupportedZarrError } from '../core/errors.ts';
-import { asInteger, asObject, type JsonDocument, type JsonObject, shown } from './json.ts';
+import { asInteger, asObject, type JsonObject, shown } from './json.ts';
 
 /** Where an array's chunks are, whatever is in them. */
 export interface ChunkLayout {
@@ -16,7 +16,7 @@ export interface ChunkLayout {
 const MAX_RANK = 32;
 
 /** The layout that an array's metadata describes. @throws BadZarrError, UnsupportedZarrError naming `path`. */
-export function parseChunkLayout({ value }: JsonDocument, path: string): ChunkLayout {
+export function parseChunkLayout(value: JsonObject, path: string): ChunkLayout {
   const zarrFormat = value['zarr_format'];
   const parse = zarrFormat === 2 ? parseV2 : zarrFormat === 3 ? parseV3 : undefined;
   if (!parse) throw new BadZarrError(path, `zarr_format ${shown(zarrFormat)} instead of 2 or 3`);

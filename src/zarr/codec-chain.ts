@@ -24,7 +24,15 @@ export interface CodecChain {
   readonly steps: readonly CodecStep[];
   /** Set when the bytes are a shard. */
   readonly shard?: Shard;
+  /** How texts of variable length become bytes; set for arrays of them, and only for those. */
+  readonly texts?: TextCodec;
 }
+
+/** numcodecs' VLenUTF8, VLenBytes and JSON. */
+export type TextCodec = (typeof TEXT_CODECS)[number];
+const TEXT_CODECS = ['vlen-utf8', 'vlen-bytes', 'json2'] as const;
+
+const asTextCodec = (name: string): TextCodec | undefined => TEXT_CODECS.find((codec) => codec === name);
 
 /** A chunk that holds smaller chunks and an index of them (Zarr v3 `sharding_indexed`). */
 export interface Shard {
@@ -104,16 +112,29 @@ export function v2Chain(document: JsonObject, rank: number, element: ElementType
   if (!Array.isArray(listed) || listed.length > MAX_CODECS)
     throw new BadZarrError(path, 'filters are no list');
   const named: unknown[] = compressor === null || compressor === undefined ? listed : [...listed, compressor];
-  const steps = named.map((entry) => {
+  let texts: TextCodec | undefined;
+  const steps: CodecStep[] = [];
+  named.forEach((entry, place) => {
     const config = asObject(entry);
     const id = asString(config?.['id']);
     if (!config || id === undefined) throw new BadZarrError(path, 'a filter or compressor without an id');
+    if (place === 0 && element.kind === 'string') texts = asTextCodec(id);
+    if (place === 0 && texts !== undefined) return;
     const step = numcodecsStep(id, config, path);
     if (!step) throw unsupported(id, path);
-    return step;
+    steps.push(step);
   });
+  if (element.kind === 'string' && texts === undefined) {
+    const filter = shown(asObject(named[0])?.['id']);
+    throw new UnsupportedZarrError(
+      path,
+      `data type "|O" with ${named.length === 0 ? 'no filter' : `filter ${filter}`}`,
+    );
+  }
+  const reorder = order === 'F' ? reversed(rank, element.lanes) : undefined;
+  if (reorder && texts === 'json2') throw unsupported('json2 in order F', path);
   const swap = element.bigEndian ? [swapStep(itemSizeBytes(element.dtype))] : [];
-  return { order: order === 'F' ? reversed(rank, element.lanes) : undefined, steps: [...swap, ...steps] };
+  return { order: reorder, steps: [...swap, ...steps], ...(texts === undefined ? {} : { texts }) };
 }
 
 /** Codecs in a row, and shards inside one another: more are no real file's. */
@@ -139,6 +160,7 @@ export function v3Chain(
     throw new BadZarrError(path, 'codecs are no list');
   let order: readonly number[] | undefined;
   let shard: Shard | undefined;
+  let texts: TextCodec | undefined;
   let serialised = false;
   let item = element;
   const steps: CodecStep[] = [];
@@ -148,6 +170,8 @@ export function v3Chain(
     const config = asObject(object?.['configuration']) ?? {};
     const bare = name.replace(/^numcodecs\./, '');
     if (name === 'bytes') {
+      if (element.kind === 'string')
+        throw new BadZarrError(path, 'the bytes codec can’t hold text of variable length');
       if (serialised) throw new BadZarrError(path, 'bytes are turned into bytes twice');
       serialised = true;
       const itemBytes = itemSizeBytes(item.dtype);
@@ -164,6 +188,11 @@ export function v3Chain(
         throw unsupported(`more than ${MAX_SHARD_DEPTH} shards inside one another`, path);
       serialised = true;
       shard = parseShard(config, stored(shape, order), element, path, depth);
+    } else if (asTextCodec(bare) && element.kind === 'string') {
+      if (serialised || steps.length > 0)
+        throw new BadZarrError(path, `codec ${name} stands in the wrong place`);
+      serialised = true;
+      texts = asTextCodec(bare);
     } else if (name === 'crc32c' || name === 'numcodecs.crc32c') {
       steps.push(CRC32C);
     } else {
@@ -178,7 +207,12 @@ export function v3Chain(
   if (!serialised)
     throw unsupported(`${asString(asObject(codecs[0])?.['name']) ?? 'none'} without bytes`, path);
   const withLanes = order && element.lanes > 1 ? [...order, shape.length] : order;
-  return { order: withLanes, steps, ...(shard ? { shard } : {}) };
+  return {
+    order: withLanes,
+    steps,
+    ...(shard ? { shard } : {}),
+    ...(texts === undefined ? {} : { texts }),
+  };
 }
 
 function encodedType(name: string, config: JsonObject, item: ElementType, path: string): ElementType {

@@ -31,3 +31,8 @@ export class DecodedChunks {
     this.#sizeBytes += chunk.length;
   }
 }
+
+const KEPT_BYTES = 32 * 1024 * 1024;
+
+/** Of this thread, by the identity of their stored bytes; indices of shards are among them. */
+export const keptChunks = new DecodedChunks(KEPT_BYTES);

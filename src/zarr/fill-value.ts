@@ -21,7 +21,14 @@ export function parseFillValue(value: unknown, element: ElementType, path: strin
   const bad = (): BadZarrError =>
     new BadZarrError(path, `the fill value ${shown(value)} does not fit ${element.dtype}`);
   const bytes = new Uint8Array(elementBytes(element));
-  if (value === null || value === undefined) return bytes;
+  if (value === null || value === undefined || element.kind === 'string') return bytes;
+  if (element.kind === 'compound') {
+    if (value === 0) return bytes;
+    const packed = typeof value === 'string' ? Buffer.from(value, 'base64') : undefined;
+    if (packed?.length !== bytes.length) throw bad();
+    bytes.set(packed);
+    return bytes;
+  }
   if (element.kind === 'bytes' || element.kind === 'text') {
     // AnnData and numpy leave a plain 0 for text.
     if (value === 0) return bytes;
@@ -43,6 +50,13 @@ export function parseFillValue(value: unknown, element: ElementType, path: strin
     bytes.set(item, lane * itemBytes);
   });
   return bytes;
+}
+
+/** The fill value of text of variable length: '' where none is said. @throws BadZarrError when it is no text. */
+export function parseFillText(value: unknown, path: string): string {
+  if (value === null || value === undefined || value === 0 || value === false) return '';
+  if (typeof value === 'string') return value;
+  throw new BadZarrError(path, `the fill value ${shown(value)} is no text`);
 }
 
 function numberBytes(value: unknown, { dtype, kind }: ElementType): Uint8Array | undefined {

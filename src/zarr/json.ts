@@ -4,7 +4,7 @@ import { readFully } from '../core/io.ts';
 import { systemCode } from '../core/system-code.ts';
 
 /** Largest metadata document that is read: a plate of 1536 wells with consolidated metadata takes about 20 MiB. */
-const MAX_DOCUMENT_BYTES = 64 * 1024 * 1024;
+export const MAX_DOCUMENT_BYTES = 64 * 1024 * 1024;
 /** Objects and arrays inside one another; real metadata has about ten. */
 const MAX_DEPTH = 100;
 

@@ -1,3 +1,4 @@
+import { countDecoded } from '../core/decode-count.ts';
 import { BadZarrError } from '../core/errors.ts';
 import {
   contiguousStrides,
@@ -9,15 +10,11 @@ import {
   offsetOf,
   permuted,
 } from './box.ts';
-import { crc32c } from './codec/crc32c.ts';
 import type { CodecChain, Shard } from './codec-chain.ts';
 import { bufferOf } from './codec-step.ts';
-import { DecodedChunks } from './decoded-chunks.ts';
-import { memoryBytes, partOf, type StoredBytes } from './stored-bytes.ts';
-
-/** Per thread. */
-const KEPT_BYTES = 32 * 1024 * 1024;
-const kept = new DecodedChunks(KEPT_BYTES);
+import { keptChunks } from './decoded-chunks.ts';
+import { innerChunks } from './shard-index.ts';
+import { memoryBytes, type StoredBytes } from './stored-bytes.ts';
 
 /** A box of a chunk, and where it goes. */
 export interface ChunkBox {
@@ -48,13 +45,10 @@ export function readChunkBox(
 ): void {
   const { order, shard } = chain;
   const storedShape = permuted(shape, order);
-  const storedBox: ChunkBox = {
-    start: permuted(box.start, order),
-    shape: permuted(box.shape, order),
-    target: { ...box.target, strides: permuted(box.target.strides, order) },
-  };
+  const storedBox = asStored(box, order);
   if (shard) {
-    readShardBox(throughSteps(bytes, chain, storedShape, items), shard, storedShape, items, storedBox);
+    const maxBytes = encodedLimit(product(storedShape) * items.itemBytes);
+    readShardBox(throughSteps(bytes, chain.steps, maxBytes), shard, storedShape, items, storedBox);
     return;
   }
   const { itemBytes } = items;
@@ -67,26 +61,29 @@ export function readChunkBox(
     return;
   }
   const { identity } = bytes;
-  let decoded = isWhole || identity === undefined ? undefined : kept.get(identity);
+  let decoded = isWhole || identity === undefined ? undefined : keptChunks.get(identity);
   if (decoded?.length !== sizeBytes) {
     decoded = new Uint8Array(sizeBytes);
     decodeChunk(bytes, chain, sizeBytes, decoded);
-    if (!isWhole && identity !== undefined) kept.set(identity, decoded);
+    if (!isWhole && identity !== undefined) keptChunks.set(identity, decoded);
   }
   const strides = contiguousStrides(storedShape);
   const source = { bytes: decoded, offset: offsetOf(storedBox.start, strides), strides };
   copyBox(storedBox.shape, source, target, itemBytes);
 }
 
-/** The shard's own bytes, when codecs lie around it; decoded whole. */
-function throughSteps(
-  bytes: StoredBytes,
-  { steps }: CodecChain,
-  shape: readonly number[],
-  { itemBytes }: ChunkItems,
-): StoredBytes {
+/** The same box with the axes in another order. */
+export function asStored(box: ChunkBox, order: readonly number[] | undefined): ChunkBox {
+  return {
+    start: permuted(box.start, order),
+    shape: permuted(box.shape, order),
+    target: { ...box.target, strides: permuted(box.target.strides, order) },
+  };
+}
+
+/** Bytes of unknown size behind codecs, decoded whole; at most `maxBytes`. @throws BadZarrError naming the file. */
+export function throughSteps(bytes: StoredBytes, steps: CodecChain['steps'], maxBytes: number): StoredBytes {
   if (steps.length === 0) return bytes;
-  const maxBytes = encodedLimit(product(shape) * itemBytes);
   const decoded = undoSteps(readWhole(bytes, encodedLimit(maxBytes)), steps, undefined, maxBytes, bytes.path);
   return memoryBytes(bytes.path, decoded);
 }
@@ -96,7 +93,8 @@ function encodedLimit(decodedBytes: number): number {
   return 2 * decodedBytes + 1024 * 1024;
 }
 
-function readWhole(bytes: StoredBytes, maxBytes: number): Buffer {
+/** All of them, in memory. @throws BadZarrError when they are more than `maxBytes`. */
+export function readWhole(bytes: StoredBytes, maxBytes: number): Buffer {
   if (bytes.sizeBytes > maxBytes)
     throw new BadZarrError(bytes.path, `${bytes.sizeBytes} bytes, more than a chunk here can have`);
   const encoded = Buffer.allocUnsafeSlow(bytes.sizeBytes);
@@ -107,6 +105,7 @@ function readWhole(bytes: StoredBytes, maxBytes: number): Buffer {
 /** Decodes a whole chunk into `output`, axes as stored. */
 function decodeChunk(bytes: StoredBytes, { steps }: CodecChain, sizeBytes: number, output: Uint8Array): void {
   const { path } = bytes;
+  countDecoded(sizeBytes);
   if (steps.every((step) => step.name === 'big-endian')) {
     if (bytes.sizeBytes !== sizeBytes)
       throw new BadZarrError(path, `${bytes.sizeBytes} bytes instead of ${sizeBytes}`);
@@ -149,41 +148,6 @@ function undoSteps(
   return current;
 }
 
-/** In an index: this inner chunk is not there (Zarr v3 spec, sharding codec 1.0). */
-const ABSENT = 2n ** 64n - 1n;
-
-/** Inner chunks a shard can have: the index is in memory whole. */
-const MAX_INNER_CHUNKS = 16 * 1024 * 1024;
-
-function readIndex(bytes: StoredBytes, shard: Shard, count: number): BigUint64Array {
-  const { path } = bytes;
-  const checksumBytes = shard.indexChecked ? 4 : 0;
-  const indexBytes = 16 * count + checksumBytes;
-  if (count > MAX_INNER_CHUNKS) throw new BadZarrError(path, `a shard of ${count} chunks`);
-  if (bytes.sizeBytes < indexBytes)
-    throw new BadZarrError(
-      path,
-      `${bytes.sizeBytes} bytes can't hold the shard's index of ${indexBytes} bytes`,
-    );
-  const stored = Buffer.allocUnsafeSlow(indexBytes);
-  bytes.readInto(stored, shard.indexAtStart ? 0 : bytes.sizeBytes - indexBytes);
-  const entries = stored.subarray(0, 16 * count);
-  if (shard.indexChecked && crc32c(entries) !== stored.readUInt32LE(16 * count))
-    throw new BadZarrError(path, "the checksum of the shard's index is wrong");
-  if (shard.indexBigEndian) entries.swap64();
-  return new BigUint64Array(stored.buffer, stored.byteOffset, 2 * count);
-}
-
-/** The inner chunk at `number`, undefined when it is not there. */
-function innerBytes(bytes: StoredBytes, index: BigUint64Array, number: number): StoredBytes | undefined {
-  const offset = index[2 * number] ?? ABSENT;
-  const length = index[2 * number + 1] ?? ABSENT;
-  if (offset === ABSENT && length === ABSENT) return undefined;
-  if (offset + length > BigInt(bytes.sizeBytes))
-    throw new BadZarrError(bytes.path, `chunk ${number} of the shard lies beyond its end`);
-  return partOf(bytes, Number(offset), Number(length));
-}
-
 function readShardBox(
   bytes: StoredBytes,
   shard: Shard,
@@ -192,11 +156,9 @@ function readShardBox(
   box: ChunkBox,
 ): void {
   const { innerShape, inner } = shard;
-  const grid = shape.map((extent, axis) => extent / (innerShape[axis] ?? 1));
-  const gridStrides = contiguousStrides(grid);
-  const index = readIndex(bytes, shard, product(grid));
+  const chunkAt = innerChunks(bytes, shard, shape);
   forEachChunk(box, innerShape, (position, part) => {
-    const found = innerBytes(bytes, index, offsetOf(position, gridStrides));
+    const found = chunkAt(position);
     if (found) readChunkBox(found, inner, innerShape, items, part);
     else fillPart(part, items);
   });
@@ -255,7 +217,8 @@ export function storedRun(
   { itemBytes }: ChunkItems,
   box: { readonly start: readonly number[]; readonly shape: readonly number[] },
 ): StoredRun | undefined {
-  if (chain.steps.length > 0 || chain.order !== undefined || bytes.fileOffset === undefined) return undefined;
+  const { file } = bytes;
+  if (chain.steps.length > 0 || chain.order !== undefined || file === undefined) return undefined;
   const { shard } = chain;
   if (shard) {
     const { innerShape } = shard;
@@ -263,9 +226,7 @@ export function storedRun(
     const start = box.start.map((at, axis) => at % (innerShape[axis] ?? 1));
     const inside = start.every((at, axis) => at + (box.shape[axis] ?? 0) <= (innerShape[axis] ?? 0));
     if (!inside) return undefined;
-    const grid = shape.map((extent, axis) => extent / (innerShape[axis] ?? 1));
-    const index = readIndex(bytes, shard, product(grid));
-    const found = innerBytes(bytes, index, offsetOf(position, contiguousStrides(grid)));
+    const found = innerChunks(bytes, shard, shape)(position);
     return (
       found &&
       storedRun(found, shard.inner, innerShape, { itemBytes, fill: EMPTY }, { start, shape: box.shape })
@@ -276,8 +237,8 @@ export function storedRun(
   if (bytes.sizeBytes !== product(shape) * itemBytes)
     throw new BadZarrError(bytes.path, `${bytes.sizeBytes} bytes instead of ${product(shape) * itemBytes}`);
   return {
-    path: bytes.path,
-    offsetBytes: bytes.fileOffset + offsetOf(box.start, strides) * itemBytes,
+    path: file.path,
+    offsetBytes: file.offsetBytes + offsetOf(box.start, strides) * itemBytes,
     sizeBytes: product(box.shape) * itemBytes,
   };
 }

@@ -1,31 +1,38 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FsRefusal } from '../../src/core/errors.ts';
-import { type Dtype, elementCount, itemSizeBytes } from '../../src/core/nd-array.ts';
-import type { FileLayout, ImageEncoder, Segment } from '../../src/encoders.ts';
+import {
+  allocate,
+  bytesOf,
+  type Dtype,
+  elementCount,
+  fromBytes,
+  itemSizeBytes,
+} from '../../src/core/nd-array.ts';
+import type { ImageEncoder } from '../../src/encoders.ts';
 import type { ImageInfo } from '../../src/model/image.ts';
-
-const segmentBytes = (segment: Segment): number =>
-  segment.kind === 'bytes' ? segment.bytes.length : segment.sizeBytes;
-
-function expectGapless(layout: FileLayout, segments: readonly Segment[]): void {
-  let at = 0;
-  for (const segment of segments) {
-    expect(segment.offsetBytes).toBe(at);
-    at += segmentBytes(segment);
-  }
-  expect(at).toBe(layout.sizeBytes);
-}
+import {
+  cutRegion,
+  expectGapless,
+  expectRangesEqualSlices,
+  segmentBytes,
+  VirtualFile,
+} from './virtual-file.ts';
 
 /** An image of the shape, with nothing known but what is given. */
 export function imageOf(shape: ImageInfo['shape'], dtype: Dtype, known: Partial<ImageInfo> = {}): ImageInfo {
   return { name: 'A01_s001', shape, dtype, channels: [], ...known };
 }
 
-/** What every encoder must do for images it takes (`dtypes`) and those it refuses. */
+/** What every encoder must do for images it takes and those it refuses. */
 export function encoderConformance(
   encoder: ImageEncoder,
-  dtypes: { readonly takes: readonly Dtype[]; readonly refuses: readonly Dtype[] },
+  dtypes: {
+    readonly takes: readonly Dtype[];
+    /** Held in a type that has more values. */
+    readonly widens: readonly Dtype[];
+    readonly refuses: readonly Dtype[];
+  },
 ): void {
   const anyImage = fc
     .tuple(
@@ -88,6 +95,28 @@ export function encoderConformance(
       );
     });
 
+    it('reads the same bytes by any ranges in any order', () => {
+      fc.assert(
+        fc.property(
+          anyImage,
+          fc.constantFrom(undefined, ...dtypes.widens),
+          fc.nat(255),
+          (taken, widened, seed) => {
+            const image = widened === undefined ? taken : { ...taken, dtype: widened };
+            const itemBytes = itemSizeBytes(image.dtype);
+            const whole = Uint8Array.from(
+              { length: elementCount(image.shape) * itemBytes },
+              (_, i) => (i * 31 + seed) & 255,
+            );
+            expectRangesEqualSlices(encoder.layout(image), (region, target) =>
+              cutRegion(whole, image.shape, itemBytes, region, target),
+            );
+          },
+        ),
+        { numRuns: 10 },
+      );
+    });
+
     it('is exact in size and cheap to cut for a very large image', () => {
       const image = imageOf([2000, 4, 25, 16, 16], dtypes.takes[0]!, {
         channels: [{ name: 'DAPI' }, { name: 'GFP' }, { name: 'RFP' }, { name: 'Cy5' }],
@@ -99,6 +128,24 @@ export function encoderConformance(
         expect(segments.reduce((sum, segment) => sum + segmentBytes(segment), 0)).toBeLessThan(1_000_000);
       }
       expect(layout.segments(layout.sizeBytes, 4096)).toEqual([]);
+    });
+
+    it('holds every value of a type that it widens', () => {
+      for (const dtype of dtypes.widens) {
+        const image = imageOf([1, 1, 2, 1, 3], dtype);
+        const stored = allocate(dtype, [6]);
+        for (let i = 0; i < 6; i += 1) stored.data[i] = [-128, 127, -1, 0, 1, 100][i]!;
+        const layout = encoder.layout(image);
+        expect(layout.shownDtype).toBeDefined();
+        using file = new VirtualFile(layout, (region, target) =>
+          cutRegion(bytesOf(stored), image.shape, itemSizeBytes(dtype), region, target),
+        );
+        const shown = layout.shownDtype!;
+        const pixels = file.read(layout.sizeBytes - 6 * itemSizeBytes(shown), layout.sizeBytes);
+        expect([...fromBytes(shown, [6], pixels).data]).toEqual([-128, 127, -1, 0, 1, 100]);
+      }
+      for (const dtype of dtypes.takes)
+        expect(encoder.layout(imageOf([1, 1, 1, 2, 2], dtype)).shownDtype).toBeUndefined();
     });
 
     it('refuses what it cannot hold', () => {

@@ -18,7 +18,11 @@ export interface SourceSample {
 const never = new AbortController().signal;
 
 /** The bytes of a region, picked one item at a time. */
-function pick(info: ArrayInfo, bytes: Uint8Array, region: Region): Uint8Array {
+export function pick(
+  info: Pick<ArrayInfo, 'shape' | 'dtype'>,
+  bytes: Uint8Array,
+  region: Region,
+): Uint8Array {
   const item = itemSizeBytes(info.dtype);
   const count = elementCount(region.shape);
   const picked = new Uint8Array(count * item);
@@ -38,7 +42,7 @@ function pick(info: ArrayInfo, bytes: Uint8Array, region: Region): Uint8Array {
 }
 
 /** Any region inside a shape, empty ones left out. */
-function anyRegion(shape: readonly number[]): fc.Arbitrary<Region> {
+export function anyRegion(shape: readonly number[]): fc.Arbitrary<Region> {
   return fc
     .tuple(
       ...shape.map((extent) =>
@@ -149,6 +153,43 @@ export function sourceConformance(
         const bytes = Buffer.alloc(probe.window.sizeBytes);
         readSync(openOnce(probe.window.path), bytes, 0, bytes.length, probe.window.offsetBytes);
         expect(Buffer.compare(bytes, plane.bytes), sample.path).toBe(0);
+      }
+    });
+
+    it('gives any box of a plane, and tells of its blocks', () => {
+      if (driver.openPlaneSync === undefined || driver.probeSync === undefined) return;
+      for (const sample of all) {
+        const probe = driver.probeSync(sample.path);
+        if (probe.samples !== 1) {
+          expect(() => driver.openPlaneSync?.(sample.path, 0)).toThrow(RangeError);
+          continue;
+        }
+        using plane = driver.openPlaneSync(sample.path, 0);
+        expect(plane.info).toEqual(probe.info);
+        const { width, height } = probe;
+        const item = itemSizeBytes(plane.info.dtype);
+        const bytes = sample.bytes.subarray(0, width * height * item);
+        const info = { ...plane.info, shape: [height, width] };
+        if (plane.block) {
+          expect(plane.block.width).toBeLessThanOrEqual(width);
+          expect(plane.block.height).toBeLessThanOrEqual(height);
+        }
+        fc.assert(
+          fc.property(anyRegion([height, width]), fc.nat(1), (region, skip) => {
+            const [y = 0, x = 0] = region.start;
+            const [rows = 0, columns = 0] = region.shape;
+            const into = new Uint8Array(rows * columns * item + 1).subarray(
+              skip,
+              skip + rows * columns * item,
+            );
+            plane.readBox({ y, x, height: rows, width: columns }, into);
+            expect(Buffer.compare(into, pick(info, bytes, region)), sample.path).toBe(0);
+          }),
+          { numRuns: 25 },
+        );
+        expect(() => plane.readBox({ y: 0, x: 0, height: 1, width: 1 }, new Uint8Array(item + 1))).toThrow(
+          RangeError,
+        );
       }
     });
   });

@@ -34,7 +34,7 @@ async function refusal(mount: PlateMount, words: readonly string[], code = 1): P
 }
 
 describe.skipIf(problem)(`what can't be mounted is refused with a sentence${why}`, () => {
-  it('the plate is missing, a file, empty, no plate', async () => {
+  it('the plate is missing, no file that it says it is, empty, no plate', async () => {
     await using mount = await PlateMount.make();
     const at = (name: string): string => join(mount.folder, name);
     mkdirSync(at('empty'));
@@ -48,7 +48,7 @@ describe.skipIf(problem)(`what can't be mounted is refused with a sentence${why}
       return tag;
     };
     expect(await tagOf('none')).toBe('unreadable-source');
-    expect(await tagOf('file.tif')).toBe('unreadable-source');
+    expect(await tagOf('file.tif')).toBe('bad-tiff');
     expect(await tagOf('empty')).toBe('empty-folder');
     expect(await tagOf('letters')).toBe('not-a-plate');
     expect((await refusal(mount, ['inspect', at('letters')])).tag).toBe('not-a-plate');

@@ -26,6 +26,7 @@ print(open(mnt + '/tables/plate.csv').read().endswith('\\nmine\\n'))
         'True',
         'True True',
         'LoadData.csv True',
+        'LoadData_incomplete.csv True',
         'channels.csv True',
         'plate.csv True',
         'wells.csv True',

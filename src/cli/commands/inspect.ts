@@ -2,6 +2,7 @@ import { checkedLayout, checkedNames } from '../../config/mount-options.ts';
 import { NotAPlateError } from '../../core/errors.ts';
 import { PlaneNames } from '../../model/plane-names.ts';
 import { namePlanes } from '../../model/plane-naming.ts';
+import type { PlateIndex } from '../../model/plate-index.ts';
 import { openPlate, proposeLayout } from '../../tree/open-plate.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { exitCode } from '../exit-codes.ts';
@@ -9,6 +10,7 @@ import { inspectReport, inspectText } from '../inspect-report.ts';
 import { checkSource } from '../mount-plan.ts';
 import { LAYOUT_HELP, NAMES_HELP } from '../naming-options.ts';
 import { proposalText } from '../proposal-text.ts';
+import { type PlateSummary, sourceReport, sourceReportText } from '../source-report.ts';
 
 interface InspectArgs {
   readonly plate: string;
@@ -28,6 +30,11 @@ async function run(args: InspectArgs, context: CommandContext): Promise<number> 
       ...(layout === undefined ? {} : { layout }),
       onProgress: ({ files, directories }) => terminal.progress(`${files} files in ${directories} folders`),
     });
+    if (index.scope) {
+      const report = sourceReport(index, await platesOf(index, signal));
+      terminal.result(report, sourceReportText(report));
+      return exitCode('ok');
+    }
     const planeNames = new PlaneNames(index, namePlanes(index, names, '--names'));
     terminal.result(inspectReport(index, planeNames), inspectText(index, planeNames));
     return exitCode('ok');
@@ -41,13 +48,23 @@ async function run(args: InspectArgs, context: CommandContext): Promise<number> 
   }
 }
 
+/** What the plates are in a folder of several. */
+async function platesOf({ rootPath, scope }: PlateIndex, signal: AbortSignal): Promise<PlateSummary[]> {
+  const plates: PlateSummary[] = [];
+  for (const name of scope?.kind === 'folder' ? scope.plates : []) {
+    const { index } = await openPlate(`${rootPath}/${name}`, { signal });
+    plates.push({ name, format: index.facts.formatDetail, planes: index.planes.count });
+  }
+  return plates;
+}
+
 export const inspect: Command<InspectArgs> = {
   usage: 'inspect <plate>',
   summary: 'Tell what would be shown and what is wrong with it, without mounting',
   examples: ['inspect /data/plate1', "inspect /data/folder --layout '{well}/field {site} {channel}.tif'"],
   options: (yargs) =>
     yargs
-      .positional('plate', { type: 'string', demandOption: true, describe: 'plate folder' })
+      .positional('plate', { type: 'string', demandOption: true, describe: 'plate folder, file or store' })
       .option('layout', { type: 'string', describe: LAYOUT_HELP })
       .option('names', { type: 'string', describe: NAMES_HELP }),
   run,

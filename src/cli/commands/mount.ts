@@ -12,6 +12,7 @@ import { parseBudget } from '../../core/byte-size.ts';
 import { AlreadyRunningError } from '../../core/errors.ts';
 import { MISSING_MODES, type MissingMode, type MountDefinition } from '../../model/mount-definition.ts';
 import { NGFF_VERSIONS, type NgffVersion } from '../../model/ngff.ts';
+import { PROFILES, type Profile } from '../../model/profile.ts';
 import { indexFolder } from '../../tree/index-cache.ts';
 import { recogniseAgain } from '../../tree/open-plate.ts';
 import type { Command, CommandContext } from '../command.ts';
@@ -42,6 +43,7 @@ interface MountArgs {
   readonly names: string | undefined;
   readonly layout: string | undefined;
   readonly missing: MissingMode | undefined;
+  readonly profile: Profile | undefined;
   readonly ngff: NgffVersion | undefined;
 }
 
@@ -55,6 +57,7 @@ function overridesOf(args: MountArgs): OptionOverrides {
     ...(args.names === undefined ? {} : { names: checkedNames('--names', args.names) }),
     ...(args.layout === undefined ? {} : { layout: checkedLayout('--layout', args.layout) }),
     ...(args.missing === undefined ? {} : { missing: args.missing }),
+    ...(args.profile === undefined ? {} : { profile: args.profile }),
     ...(args.ngff === undefined ? {} : { ngff: args.ngff }),
   };
 }
@@ -114,11 +117,16 @@ async function run(args: MountArgs, { terminal, signal }: CommandContext): Promi
 }
 
 function mountedText(status: StatusDocument, foreground: boolean): string {
-  const { plate, planes, mountpoint, output, warnings } = status;
-  const remark =
-    warnings === 0 ? '' : `\n${warnings} remarks about the plate: ${mountpoint}/.platefs/warnings.json`;
+  const { plate, planes, mountpoint, output, warnings, sources, plates = 0 } = status;
+  const remark = warnings === 0 ? '' : `\n${warnings} remarks about it: ${mountpoint}/.platefs/warnings.json`;
+  const parts = [
+    plates === 0 ? '' : `${plates} ${plates === 1 ? 'plate' : 'plates'}`,
+    sources && (sources.length > 1 || plates > 0) ? `${sources.length} files and stores` : '',
+    sources && planes === 0 ? '' : `${planes} planes`,
+  ].filter((part) => part !== '');
+  const kind = [plate.format, ...parts].join(', ');
   const end = foreground ? 'Ctrl-C unmounts.' : `Unmount with  platefs umount ${mountpoint}`;
-  return `${plate.name} (${plate.format}, ${planes} planes) is mounted at ${mountpoint}\nResults land in ${output}${remark}\n${end}`;
+  return `${plate.name} (${kind}) is mounted at ${mountpoint}\nResults land in ${output}${remark}\n${end}`;
 }
 
 /** Stays until the mount ends; the first Ctrl-C drains. */
@@ -173,6 +181,10 @@ export const mount: Command<MountArgs> = {
       .option('missing', {
         choices: MISSING_MODES,
         describe: 'what stacks and plate.ome.zarr show where a plane is missing (zeros unless set)',
+      })
+      .option('profile', {
+        choices: PROFILES,
+        describe: 'show only the stacks that a program opens',
       })
       .option('ngff', {
         type: 'string',

@@ -1,4 +1,4 @@
-import type { ImageInfo } from '../../model/image.ts';
+import { colourParts, type ImageInfo } from '../../model/image.ts';
 import type { PeriodicTag } from './tiff-directory.ts';
 import { planeCount } from './tiff-layout.ts';
 
@@ -33,41 +33,62 @@ export function imagejText(image: ImageInfo): string {
   return `${lines.join('\n')}\n`;
 }
 
+/** Names of pieces of ImageJ's metadata: slice labels, and colours of channels. */
+const LABELS = 0x6c61626c;
+const COLOURS = 0x6c757473;
+/** A channel's colours: 256 reds, greens and blues. */
+const COLOUR_TABLE_BYTES = 768;
+
+/** The colours of every channel, from black to what it is shown in; nothing unless all are known. */
+function colourTables(image: ImageInfo): readonly Uint8Array[] {
+  const colours = Array.from({ length: image.shape[1] }, (_, c) => colourParts(image.channels[c]?.color));
+  return colours.flatMap((colour) => {
+    if (colour === undefined || colours.includes(undefined)) return [];
+    const table = new Uint8Array(COLOUR_TABLE_BYTES);
+    colour.forEach((greatest, part) => {
+      for (let i = 0; i < 256; i += 1) table[part * 256 + i] = Math.round((greatest * i) / 255);
+    });
+    return [table];
+  });
+}
+
+/** Words of 32 bits, little-endian. */
+function words(...values: number[]): Buffer {
+  const bytes = Buffer.alloc(4 * values.length);
+  values.forEach((value, index) => {
+    bytes.writeUInt32LE(value, 4 * index);
+  });
+  return bytes;
+}
+
 /**
- * Channel names as ImageJ's slice labels, one per plane: `IJIJ`, `labl`, the number of labels, then the
- * labels in UTF-16 (ij.io.TiffEncoder.makeMetaDataTag…), all little-endian. None when no channel has a name.
+ * What ImageJ keeps in tags of its own, little-endian: channel names as slice labels in UTF-16, one per plane, and
+ * the channels' colours. A header (`IJIJ`, then the kind and number of each sort of piece), then the pieces; their
+ * sizes in a tag beside it (ij.io.TiffEncoder, TiffDecoder.getMetaData). Nothing where nothing is known.
  */
-export function sliceLabels(image: ImageInfo): readonly PeriodicTag[] {
+export function imagejMetadata(image: ImageInfo): readonly PeriodicTag[] {
   const channels = image.shape[1];
   const planes = planeCount(image);
   const names = Array.from({ length: channels }, (_, c) => image.channels[c]?.name ?? '');
-  if (names.every((name) => name === '')) return [];
-  const labels = names.map((name) => Buffer.from(name, 'utf16le'));
-  const header = Buffer.alloc(12);
-  header.writeUInt32LE(0x494a494a, 0);
-  header.writeUInt32LE(0x6c61626c, 4);
-  header.writeUInt32LE(planes, 8);
-  const headerSize = Buffer.alloc(4);
-  headerSize.writeUInt32LE(header.length, 0);
-  const sizes = Buffer.alloc(4 * channels);
-  labels.forEach((label, c) => {
-    sizes.writeUInt32LE(label.length, 4 * c);
-  });
-  const unit = Buffer.concat(labels);
+  const hasNames = names.some((name) => name !== '');
+  const tables = colourTables(image);
+  if (!hasNames && tables.length === 0) return [];
+  const labels = hasNames ? names.map((name) => Buffer.from(name, 'utf16le')) : [];
+  const header = words(
+    0x494a494a,
+    ...(hasNames ? [LABELS, planes] : []),
+    ...(tables.length > 0 ? [COLOURS, tables.length] : []),
+  );
+  const sizes = {
+    head: words(header.length),
+    unit: words(...labels.map((label) => label.length)),
+    tail: words(...tables.map((table) => table.length)),
+  };
+  const pieces = { head: header, unit: Buffer.concat(labels), tail: Buffer.concat(tables) };
+  const sizeBytes = ({ head, unit, tail }: typeof sizes): number =>
+    head.length + (planes / channels) * unit.length + tail.length;
   return [
-    {
-      tag: META_DATA_BYTE_COUNTS,
-      type: 4,
-      head: headerSize,
-      unit: sizes,
-      sizeBytes: headerSize.length + 4 * planes,
-    },
-    {
-      tag: META_DATA,
-      type: 1,
-      head: header,
-      unit,
-      sizeBytes: header.length + (planes / channels) * unit.length,
-    },
+    { tag: META_DATA_BYTE_COUNTS, type: 4, ...sizes, sizeBytes: sizeBytes(sizes) },
+    { tag: META_DATA, type: 1, ...pieces, sizeBytes: sizeBytes(pieces) },
   ];
 }

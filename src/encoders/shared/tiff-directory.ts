@@ -12,7 +12,7 @@ export interface Rational {
 }
 
 /**
- * Values of a tag of the first directory that repeat: `head`, then `unit` over and over until `sizeBytes`.
+ * Values of a tag of the first directory that repeat: `head`, then `unit` over and over, and `tail` up to `sizeBytes`.
  * They lie behind the directories, so their size may grow with the number of planes.
  */
 export interface PeriodicTag {
@@ -20,15 +20,25 @@ export interface PeriodicTag {
   readonly type: 1 | 4;
   readonly head: Uint8Array;
   readonly unit: Uint8Array;
+  readonly tail: Uint8Array;
   readonly sizeBytes: number;
 }
 
 /** What a TIFF of an image shall say beyond its pixels. */
 export interface TiffRecipe {
+  /** With the pixel type that the file has. */
   readonly image: ImageInfo;
+  /** The pixel type that the source has, where it is another. */
+  readonly sourceDtype?: Dtype;
   readonly big: boolean;
+  /** Only the first plane has a directory; the others' pixels lie behind its own, as ImageJ's text promises. */
+  readonly hasOneDirectory?: boolean;
+  /** No tag that TIFF 6.0 part 1 doesn't have, but for SampleFormat where pixels are no unsigned integers. */
+  readonly isBaseline?: boolean;
   /** ImageDescription, UTF-8 without the closing NUL; empty for none. */
   readonly description: string;
+  /** What stands in its place when it is read; as many bytes. Set where it takes long to make. */
+  readonly fullDescription?: () => string;
   /** Pixels per unit, in x and y. */
   readonly resolution?: { readonly x: Rational; readonly y: Rational; readonly unit: 1 | 3 };
   /** In ascending order, all above 339. */
@@ -44,7 +54,17 @@ export const SAMPLE_FORMATS: { readonly [D in Dtype]?: 1 | 2 | 3 } = {
   uint32: 1,
   int32: 2,
   float32: 3,
+  float64: 3,
 };
+
+/** DateTime (TIFF 6.0, section 8): UTC, as the format knows no zones. Undefined for years it can't write. */
+function dateTime(atMs: number | undefined): Uint8Array | undefined {
+  if (atMs === undefined || !(Math.abs(atMs) < 8e15)) return undefined;
+  const text = new Date(atMs).toISOString();
+  return /^\d{4}-/.test(text)
+    ? Buffer.from(`${text.slice(0, 10).replaceAll('-', ':')} ${text.slice(11, 19)}\0`, 'latin1')
+    : undefined;
+}
 
 interface Entry {
   readonly tag: number;
@@ -86,8 +106,16 @@ export function tiffDirectory(recipe: TiffRecipe, place: DirectoryPlace): Uint8A
   const [, , , height, width] = image.shape;
   const first = plane === 0;
   const text = first && description !== '' ? Buffer.from(`${description}\0`, 'utf8') : undefined;
+  const time = first ? dateTime(image.acquiredAtMs) : undefined;
+  const sampleFormat = SAMPLE_FORMATS[image.dtype] ?? 1;
+  const hasSampleFormat = !recipe.isBaseline || sampleFormat !== 1;
   const entryCount =
-    12 + (text === undefined ? 0 : 1) + (resolution === undefined ? 0 : 3) + (first ? periodic.length : 0);
+    11 +
+    (hasSampleFormat ? 1 : 0) +
+    (text === undefined ? 0 : 1) +
+    (resolution === undefined ? 0 : 3) +
+    (time === undefined ? 0 : 1) +
+    (first ? periodic.length : 0);
   const entrySize = big ? 20 : 12;
   const valuesAt = at + (big ? 8 : 2) + entryCount * entrySize + (big ? 8 : 4);
   const values: Uint8Array[] = [];
@@ -138,7 +166,8 @@ export function tiffDirectory(recipe: TiffRecipe, place: DirectoryPlace): Uint8A
   if (resolution !== undefined) {
     entries.push({ tag: 296, type: SHORT, count: 1, value: BigInt(resolution.unit) });
   }
-  entries.push({ tag: 339, type: SHORT, count: 1, value: BigInt(SAMPLE_FORMATS[image.dtype] ?? 1) });
+  if (time !== undefined) entries.push({ tag: 306, type: 2, count: time.length, value: store(time) });
+  if (hasSampleFormat) entries.push({ tag: 339, type: SHORT, count: 1, value: BigInt(sampleFormat) });
   if (first) {
     periodic.forEach((tag, index) => {
       const count = tag.sizeBytes / (tag.type === LONG ? 4 : 1);

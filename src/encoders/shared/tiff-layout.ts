@@ -1,9 +1,11 @@
 import { FsRefusal } from '../../core/errors.ts';
+import { allocate, bytesOf, type Dtype } from '../../core/nd-array.ts';
 import type { Region } from '../../core/region.ts';
-import type { FileLayout, Segment } from '../../encoders.ts';
+import type { FileLayout, PixelReader, Segment } from '../../encoders.ts';
 import type { ImageInfo } from '../../model/image.ts';
 import {
   alignUp,
+  type PeriodicTag,
   planeBytesOf,
   type Rational,
   SAMPLE_FORMATS,
@@ -64,6 +66,26 @@ export function pixelsPerUnit(pixelSizeUm: number, umPerUnit: number): Rational 
   return best;
 }
 
+type ConvertedPlane = (region: Region) => (read: PixelReader) => Uint8Array;
+
+/** Planes of another pixel type than the source's. */
+function convertedPlane(from: Dtype, to: Dtype): ConvertedPlane {
+  return (region) => (read) => {
+    const stored = allocate(from, region.shape);
+    read(region, bytesOf(stored));
+    const shown = allocate(to, region.shape);
+    for (let i = 0; i < shown.data.length; i += 1) shown.data[i] = Number(stored.data[i]);
+    return bytesOf(shown);
+  };
+}
+
+/** The byte of a tag's values at a place below its size. */
+function periodicByte({ head, unit, tail, sizeBytes }: PeriodicTag, at: number): number {
+  if (at < head.length) return head[at] ?? 0;
+  const tailAt = sizeBytes - tail.length;
+  return (at < tailAt ? unit[(at - head.length) % unit.length] : tail[at - tailAt]) ?? 0;
+}
+
 /**
  * The one TIFF layout that tifffile (also as memory map), libtiff, vips, ImageMagick, Pillow and ImageJ open:
  * little-endian, all directories first, then the pixels with one strip per plane, c fastest, then z, then t
@@ -72,9 +94,14 @@ export function pixelsPerUnit(pixelSizeUm: number, umPerUnit: number): Rational 
  */
 export class TiffLayout implements FileLayout {
   readonly sizeBytes: number;
+  readonly shownDtype?: Dtype;
   readonly #recipe: TiffRecipe;
   readonly #planes: number;
+  /** Directories behind the first. */
+  readonly #records: number;
   readonly #planeBytes: number;
+  /** Set where the file holds another pixel type than the source. */
+  readonly #converted: ConvertedPlane | undefined;
   #front: Uint8Array | undefined;
   /** A directory of a later plane with offsets still to be filled in. */
   #template: Uint8Array | undefined;
@@ -104,12 +131,15 @@ export class TiffLayout implements FileLayout {
     }
     this.#recipe = recipe;
     this.#planes = planeCount(image);
+    this.#records = recipe.hasOneDirectory ? 0 : this.#planes - 1;
+    if (recipe.sourceDtype !== undefined) this.shownDtype = image.dtype;
+    this.#converted = recipe.sourceDtype && convertedPlane(recipe.sourceDtype, image.dtype);
     this.#planeBytes = planeBytesOf(image);
     this.#firstOffset = big ? 16 : 8;
     const nowhere = { at: 0, next: 0, pixelsOffset: 0, periodicOffsets: [] };
     this.#recordBytes = tiffDirectory(recipe, { ...nowhere, plane: 1 }).length;
     this.#recordsOffset = this.#firstOffset + tiffDirectory(recipe, { ...nowhere, plane: 0 }).length;
-    let at = this.#recordsOffset + (this.#planes - 1) * this.#recordBytes;
+    let at = this.#recordsOffset + this.#records * this.#recordBytes;
     const periodicOffsets: number[] = [];
     for (const tag of recipe.periodic ?? []) {
       periodicOffsets.push(at);
@@ -119,7 +149,8 @@ export class TiffLayout implements FileLayout {
     this.#headerEnd = at;
     this.#pixelsOffset = alignUp(at, PIXEL_ALIGNMENT_BYTES);
     this.sizeBytes = this.#pixelsOffset + this.#planes * this.#planeBytes;
-    if (!big && this.sizeBytes > CLASSIC_LIMIT_BYTES - 1) {
+    const offsetsEnd = recipe.hasOneDirectory ? this.#pixelsOffset : this.sizeBytes;
+    if (!big && offsetsEnd > CLASSIC_LIMIT_BYTES - 1) {
       throw new FsRefusal(
         'not-supported',
         `${image.name}: ${this.sizeBytes} bytes are too many for a classic TIFF`,
@@ -158,12 +189,15 @@ export class TiffLayout implements FileLayout {
     const t = Math.floor(plane / (channels * slices));
     const region: Region = { start: [t, c, z, 0, 0], shape: [1, 1, 1, height, width] };
     const offsetBytes = this.#pixelsOffset + plane * this.#planeBytes;
-    return { kind: 'pixels', offsetBytes, sizeBytes: this.#planeBytes, region };
+    const sizeBytes = this.#planeBytes;
+    return this.#converted
+      ? { kind: 'derived', offsetBytes, sizeBytes, derive: this.#converted(region) }
+      : { kind: 'pixels', offsetBytes, sizeBytes, region };
   }
 
   #pushDirectories(from: number, to: number, found: Segment[]): void {
     const blockBytes = this.#recordBytes * DIRECTORIES_PER_SEGMENT;
-    const records = this.#planes - 1;
+    const records = this.#records;
     if (from >= this.#recordsOffset + records * this.#recordBytes) return;
     const first = Math.max(0, Math.floor((from - this.#recordsOffset) / blockBytes));
     for (let block = first; block * DIRECTORIES_PER_SEGMENT < records; block++) {
@@ -190,8 +224,7 @@ export class TiffLayout implements FileLayout {
         for (let i = 0; i < bytes.length; i++) {
           const at = offset + i;
           if (at >= tag.sizeBytes) break;
-          bytes[i] =
-            (at < tag.head.length ? tag.head[at] : tag.unit[(at - tag.head.length) % tag.unit.length]) ?? 0;
+          bytes[i] = periodicByte(tag, at);
         }
         found.push({ kind: 'bytes', offsetBytes: start + offset, bytes });
       }
@@ -215,10 +248,13 @@ export class TiffLayout implements FileLayout {
 
   /** The first directory. */
   #firstDirectory(): Uint8Array {
-    return tiffDirectory(this.#recipe, {
+    const { fullDescription } = this.#recipe;
+    const recipe =
+      fullDescription === undefined ? this.#recipe : { ...this.#recipe, description: fullDescription() };
+    return tiffDirectory(recipe, {
       plane: 0,
       at: this.#firstOffset,
-      next: this.#planes > 1 ? this.#recordsOffset : 0,
+      next: this.#records > 0 ? this.#recordsOffset : 0,
       pixelsOffset: this.#pixelsOffset,
       periodicOffsets: this.#periodicOffsets,
     });

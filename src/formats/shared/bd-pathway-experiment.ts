@@ -1,7 +1,7 @@
+import { finiteNumber, known, plainText, positiveNumber, wholeNumber } from '../../core/metadata-values.ts';
 import type { ChannelFacts, PlateFacts } from '../../model/plate.ts';
 import { type IniFile, parseIni } from './ini-file.ts';
 import { readMetadata } from './metadata-file.ts';
-import { finiteNumber, known, plainText, positiveNumber, wholeNumber } from './metadata-values.ts';
 import { baseName } from './named-planes.ts';
 import type { PlateSurvey, SurveyedFile } from './plate-survey.ts';
 

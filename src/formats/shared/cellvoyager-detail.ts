@@ -1,8 +1,8 @@
 import { BadMetadataError } from '../../core/errors.ts';
+import { known, plainText, positiveNumber, wholeNumber } from '../../core/metadata-values.ts';
 import type { ChannelFacts } from '../../model/plate.ts';
-import { known, plainText, positiveNumber, wholeNumber } from './metadata-values.ts';
+import type { XmlElement } from '../../xml/xml-scanner.ts';
 import { scanXmlFile } from './xml-file.ts';
-import type { XmlElement } from './xml-scanner.ts';
 
 const MAX_CHANNELS = 4096;
 

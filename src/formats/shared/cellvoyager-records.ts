@@ -1,8 +1,8 @@
 import { BadMetadataError } from '../../core/errors.ts';
+import { finiteNumber, known, plainText, wholeNumber } from '../../core/metadata-values.ts';
+import type { XmlElement } from '../../xml/xml-scanner.ts';
 import type { ListedPlane } from './listed-planes.ts';
-import { finiteNumber, known, plainText, wholeNumber } from './metadata-values.ts';
 import { scanXmlFile } from './xml-file.ts';
-import type { XmlElement } from './xml-scanner.ts';
 
 /** What a measurement's records tell, one by one. */
 export interface RecordSink {

@@ -1,9 +1,9 @@
 import { BadMetadataError } from '../../core/errors.ts';
+import { known, positiveNumber, wholeNumber } from '../../core/metadata-values.ts';
 import type { PlateFacts } from '../../model/plate.ts';
 import { MAX_WELL_COLUMNS } from '../../model/well.ts';
-import { known, positiveNumber, wholeNumber } from './metadata-values.ts';
+import type { XmlElement } from '../../xml/xml-scanner.ts';
 import { scanXmlFile } from './xml-file.ts';
-import type { XmlElement } from './xml-scanner.ts';
 
 /** `W29(R3C5),A1,F1`: a well's number along the rows, its row and column, all from 1. */
 const IMAGE_NAME = /^W(\d{1,5})\(R(\d{1,3})C(\d{1,3})\)/;

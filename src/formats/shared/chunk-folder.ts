@@ -35,7 +35,7 @@ export function chunkGridOf(folder: string, { files, directories }: WalkedDirect
 
 function layoutIn(path: string): ChunkLayout | undefined {
   try {
-    return parseChunkLayout(readJsonObject(path), path);
+    return parseChunkLayout(readJsonObject(path).value, path);
   } catch (error) {
     // A group's zarr.json, or an array that can't be read: told where an image names it.
     if (error instanceof PlateFsError) return undefined;

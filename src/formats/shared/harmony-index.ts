@@ -1,5 +1,6 @@
 import { BadMetadataError } from '../../core/errors.ts';
 import { MAX_WELL_COLUMNS, MAX_WELL_ROWS } from '../../model/well.ts';
+import type { XmlElement, XmlHandler, XmlWish } from '../../xml/xml-scanner.ts';
 import { CHANNEL_ELEMENTS, type ChannelElement, HarmonyChannels } from './harmony-channels.ts';
 import type { HarmonyFinder } from './harmony-finder.ts';
 import { emptyHarmonyImage, type HarmonyImage, HarmonyImages } from './harmony-images.ts';
@@ -12,7 +13,6 @@ import {
 } from './harmony-name.ts';
 import { micrometreShift, shiftedNumber, unixMs, wholeNumber } from './harmony-number.ts';
 import { WarningTally } from './warning-tally.ts';
-import type { XmlElement, XmlHandler, XmlWish } from './xml-scanner.ts';
 
 const IMAGE_ELEMENTS = [
   'URL',

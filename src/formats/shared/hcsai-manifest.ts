@@ -1,8 +1,15 @@
+import {
+  finiteNumber,
+  fromZero,
+  known,
+  plainText,
+  positiveNumber,
+  wholeNumber,
+} from '../../core/metadata-values.ts';
 import { parseWellName } from '../../model/well.ts';
 import { type CsvRow, scanCsvFile } from './csv-rows.ts';
 import { isHcsAiProjection, parseHcsAiName } from './hcsai-name.ts';
 import type { ListedPlane } from './listed-planes.ts';
-import { finiteNumber, fromZero, known, plainText, positiveNumber, wholeNumber } from './metadata-values.ts';
 
 /** A row of a manifest, with the filter it names. */
 export interface ManifestRow {

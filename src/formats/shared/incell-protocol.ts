@@ -1,6 +1,6 @@
+import { finiteNumber, known, plainText, positiveNumber, wholeNumber } from '../../core/metadata-values.ts';
 import type { ChannelFacts, PlateFacts } from '../../model/plate.ts';
-import { finiteNumber, known, plainText, positiveNumber, wholeNumber } from './metadata-values.ts';
-import type { XmlElement, XmlWish } from './xml-scanner.ts';
+import type { XmlElement, XmlWish } from '../../xml/xml-scanner.ts';
 
 const MAX_WAVES = 4096;
 const MICROMETRE = /^(?:[µμu]m|microns?)$/i;

@@ -1,11 +1,11 @@
 import { BadMetadataError } from '../../core/errors.ts';
+import { fromZero, known, plainText, positiveNumber, wholeNumber } from '../../core/metadata-values.ts';
 import { parseWellName } from '../../model/well.ts';
+import type { XmlElement, XmlWish } from '../../xml/xml-scanner.ts';
 import { InCellProtocol, micrometres } from './incell-protocol.ts';
 import type { ListedPlane } from './listed-planes.ts';
-import { fromZero, known, plainText, positiveNumber, wholeNumber } from './metadata-values.ts';
 import type { NameReading } from './plane-place.ts';
 import { scanXmlFile } from './xml-file.ts';
-import type { XmlElement, XmlWish } from './xml-scanner.ts';
 
 /** Gathers the elements of one `Image`. */
 class ImageGatherer {

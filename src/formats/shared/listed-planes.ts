@@ -1,3 +1,4 @@
+import { recordedPath } from '../../core/recorded-path.ts';
 import { wellName } from '../../model/well.ts';
 import {
   differences,
@@ -9,7 +10,6 @@ import {
 } from './plane-place.ts';
 import { PlanePositions } from './plane-positions.ts';
 import type { PlateSurvey } from './plate-survey.ts';
-import { recordedPath } from './recorded-path.ts';
 import { WarningTally } from './warning-tally.ts';
 
 /** An image as a metadata file lists it; an entry may lack parts of its place, or hold nonsense there. */

@@ -1,4 +1,5 @@
 import { CancelledError, explain, PlateFsError } from '../../core/errors.ts';
+import { recordedPath } from '../../core/recorded-path.ts';
 import { readMetadata } from './metadata-file.ts';
 import type { MmSummary } from './mm-frame.ts';
 import { MAX_FRAMES_READ, type MmPlanes } from './mm-planes.ts';
@@ -8,7 +9,6 @@ import type { MmWarnings } from './mm-warnings.ts';
 import { type NdTiffEntry, readNdTiffIndex } from './ndtiff-index.ts';
 import { findNdTiffPages } from './ndtiff-pages.ts';
 import type { PlateSurvey, SurveyedFile } from './plate-survey.ts';
-import { recordedPath } from './recorded-path.ts';
 import { TiffLook } from './tiff-look.ts';
 
 /** About 100 bytes an image. */

@@ -1,7 +1,7 @@
 import { BadParameterError } from '../../core/errors.ts';
+import { known } from '../../core/metadata-values.ts';
 import type { ChannelFacts, PlateFacts } from '../../model/plate.ts';
 import type { PlaneShape } from '../../model/plate-index.ts';
-import { known } from './metadata-values.ts';
 import type { MmFrame, MmSummary } from './mm-frame.ts';
 import { type MmPosition, placePositions } from './mm-position.ts';
 import { isPlace } from './plane-place.ts';

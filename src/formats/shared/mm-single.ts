@@ -1,3 +1,4 @@
+import { recordedPath } from '../../core/recorded-path.ts';
 import { compareNatural } from '../../model/natural-order.ts';
 import type { MmFrame, MmSummary } from './mm-frame.ts';
 import { parseMmImageName } from './mm-image-name.ts';
@@ -5,7 +6,6 @@ import { readMetadataTxt } from './mm-metadata-txt.ts';
 import type { MmPlanes } from './mm-planes.ts';
 import type { MmWarnings } from './mm-warnings.ts';
 import type { PlateSurvey, SurveyedFile } from './plate-survey.ts';
-import { recordedPath } from './recorded-path.ts';
 
 const folderOf = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf('/')));
 const baseName = (path: string): string => path.slice(path.lastIndexOf('/') + 1);

@@ -1,8 +1,8 @@
+import { known, plainText } from '../../core/metadata-values.ts';
 import type { IndexOptions } from '../../formats.ts';
 import type { PlaneDetail } from '../../model/plane-details.ts';
 import type { ChannelFacts } from '../../model/plate.ts';
 import { isJunkName, leftOut } from './left-out.ts';
-import { known, plainText } from './metadata-values.ts';
 import { tiffExtension } from './metaxpress-name.ts';
 import { isPlace, type NameReading } from './plane-place.ts';
 import { type PlateSurvey, surveyPlate } from './plate-survey.ts';

@@ -2,7 +2,14 @@ import { PlateFsError, UnreadableSourceError } from '../../core/errors.ts';
 import type { Detection } from '../../formats.ts';
 import { readGroup } from '../../zarr/group.ts';
 import type { JsonObject } from '../../zarr/json.ts';
-import { isBioformats2raw, ngffOf, ngffVersion, parseImage, parsePlate, parseWell } from './ngff-metadata.ts';
+import {
+  isBioformats2raw,
+  ngffOf,
+  ngffVersion,
+  parseImage,
+  parsePlate,
+  parseWell,
+} from '../../zarr/ngff-metadata.ts';
 import { listDirectory } from './plate-walk.ts';
 
 /** Folders looked into for a store. */

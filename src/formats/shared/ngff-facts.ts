@@ -1,7 +1,7 @@
 import type { ChannelFacts, PlateFacts } from '../../model/plate.ts';
-import { inSeconds, inUm } from './ngff-axes.ts';
+import { inSeconds, inUm } from '../../zarr/ngff-axes.ts';
+import type { NgffPlate } from '../../zarr/ngff-metadata.ts';
 import type { NgffStore } from './ngff-images.ts';
-import type { NgffPlate } from './ngff-metadata.ts';
 import { extentOf, type PlacedImage } from './ngff-planes.ts';
 
 /** Different values that are remembered. */

@@ -10,7 +10,6 @@ import {
   wellName,
 } from '../../model/well.ts';
 import { type ReadFile, readGroup, type ZarrGroup } from '../../zarr/group.ts';
-import type { NgffKind } from './ngff-detect.ts';
 import {
   type NgffPlate,
   type NgffWell,
@@ -18,7 +17,8 @@ import {
   parsePlate,
   parseSeries,
   parseWell,
-} from './ngff-metadata.ts';
+} from '../../zarr/ngff-metadata.ts';
+import type { NgffKind } from './ngff-detect.ts';
 import { joinPath } from './plate-path.ts';
 import { liesWithin, safeStorePath } from './store-path.ts';
 

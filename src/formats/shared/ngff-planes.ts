@@ -1,10 +1,10 @@
 import { PlateFsError } from '../../core/errors.ts';
 import type { Dtype } from '../../core/nd-array.ts';
 import type { PlateIndexBuilder } from '../../model/plate-index-builder.ts';
-import { type ArrayMetadata, readArrayMetadata } from '../../zarr/array-metadata.ts';
-import { axisLetters, inUm, type NgffAxis } from './ngff-axes.ts';
+import { type ArrayFileMetadata, readArrayMetadata } from '../../zarr/array-metadata.ts';
+import { axisLetters, inUm, type NgffAxis } from '../../zarr/ngff-axes.ts';
+import { type NgffImage, ngffOf, parseImage } from '../../zarr/ngff-metadata.ts';
 import type { ImagePlace, NgffStore } from './ngff-images.ts';
-import { type NgffImage, ngffOf, parseImage } from './ngff-metadata.ts';
 import { joinPath } from './plate-path.ts';
 
 /** An image whose planes can be shown. */
@@ -87,7 +87,7 @@ export function readPlacedImage(
   return { ...place, image, axes, letters, shape, dtype: element.dtype, file };
 }
 
-function readArray(store: NgffStore, path: string): ArrayMetadata | undefined {
+function readArray(store: NgffStore, path: string): ArrayFileMetadata | undefined {
   try {
     return readArrayMetadata(store.absolute(path));
   } catch (error) {

@@ -1,7 +1,7 @@
+import { known } from '../../core/metadata-values.ts';
 import type { ChannelFacts, PlateFacts } from '../../model/plate.ts';
 import type { PlateIndexBuilder } from '../../model/plate-index-builder.ts';
-import { known } from './metadata-values.ts';
-import type { OmeImage } from './ome-document.ts';
+import type { OmeImage } from '../../ome/ome-document.ts';
 import type { PlacedImage } from './ome-places.ts';
 
 /** Channels told of; no instrument has more, and hostile metadata may. */

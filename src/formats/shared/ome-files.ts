@@ -1,9 +1,9 @@
 import { CancelledError, explain, PlateFsError } from '../../core/errors.ts';
+import { recordedPath } from '../../core/recorded-path.ts';
 import { compareNatural } from '../../model/natural-order.ts';
-import type { OmeDocument } from './ome-document.ts';
+import type { OmeDocument } from '../../ome/ome-document.ts';
 import { readOmeFile, readOmeOfTiff } from './ome-read.ts';
 import type { PlateSurvey } from './plate-survey.ts';
-import { recordedPath } from './recorded-path.ts';
 import { TiffLook } from './tiff-look.ts';
 import { type PageTable, readPages } from './tiff-pages.ts';
 import { WarningTally } from './warning-tally.ts';

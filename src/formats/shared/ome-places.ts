@@ -1,8 +1,8 @@
+import { known } from '../../core/metadata-values.ts';
 import type { PlateFacts } from '../../model/plate.ts';
 import type { PlateIndexBuilder } from '../../model/plate-index-builder.ts';
 import { MAX_WELL_COLUMNS, MAX_WELL_ROWS, wellName } from '../../model/well.ts';
-import { known } from './metadata-values.ts';
-import type { OmeImage, OmePlate, OmeWell } from './ome-document.ts';
+import type { OmeImage, OmePlate, OmeWell } from '../../ome/ome-document.ts';
 import type { OmeSource } from './ome-files.ts';
 import { WarningTally } from './warning-tally.ts';
 

@@ -1,9 +1,9 @@
 import { BadParameterError, CancelledError } from '../../core/errors.ts';
+import { known } from '../../core/metadata-values.ts';
 import type { PlaneDetail } from '../../model/plane-details.ts';
 import type { PlaneShape } from '../../model/plate-index.ts';
-import { known } from './metadata-values.ts';
-import { blocksOf, type OmeBlock, planeAt, planeCount } from './ome-blocks.ts';
-import type { OmeImage } from './ome-document.ts';
+import { blocksOf, type OmeBlock, planeAt, planeCount } from '../../ome/ome-blocks.ts';
+import type { OmeImage } from '../../ome/ome-document.ts';
 import type { OmeFiles, OmeSource } from './ome-files.ts';
 import type { PlacedImage } from './ome-places.ts';
 import { isPlace, type PlaceOfPlane, stemOf } from './plane-place.ts';

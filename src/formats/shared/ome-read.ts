@@ -1,10 +1,10 @@
 import { BadMetadataError, CancelledError } from '../../core/errors.ts';
-import type { OmeDocument } from './ome-document.ts';
-import { NoOmeXml, OmeHandler } from './ome-handler.ts';
+import type { OmeDocument } from '../../ome/ome-document.ts';
+import { NoOmeXml, OmeHandler } from '../../ome/ome-handler.ts';
+import { XmlFault } from '../../xml/xml-fault.ts';
+import { XmlScanner } from '../../xml/xml-scanner.ts';
 import type { ByteRange, TiffLook } from './tiff-look.ts';
-import { XmlFault } from './xml-fault.ts';
 import { scanXmlFile } from './xml-file.ts';
-import { XmlScanner } from './xml-scanner.ts';
 
 const CHUNK_BYTES = 256 << 10;
 /** OME-XML begins within so many bytes: a declaration and a comment may stand before it. */

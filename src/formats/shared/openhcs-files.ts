@@ -2,7 +2,7 @@ import type { IndexOptions } from '../../formats.ts';
 import { type ChunkGrid, placeOfName } from '../../model/chunk-grid.ts';
 import type { PlateWarning } from '../../model/plate.ts';
 import { PlateIndexBuilder } from '../../model/plate-index-builder.ts';
-import { type ArrayMetadata, isArrayMetadataName, readArrayMetadata } from '../../zarr/array-metadata.ts';
+import { type ArrayFileMetadata, isArrayMetadataName, readArrayMetadata } from '../../zarr/array-metadata.ts';
 import { chunkGridOf } from './chunk-folder.ts';
 import { leftOut } from './left-out.ts';
 import { tiffExtension } from './metaxpress-name.ts';
@@ -36,7 +36,7 @@ export class OpenHcsFiles {
   readonly #metadata = new Map<string, number>();
   readonly #grids = new Map<string, ChunkGrid>();
   readonly #taken = new Set<number>();
-  readonly #arrayMetadata = new Map<string, ArrayMetadata>();
+  readonly #arrayMetadata = new Map<string, ArrayFileMetadata>();
   readonly #aside = new WalkAside();
 
   private constructor(root: string, builder: PlateIndexBuilder) {
@@ -116,7 +116,7 @@ export class OpenHcsFiles {
   }
 
   /** What the metadata file of an array says. @throws UnreadableSourceError, BadZarrError, UnsupportedZarrError */
-  arrayMetadata(path: string): ArrayMetadata {
+  arrayMetadata(path: string): ArrayFileMetadata {
     const known = this.#arrayMetadata.get(path);
     if (known) return known;
     const metadata = readArrayMetadata(joinPath(this.#root, path));

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
+import { known, positiveNumber, wholeNumber } from '../../core/metadata-values.ts';
 import { MAX_WELL_COLUMNS, MAX_WELL_ROWS } from '../../model/well.ts';
 import { readMetadata } from './metadata-file.ts';
-import { known, positiveNumber, wholeNumber } from './metadata-values.ts';
 import { scanXml } from './xml-file.ts';
 
 /** What `experiment_descriptor.xml` tells; what it doesn't is absent. */

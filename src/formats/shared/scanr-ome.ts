@@ -1,7 +1,7 @@
+import { finiteNumber, known, wholeNumber } from '../../core/metadata-values.ts';
 import type { PlaneDetail } from '../../model/plane-details.ts';
-import { finiteNumber, known, wholeNumber } from './metadata-values.ts';
+import type { XmlElement, XmlWish } from '../../xml/xml-scanner.ts';
 import { scanXmlFile } from './xml-file.ts';
-import type { XmlElement, XmlWish } from './xml-scanner.ts';
 
 /** What `metadata.ome.xml` of newer ScanR versions tells. */
 export interface ScanROme {

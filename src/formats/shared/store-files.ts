@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import type { IndexOptions } from '../../formats.ts';
 import { type ChunkGrid, placeOfName } from '../../model/chunk-grid.ts';
 import type { ExclusionReason, PlateWarning } from '../../model/plate.ts';
@@ -25,6 +26,8 @@ export class StoreFiles {
   /** Numbers of the files that describe Zarr nodes, by path below the root. */
   readonly #metadata = new Map<string, number>();
 
+  /** Numbers of the files in the root. */
+  readonly #rootFiles = new Map<string, number>();
   /** Of the folders whose chunks are left out, by path. */
   readonly #grids = new Map<string, ChunkGrid>();
 
@@ -36,7 +39,9 @@ export class StoreFiles {
   static async walk(root: string, options: IndexOptions, signal: AbortSignal): Promise<StoreFiles> {
     let files: StoreFiles | undefined;
     let directories = 0;
+    const { leaveOut = [] } = options;
     const enter = ({ path, directories: all }: WalkedDirectory): readonly string[] => {
+      if (path === '' && leaveOut.length > 0) return all.filter((name) => !leaveOut.includes(name));
       const grid = files === undefined ? undefined : files.#grids.get(path);
       return grid ? all.filter((name) => placeOfName(grid, 0, name) === undefined) : all;
     };
@@ -69,6 +74,7 @@ export class StoreFiles {
       const reason: ExclusionReason = isMetadata || inTables ? 'metadata' : 'other';
       const file = this.builder.addFile(number, name, reason);
       if (isMetadata) this.#metadata.set(joinPath(path, name), file);
+      if (number === 0) this.#rootFiles.set(name, file);
     }
     this.#aside.add(directory);
   }
@@ -86,6 +92,18 @@ export class StoreFiles {
   /** The builder's number of a metadata file. */
   numberOf(path: string): number | undefined {
     return this.#metadata.get(path);
+  }
+
+  /**
+   * Tells that the index was drawn from the files in the root, which may change in place, and from everything that
+   * describes Zarr nodes: of each no more than `most`.
+   */
+  addOwnEvidence(root: string, most: number): void {
+    for (const files of [this.#rootFiles, this.#metadata])
+      for (const [path, file] of [...files].slice(0, most)) {
+        const stat = statSync(`${root}/${path}`, { throwIfNoEntry: false });
+        if (stat) this.builder.addEvidence(file, stat.size, stat.mtimeMs);
+      }
   }
 
   /** Tells which files the index was drawn from. */

@@ -1,5 +1,5 @@
+import { plainText } from '../../core/metadata-values.ts';
 import type { PlateWarning } from '../../model/plate.ts';
-import { plainText } from './metadata-values.ts';
 
 /** Examples named in a warning. */
 const MAX_EXAMPLES = 20;

@@ -2,9 +2,9 @@ import { readSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 import { BadMetadataError, CancelledError, UnreadableSourceError } from '../../core/errors.ts';
+import { XmlFault } from '../../xml/xml-fault.ts';
+import { type XmlElement, type XmlHandler, type XmlLimits, XmlScanner } from '../../xml/xml-scanner.ts';
 import { openMetadata } from './metadata-file.ts';
-import { XmlFault } from './xml-fault.ts';
-import { type XmlElement, type XmlHandler, type XmlLimits, XmlScanner } from './xml-scanner.ts';
 
 const CHUNK_BYTES = 128 << 10;
 /** Chunks read between two turns of the event loop: about 20 ms. */

@@ -3,10 +3,11 @@ import { elementCount, fromBytes, itemSizeBytes, type NdArray } from '../../core
 import { isInside, type Region } from '../../core/region.ts';
 import { TAG } from '../../core/tiff-tags.ts';
 import type { ArrayInfo, ArraySource, ByteWindow } from '../../sources.ts';
-import { imagejNumber, pageAxes } from './tiff-axes.ts';
+import { pageAxes } from './tiff-axes.ts';
 import { readExactly } from './tiff-bytes.ts';
 import { decodeBox } from './tiff-decode.ts';
 import type { TiffFile } from './tiff-file.ts';
+import { imagejNumber, singleDirectoryStack } from './tiff-imagej.ts';
 import type { TiffPage } from './tiff-page.ts';
 import { tiffPixelSizeUm } from './tiff-pixel-size.ts';
 import { swapBytes } from './tiff-predictor.ts';
@@ -224,19 +225,4 @@ function samePages(file: TiffFile, first: TiffPage): number[] {
     pages.push(index);
   }
   return pages;
-}
-
-/**
- * Where the planes of an ImageJ stack over 4 GiB begin: one directory, `images=N` in its text, and the planes
- * one after the other. Undefined for any other file. @throws BadTiffError when it is too short for them.
- */
-function singleDirectoryStack(page: TiffPage, description: string | undefined): number | undefined {
-  if (description === undefined || !description.startsWith('ImageJ=')) return undefined;
-  const images = imagejNumber(description, 'images') ?? 1;
-  const offset = images > 1 && !page.planar ? page.contiguousOffset() : undefined;
-  if (offset === undefined) return undefined;
-  if (offset + images * page.sizeBytes > page.fileSizeBytes) {
-    throw page.bad(`${images} planes of ${page.sizeBytes} bytes don't fit in ${page.fileSizeBytes} bytes`);
-  }
-  return offset;
 }

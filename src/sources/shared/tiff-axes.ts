@@ -1,3 +1,5 @@
+import { imagejNumber } from './tiff-imagej.ts';
+
 /** How the pages of a file are ordered: extents of the axes before `yx`, outermost first. */
 export interface PageAxes {
   /** Letters of `t`, `c`, `z`; empty for a single page. */
@@ -21,11 +23,6 @@ function named(order: readonly (readonly [string, number])[], pages?: readonly n
     shape: kept.map(([, extent]) => extent),
     ...(pages === undefined ? {} : { pages }),
   };
-}
-
-/** A number of ImageJ's description (`images=12`), undefined when it has none. */
-export function imagejNumber(description: string, key: string): number | undefined {
-  return positive(new RegExp(`^${key}=(\\d+)\\s*$`, 'm').exec(description)?.[1]);
 }
 
 /** ImageJ's hyperstack text (FileSaver of ImageJ 1.x): pages run over channels, then slices, then frames. */

@@ -1,18 +1,27 @@
+import { countDecoded } from '../../core/decode-count.ts';
 import { UnsupportedTiffError } from '../../core/errors.ts';
 import { itemSizeBytes } from '../../core/nd-array.ts';
 import { TAG } from '../../core/tiff-tags.ts';
+import type { PlaneBox } from '../../sources.ts';
 import { readExactly } from './tiff-bytes.ts';
 import { decompressInto, mostBytesPerStoredByte } from './tiff-decompress.ts';
+import { decodeJpegSegment } from './tiff-jpeg.ts';
+import { checkLerc, decodeLercSegment } from './tiff-lerc.ts';
 import type { TiffPage } from './tiff-page.ts';
-import { reverseBits, swapBytes, undoFloatingPoint, undoHorizontal, unpackBits } from './tiff-predictor.ts';
+import {
+  reverseBits,
+  swapBytes,
+  swapTriples,
+  undoFloatingPoint,
+  undoHorizontal,
+  unpackBits,
+} from './tiff-predictor.ts';
 import type { SegmentTable } from './tiff-segments.ts';
 
 /** The rows and columns of a page that are wanted. */
-export interface PlaneBox {
-  readonly y: number;
-  readonly x: number;
-  readonly height: number;
-  readonly width: number;
+export interface PageBox extends PlaneBox {
+  /** Of samples in planes of their own: those that are wanted; all unless given. */
+  readonly planes?: { readonly first: number; readonly count: number };
 }
 
 /** Sizes above this must be plausible for the bytes stored; below it memory is no concern. */
@@ -23,6 +32,9 @@ const LARGEST_BYTES = 2 ** 32;
 const GAP_BYTES = 64 * 1024;
 /** Stored bytes read from the file at once. */
 const RUN_BYTES = 32 * 1024 * 1024;
+
+const JPEG = 7;
+const LERC = 34887;
 
 /** Memory that holds chance bytes: only for what is filled to the last byte or thrown away. */
 function unfilled(sizeBytes: number): Uint8Array<ArrayBuffer> {
@@ -43,6 +55,7 @@ export function decodePlane(fd: number, page: TiffPage, into?: Uint8Array): Uint
   if (offset !== undefined) {
     const bytes = into ?? unfilled(page.sizeBytes);
     readExactly(fd, page.path, bytes, bytes.length, offset);
+    countDecoded(bytes.length);
     if (!page.littleEndian) swapBytes(bytes, page.bitsPerSample / 8);
     return bytes;
   }
@@ -61,7 +74,7 @@ export function decodePlane(fd: number, page: TiffPage, into?: Uint8Array): Uint
  * @param into memory of exactly that size, aligned for the dtype; fresh memory when it is absent.
  * @throws BadTiffError, UnsupportedTiffError, UnreadableSourceError
  */
-export function decodeBox(fd: number, page: TiffPage, box: PlaneBox, into?: Uint8Array): Uint8Array {
+export function decodeBox(fd: number, page: TiffPage, box: PageBox, into?: Uint8Array): Uint8Array {
   const itemBytes = itemSizeBytes(page.dtype);
   checkDecodable(page);
   const contiguous = page.planar ? undefined : page.contiguousOffset();
@@ -73,7 +86,8 @@ export function decodeBox(fd: number, page: TiffPage, box: PlaneBox, into?: Uint
   }
   const table = page.table();
   const pixelBytes = page.samplesTogether * itemBytes;
-  const planes = page.planar ? page.samples : 1;
+  const firstPlane = page.planar ? (box.planes?.first ?? 0) : 0;
+  const planes = page.planar ? (box.planes?.count ?? page.samples) : 1;
   const planeBytes = box.height * box.width * pixelBytes;
   checkPlausible(page, table, planes * planeBytes);
   const target = into ?? unfilled(planes * planeBytes);
@@ -82,7 +96,10 @@ export function decodeBox(fd: number, page: TiffPage, box: PlaneBox, into?: Uint
   const inPlace =
     page.byteAligned && box.x === 0 && box.width === page.width && page.segmentWidth === page.width;
   let scratch: Uint8Array | undefined;
-  for (const { plane, down, across, stored } of storedSegments(fd, page, table, box)) {
+  for (const { plane, down, across, stored } of storedSegments(fd, page, table, box, {
+    first: firstPlane,
+    count: planes,
+  })) {
     const rows = page.segmentRows(down);
     const top = down * page.segmentHeight;
     const fromRow = Math.max(top, box.y) - top;
@@ -90,7 +107,7 @@ export function decodeBox(fd: number, page: TiffPage, box: PlaneBox, into?: Uint
     const wholeInside = fromRow === 0 && toRow === rows;
     const mostBytes = rowBytes * page.segmentHeight;
     if (inPlace && wholeInside) {
-      const at = plane * planeBytes + (top - box.y) * rowBytes;
+      const at = (plane - firstPlane) * planeBytes + (top - box.y) * rowBytes;
       decodeSegment(page, stored, target.subarray(at, at + rows * rowBytes), mostBytes);
       continue;
     }
@@ -103,7 +120,8 @@ export function decodeBox(fd: number, page: TiffPage, box: PlaneBox, into?: Uint
     const columns = toColumn - fromColumn;
     for (let row = fromRow; row < toRow; row++) {
       const at =
-        plane * planeBytes + ((top + row - box.y) * box.width + left + fromColumn - box.x) * pixelBytes;
+        (plane - firstPlane) * planeBytes +
+        ((top + row - box.y) * box.width + left + fromColumn - box.x) * pixelBytes;
       if (page.byteAligned) {
         const start = row * rowBytes + fromColumn * pixelBytes;
         target.set(segment.subarray(start, start + columns * pixelBytes), at);
@@ -126,11 +144,12 @@ export function decodeBox(fd: number, page: TiffPage, box: PlaneBox, into?: Uint
 }
 
 /** The box from an uncompressed run, reading only its rows. */
-function readRows(fd: number, page: TiffPage, runOffset: number, box: PlaneBox): Uint8Array<ArrayBuffer> {
+function readRows(fd: number, page: TiffPage, runOffset: number, box: PageBox): Uint8Array<ArrayBuffer> {
   const pixelBytes = page.samples * itemSizeBytes(page.dtype);
   const rowBytes = page.width * pixelBytes;
   const rows = unfilled(box.height * rowBytes);
   readExactly(fd, page.path, rows, rows.length, runOffset + box.y * rowBytes);
+  countDecoded(rows.length);
   if (!page.littleEndian) swapBytes(rows, page.bitsPerSample / 8);
   if (box.width === page.width) return rows;
   const target = unfilled(box.height * box.width * pixelBytes);
@@ -151,9 +170,20 @@ function itemView(bytes: Uint8Array, itemBytes: number): Uint8Array | Uint16Arra
 
 /** Decompresses one segment and undoes its predictor, leaving little-endian samples. */
 function decodeSegment(page: TiffPage, stored: Uint8Array, target: Uint8Array, mostBytes: number): void {
+  if (page.compression === JPEG) {
+    decodeJpegSegment(page, stored, target);
+    return;
+  }
+  if (page.compression === LERC) {
+    decodeLercSegment(page, stored, target);
+    return;
+  }
   if (page.fillOrder === 2) reverseBits(stored);
   decompressInto(page.path, page.compression, stored, target, mostBytes);
+  countDecoded(target.length);
   const itemBytes = page.bitsPerSample / 8;
+  // Three bytes are in the file's order, as libtiff has it; other odd widths run on from bit to bit.
+  if (itemBytes === 3 && page.littleEndian) swapTriples(target);
   if (page.predictor === 3) {
     undoFloatingPoint(target, page.segmentRowBytes, page.samplesTogether, itemBytes);
     return;
@@ -164,18 +194,26 @@ function decodeSegment(page: TiffPage, stored: Uint8Array, target: Uint8Array, m
   }
 }
 
-function checkDecodable(page: TiffPage): void {
+/** @throws UnsupportedTiffError naming tag and value when the page's pixels can't be decoded. */
+export function checkDecodable(page: TiffPage): void {
   mostBytesPerStoredByte(page.path, page.compression);
   page.refuseSubsampling();
-  const { predictor } = page;
+  const { predictor, compression } = page;
+  if (compression === JPEG && (page.bitsPerSample !== 8 || page.sampleFormat !== 1)) {
+    throw new UnsupportedTiffError(
+      page.path,
+      `tag ${TAG.bitsPerSample} has value ${page.bitsPerSample} with JPEG (tag ${TAG.compression})`,
+    );
+  }
+  if (compression === LERC) checkLerc(page);
   if (predictor === 1) return;
   const refuse = (why: string): never => {
     throw new UnsupportedTiffError(page.path, `tag ${TAG.predictor} has value ${predictor}${why}`);
   };
   if (predictor !== 2 && predictor !== 3) refuse('');
   // Readers disagree whether a predictor counts without LZW, deflate or zstd.
-  if (page.compression === 1 || page.compression === 32773) {
-    refuse(` with compression ${page.compression} (tag ${TAG.compression})`);
+  if (compression === 1 || compression === 32773 || compression === JPEG || compression === LERC) {
+    refuse(` with compression ${compression} (tag ${TAG.compression})`);
   }
   if (!page.byteAligned) refuse(` with ${page.bitsPerSample} bits per sample (tag ${TAG.bitsPerSample})`);
   if (predictor === 3 && page.sampleFormat !== 3) refuse(` on integers (tag ${TAG.sampleFormat})`);
@@ -223,7 +261,8 @@ function* storedSegments(
   fd: number,
   page: TiffPage,
   table: SegmentTable,
-  box: PlaneBox,
+  box: PageBox,
+  planes: { readonly first: number; readonly count: number },
 ): Generator<StoredSegment> {
   const { segmentsAcross, segmentsDown } = page;
   const firstDown = Math.floor(box.y / page.segmentHeight);
@@ -232,7 +271,7 @@ function* storedSegments(
   const lastAcross = Math.ceil((box.x + box.width) / page.segmentWidth);
   const most = page.compression === 1 ? page.segmentRowBytes * page.segmentHeight : Number.POSITIVE_INFINITY;
   const wanted: number[] = [];
-  for (let plane = 0; plane < (page.planar ? page.samples : 1); plane++) {
+  for (let plane = planes.first; plane < planes.first + planes.count; plane++) {
     for (let down = firstDown; down < lastDown; down++) {
       for (let across = firstAcross; across < lastAcross; across++) {
         wanted.push((plane * segmentsDown + down) * segmentsAcross + across);

@@ -83,6 +83,11 @@ export class TiffFile implements Disposable {
     }
   }
 
+  /** BigTIFF. */
+  get isBig(): boolean {
+    return this.#big;
+  }
+
   /** Finds the next directory of the chain. @returns false at its end. */
   #advance(): boolean {
     if (this.#complete) return false;

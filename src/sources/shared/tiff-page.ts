@@ -50,6 +50,8 @@ export class TiffPage {
   #sizes: Field | undefined;
   #description: Field | undefined;
   #subIfds: Field | undefined;
+  #jpegTables: Field | undefined;
+  #lercParameters: Field | undefined;
   /** Entries that are looked at only when somebody asks. */
   #xResolution: DirectoryEntry | undefined;
   #yResolution: DirectoryEntry | undefined;
@@ -166,6 +168,12 @@ export class TiffPage {
             (field.count > 1 && fieldValue(this.#bytes, field, 1) !== 1);
           break;
         }
+        case TAG.jpegTables:
+          this.#jpegTables = fieldAt(b, tag, at, big);
+          break;
+        case TAG.lercParameters:
+          this.#lercParameters = fieldAt(b, tag, at, big);
+          break;
         case TAG.uic2:
           this.stackPlanes = fieldAt(b, tag, at, big).count;
           break;
@@ -231,6 +239,12 @@ export class TiffPage {
         if (bits === 32) return 'float32';
         if (bits === 64) return 'float64';
         throw this.#unsupported(TAG.bitsPerSample, bits);
+      case 5:
+      case 6:
+        throw new UnsupportedTiffError(
+          this.path,
+          `tag ${TAG.sampleFormat} has value ${this.sampleFormat}: complex numbers`,
+        );
       default:
         throw this.#unsupported(TAG.sampleFormat, this.sampleFormat);
     }
@@ -285,6 +299,8 @@ export class TiffPage {
   /** @throws UnsupportedTiffError for chroma subsampling, whose pixels aren't plain samples. */
   refuseSubsampling(): void {
     // YCbCrSubSampling is 2,2 where a YCbCr image doesn't say (TIFF 6.0 page 91).
+    // JPEG brings its own word for what is subsampled, and comes out with all pixels.
+    if (this.compression === 7 && !this.planar) return;
     if (this.photometric === 6 && this.samples > 1 && this.#subSampled) {
       throw new UnsupportedTiffError(
         this.path,
@@ -360,6 +376,19 @@ export class TiffPage {
     const x = rationalAt(this.#bytes, this.#xResolution);
     const y = rationalAt(this.#bytes, this.#yResolution);
     return x === undefined || y === undefined ? undefined : { x, y };
+  }
+
+  /** The tables that its JPEG streams leave out. @throws BadTiffError */
+  jpegTables(): Uint8Array | undefined {
+    const field = this.#jpegTables;
+    if (field === undefined || typeSizeBytes(field.type) !== 1) return undefined;
+    return this.#bytes.slice(field.offset, field.count);
+  }
+
+  /** What LERC streams are compressed with once more: 0 nothing, 1 deflate, 2 zstd. @throws BadTiffError */
+  lercExtraCompression(): number {
+    const field = this.#lercParameters;
+    return field === undefined || field.count < 2 ? 0 : fieldValue(this.#bytes, field, 1);
   }
 
   /** Offsets of the directories below this one (a pyramid's smaller levels). @throws BadTiffError */

@@ -16,15 +16,20 @@ const UM_PER_UNIT: ReadonlyMap<string, number> = new Map([
   ['cm', 1e4],
 ]);
 
-function sized(x: number, y: number, unit: string): PixelSizeUm | undefined {
+/** Micrometres in a unit as programs spell it; undefined where it is unknown. */
+export function umPerUnit(unit: string): number | undefined {
   // ImageJ writes characters beyond ASCII as \uXXXX
   const spelt = unit.replace(/\\u([0-9a-f]{4})/gi, (_, code: string) =>
     String.fromCharCode(Number.parseInt(code, 16)),
   );
-  const umPerUnit = UM_PER_UNIT.get(spelt.trim().toLowerCase());
+  return UM_PER_UNIT.get(spelt.trim().toLowerCase());
+}
+
+function sized(x: number, y: number, unit: string): PixelSizeUm | undefined {
+  const scale = umPerUnit(unit);
   const valid = (value: number): boolean => value > 0 && value < Number.POSITIVE_INFINITY;
-  if (umPerUnit === undefined || !valid(x) || !valid(y)) return undefined;
-  return { x: x * umPerUnit, y: y * umPerUnit };
+  if (scale === undefined || !valid(x) || !valid(y)) return undefined;
+  return { x: x * scale, y: y * scale };
 }
 
 /** MetaMorph's XML: `<prop id="spatial-calibration-x" … value="0.65"/>` while the calibration is on. */

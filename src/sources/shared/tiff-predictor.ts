@@ -6,6 +6,15 @@ export function swapBytes(bytes: Uint8Array, itemBytes: number): void {
   else if (itemBytes === 8) view.swap64();
 }
 
+/** Swaps the outer bytes of every three in place. */
+export function swapTriples(bytes: Uint8Array): void {
+  for (let at = 0; at + 2 < bytes.length; at += 3) {
+    const first = bytes[at] as number;
+    bytes[at] = bytes[at + 2] as number;
+    bytes[at + 2] = first;
+  }
+}
+
 /** Reverses the bits of every byte in place: FillOrder 2 (TIFF 6.0 page 32). */
 export function reverseBits(bytes: Uint8Array): void {
   for (let index = 0; index < bytes.length; index++) {

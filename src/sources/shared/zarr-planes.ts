@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import { BadZarrError, UnsupportedZarrError } from '../../core/errors.ts';
 import { elementCount, itemSizeBytes } from '../../core/nd-array.ts';
 import type { Region } from '../../core/region.ts';
@@ -5,7 +6,8 @@ import type { ArrayInfo, ByteWindow } from '../../sources.ts';
 import { type ArrayMetadata, readArrayMetadata } from '../../zarr/array-metadata.ts';
 import { contiguousStrides } from '../../zarr/box.ts';
 import { type ChunkBox, fillPart, forEachChunk, readChunkBox, storedRun } from '../../zarr/read-chunk.ts';
-import { ChunkFile } from '../../zarr/stored-bytes.ts';
+import { type ChunkOpener, chunksInFolder } from '../../zarr/store.ts';
+import type { OpenBytes } from '../../zarr/stored-bytes.ts';
 
 /** What is read at once has to be in memory whole, and a few hundred bytes of metadata can ask for anything. */
 const MAX_READ_BYTES = 2 ** 30;
@@ -23,9 +25,14 @@ export class ZarrLayout {
   readonly info: ArrayInfo;
   /** With lanes. */
   readonly chunkShape: readonly number[];
+  readonly #openChunk: ChunkOpener;
 
-  constructor(metadata: ArrayMetadata) {
+  /** @throws UnsupportedZarrError for text of variable length; a structured element is its bytes. */
+  constructor(metadata: ArrayMetadata, openChunk: ChunkOpener) {
     const { shape, chunkShape, element } = metadata;
+    if (element.kind === 'string')
+      throw new UnsupportedZarrError(metadata.path, 'text of variable length is no array of numbers');
+    this.#openChunk = openChunk;
     const lanes = element.lanes > 1 ? [element.lanes] : [];
     this.metadata = metadata;
     this.chunkShape = [...chunkShape, ...lanes];
@@ -38,7 +45,12 @@ export class ZarrLayout {
 
   /** @throws UnreadableSourceError, BadZarrError, UnsupportedZarrError */
   static read(path: string): ZarrLayout {
-    return new ZarrLayout(readArrayMetadata(path));
+    return ZarrLayout.inFolder(readArrayMetadata(path));
+  }
+
+  /** Of an array whose chunks lie beside its metadata file. */
+  static inFolder(metadata: ArrayMetadata): ZarrLayout {
+    return new ZarrLayout(metadata, chunksInFolder(dirname(metadata.path)));
   }
 
   get #chunkItems() {
@@ -80,9 +92,11 @@ export class ZarrLayout {
     return { start, shape: shape.map((extent, axis) => (axis < this.leadingRank ? 1 : extent)) };
   }
 
-  #chunkPaths(position: readonly number[]): string[] {
-    const { folder, shape } = this.metadata;
-    return this.metadata.chunkKeys(position.slice(0, shape.length)).map((key) => `${folder}/${key}`);
+  #chunkAt(position: readonly number[]): OpenBytes | undefined {
+    const { shape, chain } = this.metadata;
+    const isReadInParts = chain.shard !== undefined && chain.steps.length === 0;
+    const keys = this.metadata.chunkKeys(position.slice(0, shape.length));
+    return this.#openChunk(keys, isReadInParts ? 'parts' : 'whole');
   }
 
   /** Bytes of a region. @throws UnsupportedZarrError when it is too much to be read at once. */
@@ -112,15 +126,19 @@ export class ZarrLayout {
    * read; `beforeChunk` is called before each. @throws BadZarrError, UnsupportedZarrError, UnreadableSourceError
    */
   readRegion(region: Region, bytes: Uint8Array, beforeChunk: () => void = () => {}): void {
+    this.readBox(
+      { ...region, target: { bytes, offset: 0, strides: contiguousStrides(region.shape) } },
+      beforeChunk,
+    );
+  }
+
+  /** {@link readRegion} to where the box's target says. */
+  readBox(whole: ChunkBox, beforeChunk: () => void = () => {}): void {
     const { chunkShape } = this;
     const items = this.#chunkItems;
-    const whole: ChunkBox = {
-      ...region,
-      target: { bytes, offset: 0, strides: contiguousStrides(region.shape) },
-    };
     forEachChunk(whole, chunkShape, (position, part) => {
       beforeChunk();
-      using file = ChunkFile.open(this.#chunkPaths(position));
+      using file = this.#chunkAt(position);
       if (file) readChunkBox(file, this.metadata.chain, chunkShape, items, part);
       else fillPart(part, items);
     });
@@ -135,7 +153,7 @@ export class ZarrLayout {
     const start = region.start.map((at, axis) => at % (chunkShape[axis] ?? 1));
     const inside = start.every((at, axis) => at + (region.shape[axis] ?? 0) <= (chunkShape[axis] ?? 0));
     if (!inside) return undefined;
-    using file = ChunkFile.open(this.#chunkPaths(position));
+    using file = this.#chunkAt(position);
     return file && storedRun(file, chain, chunkShape, this.#chunkItems, { start, shape: region.shape });
   }
 

@@ -35,7 +35,7 @@ function planOf(
 
 /** What reading a file of the folder needs, on the thread that reads. */
 export interface SourceImageAccess {
-  readonly source: OpenSource;
+  readonly source: Pick<OpenSource, 'window' | 'readRegion'>;
   readonly cache: ByteCache;
   readonly files: SourceFiles;
   /** Names the image in the cache: changes when the source does. */
@@ -110,7 +110,7 @@ export class SourceImageZarr {
     });
   }
 
-  #levels(source: OpenSource): LevelAccess {
+  #levels(source: SourceImageAccess['source']): LevelAccess {
     const { path, levels } = this.#item;
     const pathOf = (level: number): string => (level === 0 ? path : (levels[level - 1]?.path ?? path));
     return {

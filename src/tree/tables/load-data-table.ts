@@ -9,36 +9,45 @@ import { cell, line, type PlateTable } from './plate-table.ts';
 
 /** What an image is called in a pipeline: letters, digits and `_`, as CellProfiler's measurement names allow. */
 function imageNames(index: PlateIndex, channels: readonly number[]): string[] {
+  // A database that the measurements are exported to doesn't tell upper case from lower.
   const used = new Set<string>();
   return channels.map((channel) => {
     const known = index.facts.channels.find(({ number }) => number === channel)?.name;
     const wanted = known?.replace(/[^A-Za-z0-9]+/g, '_').replace(/^_+|_+$/g, '') ?? '';
-    const plain = wanted === '' ? `w${channel}` : wanted;
-    const name = used.has(plain) ? `${plain}_w${channel}` : plain;
-    used.add(name);
+    let name = wanted === '' ? `w${channel}` : wanted;
+    while (used.has(name.toLowerCase())) name += `_w${channel}`;
+    used.add(name.toLowerCase());
     return name;
   });
 }
 
+/** Which image sets a table has: those with an image of every channel, or the others. */
+export type ImageSetChoice = 'complete' | 'incomplete';
+
 /**
  * `LoadData.csv` for CellProfiler's module of that name: a row per image set, `FileName_` and `PathName_` of every
- * channel, and `Metadata_` columns (columns as in CellProfiler's manual, module LoadData). A channel that a set
- * lacks is an empty cell.
+ * channel, and `Metadata_` columns (columns as in CellProfiler's manual, module LoadData). CellProfiler opens an
+ * image for every `FileName_` cell, also an empty one, and a run ends where that fails: sets that lack a channel
+ * stand in a table of their own, `LoadData_incomplete.csv`, with empty cells.
  */
 export function loadDataTable(
   { index, axes, fieldStarts }: SharedTree,
   planeNames: PlaneNames,
   imagesFolder: string,
+  choice: ImageSetChoice,
 ): PlateTable {
   const { channels } = axes;
   const names = imageNames(index, channels);
   const fields = Math.max(0, fieldStarts.length - 1);
+  const setsOf = function* (first: number, end: number): Generator<ImageSet> {
+    for (const set of imageSets(index, channels, first, end))
+      if (set.planes.includes(-1) === (choice === 'incomplete')) yield set;
+  };
   /** Row at which each field begins. */
   const firstRows = new Uint32Array(fields + 1);
   for (let field = 0; field < fields; field += 1) {
     let rows = firstRows[field] ?? 0;
-    for (const _ of imageSets(index, channels, fieldStarts[field] ?? 0, fieldStarts[field + 1] ?? 0))
-      rows += 1;
+    for (const _ of setsOf(fieldStarts[field] ?? 0, fieldStarts[field + 1] ?? 0)) rows += 1;
     firstRows[field + 1] = rows;
   }
   const plate = cell(index.facts.name);
@@ -46,13 +55,13 @@ export function loadDataTable(
   const pathOf = (plane: number): string =>
     planeNames.depth === 0 ? flat : cell(dirname(`${imagesFolder}/${planeNames.pathOf(plane)}`));
   /** The sets of one field as they are walked through, and the row that comes next: rows are asked for in order. */
-  let walk = { field: -1, next: 0, place: '', sets: imageSets(index, channels, 0, 0) };
+  let walk = { field: -1, next: 0, place: '', sets: setsOf(0, 0) };
 
   const enter = (field: number): void => {
     const first = fieldStarts[field] ?? 0;
     const { well, site } = planeAddress(index, first);
     const place = `${plate},${wellName(well)},${well.row + 1},${well.column + 1},${site}`;
-    const sets = imageSets(index, channels, first, fieldStarts[field + 1] ?? 0);
+    const sets = setsOf(first, fieldStarts[field + 1] ?? 0);
     walk = { field, next: firstRows[field] ?? 0, place, sets };
   };
 
@@ -77,8 +86,9 @@ export function loadDataTable(
     return low;
   };
 
+  const fileName = choice === 'complete' ? 'LoadData.csv' : 'LoadData_incomplete.csv';
   return {
-    fileName: 'LoadData.csv',
+    fileName,
     header: line([
       ...names.map((name) => `FileName_${name}`),
       ...names.map((name) => `PathName_${name}`),
@@ -96,7 +106,7 @@ export function loadDataTable(
       if (field !== walk.field || position < walk.next) enter(field);
       for (;;) {
         const { value: set } = walk.sets.next();
-        if (!set) throw new Error(`LoadData.csv has no row ${position}`);
+        if (!set) throw new Error(`${fileName} has no row ${position}`);
         walk.next += 1;
         if (walk.next > position) return rowOf(walk.place, set);
       }

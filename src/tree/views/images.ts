@@ -188,6 +188,8 @@ export class ImagesView implements View {
     if (!shape) throw new Error(`plane ${plane} has no shape`);
     const { channel } = planeAddress(index, plane);
     const known = facts.channels.find(({ number }) => number === channel);
+    const acquiredAtMs = index.planes.acquiredAtMs[plane];
+    const { float64As } = this.#shared.options;
     return {
       name: planeName(index, plane),
       shape: [1, 1, 1, shape.height, shape.width],
@@ -199,6 +201,8 @@ export class ImagesView implements View {
         },
       ],
       ...(facts.pixelSizeUm === undefined ? {} : { pixelSizeUm: facts.pixelSizeUm }),
+      ...(acquiredAtMs === undefined || Number.isNaN(acquiredAtMs) ? {} : { acquiredAtMs }),
+      ...(float64As === undefined ? {} : { float64As }),
     };
   }
 
@@ -220,6 +224,9 @@ export class ImagesView implements View {
     const plane = this.#planeOf(node);
     if (!isWholeFile(index, plane)) facts.set('page', String(index.planes.pages[plane]));
     addPlaneFacts(index, plane, facts);
+    const shape = toldShape(index, plane);
+    const shown = this.rendered(node)?.layout.shownDtype;
+    if (shown !== undefined) facts.set('pixels', `${shape?.dtype} shown as ${shown}`);
   }
 }
 

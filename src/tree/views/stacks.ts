@@ -1,53 +1,39 @@
-import type { Dtype } from '../../core/nd-array.ts';
 import type { FileLayout, ImageEncoder } from '../../encoders.ts';
 import { numberAt, positionOf } from '../../model/numbering.ts';
 import { fieldName } from '../../model/plane-name.ts';
 import type { PlateAxes } from '../../model/plate-axes.ts';
-import type { PlaneShape } from '../../model/plate-index.ts';
 import { planeAddress, planesOfField } from '../../model/plate-lookup.ts';
 import { parseWellName } from '../../model/well.ts';
 import type { FieldImage, FieldImages } from '../field-images.ts';
 import { addFieldFacts, addPixelSize } from '../plane-facts.ts';
+import { PlaneGrid } from '../plane-grid.ts';
 import type { RenderedImage } from '../rendered-image.ts';
 import { fieldOfPlane, type SharedTree } from '../shared-tree.ts';
 import type { TreeAttributes, TreeContent, TreeEntry } from '../tree.ts';
-import { KIND, type View } from './view.ts';
+import {
+  ownsStackNode,
+  parseStackNode,
+  STACK_KINDS,
+  StackFiles,
+  type StackFlavour,
+  type StackKind,
+  stackNode,
+  stackSlot,
+} from './stack-files.ts';
+import type { View } from './view.ts';
 
-const STACKS = 2 * KIND;
-const BEYOND = 3 * KIND;
+/** Slots in the listing for the files of one field. */
+const SLOTS_PER_FIELD = stackSlot(1, { kind: STACK_KINDS[0], place: 0 });
 
-/** The files a field has in stacks/: ImageJ and OME flavour, of its z-stack and of its projections. */
-export const STACK_KINDS = [
-  { suffix: '', encoder: 'tiff', projection: false },
-  { suffix: '', encoder: 'ome-tiff', projection: false },
-  { suffix: '_z000', encoder: 'tiff', projection: true },
-  { suffix: '_z000', encoder: 'ome-tiff', projection: true },
-] as const;
-const KINDS = STACK_KINDS.length;
-
-/** Pixel types that a stack can hold. */
-const STACK_DTYPES: ReadonlySet<Dtype> = new Set([
-  'uint8',
-  'int8',
-  'uint16',
-  'int16',
-  'uint32',
-  'int32',
-  'float32',
-]);
-
-/** A stack file: which field, which flavour, over which axes. */
+/** A stack file: which field, what of it, over which axes. */
 interface StackFile {
   readonly field: number;
-  readonly kind: StackKind;
+  readonly flavour: StackFlavour;
   readonly axes: PlateAxes;
 }
-type StackKind = (typeof STACK_KINDS)[number];
 
-const imageOf = ({ field, kind }: Pick<StackFile, 'field' | 'kind'>): FieldImage => ({
-  field,
-  projection: kind.projection,
-});
+/** The image of a field that a stack of this kind shows. */
+const imageOf = (field: number, { projection }: StackKind): FieldImage => ({ field, projection });
 
 /** stacks/: every field as one file over the axes of the whole plate, in several flavours. */
 export class StacksView implements View {
@@ -57,15 +43,17 @@ export class StacksView implements View {
   readonly #shared: SharedTree;
   readonly #images: FieldImages;
   readonly #encoders: ReadonlyMap<string, ImageEncoder>;
+  readonly #stacks: StackFiles;
 
   constructor(shared: SharedTree, images: FieldImages, encoders: ReadonlyMap<string, ImageEncoder>) {
     this.#shared = shared;
     this.#images = images;
     this.#encoders = encoders;
+    this.#stacks = new StackFiles(shared, images);
   }
 
   owns(node: number): boolean {
-    return node === this.root || (node >= STACKS && node < BEYOND);
+    return node === this.root || ownsStackNode(node);
   }
 
   isDirectory(node: number): boolean {
@@ -73,46 +61,63 @@ export class StacksView implements View {
   }
 
   lookup(_parent: number, name: string): number | undefined {
-    const match = /^([A-Z]{1,2}\d{2})_s(\d{3,9})(_z000)?(\.ome)?\.tif$/.exec(name);
+    const match = /^([A-Z]{1,2}\d{2})_s(\d{3,9})([_.].*)$/.exec(name);
     const well = match && parseWellName(match[1] ?? '');
     if (!match || !well) return undefined;
     const range = planesOfField(this.#shared.index, well.row, well.column, Number(match[2]));
     if (!range) return undefined;
     const field = fieldOfPlane(this.#shared.fieldStarts, range.first);
-    const kind = STACK_KINDS[(match[3] ? 2 : 0) + (match[4] ? 1 : 0)];
-    if (!kind || !this.#images.has(imageOf({ field, kind })) || this.#nameOf({ field, kind }) !== name)
-      return undefined;
-    return this.#nodeOf(field, kind);
+    const flavour = this.#flavoursOf(field).find((candidate) => this.#nameOf(field, candidate) === name);
+    return flavour && this.#nodeOf(field, flavour);
   }
 
   /** The node of a field's stack over the present axes. */
-  #nodeOf(field: number, kind: StackKind): number {
-    return STACKS + numberAt(this.#shared.numbering.stacks, field) * KINDS + STACK_KINDS.indexOf(kind);
+  #nodeOf(field: number, flavour: StackFlavour): number {
+    return stackNode(numberAt(this.#shared.numbering.stacks, field), flavour);
   }
 
-  #nameOf({ field, kind }: Pick<StackFile, 'field' | 'kind'>): string {
+  /** What a field has in the folder, in the order of the listing. */
+  #flavoursOf(field: number): StackFlavour[] {
+    return this.#stacks
+      .under(this.#shared.axes)
+      .flatMap((files) => (files[0] && this.#images.has(imageOf(field, files[0].kind)) ? files : []));
+  }
+
+  #nameOf(field: number, { suffix, encoder }: StackFlavour): string {
     const { well, site } = planeAddress(this.#shared.index, this.#shared.fieldStarts[field] ?? 0);
-    return `${fieldName(well, site)}${kind.suffix}${this.#encoders.get(kind.encoder)?.extension ?? ''}`;
+    return `${fieldName(well, site)}${suffix}${this.#encoders.get(encoder)?.extension ?? ''}`;
   }
 
   /** The stack behind a node; undefined when its field is gone, or its axes are forgotten. */
   #stackAt(node: number): StackFile | undefined {
-    if (node < STACKS) return undefined;
+    const parsed = parseStackNode(node);
+    if (!parsed) return undefined;
     const { numbering, axesOfStack, stackAxes } = this.#shared;
-    const number = Math.floor((node - STACKS) / KINDS);
-    const field = positionOf(numbering.stacks, number);
-    const kind = STACK_KINDS[(node - STACKS) % KINDS];
-    const axes = stackAxes[axesOfStack?.[number] ?? 0];
-    return field === undefined || !kind || !axes ? undefined : { field, kind, axes };
+    const { stackNumber, kind, place = 0 } = parsed;
+    const field = positionOf(numbering.stacks, stackNumber);
+    const axes = stackAxes[axesOfStack?.[stackNumber] ?? 0];
+    if (field === undefined || !axes) return undefined;
+    const flavour = this.#stacks
+      .under(axes)
+      [STACK_KINDS.indexOf(kind)]?.find(
+        (candidate) => candidate.place === place && stackNode(stackNumber, candidate) === node,
+      );
+    return flavour && { field, flavour, axes };
   }
 
   entryAfter(_directory: number, cookie: number): TreeEntry | undefined {
     const { fields } = this.#shared.numbering;
-    for (let slot = cookie; slot < fields.next * KINDS; slot += 1) {
-      const field = positionOf(fields, Math.floor(slot / KINDS));
-      const kind = STACK_KINDS[slot % KINDS];
-      if (field !== undefined && kind && this.#images.has(imageOf({ field, kind })))
-        return { name: this.#nameOf({ field, kind }), node: this.#nodeOf(field, kind), cookie: slot + 1 };
+    // A cookie is the listing's slot behind that of its entry.
+    for (let number = Math.floor(cookie / SLOTS_PER_FIELD); number < fields.next; number += 1) {
+      const field = positionOf(fields, number);
+      if (field === undefined) continue;
+      const flavour = this.#flavoursOf(field).find((candidate) => stackSlot(number, candidate) >= cookie);
+      if (flavour)
+        return {
+          name: this.#nameOf(field, flavour),
+          node: this.#nodeOf(field, flavour),
+          cookie: stackSlot(number, flavour) + 1,
+        };
     }
     return undefined;
   }
@@ -129,7 +134,9 @@ export class StacksView implements View {
 
   isKnown(node: number): boolean {
     const stack = this.#stackAt(node);
-    return node === this.root || !stack || this.#images.isShapeKnown(imageOf(stack));
+    return (
+      node === this.root || !stack || this.#images.isShapeKnown(imageOf(stack.field, stack.flavour.kind))
+    );
   }
 
   content(_node: number): TreeContent {
@@ -138,56 +145,54 @@ export class StacksView implements View {
 
   /** Nodes of a field's stacks over the present axes. */
   nodesOf(field: number): number[] {
-    return STACK_KINDS.filter((kind) => this.#images.has(imageOf({ field, kind }))).map((kind) =>
-      this.#nodeOf(field, kind),
-    );
+    return this.#flavoursOf(field).map((flavour) => this.#nodeOf(field, flavour));
   }
 
   /** Names of a field's stacks. */
   namesOf(field: number): string[] {
-    return STACK_KINDS.filter((kind) => this.#images.has(imageOf({ field, kind }))).map((kind) =>
-      this.#nameOf({ field, kind }),
-    );
+    return this.#flavoursOf(field).map((flavour) => this.#nameOf(field, flavour));
   }
 
   /** Finds out the shapes of a field's stacks, which is slow once. @throws when none of its planes can be read. */
   learnShapes(field: number): void {
     for (const kind of STACK_KINDS)
-      if (kind.encoder === 'tiff' && this.#images.has(imageOf({ field, kind })))
-        this.#shapeOf({ field, kind });
+      if (kind.flavour === 'tiff' && this.#images.has(imageOf(field, kind)))
+        this.#images.shapeOf(imageOf(field, kind));
   }
 
-  /** Shape and type of a stack's planes. @throws when no plane of the field can be read. */
-  #shapeOf(stack: Pick<StackFile, 'field' | 'kind'>): PlaneShape {
-    const shape = this.#images.shapeOf(imageOf(stack));
-    if (STACK_DTYPES.has(shape.dtype)) return shape;
-    throw new Error(`no plane of ${this.#nameOf(stack)} is a grey image that a stack can hold`);
+  #gridOf({ field, flavour, axes }: StackFile): PlaneGrid {
+    const { index, fieldStarts } = this.#shared;
+    const { kind, part } = flavour;
+    const cut = { projection: kind.projection, ...(part === undefined ? {} : { part }) };
+    return new PlaneGrid(index, fieldStarts[field] ?? 0, cut, axes);
   }
 
   #layoutOf(stack: StackFile): FileLayout {
-    const encoder = this.#encoders.get(stack.kind.encoder);
-    if (!encoder) throw new Error(`no encoder ${stack.kind.encoder}`);
-    const { well, site } = planeAddress(this.#shared.index, this.#shared.fieldStarts[stack.field] ?? 0);
-    const name = fieldName(well, site) + stack.kind.suffix;
-    return encoder.layout(this.#images.infoOf(imageOf(stack), stack.axes, name));
+    const { field, flavour } = stack;
+    const encoder = this.#encoders.get(flavour.encoder);
+    if (!encoder) throw new Error(`no encoder ${flavour.encoder}`);
+    const { well, site } = planeAddress(this.#shared.index, this.#shared.fieldStarts[field] ?? 0);
+    const grid = this.#gridOf(stack);
+    const shape = this.#images.shapeOf(imageOf(field, flavour.kind));
+    const name = fieldName(well, site) + flavour.suffix;
+    return encoder.layout(grid.info(name, shape, this.#shared.options.float64As), grid.planes());
   }
 
   /** How a stack is put together. @throws when none of its planes can be read. */
   rendered(node: number): RenderedImage | undefined {
     const stack = this.#stackAt(node);
     if (!stack) return undefined;
-    const shape = this.#shapeOf(stack);
+    const grid = this.#gridOf(stack);
     return {
       layout: this.#layoutOf(stack),
-      shape,
-      planeAt: ({ start: [t = 0, c = 0, z = 0] }) =>
-        this.#images.planeAt(imageOf(stack), stack.axes, t, c, z),
+      shape: this.#images.shapeOf(imageOf(stack.field, stack.flavour.kind)),
+      planeAt: ({ start: [t = 0, c = 0, z = 0] }) => grid.planeAt(t, c, z),
     };
   }
 
   pathOf(node: number): string {
     const stack = this.#stackAt(node);
-    return stack ? this.#nameOf(stack) : '';
+    return stack ? this.#nameOf(stack.field, stack.flavour) : '';
   }
 
   refresh(): void {}
@@ -197,5 +202,9 @@ export class StacksView implements View {
     if (!stack) return;
     addFieldFacts(this.#shared.index, this.#shared.fieldStarts[stack.field] ?? 0, facts);
     addPixelSize(this.#shared.index, facts);
+    if (!this.isKnown(node)) return;
+    const { dtype } = this.#images.shapeOf(imageOf(stack.field, stack.flavour.kind));
+    const shown = this.#layoutOf(stack).shownDtype;
+    if (shown !== undefined) facts.set('pixels', `${dtype} shown as ${shown}`);
   }
 }

@@ -1,6 +1,6 @@
 import { PlaneNames } from '../../model/plane-names.ts';
 import type { SharedTree } from '../shared-tree.ts';
-import { loadDataTable } from '../tables/load-data-table.ts';
+import { type ImageSetChoice, loadDataTable } from '../tables/load-data-table.ts';
 import { planeTable } from '../tables/plane-table.ts';
 import type { PlateTable } from '../tables/plate-table.ts';
 import { channelTable, wellTable } from '../tables/summary-tables.ts';
@@ -19,14 +19,15 @@ type MakeTable = (shared: SharedTree) => PlateTable;
 
 const namesOf = ({ index, naming }: SharedTree): PlaneNames => new PlaneNames(index, naming);
 
+const loadData = (shared: SharedTree, choice: ImageSetChoice): PlateTable =>
+  loadDataTable(shared, namesOf(shared), `${shared.options.mountpoint}/images`, choice);
+
 const NAMES: readonly { readonly name: string; readonly make: MakeTable }[] = [
   { name: 'plate.csv', make: (shared) => planeTable(shared.index, namesOf(shared)) },
-  {
-    name: 'LoadData.csv',
-    make: (shared) => loadDataTable(shared, namesOf(shared), `${shared.options.mountpoint}/images`),
-  },
+  { name: 'LoadData.csv', make: (shared) => loadData(shared, 'complete') },
   { name: 'wells.csv', make: ({ index }) => wellTable(index) },
   { name: 'channels.csv', make: ({ index }) => channelTable(index) },
+  { name: 'LoadData_incomplete.csv', make: (shared) => loadData(shared, 'incomplete') },
 ];
 
 /** tables/: the plate as CSV files. Each is of one moment: a plate that grows has new files under the same names. */

@@ -1,9 +1,14 @@
-import { gunzipSync, inflateSync, zstdDecompressSync } from 'node:zlib';
+import { gunzipSync, inflateRawSync, inflateSync, zstdDecompressSync } from 'node:zlib';
 
-/** Streams that node:zlib decodes. */
-export type StreamFormat = 'zlib' | 'gzip' | 'zstd';
+/** Streams that node:zlib decodes; `deflate` is without a header (RFC 1951). */
+export type StreamFormat = 'zlib' | 'gzip' | 'deflate' | 'zstd';
 
-const DECODERS = { zlib: inflateSync, gzip: gunzipSync, zstd: zstdDecompressSync } as const;
+const DECODERS = {
+  zlib: inflateSync,
+  gzip: gunzipSync,
+  deflate: inflateRawSync,
+  zstd: zstdDecompressSync,
+} as const;
 
 /** Largest output buffer that is taken at once; longer streams are joined from several. */
 const MAX_PIECE_BYTES = 8 * 1024 * 1024;

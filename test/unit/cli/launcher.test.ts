@@ -76,7 +76,7 @@ describe('bin/platefs', () => {
     });
     const missing = launch(join(root, 'bin/platefs'), ['inspect', '/no such  plate'], { cwd: '/' });
     expect(missing.stderr).toBe(
-      'platefs: /no such  plate: there is no such folder (check the spelling of the plate)\n',
+      'platefs: /no such  plate: there is no such file or folder (check the spelling of the path)\n',
     );
     expect(missing.status).toBe(1);
   });

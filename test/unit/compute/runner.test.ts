@@ -51,7 +51,7 @@ function writeTiff(name: string, array: NdArray): { path: string; sizeBytes: num
   const file = Buffer.alloc(layout.sizeBytes);
   for (const segment of layout.segments(0, layout.sizeBytes)) {
     if (segment.kind === 'bytes') file.set(segment.bytes, segment.offsetBytes);
-    else {
+    else if (segment.kind === 'pixels') {
       const planeBytes = array.shape[3]! * array.shape[4]! * itemSizeBytes(array.dtype);
       const [t = 0, c = 0, z = 0, y = 0] = segment.region.start;
       const plane = (t * array.shape[1]! + c) * array.shape[2]! + z;

@@ -4,8 +4,9 @@ import { omeXml, xmlAttribute } from '../../../src/encoders/shared/ome-xml.ts';
 import { encoderConformance, imageOf } from '../../conformance/encoders.ts';
 
 encoderConformance(omeTiff, {
-  takes: ['uint8', 'int8', 'uint16', 'int16', 'uint32', 'int32', 'float32'],
-  refuses: ['uint64', 'int64', 'float16', 'float64'],
+  takes: ['uint8', 'int8', 'uint16', 'int16', 'uint32', 'int32', 'float32', 'float64'],
+  widens: ['float16'],
+  refuses: ['uint64', 'int64'],
 });
 
 const versionOf = (layout: ReturnType<typeof omeTiff.layout>): number => {
@@ -59,5 +60,46 @@ describe('OME-TIFF', () => {
       expect(full).toContain(text);
     }
     expect(full.endsWith('</OME>')).toBe(true);
+  });
+
+  it('says when and where planes were acquired, in a room that does not depend on it', () => {
+    const image = imageOf([2, 1, 1, 4, 5], 'uint16', {
+      acquiredAtMs: Date.UTC(2026, 1, 3, 4, 5, 6, 789),
+      channels: [{ color: 'FF8000', excitationNm: 488 }],
+    });
+    const text = omeXml(image, (t) =>
+      t === 1 ? { elapsedS: 30.5, xUm: -1.25, zUm: Number.NaN } : undefined,
+    );
+    expect(text).toContain('<AcquisitionDate>2026-02-03T04:05:06.789</AcquisitionDate><Pixels ');
+    expect(text).toContain('ExcitationWavelength="488" ExcitationWavelengthUnit="nm"');
+    expect(text).toContain(`Color="${0xff8000ff | 0}"`);
+    expect(text).toContain(
+      '<Plane TheZ="0" TheT="1" TheC="0" DeltaT="30.5" DeltaTUnit="s" PositionX="-1.25" PositionXUnit="µm"/>',
+    );
+    expect(text.match(/<Plane /g)).toHaveLength(1);
+    const known = {
+      elapsedS: -1.23456789012e-100,
+      xUm: -1.23456789012e-100,
+      yUm: -1.23456789012e-100,
+      zUm: -1.23456789012e-100,
+    };
+    const longest = omeXml(image, () => known);
+    const none = omeXml(image, () => undefined);
+    for (const other of [longest, none, omeXml(image, 'blank')])
+      expect(Buffer.byteLength(other)).toBe(Buffer.byteLength(text));
+    const layout = omeTiff.layout(image, () => known);
+    expect(layout.sizeBytes).toBe(omeTiff.layout(image, () => undefined).sizeBytes);
+    const [front] = layout.segments(0, 1);
+    expect(
+      front?.kind === 'bytes' && Buffer.from(front.bytes).includes('PositionZ="-1.23456789012e-100"'),
+    ).toBe(true);
+  });
+
+  it('holds float64, as float32 only where told', () => {
+    const image = imageOf([1, 1, 1, 4, 5], 'float64');
+    expect(omeTiff.layout(image).shownDtype).toBeUndefined();
+    const rounded = omeTiff.layout({ ...image, float64As: 'float32' });
+    expect(rounded.shownDtype).toBe('float32');
+    expect(rounded.sizeBytes).toBe(omeTiff.layout(imageOf([1, 1, 1, 4, 5], 'float32')).sizeBytes);
   });
 });

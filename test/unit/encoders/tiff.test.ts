@@ -6,7 +6,8 @@ import { encoderConformance, imageOf } from '../../conformance/encoders.ts';
 
 encoderConformance(tiff, {
   takes: ['uint8', 'uint16', 'int16', 'uint32', 'int32', 'float32'],
-  refuses: ['int8', 'uint64', 'int64', 'float16', 'float64'],
+  widens: ['int8', 'float16'],
+  refuses: ['uint64', 'int64', 'float64'],
 });
 
 const descriptionOf = (image: ImageInfo): string => {

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { loadAll } from '../../../src/core/plugin.ts';
 import type { FormatHandler } from '../../../src/formats.ts';
 import { FORMATS } from '../../../src/registry.generated.ts';
-import { recognisePlate } from '../../../src/tree/open-plate.ts';
+import { recognisePlate } from '../../../src/tree/recognise-plate.ts';
 import { DATA_ROWS, PLATE_ROWS } from '../../fixtures/every-plate.ts';
 
 /** Bytes read of each file that was opened, by whatever call. */
@@ -167,7 +167,7 @@ it('has a row for every handler', () => {
     ...PLATE_ROWS.map(({ handler }) => handler),
     ...DATA_ROWS.map(([, handler]) => handler),
   ]);
-  // One that takes a layout is only asked where no other knows the folder.
-  const sure = handlers.filter(({ takesLayout }) => !takesLayout);
+  // One that takes a layout is only asked where no other knows the folder; one that indexes anything never is.
+  const sure = handlers.filter(({ takesLayout, indexesAnything }) => !takesLayout && !indexesAnything);
   expect(sure.map(({ id }) => id).filter((id) => !rows.has(id))).toEqual([]);
 });

@@ -5,18 +5,13 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BadMetadataError, CancelledError, UnreadableSourceError } from '../../../src/core/errors.ts';
+import { finiteNumber, fromZero, plainText, wholeNumber } from '../../../src/core/metadata-values.ts';
+import { recordedPath } from '../../../src/core/recorded-path.ts';
 import { parseBoundedJson } from '../../../src/formats/shared/bounded-json.ts';
 import { CsvScanner, scanCsvFile } from '../../../src/formats/shared/csv-rows.ts';
 import { readMetadata } from '../../../src/formats/shared/metadata-file.ts';
-import {
-  finiteNumber,
-  fromZero,
-  plainText,
-  wholeNumber,
-} from '../../../src/formats/shared/metadata-values.ts';
 import { PlanePositions } from '../../../src/formats/shared/plane-positions.ts';
 import { type FolderSight, searchPlate } from '../../../src/formats/shared/plate-search.ts';
-import { recordedPath } from '../../../src/formats/shared/recorded-path.ts';
 
 const signal = new AbortController().signal;
 let scratch = '';

@@ -6,12 +6,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BadMetadataError, CancelledError, UnreadableSourceError } from '../../../src/core/errors.ts';
 import { readXmlRoot, scanXml, scanXmlFile } from '../../../src/formats/shared/xml-file.ts';
-import {
-  XML_LIMITS,
-  type XmlElement,
-  XmlScanner,
-  type XmlWish,
-} from '../../../src/formats/shared/xml-scanner.ts';
+import { XML_LIMITS, type XmlElement, XmlScanner, type XmlWish } from '../../../src/xml/xml-scanner.ts';
 
 const signal = new AbortController().signal;
 let scratch = '';

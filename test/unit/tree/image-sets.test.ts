@@ -69,13 +69,23 @@ describe('image sets', () => {
       fc.property(plates, fc.array(fc.nat(), { maxLength: 40 }), (index, asked) => {
         const shared = shareTree(index, 0, { mountpoint: '/m', missing: 'zeros' });
         const names = new PlaneNames(index, namePlanes(index));
-        const inOrder = loadDataTable(shared, names, '/m/images');
-        const rows = Array.from({ length: inOrder.rowCount }, (_, row) => inOrder.row(row));
-        const table = loadDataTable(shared, names, '/m/images');
-        for (const number of asked) {
-          const row = number % rows.length;
-          expect(table.row(row)).toBe(rows[row]);
+        let sets = 0;
+        for (const choice of ['complete', 'incomplete'] as const) {
+          const inOrder = loadDataTable(shared, names, '/m/images', choice);
+          const rows = Array.from({ length: inOrder.rowCount }, (_, row) => inOrder.row(row));
+          sets += rows.length;
+          const table = loadDataTable(shared, names, '/m/images', choice);
+          for (const number of rows.length === 0 ? [] : asked) {
+            const row = number % rows.length;
+            expect(table.row(row)).toBe(rows[row]);
+          }
         }
+        const all = new Set<string>();
+        for (let plane = 0; plane < index.planes.count; plane += 1) {
+          const { site, z, t } = planeAddress(index, plane);
+          all.add(`${site} ${z} ${t}`);
+        }
+        expect(sets).toBe(all.size);
       }),
     );
   });

@@ -44,13 +44,13 @@ const sourcePath = join(folder, 'source.bin');
 const fresh = (): void => writeFileSync(sourcePath, Buffer.concat([Buffer.alloc(7), whole.subarray(10)]));
 
 /** Reads with planes for which `verbatim` says yes served from a file; counts what is decoded. */
-function reader(limitBytes: number, verbatim: (z: number) => boolean) {
+function reader(limitBytes: number, verbatim: (z: number) => boolean, file = layout) {
   const decoded: number[] = [];
   const planes = new ByteCache(limitBytes);
   const files = new SourceFiles(2);
   const zOf = (region: Region): number => region.start[2] ?? 0;
   const made = new LayoutReader({
-    layout,
+    layout: file,
     cacheKey: 'a',
     planes,
     files,
@@ -150,6 +150,46 @@ describe('layout reader', () => {
     expect(decoded).toEqual([1, 2]);
     made.read(0, new Uint8Array(10));
     expect(decoded).toEqual([1, 2]);
+  });
+
+  it('makes what is made of pixels once, verbatim ones and decoded ones alike', () => {
+    fresh();
+    let derived = 0;
+    const sums: FileLayout = {
+      sizeBytes: 2,
+      segments: () => [
+        {
+          kind: 'derived',
+          offsetBytes: 0,
+          sizeBytes: 2,
+          derive(read) {
+            derived += 1;
+            const plane = new Uint8Array(PLANE_BYTES);
+            return Uint8Array.from([0, 1], (z) => {
+              read({ start: [0, 0, z, 0, 0], shape: [1, 1, 1, 4, 6] }, plane);
+              return plane[3] ?? 0;
+            });
+          },
+        },
+      ],
+    };
+    const { made, decoded, files } = reader(1000, (z) => z === 1, sums);
+    const target = new Uint8Array(1);
+    expect(made.read(1, target)).toBe(1);
+    expect(target[0]).toBe(pixel(1, 3));
+    made.read(0, target);
+    expect(target[0]).toBe(pixel(0, 3));
+    expect([derived, decoded]).toEqual([1, [0]]);
+    expect(made.pourable(0, 2)).toBeUndefined();
+    files[Symbol.dispose]();
+  });
+
+  it('refuses a piece of another size than the layout promises', () => {
+    const wrong: FileLayout = {
+      sizeBytes: 4,
+      segments: () => [{ kind: 'derived', offsetBytes: 0, sizeBytes: 4, derive: () => new Uint8Array(3) }],
+    };
+    expect(() => reader(1000, () => false, wrong).made.read(0, new Uint8Array(4))).toThrow('3 bytes');
   });
 
   it('says so when a source has shrunk or gone, and serves nothing in its place', () => {

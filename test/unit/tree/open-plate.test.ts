@@ -201,7 +201,7 @@ describe('opening what is no plate', () => {
     writeFileSync(file, '');
     expect(await refusal(file)).toMatchObject({
       tag: 'not-a-plate',
-      message: `${file} is not a plate: it is a file`,
+      message: `${file} is not a plate: it is a file of no kind that is known by its name`,
     });
     for (const path of [join(scratch, 'nowhere'), join(file, 'below')]) {
       const error = await refusal(path);

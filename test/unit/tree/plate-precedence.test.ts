@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makePlate } from '../../../scripts/plate-maker/plate-maker.ts';
 import type { PlateIndex } from '../../../src/model/plate-index.ts';
 import { planeName } from '../../../src/model/plate-lookup.ts';
-import { openPlate, recognisedAs, recognisePlate } from '../../../src/tree/open-plate.ts';
+import { openPlate } from '../../../src/tree/open-plate.ts';
+import { recognisedAs, recognisePlate } from '../../../src/tree/recognise-plate.ts';
 import { writePlate } from '../../fixtures/ome-zarr.ts';
 import { CANONICAL, putMetadata, putNamedArray, putTiffs } from '../../fixtures/openhcs-plate.ts';
 
@@ -179,13 +180,13 @@ describe("OpenHCS's own output", () => {
     ]);
   });
 
-  it('beside the raw plate is another plate: none is chosen', async () => {
+  it('beside the raw plate is another plate: both are shown', async () => {
     const { root } = await rawPlate((true_) => true_);
     const folder = newFolder();
     await cp(root, join(folder, 'raw'), { recursive: true });
     rmSync(join(folder, 'raw/openhcs_metadata.json'));
     harmonyOutput(join(folder, 'raw_openhcs'));
-    await expect(open(folder)).rejects.toThrow(/looks like .*OpenHCS/);
+    expect((await open(folder)).scope).toEqual({ kind: 'folder', plates: ['raw', 'raw_openhcs'] });
   });
 
   it('inside a raw plate leaves the raw plate what it is', async () => {

@@ -69,10 +69,19 @@ describe('tables', () => {
 
   it('LoadData.csv has a row per image set, with a column pair per channel', () => {
     const shared = shareTree(plate(), 0, { mountpoint: '/mnt/p', missing: 'zeros' });
-    expect(textOf(loadDataTable(shared, canonical(), '/mnt/p/images')).split('\n')).toEqual([
-      'FileName_Alexa_488,FileName_w2,PathName_Alexa_488,PathName_w2,Metadata_Plate,Metadata_Well,Metadata_Row,Metadata_Column,Metadata_Site,Metadata_Z,Metadata_T',
-      'B05_s001_w1_z000_t002.tif,,/mnt/p/images,,"my ""plate""",B05,2,5,1,0,2',
+    const header =
+      'FileName_Alexa_488,FileName_w2,PathName_Alexa_488,PathName_w2,Metadata_Plate,Metadata_Well,Metadata_Row,Metadata_Column,Metadata_Site,Metadata_Z,Metadata_T';
+    const rowsOf = (choice: 'complete' | 'incomplete') =>
+      textOf(loadDataTable(shared, canonical(), '/mnt/p/images', choice)).split('\n');
+    expect(rowsOf('complete')).toEqual([
+      header,
       'B05_s001_w1_z001_t001.tif,B05_s001_w2_z001_t001.tif,/mnt/p/images,/mnt/p/images,"my ""plate""",B05,2,5,1,1,1',
+      '',
+    ]);
+    // CellProfiler would open a folder for the empty cells, and stop.
+    expect(rowsOf('incomplete')).toEqual([
+      header,
+      'B05_s001_w1_z000_t002.tif,,/mnt/p/images,,"my ""plate""",B05,2,5,1,0,2',
       ',B05_s002_w2_z001_t001.tif,,/mnt/p/images,"my ""plate""",B05,2,5,2,1,1',
       '',
     ]);

@@ -1,4 +1,4 @@
-import { asArray, asInteger, asObject, asString, type JsonObject } from '../../zarr/json.ts';
+import { asArray, asInteger, asObject, asString, type JsonObject } from './json.ts';
 import { type AxisMeasure, type NgffAxis, parseAxes, parseMeasures } from './ngff-axes.ts';
 
 /*
@@ -146,6 +146,28 @@ export function parseImage(ngff: JsonObject): NgffImage | undefined {
     }),
     moreImages: Math.max(0, (multiscales?.length ?? 0) - 1),
   };
+}
+
+/** Paths of the arrays of lower resolution that the first multiscale image lists, below the image. */
+export function parseLowerLevels(ngff: JsonObject): readonly string[] {
+  const datasets = asArray(asObject(asArray(ngff['multiscales'])?.[0])?.['datasets']) ?? [];
+  return datasets.slice(1).flatMap((entry) => {
+    const path = asObject(entry)?.['path'];
+    return typeof path === 'string' || typeof path === 'number' ? [String(path)] : [];
+  });
+}
+
+/** Names of the nodes that a group's attributes say are below it: wells, images, series and labels. */
+export function namedChildren(ngff: JsonObject): readonly string[] {
+  const labels = (asArray(ngff['labels']) ?? []).flatMap((path) => asString(path) ?? []);
+  const image = parseImage(ngff);
+  return [
+    ...(parsePlate(ngff)?.wells.map(({ path }) => path) ?? []),
+    ...(parseWell(ngff)?.map(({ path }) => path) ?? []),
+    ...(parseSeries(ngff) ?? []),
+    ...labels,
+    ...(image ? [image.levelPath, ...parseLowerLevels(ngff)] : []),
+  ];
 }
 
 /** Whether the attributes say that the folders below are the series of one file that bioformats2raw converted. */

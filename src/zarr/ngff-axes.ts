@@ -1,4 +1,4 @@
-import { asArray, asObject, asString } from '../../zarr/json.ts';
+import { asArray, asObject, asString } from './json.ts';
 
 /** One axis of an image. */
 export interface NgffAxis {

@@ -1,5 +1,6 @@
-import { BadMetadataError } from '../../core/errors.ts';
-import { finiteNumber, known, plainText, positiveNumber, wholeNumber } from './metadata-values.ts';
+import { BadMetadataError } from '../core/errors.ts';
+import { finiteNumber, known, plainText, positiveNumber, wholeNumber } from '../core/metadata-values.ts';
+import type { XmlElement, XmlHandler, XmlWish } from '../xml/xml-scanner.ts';
 import {
   NOT_SAID,
   type OmeChannel,
@@ -11,7 +12,6 @@ import {
   type OmeWellSample,
 } from './ome-document.ts';
 import { inMicrometres, inNanometres, inSeconds } from './ome-units.ts';
-import type { XmlElement, XmlHandler, XmlWish } from './xml-scanner.ts';
 
 /** Elements of one kind in one document: about a hundred times the largest plate known. */
 const MAX_ELEMENTS = 8_000_000;

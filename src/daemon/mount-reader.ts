@@ -1,0 +1,82 @@
+import type { PourableBytes } from '../core/byte-pipe.ts';
+import type { ByteCache } from '../memory/byte-cache.ts';
+import type { SourceDriver } from '../sources.ts';
+import { type MountPart, MountTree } from '../tree/mount-tree.ts';
+import { PlateTree } from '../tree/plate-tree.ts';
+import type { SharedMount } from '../tree/shared-mount.ts';
+import type { SharedTree } from '../tree/shared-tree.ts';
+import { type CatalogEncoders, loadCatalogEncoders } from '../tree/sources/catalog-encoders.ts';
+import { OpenSources } from '../tree/sources/open-sources.ts';
+import { driversWanted, prepareDrivers } from '../tree/sources/source-drivers.ts';
+import { SourceReader } from '../tree/sources/source-reader.ts';
+import { StackReader } from '../tree/stack-reader.ts';
+import { loadPlaneTools, type PlaneTools } from './plane-tools.ts';
+
+/** Reads any file of a mount that is put together when it is read, whatever part it belongs to. One per reader thread. */
+export class MountReader {
+  readonly #tree: MountTree;
+  readonly #readers = new Map<number, StackReader | SourceReader>();
+  readonly #drivers: Map<string, SourceDriver>;
+
+  private constructor(
+    mount: SharedMount,
+    tools: PlaneTools,
+    encoders: CatalogEncoders | undefined,
+    drivers: Map<string, SourceDriver>,
+    decoded: ByteCache,
+  ) {
+    this.#tree = new MountTree(mount, tools);
+    this.#drivers = drivers;
+    const sources = new OpenSources(drivers);
+    for (const { number, tree, base } of this.#tree.parts) {
+      if (tree instanceof PlateTree)
+        this.#readers.set(number, new StackReader(tree, tools.driver, decoded, base));
+      else if (encoders) this.#readers.set(number, new SourceReader(tree, encoders, sources, decoded));
+    }
+  }
+
+  /** Loads what the mount's parts are read by, and nothing else. */
+  static async open(mount: SharedMount, decoded: ByteCache): Promise<MountReader> {
+    const drivers = new Map<string, SourceDriver>();
+    const tools = await loadPlaneTools(mount.map(({ shared }) => shared.index));
+    const hasSources = mount.some(({ shared }) => shared.index.scope);
+    const encoders = hasSources ? await loadCatalogEncoders() : undefined;
+    await prepareDrivers(driversWanted(mount), drivers);
+    return new MountReader(mount, tools, encoders, drivers, decoded);
+  }
+
+  /** Whether a part can be shown as it is now without loading anything first. */
+  isReadyFor(shared: SharedTree): boolean {
+    return (shared.index.sources ?? []).every(({ driver }) => this.#drivers.has(driver));
+  }
+
+  /** Loads what a part needs as it is now. */
+  async prepareFor(shared: SharedTree): Promise<void> {
+    await prepareDrivers(driversWanted([{ number: 0, name: '', shared }]), this.#drivers);
+  }
+
+  /** Shows a part as it was found now; what it needs is loaded. */
+  adopt(part: number, shared: SharedTree): void {
+    this.#tree.adopt(part, shared);
+    this.#readers.get(part)?.treeChanged();
+  }
+
+  #at(node: number): { part: MountPart; reader: StackReader | SourceReader } {
+    const part = this.#tree.partAt(node);
+    const reader = this.#readers.get(part.number);
+    if (!reader) throw new Error(`nothing reads node ${node}`);
+    return { part, reader };
+  }
+
+  /** As {@link StackReader.read}. */
+  read(node: number, offsetBytes: number, target: Uint8Array): number {
+    const { part, reader } = this.#at(node);
+    return reader.read(node - part.base, offsetBytes, target);
+  }
+
+  /** As {@link StackReader.pourable}. */
+  pourable(node: number, offsetBytes: number, sizeBytes: number): PourableBytes | undefined {
+    const { part, reader } = this.#at(node);
+    return reader.pourable(node - part.base, offsetBytes, sizeBytes);
+  }
+}

@@ -1,0 +1,78 @@
+import type { PlateWarning } from './plate.ts';
+import type { NameTable } from './plate-index.ts';
+import type { SourceCatalog } from './source-catalog.ts';
+
+/**
+ * A file or store that is no plate, and the files it is shown as. Plain data, part of an index: it crosses threads, is
+ * handed down from daemon to daemon and kept in caches.
+ */
+export interface IndexedSource {
+  /** Its name below the index's root, and the folder of the mount it is shown in; '' where it is all that is mounted. */
+  readonly name: string;
+  /** Path, or an URL, as its driver takes it. */
+  readonly path: string;
+  /** Nothing outside this folder is opened for it. */
+  readonly root: string;
+  /** A folder of files, not one file. */
+  readonly isFolder: boolean;
+  /** Id of the driver that reads it. */
+  readonly driver: string;
+  /** Differs as soon as what it holds may differ. */
+  readonly version: string;
+  readonly mtimeMs: number;
+  readonly catalog: SourceCatalog;
+  readonly files: readonly CatalogFile[];
+  readonly families: readonly CatalogFamily[];
+  readonly zarrs: readonly CatalogZarr[];
+  readonly warnings: readonly PlateWarning[];
+}
+
+/** A source's version, and what its driver takes it by. */
+export const fullVersion = ({ version, catalog }: IndexedSource): string =>
+  `${version}:${catalog.version ?? ''}`;
+
+/** What was mounted that is no plate. */
+export type SourceScope =
+  /** One file; the index's root is the folder it lies in. */
+  | { readonly kind: 'file'; readonly name: string }
+  /** A folder that is one store. */
+  | { readonly kind: 'store' }
+  /** What an URL names; there are no files. */
+  | { readonly kind: 'url' }
+  /** A folder with several. `plates` are names in it of plates, which have indexes of their own. */
+  | { readonly kind: 'folder'; readonly plates: readonly string[] };
+
+/** A file that is made of one item when it is read. */
+export interface CatalogFile {
+  /** Below the source's folder of the mount: `stacks/s00/0.ome.tif`. */
+  readonly path: string;
+  /** Place in the catalog's items. */
+  readonly item: number;
+  /** Id of the encoder; {@link AS_IT_IS} for a text. */
+  readonly encoder: string;
+  readonly sizeBytes: number;
+  /** Of a table whose rows have different lengths: where every {@link ROWS_PER_BLOCK}th begins. */
+  readonly rowOffsets?: readonly number[];
+}
+
+/** A folder with a file per member of a family of tables. */
+export interface CatalogFamily extends CatalogFile {
+  /** Names of the files without their extension, sorted bytewise, in shared memory. */
+  readonly names: NameTable;
+  /** Which member each name stands for. */
+  readonly members: Uint32Array;
+  readonly extension: string;
+}
+
+/** A folder that shows an image as OME-Zarr. */
+export interface CatalogZarr {
+  /** As {@link CatalogFile.path}. */
+  readonly path: string;
+  readonly item: number;
+}
+
+/** In `CatalogFile.encoder`: the file is the item's text. */
+export const AS_IT_IS = 'text';
+
+/** Rows of a table that are written at once. */
+export const ROWS_PER_BLOCK = 512;

@@ -1,0 +1,193 @@
+import { dirname } from 'node:path';
+import { BadZarrError, PlateFsError, SourceChangedError } from '../../core/errors.ts';
+import { isInside, type Region } from '../../core/region.ts';
+import type {
+  ArrayItem,
+  ByteWindow,
+  ImageItem,
+  OpenSource,
+  SourceCatalog,
+  TableItem,
+  TableRows,
+} from '../../sources.ts';
+import { rootVersion } from '../../zarr/node.ts';
+import type { ZarrStore } from '../../zarr/store.ts';
+import { ZarrHierarchy } from './zarr-hierarchy.ts';
+import { imageOf, type ZarrImage, type ZarrLevel } from './zarr-image.ts';
+import type { ZarrLayout } from './zarr-planes.ts';
+import { storeAt } from './zarr-store-at.ts';
+
+/** Images whose levels are remembered. */
+const MAX_KNOWN_IMAGES = 1024;
+
+/** What one path of the catalog is read from. */
+interface Readable {
+  readonly shape: readonly number[];
+  regionBytes(region: Region): number;
+  readRegion(region: Region, target: Uint8Array): void;
+  window(region: Region): ByteWindow | undefined;
+}
+
+/** The store again. @throws SourceChangedError where it was whole and is no longer; UnreadableSourceError */
+function cataloguedStore(path: string, { root }: SourceCatalog): ZarrStore {
+  try {
+    return storeAt(path, root ?? dirname(path));
+  } catch (cause) {
+    if (!(cause instanceof BadZarrError)) throw cause;
+    throw new SourceChangedError(path, 'it is no longer whole', { cause, advice: 'mount it again' });
+  }
+}
+
+/** A catalogued store, held open by one thread. */
+export class OpenZarr implements OpenSource {
+  readonly #hierarchy: ZarrHierarchy;
+  readonly #items = new Map<string, ImageItem | ArrayItem | TableItem>();
+  /** The images that levels of lower resolution belong to, and which level each is. */
+  readonly #levels = new Map<string, { readonly image: ImageItem; readonly place: number }>();
+  readonly #images = new Map<string, ZarrImage>();
+  readonly #version: string | undefined;
+
+  /** @throws UnreadableSourceError; SourceChangedError when it is no longer what was catalogued. */
+  constructor(path: string, catalog: SourceCatalog) {
+    this.#hierarchy = new ZarrHierarchy(cataloguedStore(path, catalog));
+    this.#version = catalog.version;
+    if (this.#hasChanged()) {
+      this.#hierarchy[Symbol.dispose]();
+      throw this.#changed('what describes it');
+    }
+    for (const item of catalog.items) {
+      if (item.kind === 'image')
+        for (const [index, level] of item.levels.entries())
+          this.#levels.set(level.path, { image: item, place: index + 1 });
+      if (item.kind === 'image' || item.kind === 'array' || item.kind === 'table')
+        this.#items.set(item.path, item);
+    }
+  }
+
+  #hasChanged(): boolean {
+    return this.#version !== undefined && rootVersion(this.#hierarchy.nodes.store) !== this.#version;
+  }
+
+  /** Does something; where that fails because the store is another now, says so. */
+  #watched<T>(act: () => T): T {
+    try {
+      return act();
+    } catch (cause) {
+      const isDamage = cause instanceof PlateFsError && cause.tag !== 'source-changed';
+      if (isDamage && this.#hasChanged()) throw this.#changed('what describes it', cause);
+      throw cause;
+    }
+  }
+
+  readRegion(path: string, region: Region, target: Uint8Array): void {
+    this.#watched(() => {
+      const source = this.#checked(path, region);
+      const sizeBytes = source.regionBytes(region);
+      if (target.length !== sizeBytes)
+        throw new RangeError(`[${region.shape}] of ${path} have ${sizeBytes} bytes, not ${target.length}`);
+      source.readRegion(region, target);
+    });
+  }
+
+  window(path: string, region: Region): ByteWindow | undefined {
+    return this.#watched(() => this.#checked(path, region).window(region));
+  }
+
+  /** What a region is read from. @throws RangeError when there is no such item, or the region isn't inside it. */
+  #checked(path: string, region: Region): Readable {
+    const source = this.#readable(path, region.start.length);
+    if (!isInside(region, source.shape))
+      throw new RangeError(
+        `[${region.start}] + [${region.shape}] is not inside [${source.shape}] of ${path} of ${this.#hierarchy.file}`,
+      );
+    return source;
+  }
+
+  #readable(path: string, rank: number): Readable {
+    const level = this.#levels.get(path);
+    const item = this.#items.get(path);
+    if (item?.kind === 'image') return this.#level(item, 0);
+    if (level && (rank === 5 || !item)) return this.#level(level.image, level.place);
+    if (item?.kind === 'array') return this.#array(item);
+    throw new RangeError(`${this.#hierarchy.file} has no image or array ${JSON.stringify(path)}`);
+  }
+
+  #array({ path, shape, dtype }: ArrayItem): Readable {
+    const layout = this.#hierarchy.layout(path);
+    this.#mustAgree(path, layout, shape, dtype);
+    return {
+      shape,
+      regionBytes: (region) => layout.regionBytes(region),
+      readRegion: (region, target) => layout.readRegion(region, target),
+      window: (region) => layout.window(region),
+    };
+  }
+
+  #level(item: ImageItem, place: number): ZarrLevel {
+    const level = this.#image(item).levels[place];
+    const { shape } = place === 0 ? item.image : (item.levels[place - 1] ?? item.image);
+    const isSame = level?.shape.every((extent, axis) => extent === shape[axis]) === true;
+    if (!isSame || level.layout.info.dtype !== item.image.dtype) throw this.#changed(item.path);
+    return level;
+  }
+
+  #image(item: ImageItem): ZarrImage {
+    const known = this.#images.get(item.path);
+    if (known) return known;
+    const { nodes } = this.#hierarchy;
+    const ignore = (): void => {
+      // The catalog has its warnings.
+    };
+    const imageIn = (group: string): ZarrImage | undefined => {
+      const node = nodes.node(group);
+      return node?.kind === 'group'
+        ? imageOf(this.#hierarchy, group, node.attributes, item.path, ignore)
+        : undefined;
+    };
+    // The image in the root has the store's name, which no group in it has.
+    const image = imageIn(item.path) ?? imageIn('');
+    if (!image) throw this.#changed(item.path);
+    if (this.#images.size >= MAX_KNOWN_IMAGES) this.#images.clear();
+    this.#images.set(item.path, image);
+    return image;
+  }
+
+  #mustAgree(path: string, layout: ZarrLayout, shape: readonly number[], dtype: string): void {
+    const { info } = layout;
+    const isSame =
+      info.shape.length === shape.length && info.shape.every((extent, axis) => extent === shape[axis]);
+    if (!isSame || info.dtype !== dtype) throw this.#changed(path);
+  }
+
+  #changed(path: string, cause?: unknown): SourceChangedError {
+    return new SourceChangedError(this.#hierarchy.file, `${path} is no longer what it was`, {
+      advice: 'mount it again',
+      ...(cause === undefined ? {} : { cause }),
+    });
+  }
+
+  readRows(path: string, firstRow: number, rowCount: number): TableRows {
+    const item = this.#items.get(path);
+    if (item?.kind !== 'table') throw this.#noTable(path);
+    return this.#watched(() => {
+      if (this.#hierarchy.metadata(path).shape[0] !== item.rowCount) throw this.#changed(path);
+      return { columns: [this.#hierarchy.readText(path, { start: [firstRow], shape: [rowCount] })] };
+    });
+  }
+
+  readEntries(path: string): never {
+    throw this.#noTable(path);
+  }
+
+  memberNames(path: string): never {
+    throw this.#noTable(path);
+  }
+
+  #noTable(path: string): RangeError {
+    return new RangeError(`${this.#hierarchy.file} has no such table ${JSON.stringify(path)}`);
+  }
+
+  [Symbol.dispose](): void {
+    this.#hierarchy[Symbol.dispose]();
+  }
+}

@@ -1,0 +1,154 @@
+import type { FileLayout, ImageEncoder } from '../encoders.ts';
+import type { Probe } from './field-images.ts';
+import { PlateTree } from './plate-tree.ts';
+import { PART_NODES, type SharedMount } from './shared-mount.ts';
+import type { SharedTree } from './shared-tree.ts';
+import type { CatalogEncoders } from './sources/catalog-encoders.ts';
+import { itemLayout } from './sources/item-layout.ts';
+import { SourceTree } from './sources/source-tree.ts';
+import { ROOT_NODE, type Tree, type TreeAttributes, type TreeContent, type TreeEntry } from './tree.ts';
+
+/** One part of a mount, and where its node numbers begin. */
+export interface MountPart {
+  readonly number: number;
+  readonly name: string;
+  readonly base: number;
+  readonly tree: PlateTree | SourceTree;
+}
+
+/** Cookies of further parts in the root: behind all others. */
+const PART_COOKIES = 2 ** 40 - 1024;
+
+/** What plates need of the plugs to be shown. */
+export interface TreeTools {
+  readonly encoders: readonly ImageEncoder[];
+  readonly probe: Probe;
+}
+
+/** The tree of one part: a plate's, or that of what is no plate. */
+export function treeOf(shared: SharedTree, { encoders, probe }: TreeTools): PlateTree | SourceTree {
+  return shared.index.scope ? new SourceTree(shared) : new PlateTree(shared, encoders, probe);
+}
+
+/** Everything that is mounted: its first part at the root, further ones (plates in a folder of sources) in folders of it. */
+export class MountTree implements Tree {
+  readonly parts: readonly MountPart[];
+  readonly #byNumber = new Map<number, MountPart>();
+  readonly #byName = new Map<string, MountPart>();
+  readonly #first: MountPart;
+
+  constructor(mount: SharedMount, tools: TreeTools) {
+    this.parts = mount.map(({ number, name, shared }) => ({
+      number,
+      name,
+      base: number * PART_NODES,
+      tree: treeOf(shared, tools),
+    }));
+    for (const part of this.parts) {
+      this.#byNumber.set(part.number, part);
+      if (part.number !== 0) this.#byName.set(part.name, part);
+    }
+    const first = this.#byNumber.get(0);
+    if (!first) throw new Error('a mount has a first part');
+    this.#first = first;
+  }
+
+  /** Shows a part as it was found now. */
+  adopt(number: number, shared: SharedTree): void {
+    this.#byNumber.get(number)?.tree.adopt(shared);
+  }
+
+  /** The part a node belongs to; the first for one that belongs to none. */
+  partAt(node: number): MountPart {
+    return node < PART_NODES
+      ? this.#first
+      : (this.#byNumber.get(Math.floor(node / PART_NODES)) ?? this.#first);
+  }
+
+  lookup(parent: number, name: string): number | undefined {
+    const { base, tree } = this.partAt(parent);
+    if (parent === ROOT_NODE) {
+      const part = this.#byName.get(name);
+      if (part) return part.base + ROOT_NODE;
+    }
+    const node = tree.lookup(parent - base, name);
+    return node === undefined ? undefined : base + node;
+  }
+
+  isDirectory(node: number): boolean {
+    const { base, tree } = this.partAt(node);
+    return tree.isDirectory(node - base);
+  }
+
+  isReadOnly(node: number): boolean {
+    const { base, tree } = this.partAt(node);
+    return tree.isReadOnly(node - base);
+  }
+
+  attributes(node: number): TreeAttributes | undefined {
+    const { base, tree } = this.partAt(node);
+    return tree.attributes(node - base);
+  }
+
+  refreshNode(node: number): void {
+    const { base, tree } = this.partAt(node);
+    tree.refreshNode(node - base);
+  }
+
+  pathOf(node: number): string {
+    const { base, name, tree } = this.partAt(node);
+    const path = tree.pathOf(node - base);
+    return name === '' || path === '' ? name + path : `${name}/${path}`;
+  }
+
+  resolve(path: string): number | undefined {
+    let node: number | undefined = ROOT_NODE;
+    if (path === '') return node;
+    for (const name of path.split('/')) {
+      node = this.lookup(node, name);
+      if (node === undefined) return undefined;
+    }
+    return node;
+  }
+
+  entryAfter(directory: number, cookie: number): TreeEntry | undefined {
+    const { base, tree } = this.partAt(directory);
+    const entry = cookie < PART_COOKIES ? tree.entryAfter(directory - base, cookie) : undefined;
+    if (entry) return { ...entry, node: base + entry.node };
+    if (directory !== ROOT_NODE) return undefined;
+    const next = this.parts.find(({ number }) => number !== 0 && PART_COOKIES + number > cookie);
+    return next && { name: next.name, node: next.base + ROOT_NODE, cookie: PART_COOKIES + next.number };
+  }
+
+  *names(directory: number): Generator<string> {
+    for (let entry = this.entryAfter(directory, 0); entry; entry = this.entryAfter(directory, entry.cookie))
+      yield entry.name;
+  }
+
+  /** How a rendered file of pixels is laid out; undefined for every other. @throws when no plane can be read. */
+  layoutOf(node: number, encoders: CatalogEncoders | undefined): FileLayout | undefined {
+    const { base, tree } = this.partAt(node);
+    if (tree instanceof PlateTree) return tree.renderedImage(node - base)?.layout;
+    const item = tree.itemAt(node - base);
+    return item && encoders && itemLayout(item, encoders);
+  }
+
+  content(node: number): TreeContent {
+    const { base, tree } = this.partAt(node);
+    return tree.content(node - base);
+  }
+
+  isDocument(node: number): boolean {
+    return this.partAt(node).tree.isDocument(node - this.partAt(node).base);
+  }
+
+  isKnown(node: number): boolean {
+    const { base, tree } = this.partAt(node);
+    return tree.isKnown(node - base);
+  }
+
+  facts(node: number): ReadonlyMap<string, string> {
+    const { base, tree } = this.partAt(node);
+    return tree.facts(node - base);
+  }
+}

@@ -1,0 +1,204 @@
+import { explain, FsRefusal } from '../../core/errors.ts';
+import {
+  AS_IT_IS,
+  type CatalogFamily,
+  type CatalogFile,
+  type CatalogZarr,
+} from '../../model/indexed-source.ts';
+import type {
+  ImageItem,
+  OpenSource,
+  SourceCatalog,
+  SourceItem,
+  TableFamilyItem,
+  TableItem,
+} from '../../sources.ts';
+import { SourceImageZarr } from '../ngff/source-image.ts';
+import type { CatalogEncoders } from './catalog-encoders.ts';
+import { CatalogPaths, type ChangedSpelling } from './catalog-paths.ts';
+import { memberNames } from './member-names.ts';
+import { isEven, measureRows, sparseFile, tableFile } from './table-blocks.ts';
+
+/** Files and folders of one OME-Zarr. */
+const MAX_ZARR_ENTRIES = 2 ** 32;
+
+/** The files a source is shown as, and what can't be shown. */
+export interface SourceFiles {
+  readonly files: readonly CatalogFile[];
+  readonly families: readonly CatalogFamily[];
+  readonly zarrs: readonly CatalogZarr[];
+  readonly refused: readonly { readonly path: string; readonly message: string }[];
+  readonly changed: readonly ChangedSpelling[];
+}
+
+/** One way to show an item. */
+interface Shape {
+  readonly view: 'stacks' | 'arrays' | 'tables';
+  readonly encoder: string;
+  readonly extension: string;
+  /** @throws FsRefusal when the format can't hold it. */
+  readonly sizeBytes: () => number;
+}
+
+/** Lays out the files of a catalog; reads what sizes can't be told without. */
+export class CatalogFiles {
+  readonly #encoders: CatalogEncoders;
+  readonly #rootName: string;
+  readonly #open: () => OpenSource;
+  readonly #paths = new CatalogPaths();
+  readonly #files: CatalogFile[] = [];
+  readonly #families: CatalogFamily[] = [];
+  readonly #zarrs: CatalogZarr[] = [];
+  readonly #refused: { path: string; message: string }[] = [];
+
+  private constructor(encoders: CatalogEncoders, rootName: string, open: () => OpenSource) {
+    this.#encoders = encoders;
+    this.#rootName = rootName;
+    this.#open = open;
+  }
+
+  /**
+   * @param rootName what the source's root is called where it is itself an item.
+   * @param open the source, opened when it is first asked for.
+   */
+  static of(
+    catalog: SourceCatalog,
+    encoders: CatalogEncoders,
+    rootName: string,
+    open: () => OpenSource,
+  ): SourceFiles {
+    const made = new CatalogFiles(encoders, rootName, open);
+    for (const [number, item] of catalog.items.entries()) made.#add(item, number);
+    return {
+      files: made.#files,
+      families: made.#families,
+      zarrs: made.#zarrs,
+      refused: made.#refused,
+      changed: made.#paths.changed,
+    };
+  }
+
+  #add(item: SourceItem, number: number): void {
+    switch (item.kind) {
+      case 'text':
+        this.#addText(item.path, item.text, number);
+        break;
+      case 'family':
+        this.#addFamily(item, number);
+        break;
+      case 'table':
+        this.#addTable(item, number);
+        break;
+      case 'image':
+        this.#addShapes(item.path, this.#shapesOf(item), number);
+        this.#addZarr(item, number);
+        break;
+      default:
+        this.#addShapes(item.path, this.#shapesOf(item), number);
+    }
+  }
+
+  /** Adds what the formats can hold; the names of one item differ in their extensions alone. */
+  #addShapes(itemPath: string, shapes: readonly Shape[], number: number): void {
+    const held: { shape: Shape; sizeBytes: number }[] = [];
+    for (const shape of shapes) {
+      try {
+        held.push({ shape, sizeBytes: shape.sizeBytes() });
+      } catch (error) {
+        if (!(error instanceof FsRefusal)) throw error;
+        this.#refused.push({
+          path: itemPath,
+          message: `can't be shown as ${shape.extension}: ${explain(error)}`,
+        });
+      }
+    }
+    const [first] = held;
+    if (!first) return;
+    const extensions = held.map(({ shape }) => shape.extension);
+    const paths = this.#paths.give(first.shape.view, itemPath, this.#rootName, extensions);
+    for (const [place, { shape, sizeBytes }] of held.entries())
+      this.#files.push({ path: paths[place] ?? '', item: number, encoder: shape.encoder, sizeBytes });
+  }
+
+  #shapesOf(item: Extract<SourceItem, { kind: 'image' | 'array' | 'sparse' }>): Shape[] {
+    const { images, arrays, sparse } = this.#encoders;
+    switch (item.kind) {
+      case 'image':
+        return ['tiff', 'ome-tiff'].flatMap((id): Shape[] => {
+          const encoder = images.get(id);
+          if (!encoder) return [];
+          const sizeBytes = () => encoder.layout(item.image).sizeBytes;
+          return [{ view: 'stacks', encoder: id, extension: encoder.extension, sizeBytes }];
+        });
+      case 'array':
+        return [...arrays.values()].map((encoder) => ({
+          view: 'arrays',
+          encoder: encoder.id,
+          extension: encoder.extension,
+          sizeBytes: () => encoder.layout({ ...item, name: item.path }).sizeBytes,
+        }));
+      case 'sparse':
+        return [...sparse.values()].map((encoder) => ({
+          view: 'tables',
+          encoder: encoder.id,
+          extension: encoder.extension,
+          sizeBytes: () => sparseFile(item, encoder).sizeBytes,
+        }));
+    }
+  }
+
+  #addZarr(item: ImageItem, number: number): void {
+    if (item.image.shape.includes(0)) return;
+    const { entryCount } = new SourceImageZarr(item, '0.4');
+    if (entryCount > MAX_ZARR_ENTRIES) {
+      this.#refused.push({
+        path: item.path,
+        message: `can't be shown as OME-Zarr: it would have ${entryCount} files and folders`,
+      });
+      return;
+    }
+    const [path = ''] = this.#paths.give('ome-zarr', item.path, this.#rootName, ['.ome.zarr']);
+    this.#zarrs.push({ path, item: number });
+  }
+
+  #addText(itemPath: string, text: string, number: number): void {
+    const [path = ''] = this.#paths.give('tables', itemPath, this.#rootName, ['']);
+    this.#files.push({ path, item: number, encoder: AS_IT_IS, sizeBytes: Buffer.byteLength(text) });
+  }
+
+  #addTable(item: TableItem, number: number): void {
+    const encoders = [...this.#encoders.tables.values()];
+    const extensions = encoders.map(({ extension }) => extension);
+    const measured = encoders.map((encoder) => {
+      const rowOffsets = isEven(item) ? undefined : measureRows(item, encoder, this.#open());
+      return { encoder, rowOffsets, sizeBytes: tableFile(item, encoder, rowOffsets).sizeBytes };
+    });
+    const paths = this.#paths.give('tables', item.path, this.#rootName, extensions);
+    for (const [place, { encoder, rowOffsets, sizeBytes }] of measured.entries())
+      this.#files.push({
+        path: paths[place] ?? '',
+        item: number,
+        encoder: encoder.id,
+        sizeBytes,
+        ...(rowOffsets === undefined ? {} : { rowOffsets }),
+      });
+  }
+
+  /** A folder of tables, as CSV alone. */
+  #addFamily(item: TableFamilyItem, number: number): void {
+    const encoder = this.#encoders.tables.get('csv');
+    if (!encoder || item.memberCount === 0) return;
+    // Text cells of a family are the same in every member, so that one tells the size of all.
+    const rowOffsets = isEven(item) ? undefined : measureRows(item, encoder, this.#open(), 0);
+    const [path = ''] = this.#paths.give('tables', item.path, this.#rootName, ['']);
+    this.#families.push({
+      path,
+      item: number,
+      encoder: encoder.id,
+      extension: encoder.extension,
+      sizeBytes: tableFile(item, encoder, rowOffsets, 0).sizeBytes,
+      ...(rowOffsets === undefined ? {} : { rowOffsets }),
+      ...memberNames(item, this.#open()),
+    });
+  }
+}

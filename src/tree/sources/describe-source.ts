@@ -1,0 +1,130 @@
+import { statSync } from 'node:fs';
+import { basename } from 'node:path';
+import { UnreadableSourceError } from '../../core/errors.ts';
+import { loadAll } from '../../core/plugin.ts';
+import type { IndexedSource } from '../../model/indexed-source.ts';
+import type { PlateWarning } from '../../model/plate.ts';
+import { SOURCES } from '../../registry.generated.ts';
+import type { OpenSource, SourceCatalog, SourceDriver } from '../../sources.ts';
+import { loadCatalogEncoders } from './catalog-encoders.ts';
+import { CatalogFiles, type SourceFiles } from './catalog-files.ts';
+import { isUrl } from './source-url.ts';
+
+/** A file or store as it is found in the world. */
+export interface FoundSource {
+  /** As {@link IndexedSource.name}. */
+  readonly name: string;
+  /** Absolute path, or an URL. */
+  readonly path: string;
+  readonly root: string;
+  readonly isFolder: boolean;
+  /** As {@link IndexedSource.version}. */
+  readonly version: string;
+  readonly mtimeMs: number;
+}
+
+/** Warnings of one kind told one by one. */
+const MAX_TOLD = 50;
+/** Files that describe a Zarr node, by which a folder of any name is known for a store. */
+const ZARR_NAMES = ['zarr.json', '.zgroup', '.zarray', '.zmetadata'];
+
+/** Whether a folder is a Zarr store by what lies in it. */
+export const looksLikeStore = (names: readonly string[]): boolean =>
+  ZARR_NAMES.some((name) => names.includes(name));
+
+/** The drivers that take a file or store by its name, first those that know more of it. */
+export async function driversOf(path: string, isStore: boolean): Promise<SourceDriver[]> {
+  const drivers = await loadAll(SOURCES);
+  // A store may have any name: who takes it is asked by the name it would have.
+  const asked = isStore && !isUrl(path) && !/\.zarr$/i.test(path) ? `${path}.zarr` : path;
+  return drivers.filter((driver) => driver.catalog !== undefined && driver.canOpen(asked));
+}
+
+/**
+ * Looks into a file or store: what it holds, and the files it is shown as.
+ * @returns undefined when no driver knows it.
+ * @throws what the driver that knows it says is wrong with it.
+ */
+export async function describeSource(
+  found: FoundSource,
+  signal: AbortSignal,
+): Promise<IndexedSource | undefined> {
+  for (const driver of await driversOf(found.path, found.isFolder)) {
+    const catalog = await driver.catalog?.(found.path, { root: found.root }, signal);
+    if (catalog) return await describe(found, driver, catalog);
+  }
+  return undefined;
+}
+
+async function describe(
+  found: FoundSource,
+  driver: SourceDriver,
+  catalog: SourceCatalog,
+): Promise<IndexedSource> {
+  const { name, path } = found;
+  await driver.prepare?.();
+  using open = new OpenedOnce(driver, path, catalog);
+  const rootName = basename(path).replace(/(?:\.ome)?\.[^.]*$/, '') || basename(path);
+  const laidOut = CatalogFiles.of(catalog, await loadCatalogEncoders(), rootName, () => open.source);
+  if (laidOut.files.length + laidOut.families.length === 0 && catalog.warnings.length === 0)
+    throw new UnreadableSourceError(path, `${catalog.title}, but nothing in it can be shown`, {
+      advice: 'name a file or store that holds arrays',
+    });
+  const { files, families, zarrs } = laidOut;
+  const warnings = warningsOf(name, catalog, laidOut);
+  return { ...found, driver: driver.id, catalog, files, families, zarrs, warnings };
+}
+
+function warningsOf(name: string, catalog: SourceCatalog, laidOut: SourceFiles): PlateWarning[] {
+  const at = (path: string): string => (name === '' ? path : path === '' ? name : `${name}/${path}`);
+  const told = (kind: string, all: readonly { path: string; message: string }[]): PlateWarning[] => {
+    const shown = all.slice(0, MAX_TOLD).map(({ path, message }) => ({
+      kind,
+      message: `${at(path) || catalog.title}: ${message}`,
+      files: [at(path)],
+    }));
+    const more = all.length - shown.length;
+    return more > 0 ? [...shown, { kind, message: `${more} more of this kind`, files: [] }] : shown;
+  };
+  return [
+    ...told('not-shown', catalog.warnings),
+    ...told('not-shown', laidOut.refused),
+    ...told(
+      'changed-name',
+      laidOut.changed.map(({ raw, path }) => ({
+        path,
+        message: `this is ${JSON.stringify(raw)} of the source, which can't be a file name as it is`,
+      })),
+    ),
+  ];
+}
+
+/** A source that is opened when it is first wanted. */
+class OpenedOnce implements Disposable {
+  readonly #driver: SourceDriver;
+  readonly #path: string;
+  readonly #catalog: SourceCatalog;
+  #source: OpenSource | undefined;
+
+  constructor(driver: SourceDriver, path: string, catalog: SourceCatalog) {
+    this.#driver = driver;
+    this.#path = path;
+    this.#catalog = catalog;
+  }
+
+  get source(): OpenSource {
+    this.#source ??= this.#driver.openSync?.(this.#path, this.#catalog);
+    if (!this.#source) throw new Error(`the driver ${this.#driver.id} opens nothing`);
+    return this.#source;
+  }
+
+  [Symbol.dispose](): void {
+    this.#source?.[Symbol.dispose]();
+  }
+}
+
+/** What tells a file from its later versions: it has another one as soon as its bytes may differ. */
+export function fileVersion(path: string): { readonly version: string; readonly mtimeMs: number } {
+  const { dev, ino, size, mtimeNs } = statSync(path, { bigint: true });
+  return { version: `${dev}:${ino}:${size}:${mtimeNs}`, mtimeMs: Number(mtimeNs) / 1e6 };
+}

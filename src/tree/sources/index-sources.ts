@@ -1,0 +1,167 @@
+import { hash } from 'node:crypto';
+import { explain, NotAPlateError, PlateFsError } from '../../core/errors.ts';
+import type { IndexedSource, SourceScope } from '../../model/indexed-source.ts';
+import type { PlateWarning } from '../../model/plate.ts';
+import type { PlateIndex } from '../../model/plate-index.ts';
+import { PlateIndexBuilder } from '../../model/plate-index-builder.ts';
+import { childDirectories, fileByName, nameAt } from '../../model/plate-lookup.ts';
+import {
+  describeSource,
+  driversOf,
+  type FoundSource,
+  fileVersion,
+  looksLikeStore,
+} from './describe-source.ts';
+
+/** Sources of one folder; what more there is stands there as ordinary files. */
+const MAX_SOURCES = 1000;
+
+/** Everything by which a store of several files can be told from its later versions, as a checksum. */
+function storeVersion(index: PlateIndex, directory: number): { version: string; mtimeMs: number } {
+  const { directories, files } = index;
+  const evidence = new Set(index.evidenceFiles);
+  const below = new Set([directory]);
+  let latestMs = directories.mtimeMs[directory] ?? 0;
+  const parts: (string | number)[] = [];
+  const note = (directoryNumber: number): void => {
+    const mtimeMs = directories.mtimeMs[directoryNumber] ?? 0;
+    latestMs = Math.max(latestMs, mtimeMs);
+    parts.push(String(directories.inodes[directoryNumber] ?? 0n), mtimeMs);
+    const end = directories.firstFile[directoryNumber + 1] ?? 0;
+    for (let file = directories.firstFile[directoryNumber] ?? 0; file < end; file += 1) {
+      if (!evidence.has(file)) continue;
+      parts.push(file - end, files.sizeBytes[file] ?? 0, files.mtimeMs[file] ?? 0);
+      latestMs = Math.max(latestMs, files.mtimeMs[file] ?? 0);
+    }
+  };
+  note(directory);
+  for (let i = directory + 1; i < directories.count; i += 1) {
+    if (!below.has(directories.parents[i] ?? 0)) continue;
+    below.add(i);
+    note(i);
+  }
+  return { version: hash('sha256', parts.join(' ')).slice(0, 32), mtimeMs: latestMs };
+}
+
+function fileAsSource(index: PlateIndex, file: number, name: string): FoundSource {
+  const { rootPath, files } = index;
+  const own = nameAt(files.names, file);
+  const { version, mtimeMs } = fileVersion(`${rootPath}/${own}`);
+  return { name, path: `${rootPath}/${own}`, root: rootPath, isFolder: false, version, mtimeMs };
+}
+
+function folderAsSource(index: PlateIndex, directory: number, name: string): FoundSource {
+  const { rootPath } = index;
+  const path = name === '' ? rootPath : `${rootPath}/${name}`;
+  return { name, path, root: path, isFolder: true, ...storeVersion(index, directory) };
+}
+
+const filesIn = ({ directories, files }: PlateIndex, directory: number): string[] => {
+  const names: string[] = [];
+  const end = directories.firstFile[directory + 1] ?? 0;
+  for (let file = directories.firstFile[directory] ?? 0; file < end; file += 1)
+    names.push(nameAt(files.names, file));
+  return names;
+};
+
+/** The files and folders in the root that some driver may take. */
+async function candidates(index: PlateIndex): Promise<FoundSource[]> {
+  const found: FoundSource[] = [];
+  const children = childDirectories(index, 0);
+  for (let directory = children.first; directory < children.end; directory += 1) {
+    const name = nameAt(index.directories.names, directory);
+    if (!name.startsWith('.') && looksLikeStore(filesIn(index, directory)))
+      found.push(folderAsSource(index, directory, name));
+  }
+  for (const name of filesIn(index, 0)) {
+    const file = fileByName(index, 0, name);
+    if (file === undefined || name.startsWith('.') || (await driversOf(name, false)).length === 0) continue;
+    found.push(fileAsSource(index, file, name));
+  }
+  return found;
+}
+
+function onlySource(index: PlateIndex, scope: Exclude<SourceScope, { kind: 'folder' }>): FoundSource {
+  const { rootPath } = index;
+  switch (scope.kind) {
+    case 'url':
+      return {
+        name: '',
+        path: rootPath,
+        root: rootPath,
+        isFolder: true,
+        version: rootPath,
+        mtimeMs: index.indexedAtMs,
+      };
+    case 'store':
+      return folderAsSource(index, 0, '');
+    case 'file':
+      return fileAsSource(index, fileByName(index, 0, scope.name) ?? 0, '');
+  }
+}
+
+/** An index of something that has no files here. */
+export function emptyIndex(url: string): PlateIndex {
+  const name = url.replace(/\/+$/, '').split('/').at(-1) ?? url;
+  return new PlateIndexBuilder(url).finish({
+    name,
+    format: 'plain-files',
+    formatDetail: 'remote store',
+    channels: [],
+  });
+}
+
+/**
+ * The index of something that is no plate, with what its files and stores hold. Those that are as they were in
+ * `previous` are not looked into again.
+ * @throws where one alone is mounted, what is wrong with it; in a folder that is a warning, and the file stays a file.
+ */
+export async function withSources(
+  index: PlateIndex,
+  scope: SourceScope,
+  previous: PlateIndex | undefined,
+  signal: AbortSignal,
+): Promise<PlateIndex> {
+  const known = new Map(previous?.sources?.map((source) => [`${source.name}\0${source.version}`, source]));
+  const describe = async (found: FoundSource): Promise<IndexedSource | undefined> =>
+    known.get(`${found.name}\0${found.version}`) ?? (await describeSource(found, signal));
+  const made = { ...index, scope };
+  if (scope.kind !== 'folder') {
+    const source = await describe(onlySource(index, scope));
+    if (!source) throw nobodyKnows(index, scope);
+    const facts = { ...index.facts, formatDetail: source.catalog.title };
+    return { ...made, facts, sources: [source], warnings: [...index.warnings, ...source.warnings] };
+  }
+  const sources: IndexedSource[] = [];
+  const warnings: PlateWarning[] = [];
+  const all = await candidates(index);
+  for (const found of all.slice(0, MAX_SOURCES)) {
+    try {
+      const source = await describe(found);
+      if (source) sources.push(source);
+    } catch (error) {
+      if (!(error instanceof PlateFsError) || error.tag === 'cancelled') throw error;
+      warnings.push({
+        kind: 'unreadable-source',
+        message: `${found.name} is shown as it is: ${explain(error)}`,
+        files: [found.name],
+      });
+    }
+  }
+  if (all.length > MAX_SOURCES)
+    warnings.push({
+      kind: 'too-many-sources',
+      message: `the first ${MAX_SOURCES} of ${all.length} files and stores are shown by what they hold, the others as they are`,
+      files: [],
+      rule: 'mount one of them, or a folder with fewer',
+    });
+  const told = [...index.warnings, ...warnings, ...sources.flatMap((source) => source.warnings)];
+  return { ...made, sources, warnings: told };
+}
+
+function nobodyKnows({ rootPath }: PlateIndex, scope: SourceScope): NotAPlateError {
+  const path = scope.kind === 'file' ? `${rootPath}/${scope.name}` : rootPath;
+  return new NotAPlateError(path, 'nothing in it is known: neither images nor arrays nor tables', {
+    advice: 'name a plate folder, an OME-Zarr, Zarr or AnnData store, an HDF5 file or a TIFF',
+  });
+}

@@ -1,0 +1,155 @@
+import { LRUCache } from 'lru-cache';
+import type { PourableBytes } from '../../core/byte-pipe.ts';
+import { FsRefusal } from '../../core/errors.ts';
+import type { ByteCache } from '../../memory/byte-cache.ts';
+import { AS_IT_IS } from '../../model/indexed-source.ts';
+import type { SourceItem } from '../../sources.ts';
+import { LayoutReader } from '../layout-reader.ts';
+import { SourceFiles } from '../source-files.ts';
+import { BlockReader } from './block-reader.ts';
+import type { CatalogEncoders } from './catalog-encoders.ts';
+import { itemLayout } from './item-layout.ts';
+import type { OpenSources } from './open-sources.ts';
+import type { ItemNode } from './source-nodes.ts';
+import type { SourceTree } from './source-tree.ts';
+import { sparseFile, tableFile } from './table-blocks.ts';
+
+const MAX_READERS = 256;
+const MAX_SOURCE_FILES = 32;
+
+/** Reads ranges of one file. */
+interface FileReader {
+  read(offsetBytes: number, target: Uint8Array): number;
+  pourable(offsetBytes: number, sizeBytes: number): PourableBytes | undefined;
+}
+
+/** Reads any byte range of a file that a source is shown as. One per reader thread. */
+export class SourceReader {
+  readonly #tree: SourceTree;
+  readonly #encoders: CatalogEncoders;
+  readonly #sources: OpenSources;
+  readonly #decoded: ByteCache;
+  readonly #files = new SourceFiles(MAX_SOURCE_FILES);
+  readonly #readers = new LRUCache<number, FileReader>({ max: MAX_READERS });
+
+  constructor(tree: SourceTree, encoders: CatalogEncoders, sources: OpenSources, decoded: ByteCache) {
+    this.#tree = tree;
+    this.#encoders = encoders;
+    this.#sources = sources;
+    this.#decoded = decoded;
+  }
+
+  /** @returns bytes filled, fewer than `target` only at the end of the file. @throws FsRefusal, stale, when it is gone. */
+  read(node: number, offsetBytes: number, target: Uint8Array): number {
+    return this.#reader(node).read(offsetBytes, target);
+  }
+
+  pourable(node: number, offsetBytes: number, sizeBytes: number): PourableBytes | undefined {
+    return this.#reader(node).pourable(offsetBytes, sizeBytes);
+  }
+
+  /** Nodes stand for the same files as before, but sources may be others. */
+  treeChanged(): void {
+    this.#readers.clear();
+    this.#files.clear();
+  }
+
+  #reader(node: number): FileReader {
+    let reader = this.#readers.get(node);
+    if (!reader) {
+      const item = this.#tree.itemAt(node);
+      if (!item) throw new FsRefusal('stale', 'its source changed since it was opened');
+      reader = this.#readerOf(item);
+      this.#readers.set(node, reader);
+    }
+    return reader;
+  }
+
+  #readerOf(node: ItemNode): FileReader {
+    const { source, file } = node;
+    const item = source.catalog.items[file.item];
+    if (!item) throw new FsRefusal('stale', 'its source changed since it was opened');
+    if (node.inZarr) return this.#zarrReader(node, node.inZarr);
+    if (item.kind === 'text' || file.encoder === AS_IT_IS) return textReader(item);
+    if (item.kind === 'image' || item.kind === 'array') return this.#pixelReader(node, item);
+    return this.#blockReader(node, item);
+  }
+
+  #pixelReader(node: ItemNode, item: Extract<SourceItem, { kind: 'image' | 'array' }>): LayoutReader {
+    const { source, file } = node;
+    const layout = itemLayout(node, this.#encoders);
+    if (!layout) throw new Error(`there is no encoder ${file.encoder}`);
+    return new LayoutReader({
+      layout,
+      // Another version of the source has other nodes; another generation of another mount another process.
+      cacheKey: `source\0${node.node}`,
+      planes: this.#decoded,
+      files: this.#files,
+      pixels: {
+        window: (region) => this.#sources.use(source, (open) => open.window(item.path, region)),
+        readPixels: (region, target) =>
+          this.#sources.use(source, (open) => open.readRegion(item.path, region, target)),
+      },
+    });
+  }
+
+  #zarrReader(node: ItemNode, { zarr, ordinal }: NonNullable<ItemNode['inZarr']>): FileReader {
+    const { source } = node;
+    const reader = zarr.reader(ordinal, {
+      source: {
+        window: (path, region) => this.#sources.use(source, (open) => open.window(path, region)),
+        readRegion: (path, region, target) =>
+          this.#sources.use(source, (open) => open.readRegion(path, region, target)),
+      },
+      cache: this.#decoded,
+      files: this.#files,
+      cacheKey: `source\0${node.node - ordinal}`,
+    });
+    if (!reader) throw new FsRefusal('stale', 'the file is no longer there');
+    return reader;
+  }
+
+  #blockReader(
+    node: ItemNode,
+    item: Extract<SourceItem, { kind: 'table' | 'sparse' | 'family' }>,
+  ): FileReader {
+    const { source, file, member } = node;
+    const blocks = this.#blocksOf(node, item, member);
+    const reader = new BlockReader(blocks, source.path, `source\0${node.node}`, this.#decoded);
+    if (blocks.sizeBytes !== file.sizeBytes)
+      throw new FsRefusal('stale', 'its source changed since it was opened');
+    return {
+      read: (offsetBytes, target) =>
+        this.#sources.use(source, (open) => reader.read(offsetBytes, target, open)),
+      pourable: () => undefined,
+    };
+  }
+
+  #blocksOf(
+    { file }: ItemNode,
+    item: Extract<SourceItem, { kind: 'table' | 'sparse' | 'family' }>,
+    member: number | undefined,
+  ) {
+    const { tables, sparse } = this.#encoders;
+    if (item.kind === 'sparse') {
+      const encoder = sparse.get(file.encoder);
+      if (encoder) return sparseFile(item, encoder);
+    } else {
+      const encoder = tables.get(file.encoder);
+      if (encoder) return tableFile(item, encoder, file.rowOffsets, member);
+    }
+    throw new Error(`there is no encoder ${file.encoder}`);
+  }
+}
+
+function textReader(item: SourceItem): FileReader {
+  const bytes = new TextEncoder().encode(item.kind === 'text' ? item.text : '');
+  return {
+    read: (offsetBytes, target) => {
+      const part = bytes.subarray(offsetBytes, offsetBytes + target.length);
+      target.set(part);
+      return part.length;
+    },
+    pourable: () => undefined,
+  };
+}

@@ -1,0 +1,56 @@
+import { describe, expect, it } from 'vitest';
+import { client, mountProblem } from './harness.ts';
+import { hasProgram, PlateMount, SMALL_PLATE } from './plate-mount.ts';
+
+const problem = mountProblem() ?? (hasProgram('tiffcp') ? undefined : 'tiffcp is missing');
+const why = problem === undefined ? '' : ` (skipped: ${problem})`;
+
+const SIDE = 512;
+const PLANE_BYTES = SIDE * SIDE * 2;
+const PLATE = {
+  ...SMALL_PLATE,
+  wells: ['A01'],
+  sites: 1,
+  width: SIDE,
+  height: SIDE,
+  compression: 'lzw' as const,
+};
+
+/** Bytes decoded and served so far. For a second they are told as they were when first asked for. */
+async function figures(mount: PlateMount): Promise<{ decoded: number; served: number }> {
+  const text = await mount.shell('cat .platefs/metrics');
+  const figure = (name: string): number => Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(text)?.[1]);
+  return { decoded: figure('platefs_decoded_bytes_total'), served: figure('platefs_served_bytes_total') };
+}
+
+/** Stores every plane in LZW strips of so many rows. */
+async function restrip(root: string, rows: number): Promise<void> {
+  const script = `find "$0" -iname '*.tif' -exec sh -c 'tiffcp -c lzw -r ${rows} "$1" "$1x" && mv "$1x" "$1"' sh {} \\;`;
+  const { code, stderr } = await client('sh', ['-ec', script, root]);
+  expect(code, stderr).toBe(0);
+}
+
+describe.skipIf(problem)(`what reads of a stack decode${why}`, () => {
+  it('is every strip once, however many clients read it at once, and by whatever pieces', async () => {
+    await using mount = await PlateMount.start({ plate: PLATE, prepare: (root) => restrip(root, SIDE) });
+    // Past the kernel's page cache, which would do for one client what another has read.
+    const sums = await mount.shell(`for i in 1 2 3 4; do
+      (dd if=stacks/A01_s001.tif bs=$((i * 24))k iflag=direct status=none | cksum) & done; wait`);
+    expect(new Set(sums.trim().split('\n')).size).toBe(1);
+    const { decoded, served } = await figures(mount);
+    expect(served).toBeGreaterThan(4 * 8 * PLANE_BYTES);
+    expect(decoded).toBe(8 * PLANE_BYTES);
+  });
+
+  it('of a small piece, is only the strips that hold it', async () => {
+    await using mount = await PlateMount.start({ plate: PLATE, prepare: (root) => restrip(root, 8) });
+    const middle = 4 * PLANE_BYTES + PLANE_BYTES / 2;
+    await mount.shell(
+      `dd if=stacks/A01_s001.tif bs=4k count=1 skip=$1 iflag=direct,skip_bytes status=none | cksum`,
+      String(middle),
+    );
+    const { decoded } = await figures(mount);
+    expect(decoded).toBeGreaterThan(0);
+    expect(decoded).toBeLessThanOrEqual(2 * 8 * SIDE * 2);
+  });
+});

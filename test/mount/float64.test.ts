@@ -1,0 +1,70 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { mountProblem } from './harness.ts';
+import { agePlate, PlateMount, PYTHON } from './plate-mount.ts';
+
+const problem = mountProblem() ?? (existsSync(PYTHON) ? undefined : 'Debian python3 is missing');
+
+/** Planes of 64-bit floats and of 16-bit ones that no 32-bit integer is near. */
+const WRITE = `
+import numpy, sys, tifffile
+for t in (1, 2):
+    for site, dtype in ((1, 'float64'), (2, 'float16')):
+        a = (numpy.arange(12).reshape(3, 4) * 0.3 + t).astype(dtype)
+        tifffile.imwrite('%s/A01_s%d_w1_t%d.tif' % (sys.argv[1], site, t), a, photometric='minisblack')`;
+
+const LOOK = `
+import numpy, tifffile
+out = {}
+want = numpy.stack([numpy.arange(12).reshape(3, 4) * 0.3 + t for t in (1, 2)])
+for n in sorted(os.listdir(os.path.join(mnt, 'stacks'))):
+    p = os.path.join(mnt, 'stacks', n)
+    try:
+        a = tifffile.imread(p)
+    except OSError as e:
+        out[n] = os.strerror(e.errno)
+        continue
+    stored = want.astype('float64' if 's001' in n else 'float16')
+    facts = [x for x in os.listxattr(p) if x == 'user.platefs.pixels']
+    out[n] = [str(a.dtype), bool(numpy.array_equal(a, stored.astype(a.dtype)))] + [os.getxattr(p, x).decode() for x in facts]
+print(json.dumps(out))`;
+
+describe.skipIf(problem !== undefined)('planes of types that few programs open, through a mount', () => {
+  it.each([
+    ['as they are', [], 'Operation not supported', ['float64', true]],
+    [
+      'rounded where told',
+      ['-o', 'float64=float32'],
+      ['float32', true, 'float64 shown as float32'],
+      ['float32', true, 'float64 shown as float32'],
+    ],
+  ])(
+    'are shown %s',
+    async (_, args, imagej, ome) => {
+      const folder = mkdtempSync(join(tmpdir(), 'platefs-float64-'));
+      try {
+        const plate = join(folder, 'plate');
+        mkdirSync(plate);
+        execFileSync(PYTHON, ['-c', WRITE, plate]);
+        agePlate(plate);
+        await using mount = await PlateMount.start({
+          plate,
+          args: ['--layout', '{well}_s{site}_w{channel}_t{t}.tif', ...args],
+        });
+        const widened = ['float32', true, 'float16 shown as float32'];
+        expect(JSON.parse(await mount.python(LOOK))).toEqual({
+          'A01_s001.tif': imagej,
+          'A01_s001.ome.tif': ome,
+          'A01_s002.tif': widened,
+          'A01_s002.ome.tif': widened,
+        });
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
+      }
+    },
+    30_000,
+  );
+});

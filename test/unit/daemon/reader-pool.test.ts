@@ -1,0 +1,113 @@
+import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
+import { describe, expect, it } from 'vitest';
+import { ReaderCounters } from '../../../src/daemon/reader-counters.ts';
+import { ReaderPool } from '../../../src/daemon/reader-pool.ts';
+import { type ReadPartJob, SplitRead } from '../../../src/daemon/split-read.ts';
+import type { ReaderJob } from '../../../src/vfs/jobs.ts';
+
+/** A pool of readers that are not there: what each was given. Units are 100 bytes long. */
+function pool(count: number) {
+  const counters = ReaderCounters.of(count);
+  const channels = Array.from({ length: count }, () => new MessageChannel());
+  const made = new ReaderPool({
+    ports: channels.map(({ port1 }) => port1),
+    counters,
+    unitAt: (node, offsetBytes) => {
+      const startBytes = Math.floor(offsetBytes / 100) * 100;
+      return { name: `${node}:${startBytes}`, startBytes, endBytes: startBytes + 100 };
+    },
+    onFirstJob: () => {},
+  });
+  const given = (reader: number): (ReaderJob | ReadPartJob)[] => {
+    const jobs: (ReaderJob | ReadPartJob)[] = [];
+    for (;;) {
+      const port = channels[reader]?.port2;
+      const received = port && receiveMessageOnPort(port);
+      if (!received) return jobs;
+      jobs.push(received.message as ReaderJob | ReadPartJob);
+    }
+  };
+  const read = (node: number, offsetBytes: number, sizeBytes = 10): void =>
+    made.submit({ kind: 'read-rendered', uniqueLow: 0, uniqueHigh: 0, node, offsetBytes, sizeBytes });
+  const close = (): void => {
+    for (const { port1 } of channels) port1.close();
+  };
+  return { counters, given, read, close };
+}
+
+describe('reader pool', () => {
+  it('gives all reads of one part to one reader, and different parts to different readers', () => {
+    const { given, read, close } = pool(3);
+    for (let round = 0; round < 5; round++)
+      for (const part of [0, 1, 2, 3, 4, 5]) read(7, part * 100 + round * 10);
+    const partsOf = (reader: number): number[] => [
+      ...new Set(
+        given(reader).map((job) => (job.kind === 'read-rendered' ? Math.floor(job.offsetBytes / 100) : -1)),
+      ),
+    ];
+    const parts = [partsOf(0), partsOf(1), partsOf(2)];
+    expect(parts.flat().toSorted()).toEqual([0, 1, 2, 3, 4, 5]);
+    for (const some of parts) expect(some).toHaveLength(2);
+    close();
+  });
+
+  it('has a read that ends within another unit done in two parts, each by the reader of its unit', () => {
+    const { given, read, close } = pool(2);
+    read(7, 0);
+    read(7, 100);
+    const readerOf = new Map([0, 1].flatMap((reader) => given(reader).map((job) => [job, reader] as const)));
+    expect(readerOf.size).toBe(2);
+    read(7, 80, 40);
+    const parts = [...given(0), ...given(1)];
+    expect(parts).toMatchObject([
+      { kind: 'read-part', offsetBytes: 80, sizeBytes: 20, atBytes: 0 },
+      { kind: 'read-part', offsetBytes: 100, sizeBytes: 20, atBytes: 20 },
+    ]);
+    // The second unit lies whole in the read: nobody else will want it.
+    read(7, 80, 120);
+    expect([...given(0), ...given(1)]).toMatchObject([{ kind: 'read-rendered', offsetBytes: 80 }]);
+    close();
+  });
+
+  it('puts the parts of a read together, whoever is last; one that fails fails all', () => {
+    for (const order of [
+      [0, 1],
+      [1, 0],
+    ]) {
+      const { memory } = SplitRead.of(5, 2);
+      const outcomes = order.map((part) => {
+        const split = SplitRead.over(memory);
+        // The file ends within the second part.
+        split.fill(part * 3, part === 0 ? Uint8Array.of(1, 2, 3) : Uint8Array.of(4));
+        return split.finishPart();
+      });
+      expect(outcomes).toEqual([undefined, Uint8Array.of(1, 2, 3, 4)]);
+    }
+    const broken = SplitRead.of(5, 2);
+    broken.fail(5);
+    expect(broken.finishPart()).toBeUndefined();
+    broken.fill(0, new Uint8Array(3));
+    expect(broken.finishPart()).toBe(5);
+  });
+
+  it('spreads what lies in files as it is shown', () => {
+    const { counters, given, read, close } = pool(2);
+    counters.setPoured(7, true);
+    for (let i = 0; i < 10; i++) read(7, i);
+    expect([given(0).length, given(1).length]).toEqual([5, 5]);
+    close();
+  });
+
+  it('counts across threads', () => {
+    const counters = ReaderCounters.of(3);
+    const seen = ReaderCounters.over(counters.memory);
+    expect(seen.count).toBe(3);
+    seen.served(2, 5);
+    seen.served(2, 6);
+    seen.decoded(1, 9);
+    seen.hold(0, 3);
+    seen.finishJob(1);
+    expect(counters.figures()).toEqual({ heldBytes: 3, decodedBytes: 9, servedBytes: 11 });
+    expect([0, 1, 2].map((reader) => counters.finishedJobs(reader))).toEqual([0, 1, 0]);
+  });
+});

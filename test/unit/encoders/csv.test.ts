@@ -1,0 +1,4 @@
+import csv from '../../../src/encoders/csv.ts';
+import { tableEncoderConformance } from '../../conformance/table-encoders.ts';
+
+tableEncoderConformance(csv, ',');

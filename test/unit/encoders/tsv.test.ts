@@ -1,0 +1,4 @@
+import tsv from '../../../src/encoders/tsv.ts';
+import { tableEncoderConformance } from '../../conformance/table-encoders.ts';
+
+tableEncoderConformance(tsv, '\t');

@@ -1,0 +1,97 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe } from 'vitest';
+import hdf5 from '../../../src/sources/hdf5.ts';
+import {
+  type CatalogSample,
+  type ExpectedPixels,
+  sourceCatalogConformance,
+} from '../../conformance/source-catalogs.ts';
+import { hasH5py, runH5py } from '../../fixtures/hdf5.ts';
+
+/** Files of every kind that is recognised, and what h5py reads of them. */
+const WRITE_ALL = `
+import json, base64
+rng = np.random.default_rng(1)
+folder = args[0]
+out = {}
+def put(name, **pixels):
+    out[name] = [dict(path=p, shape=list(a.shape), dtype=a.dtype.name, bytes=base64.b64encode(np.ascontiguousarray(a).astype(a.dtype.newbyteorder('<')).tobytes()).decode()) for p, a in pixels.items()]
+def pixels(*shape, dtype='u2'):
+    return rng.integers(0, 250, shape).astype(dtype)
+
+with h5py.File(folder + '/plain/a.h5', 'w') as f:
+    a, b, c = pixels(40, 50), pixels(5, 33, 47, dtype='>u4'), pixels(3, 2, 4, 18, 20, dtype='f4')
+    f['flat'] = a
+    f.create_dataset('g/gzip', data=b, chunks=(2, 16, 16), compression='gzip', shuffle=True, fletcher32=True)
+    f.create_dataset('g/named', data=c, chunks=(1, 1, 4, 18, 20), compression='lzf')
+    for at, label in enumerate('ctzyx'): f['g/named'].dims[at].label = label
+    f.create_dataset('grows', data=a, chunks=(16, 16), maxshape=(None, 50), compression='gzip')
+    f['one'] = np.float64(3.5)
+    f['text'] = 'hé'
+    f['names'] = ['a', 'ßß', '']
+    t = np.zeros(4, dtype=[('id', 'i8'), ('x', '<f4', (2,)), ('on', '?'), ('n', [('p', 'u1')]), ('s', 'S3')])
+    t['id'] = [1, -2, 3, 2**62]; t['x'] = rng.random((4, 2)); t['s'] = [b'a', b'bc', b'', b'def']
+    f['table'] = t
+    f['kinds'] = np.array([0, 1, 1, 0], dtype=h5py.enum_dtype({'red': 0, 'green': 1}, 'u1'))
+    f.attrs['note'] = 'x'; f['flat'].attrs['big'] = np.int64(2**62)
+    order = np.ascontiguousarray(c.transpose(1, 0, 2, 3, 4))
+    out['plain/a.h5'] = None
+    put('plain/a.h5', **{'flat': a, 'g/gzip': b, 'g/named': order, 'grows': a, 'one': np.float64(3.5).reshape(()), 'kinds': np.array([0, 1, 1, 0], 'u1')})
+
+with h5py.File(folder + '/bdv/b.h5', 'w', libver='latest') as f:
+    stack = pixels(2, 1, 9, 40, 30)
+    small = stack[:, :, ::2, ::2, ::2][:, :, :4]
+    for t in range(2):
+        for level, data in ((0, stack), (1, small)):
+            f.create_dataset('t%05d/s00/%d/cells' % (t, level), data=data[t, 0].astype('i2'), chunks=(4, 8, 8), compression='gzip')
+    f['s00/resolutions'] = np.array([[1, 1, 1], [2, 2, 2]], 'f8')
+    f['s00/subdivisions'] = np.array([[16, 16, 4]] * 2, 'i4')
+    put('bdv/b.h5', **{'s00': stack, 's00/1': np.ascontiguousarray(small)})
+open(folder + '/bdv/b.xml', 'w').write('<SpimData version="0.2"><SequenceDescription><ViewSetups><ViewSetup><id>0</id><name>s</name><voxelSize><unit>micron</unit><size>0.5 0.5 2</size></voxelSize></ViewSetup></ViewSetups></SequenceDescription></SpimData>')
+
+with h5py.File(folder + '/imaris/c.ims', 'w') as f:
+    text = lambda s: np.array([c.encode() for c in s], 'S1')
+    stack = pixels(2, 2, 5, 30, 20)
+    for t in range(2):
+        for c in range(2):
+            g = f.create_group('DataSet/ResolutionLevel 0/TimePoint %d/Channel %d' % (t, c))
+            data = np.zeros((8, 32, 32), 'u2'); data[:5, :30, :20] = stack[t, c]
+            g.create_dataset('Data', data=data, chunks=(8, 32, 32), compression='gzip')
+            for axis, size in zip('XYZ', (20, 30, 5)): g.attrs['ImageSize' + axis] = text(str(size))
+    f.create_group('DataSetInfo/Image').attrs['Unit'] = text('um')
+    put('imaris/c.ims', **{'DataSet': stack})
+
+with h5py.File(folder + '/cellh5/d.ch5', 'w') as f:
+    data = pixels(2, 3, 1, 20, 24, dtype='u1')
+    f['sample/0/plate/p/experiment/A01/position/1/image/channel'] = data
+    put('cellh5/d.ch5', **{'sample/0/plate/p/experiment/A01/position/1/image/channel': np.ascontiguousarray(data.transpose(1, 0, 2, 3, 4))})
+
+with h5py.File(folder + '/linked/other.h5', 'w') as f: f['x'] = a
+with h5py.File(folder + '/linked/e.h5', 'w') as f:
+    f['there'] = h5py.ExternalLink('other.h5', '/x')
+    f['soft'] = h5py.SoftLink('/there')
+    layout = h5py.VirtualLayout((2, 40, 50), 'u2')
+    for at in range(2): layout[at] = h5py.VirtualSource('other.h5', 'x', (40, 50))
+    f.create_virtual_dataset('virtual', layout)
+    put('linked/e.h5', **{'there': a, 'soft': a, 'virtual': np.stack([a, a])})
+print(json.dumps(out))
+`;
+
+interface Written {
+  readonly path: string;
+  readonly shape: readonly number[];
+  readonly dtype: ExpectedPixels['dtype'];
+  readonly bytes: string;
+}
+
+describe.skipIf(!hasH5py())('with h5py', () => {
+  sourceCatalogConformance(hdf5, (folder): CatalogSample[] => {
+    for (const name of ['plain', 'bdv', 'imaris', 'cellh5', 'linked']) mkdirSync(join(folder, name));
+    const written = JSON.parse(runH5py(WRITE_ALL, folder)) as Record<string, Written[]>;
+    return Object.entries(written).map(([name, pixels]) => ({
+      path: join(folder, name),
+      pixels: pixels.map((one) => ({ ...one, bytes: Buffer.from(one.bytes, 'base64') })),
+    }));
+  });
+});

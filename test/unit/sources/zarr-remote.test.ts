@@ -1,0 +1,278 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { errnoOf } from '../../../src/core/errno.ts';
+import { PlateFsError, SourceChangedError, UnreadableSourceError } from '../../../src/core/errors.ts';
+import { wholeRegion } from '../../../src/core/region.ts';
+import zarr from '../../../src/sources/zarr.ts';
+import type { OpenSource, SourceCatalog } from '../../../src/sources.ts';
+import { put, writeV2, writeV3 } from '../../fixtures/zarr.ts';
+import { folderEntries, zipFile } from '../../fixtures/zip.ts';
+
+const never = new AbortController().signal;
+const scratch = mkdtempSync(join(tmpdir(), 'platefs-zarr-remote-'));
+const served = join(scratch, 'served');
+const processes: ChildProcess[] = [];
+const environment = { ...process.env };
+
+async function serve(...args: string[]): Promise<number> {
+  const child = fork(new URL('../../fixtures/store-server.ts', import.meta.url), args);
+  processes.push(child);
+  const [port] = (await once(child, 'message')) as [number];
+  return port;
+}
+
+const array = (shape: number[], chunkShape: number[]) => ({
+  shape,
+  chunkShape,
+  itemBytes: 2,
+  bytes: Uint8Array.from(
+    { length: 2 * shape.reduce((a, b) => a * b, 1) },
+    (_, i) => (i * i * 31 + (i >> 4)) & 255,
+  ),
+});
+const plain = array([6, 8], [3, 4]);
+const shards = array([16, 16], [4, 4]);
+
+/** Arrays that only consolidated metadata, or a list of folders, tells of; one chunk is missing. */
+function putTree(folder: string): void {
+  writeV3(join(folder, 'plain'), plain, { dtype: 'uint16' });
+  writeV3(join(folder, 'sparse'), plain, { dtype: 'uint16', fillValue: 257, absent: ([y]) => y === 1 });
+  writeV3(join(folder, 'g/shards'), shards, {
+    dtype: 'uint16',
+    packing: 'zstd',
+    shard: { shape: [16, 16], location: 'end' },
+  });
+}
+
+const document = (folder: string): unknown =>
+  JSON.parse(
+    String(
+      folderEntries(folder)
+        .find(({ name }) => name === 'zarr.json')!
+        .content.toString(),
+    ),
+  );
+
+let http = '';
+let s3Port = 0;
+beforeAll(async () => {
+  const tree = join(served, 'tree.zarr');
+  putTree(tree);
+  put(join(tree, 'zarr.json'), {
+    zarr_format: 3,
+    node_type: 'group',
+    attributes: { from: 'afar' },
+    consolidated_metadata: {
+      kind: 'inline',
+      must_understand: false,
+      metadata: Object.fromEntries(
+        ['plain', 'sparse', 'g/shards'].map((name) => [name, document(join(tree, name))]),
+      ),
+    },
+  });
+  // A plate of OME-NGFF 0.4 that nothing lists: its metadata names all of it.
+  const plate = join(served, 'plate.zarr');
+  put(join(plate, '.zgroup'), { zarr_format: 2 });
+  put(join(plate, '.zattrs'), {
+    plate: { version: '0.4', wells: [{ path: 'B/02', rowIndex: 0, columnIndex: 0 }] },
+  });
+  put(join(plate, 'B/02/.zgroup'), { zarr_format: 2 });
+  put(join(plate, 'B/02/.zattrs'), { well: { images: [{ path: '0' }] } });
+  const image = (at: string): void => {
+    put(join(at, '.zgroup'), { zarr_format: 2 });
+    put(join(at, '.zattrs'), {
+      multiscales: [{ version: '0.4', axes: [{ name: 'y' }, { name: 'x' }], datasets: [{ path: 'full' }] }],
+    });
+    writeV2(join(at, 'full'), plain, { dtype: '<u2', packing: 'blosc' });
+  };
+  image(join(plate, 'B/02/0'));
+  put(join(plate, 'B/02/0/labels/.zgroup'), { zarr_format: 2 });
+  put(join(plate, 'B/02/0/labels/.zattrs'), { labels: ['cells of it'] });
+  image(join(plate, 'B/02/0/labels/cells of it'));
+  mkdirSync(join(scratch, 's3'));
+  writeFileSync(join(served, 'tree.zarr.zip'), zipFile(folderEntries(tree)));
+  const [httpPort, port] = await Promise.all([
+    serve('http', served),
+    serve('s3', join(scratch, 's3'), 'screens'),
+  ]);
+  http = `http://127.0.0.1:${httpPort}`;
+  s3Port = port;
+  // No consolidated metadata here: S3 can list.
+  const bare = join(scratch, 'bare');
+  putTree(bare);
+  for (const name of ['zarr.json', 'g/zarr.json'])
+    put(join(bare, name), { zarr_format: 3, node_type: 'group', attributes: {} });
+  for (const { name, content } of folderEntries(bare)) {
+    const done = await fetch(`http://127.0.0.1:${s3Port}/screens/my%20folder/tree.zarr/${name}`, {
+      method: 'PUT',
+      body: Uint8Array.from(content),
+    });
+    expect(done.status).toBe(200);
+  }
+}, 30_000);
+afterAll(() => {
+  for (const child of processes) child.kill();
+  rmSync(scratch, { recursive: true, force: true });
+});
+afterEach(() => {
+  process.env = { ...environment };
+});
+
+async function opened(address: string): Promise<{ catalog: SourceCatalog; source: OpenSource }> {
+  const catalog = (await zarr.catalog!(address, { root: '/' }, never))!;
+  return { catalog, source: zarr.openSync!(address, catalog) };
+}
+const names = ({ items }: SourceCatalog, kind: string): string[] =>
+  items.filter((item) => item.kind === kind).map(({ path }) => path);
+const readPlain = (source: OpenSource, name = 'plain'): Uint8Array => {
+  const bytes = new Uint8Array(plain.bytes.length);
+  source.readRegion(name, wholeRegion(plain.shape), bytes);
+  return bytes;
+};
+const failure = (act: () => unknown): unknown => {
+  try {
+    act();
+  } catch (error) {
+    return error;
+  }
+  return undefined;
+};
+
+function expectTree(catalog: SourceCatalog, source: OpenSource): void {
+  expect(names(catalog, 'array')).toEqual(['g/shards', 'plain', 'sparse']);
+  expect(readPlain(source)).toEqual(plain.bytes);
+  const half = readPlain(source, 'sparse');
+  expect(half.subarray(0, 48)).toEqual(plain.bytes.subarray(0, 48));
+  expect(half.subarray(48)).toEqual(new Uint8Array(48).fill(1));
+  const whole = new Uint8Array(shards.bytes.length);
+  source.readRegion('g/shards', wholeRegion(shards.shape), whole);
+  expect(whole).toEqual(shards.bytes);
+  expect(source.window('plain', wholeRegion(plain.shape))).toBeUndefined();
+}
+
+describe('a store on a web server', () => {
+  it.each(['fine', 'flaky', 'dropped', 'rangeless'])(
+    'is read exactly, through consolidated metadata (%s)',
+    async (fault) => {
+      const { catalog, source } = await opened(`${http}/${fault}/tree.zarr/`);
+      expect(catalog.title).toBe('Zarr (zarr v3)');
+      expect(catalog.warnings).toEqual([]);
+      expectTree(catalog, source);
+    },
+  );
+
+  it('is read in a zip file, too', async () => {
+    const { catalog, source } = await opened(`${http}/zipped/tree.zarr.zip`);
+    expectTree(catalog, source);
+  });
+
+  it('of a plate is catalogued by what its metadata names; labels are found', async () => {
+    const { catalog, source } = await opened(`${http}/fine/plate.zarr`);
+    expect(names(catalog, 'image')).toEqual(['B/02/0', 'B/02/0/labels/cells of it']);
+    expect(catalog.warnings.map(({ message }) => message)).toEqual([expect.stringContaining('can’t list')]);
+    const bytes = new Uint8Array(plain.bytes.length);
+    source.readRegion('B/02/0/labels/cells of it', wholeRegion([1, 1, 1, 6, 8]), bytes);
+    expect(bytes).toEqual(plain.bytes);
+  });
+
+  it('gets the query of its address with every request, and no message shows it', async () => {
+    const { catalog, source } = await opened(`${http}/keyed/tree.zarr?key=secret`);
+    expectTree(catalog, source);
+    const error = await zarr.catalog!(`${http}/keyed/tree.zarr?key=wrong`, { root: '/' }, never).catch(
+      (e: unknown) => e,
+    );
+    expect(String(error)).toContain(`${http}/keyed/tree.zarr/zarr.json`);
+    expect(String(error)).not.toContain('wrong');
+  });
+
+  it.each([
+    ['forbidden', '403'],
+    ['broken', '503'],
+    ['packed', 'packed (gzip)'],
+    ['cut', ''],
+  ])('that fails (%s) is an error that names the chunk, never fill value', async (fault, said) => {
+    process.env['PLATEFS_REMOTE_TIMEOUT_MS'] = '1500';
+    const { source } = await opened(`${http}/${fault}/tree.zarr`);
+    const error = failure(() => readPlain(source));
+    expect(error).toBeInstanceOf(UnreadableSourceError);
+    expect(errnoOf(error)).toBe(5);
+    expect(String(error)).toContain(`${http}/${fault}/tree.zarr/plain/c/0/0`);
+    expect(String(error)).toContain(said);
+    expect((error as PlateFsError).advice).toBeTruthy();
+  });
+
+  it('that hangs is an error in time', async () => {
+    process.env['PLATEFS_REMOTE_TIMEOUT_MS'] = '700';
+    const { source } = await opened(`${http}/hang/tree.zarr`);
+    const startedMs = performance.now();
+    expect(String(failure(() => readPlain(source)))).toMatch(/plain\/c\/0\/0: no answer within 0.7 s/);
+    expect(performance.now() - startedMs).toBeLessThan(5000);
+  });
+
+  it('that has another version in the middle of a shard is told apart', async () => {
+    const { source } = await opened(`${http}/changing/tree.zarr`);
+    const target = new Uint8Array(2 * 16 * 16);
+    expect(() => source.readRegion('g/shards', wholeRegion(shards.shape), target)).toThrow(
+      SourceChangedError,
+    );
+  });
+
+  it('is asked for no more than the inner chunks of a shard that are wanted, and for none twice', async () => {
+    const { source } = await opened(`${http}/counted/tree.zarr`);
+    const count = async (): Promise<number> => {
+      const counts = (await (await fetch(`${http}/count`)).json()) as Record<string, number>;
+      return counts['/counted/tree.zarr/g/shards/c/0/0'] ?? 0;
+    };
+    const row = new Uint8Array(2 * 4);
+    source.readRegion('g/shards', { start: [4, 4], shape: [1, 4] }, row);
+    // Its size, its index, one inner chunk.
+    expect(await count()).toBe(3);
+    for (let y = 5; y < 8; y++) source.readRegion('g/shards', { start: [y, 4], shape: [1, 4] }, row);
+    expect(await count()).toBe(3);
+  });
+
+  it('that is not there says so', async () => {
+    expect(await zarr.catalog!(`${http}/fine/nothing.zarr`, { root: '/' }, never)).toBeUndefined();
+    await expect(zarr.catalog!(`${http}/fine/nothing.zip`, { root: '/' }, never)).rejects.toThrow(
+      /is not there/,
+    );
+    process.env['PLATEFS_REMOTE_TIMEOUT_MS'] = '500';
+    await expect(zarr.catalog!('http://127.0.0.1:1/x.zarr', { root: '/' }, never)).rejects.toThrow(
+      PlateFsError,
+    );
+  });
+});
+
+describe('a store in a bucket of S3', () => {
+  const settings = (more: Record<string, string>): void => {
+    for (const name of Object.keys(process.env)) if (name.startsWith('AWS_')) delete process.env[name];
+    Object.assign(process.env, {
+      AWS_ENDPOINT_URL: `http://127.0.0.1:${s3Port}`,
+      AWS_CONFIG_FILE: '/nowhere',
+      AWS_SHARED_CREDENTIALS_FILE: '/nowhere',
+      ...more,
+    });
+  };
+
+  it.each([
+    ['anonymously', {}],
+    ['with keys', { AWS_ACCESS_KEY_ID: 'S3RVER', AWS_SECRET_ACCESS_KEY: 'S3RVER' }],
+  ])('is listed and read exactly %s', async (_, more) => {
+    settings(more);
+    const { catalog, source } = await opened('s3://screens/my folder/tree.zarr');
+    expect(catalog.warnings).toEqual([]);
+    expectTree(catalog, source);
+  });
+
+  it('with keys that the server does not take is an error, never an empty store', async () => {
+    settings({ AWS_ACCESS_KEY_ID: 'NOBODY', AWS_SECRET_ACCESS_KEY: 'S3RVER' });
+    await expect(opened('s3://screens/my folder/tree.zarr')).rejects.toThrow(/403/);
+    settings({});
+    await expect(opened('s3://UP/../tree')).rejects.toThrow();
+    await expect(opened('s3://')).rejects.toThrow(/bucket/);
+  });
+});

@@ -52,6 +52,12 @@ interface Item {
   readonly file?: ItemNode;
 }
 
+/** Whether a finished render of a file may be kept: of pixels in a source that is one file, which tells its version. */
+export function isKeepable({ source, file, inZarr }: ItemNode): boolean {
+  const kind = source.catalog.items[file.item]?.kind;
+  return !inZarr && !source.isFolder && (kind === 'image' || kind === 'array');
+}
+
 export const isFolderNode = (node: FolderNode | ItemNode): node is FolderNode => 'children' in node;
 
 const textOf = (bytes: Uint8Array): string =>

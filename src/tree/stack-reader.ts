@@ -7,7 +7,7 @@ import type { Region } from '../core/region.ts';
 import type { ByteCache } from '../memory/byte-cache.ts';
 import type { ByteWindow, OpenPlane, PlaneBytes, PlaneProbe } from '../sources.ts';
 import { LayoutReader } from './layout-reader.ts';
-import { ChunkPixels, chunkCacheKey } from './ngff/chunk-pixels.ts';
+import { ChunkPixels, chunkCacheKey, type LevelAccess } from './ngff/chunk-pixels.ts';
 import { documentLayout } from './ngff/document-layout.ts';
 import { OpenPlanes } from './open-planes.ts';
 import type { PlaneLocation } from './plane-access.ts';
@@ -133,10 +133,11 @@ export class StackReader {
     const { chunk } = image;
     const options = { ...files, layout: image.layout };
     if (chunk) {
-      const source = {
-        window: (_level: number, region: Region) => this.#window(image, region),
-        readPixels: (_level: number, region: Region, target: Uint8Array) =>
-          this.#readPixels(image, region, target),
+      const source: LevelAccess = {
+        window: (_level, region) => this.#window(image, region),
+        parts: (_level, region) => this.#parts(image, region),
+        version: (_level, region) => this.#version(image, region),
+        readPixels: (_level, region, target) => this.#readPixels(image, region, target),
       };
       const name = `${this.#base}:${chunk.image}`;
       const pixels = new ChunkPixels(chunk.plan, chunk.place, source, this.#decoded, name);
@@ -148,6 +149,7 @@ export class StackReader {
       pixels: {
         window: (region) => this.#window(image, region),
         parts: (region) => this.#parts(image, region),
+        version: (region) => this.#version(image, region),
         readPixels: (region, target) => this.#readPixels(image, region, target),
       },
     });
@@ -190,12 +192,16 @@ export class StackReader {
     return plane === undefined ? undefined : this.#probeOf(image, plane).probe.window;
   }
 
+  #version(image: RenderedImage, region: Region): string {
+    const plane = image.planeAt(region);
+    return plane === undefined ? '' : this.#probeOf(image, plane).version;
+  }
+
   #parts(image: RenderedImage, region: Region): PartialPlane | 'zeros' | undefined {
     const plane = image.planeAt(region);
     if (plane === undefined) {
       if (this.#tree.shared.options.missing !== 'error') return 'zeros';
-      const [t = 0, c = 0, z = 0] = region.start;
-      throw new FsRefusal('io', `the plate has no plane there (t ${t}, c ${c}, z ${z}, counted from 0)`);
+      throw noPlaneAt(region);
     }
     const { version } = this.#probeOf(image, plane);
     const location = this.#tree.planeLocation(plane);
@@ -224,8 +230,12 @@ export class StackReader {
   /** Of planes whose driver decodes them whole only. */
   #readPixels(image: RenderedImage, region: Region, target: Uint8Array): void {
     const plane = image.planeAt(region);
-    if (plane === undefined) throw new RangeError('a plane that is not there can not be decoded');
+    if (plane === undefined) throw noPlaneAt(region);
     const { bytes } = this.#driver.read(this.#tree.planeLocation(plane));
     target.set(bytes);
   }
+}
+
+function noPlaneAt({ start: [t = 0, c = 0, z = 0] }: Region): FsRefusal {
+  return new FsRefusal('io', `the plate has no plane there (t ${t}, c ${c}, z ${z}, counted from 0)`);
 }

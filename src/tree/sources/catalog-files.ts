@@ -21,7 +21,7 @@ import type { CatalogEncoders } from './catalog-encoders.ts';
 import { CatalogPaths, type ChangedSpelling } from './catalog-paths.ts';
 import { partOf } from './image-part.ts';
 import { memberNames } from './member-names.ts';
-import { isEven, measureRows, sparseFile, tableFile } from './table-blocks.ts';
+import { isEven, measureFamily, measureTable, sparseFile, tableFile } from './table-blocks.ts';
 
 /** Files and folders of one OME-Zarr. */
 const MAX_ZARR_ENTRIES = 2 ** 32;
@@ -202,8 +202,9 @@ export class CatalogFiles {
   #addTable(item: TableItem, number: number): void {
     const encoders = [...this.#encoders.tables.values()];
     const extensions = encoders.map(({ extension }) => extension);
-    const measured = encoders.map((encoder) => {
-      const rowOffsets = isEven(item) ? undefined : measureRows(item, encoder, this.#open());
+    const offsets = isEven(item) ? undefined : measureTable(item, encoders, this.#open());
+    const measured = encoders.map((encoder, at) => {
+      const rowOffsets = offsets?.[at];
       return { encoder, rowOffsets, sizeBytes: tableFile(item, encoder, rowOffsets).sizeBytes };
     });
     const paths = this.#paths.give('tables', item.path, this.#rootName, extensions);
@@ -222,7 +223,7 @@ export class CatalogFiles {
     const encoder = this.#encoders.tables.get('csv');
     if (!encoder || item.memberCount === 0) return;
     // Text cells of a family are the same in every member, so that one tells the size of all.
-    const rowOffsets = isEven(item) ? undefined : measureRows(item, encoder, this.#open(), 0);
+    const rowOffsets = isEven(item) ? undefined : measureFamily(item, encoder, this.#open());
     const [path = ''] = this.#paths.give('tables', item.path, this.#rootName, ['']);
     this.#families.push({
       path,

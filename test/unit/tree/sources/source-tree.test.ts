@@ -186,16 +186,16 @@ describe('the tree of sources', () => {
     };
     const { files } = source('', [large]);
     expect(files.map(({ path }) => path)).toEqual([
-      ...['t001_w1', 't001_w2', 't002_w1', 't002_w2', 't003_w1', 't003_w2'].map(
-        (part) => `stacks/i_${part}.tif`,
-      ),
+      'stacks/i_t001.tif',
+      'stacks/i_t002.tif',
+      'stacks/i_t003.tif',
       'stacks/i.ome.tif',
     ]);
-    expect(files.slice(0, 6).every(({ sizeBytes }) => sizeBytes < 2 ** 32)).toBe(true);
-    expect(files[6]?.sizeBytes).toBeGreaterThan(6 * 2 ** 30);
-    const part = files[3]?.part;
+    expect(files.slice(0, 3).every(({ sizeBytes }) => sizeBytes < 2 ** 32)).toBe(true);
+    expect(files[3]?.sizeBytes).toBeGreaterThan(6 * 2 ** 30);
+    const part = files[1]?.part;
     expect(inWhole({ start: [0, 0, 0, 5, 6], shape: [1, 1, 1, 7, 8] }, part)).toEqual({
-      start: [1, 1, 0, 5, 6],
+      start: [1, 0, 0, 5, 6],
       shape: [1, 1, 1, 7, 8],
     });
   });

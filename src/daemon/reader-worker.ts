@@ -53,6 +53,8 @@ export type FromReader =
       readonly message: string;
     }
   | { readonly type: 'failed'; readonly message: string }
+  /** A plane of that file was rewritten: what the kernel keeps of it may be old. */
+  | { readonly type: 'source-changed'; readonly node: number }
   /** It keeps no more than that. */
   | { readonly type: 'bounded'; readonly boundBytes: number };
 
@@ -63,7 +65,7 @@ const counters = ReaderCounters.over(data.counters);
 const { encoders, probe, driver } = await loadPlaneTools(data.shared.index);
 const tree = new PlateTree(data.shared, encoders, probe);
 const decoded = new ByteCache(data.decodedBytes);
-const stacks = new StackReader(tree, driver, decoded);
+const stacks = new StackReader(tree, driver, decoded, (node) => tell({ type: 'source-changed', node }));
 const landed = new LandedReader(data.outputFolder, decoded);
 const reader = new Reader({
   readRendered: (node, offsetBytes, target) => stacks.read(node, offsetBytes, target),

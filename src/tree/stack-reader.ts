@@ -47,12 +47,20 @@ export class StackReader {
   readonly #tree: PlateTree;
   readonly #driver: PlaneDriver;
   readonly #decoded: ByteCache;
+  readonly #onChanged: (node: number) => void;
   readonly #files = new SourceFiles(MAX_SOURCE_FILES);
   readonly #open = new LRUCache<number, LayoutReader>({ max: MAX_OPEN_STACKS });
   readonly #planes = new OpenPlanes(MAX_OPEN_PLANES);
   readonly #probes = new LRUCache<number, ProbedPlane>({ max: MAX_PROBED_PLANES });
 
-  constructor(tree: PlateTree, driver: PlaneDriver, decoded: ByteCache) {
+  /** @param onChanged is told of a file of whose planes one was rewritten since it was last read. */
+  constructor(
+    tree: PlateTree,
+    driver: PlaneDriver,
+    decoded: ByteCache,
+    onChanged: (node: number) => void = () => {},
+  ) {
+    this.#onChanged = onChanged;
     this.#tree = tree;
     this.#driver = driver;
     this.#decoded = decoded;
@@ -133,15 +141,15 @@ export class StackReader {
       planes: this.#decoded,
       files: this.#files,
       pixels: {
-        window: (region) => this.#window(image, region),
-        parts: (region) => this.#parts(image, region),
+        window: (region) => this.#window(node, image, region),
+        parts: (region) => this.#parts(node, image, region),
         readPixels: (region, target) => this.#readPixels(image, region, target),
       },
     });
   }
 
   /** The plane's first look, checked against what its file promises. */
-  #probeOf(image: RenderedImage, plane: number): ProbedPlane {
+  #probeOf(node: number, image: RenderedImage, plane: number): ProbedPlane {
     const location = this.#tree.planeLocation(plane);
     const { path } = location;
     // A plane that was written anew may have its pixels elsewhere: what was seen counts for the file that was seen.
@@ -149,7 +157,10 @@ export class StackReader {
     const version = `${dev}:${ino}:${size}:${mtimeNs}`;
     const known = this.#probes.get(plane);
     if (known?.version === version) return known;
-    if (known) this.#files.forget(path);
+    if (known) {
+      this.#files.forget(path);
+      this.#onChanged(node);
+    }
     const probe = this.#driver.probe(location);
     const { width, height, dtype } = image.shape;
     if (
@@ -172,19 +183,19 @@ export class StackReader {
     return probed;
   }
 
-  #window(image: RenderedImage, region: Region): ByteWindow | undefined {
+  #window(node: number, image: RenderedImage, region: Region): ByteWindow | undefined {
     const plane = image.planeAt(region);
-    return plane === undefined ? undefined : this.#probeOf(image, plane).probe.window;
+    return plane === undefined ? undefined : this.#probeOf(node, image, plane).probe.window;
   }
 
-  #parts(image: RenderedImage, region: Region): PartialPlane | 'zeros' | undefined {
+  #parts(node: number, image: RenderedImage, region: Region): PartialPlane | 'zeros' | undefined {
     const plane = image.planeAt(region);
     if (plane === undefined) {
       if (this.#tree.shared.options.missing !== 'error') return 'zeros';
       const [t = 0, c = 0, z = 0] = region.start;
       throw new FsRefusal('io', `the plate has no plane there (t ${t}, c ${c}, z ${z}, counted from 0)`);
     }
-    const { version } = this.#probeOf(image, plane);
+    const { version } = this.#probeOf(node, image, plane);
     const location = this.#tree.planeLocation(plane);
     const key = `${location.path}\0${location.page}\0${version}`;
     const { width, height, dtype } = image.shape;

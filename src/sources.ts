@@ -172,6 +172,11 @@ export interface SourceDriver {
    */
   openPlaneSync?(path: string, page: number): OpenPlane;
   /**
+   * The files that hold one image's pixels, be they there or not; absent where it is the file of that path alone.
+   * @throws what `readPlaneSync` throws.
+   */
+  planeFilesSync?(path: string, page: number): readonly string[];
+  /**
    * Looks into a file or store that is no plate: what it holds, without reading pixels. Absent where a driver only
    * reads planes that a format found.
    * @param path absolute path, or an URL where the driver's `canOpen` takes one.

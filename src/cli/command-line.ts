@@ -3,12 +3,15 @@ import { didYouMean } from '../config/did-you-mean.ts';
 import { BadParameterError } from '../core/errors.ts';
 import type { Command } from './command.ts';
 import { doctor } from './commands/doctor.ts';
+import { drop } from './commands/drop.ts';
 import { exportMapping } from './commands/export-mapping.ts';
 import { flush } from './commands/flush.ts';
 import { inspect } from './commands/inspect.ts';
 import { mount } from './commands/mount.ts';
+import { pin } from './commands/pin.ts';
 import { status } from './commands/status.ts';
 import { umount } from './commands/umount.ts';
+import { warm } from './commands/warm.ts';
 import { exitCode, exitCodeOf } from './exit-codes.ts';
 import { Terminal, type TextSink } from './terminal.ts';
 
@@ -19,6 +22,9 @@ export const COMMANDS: readonly Command<never>[] = [
   status,
   inspect,
   flush,
+  pin,
+  warm,
+  drop,
   exportMapping,
   doctor,
 ];
@@ -52,6 +58,9 @@ function build(argv: readonly string[], version: string) {
       command.summary,
       (inner) => {
         for (const example of command.examples) inner.example(`platefs ${example}`, '');
+        // yargs takes the words of a positional for repetitions of one option.
+        if (command.usage.includes('..'))
+          inner.parserConfiguration({ 'duplicate-arguments-array': true, 'camel-case-expansion': true });
         command.options(inner);
       },
       () => undefined,

@@ -63,6 +63,7 @@ export function resolveDefinition(request: MountRequest, stateBase: string): Res
   const profile = overrides.profile ?? definition.options.profile;
   const float64 = overrides.float64 ?? definition.options.float64;
   const ngff = overrides.ngff ?? definition.options.ngff;
+  const coldCacheBytes = overrides.coldCacheBytes ?? definition.options.coldCacheBytes;
   const names = overrides.names ?? definition.names;
   const layout = overrides.layout ?? definition.layout;
   return {
@@ -85,6 +86,7 @@ export function resolveDefinition(request: MountRequest, stateBase: string): Res
       ...(profile === undefined ? {} : { profile }),
       ...(float64 === undefined ? {} : { float64 }),
       ...(ngff === undefined ? {} : { ngff }),
+      ...(coldCacheBytes === undefined ? {} : { coldCacheBytes }),
     },
   };
 }

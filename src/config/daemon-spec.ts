@@ -1,5 +1,6 @@
 import type { MountDefinition } from '../model/mount-definition.ts';
 import type { RecognisedPlate } from '../model/plate.ts';
+import type { ColdCache } from '../renders/render-folder.ts';
 
 /** Everything a daemon must be told; plain data. All paths are absolute. */
 export interface DaemonSpec {
@@ -10,6 +11,8 @@ export interface DaemonSpec {
   readonly registryFolder: string;
   /** For indices and other things that can be made again. */
   readonly cacheFolder: string;
+  /** Where finished renders are kept; absent where none are. */
+  readonly coldCache?: ColdCache;
   /** What the source was recognised as before it was mounted; without it the daemon looks itself. */
   readonly recognised?: RecognisedPlate;
   /** ISO 8601; when the mount was asked for. */

@@ -19,6 +19,7 @@ import type {
 import { NGFF_VERSIONS } from '../model/ngff.ts';
 import type { Profile } from '../model/profile.ts';
 import { HOOKS } from '../registry.generated.ts';
+import { parseColdCache } from '../renders/render-folder.ts';
 import { mountSchema } from './definition-schema.ts';
 import { checkedLayout, checkedNames } from './mount-options.ts';
 import { ruleFaults } from './rule-check.ts';
@@ -50,6 +51,7 @@ interface DefinitionForm {
     profile?: Profile;
     float64?: Float64Mode;
     ngff?: string | number;
+    'cold-cache'?: string | number;
   };
   readonly hooks?: readonly {
     readonly name: string;
@@ -120,9 +122,14 @@ function checkedRules(source: YamlSource, form: DefinitionForm, hooks: readonly 
   return rules;
 }
 
-function optionsOf(form: DefinitionForm): MountOptions {
+function optionsOf(source: YamlSource, form: DefinitionForm): MountOptions {
   const { options = {} } = form;
   const ngff = NGFF_VERSIONS.find((version) => version === String(options.ngff));
+  const cold = options['cold-cache'];
+  const coldCacheBytes =
+    cold === undefined
+      ? undefined
+      : checked(source, 'options', () => parseColdCache(cold, 'options: cold-cache'));
   return {
     allowOther: options['allow-other'] ?? false,
     noPassthrough: !(options.passthrough ?? true),
@@ -134,6 +141,7 @@ function optionsOf(form: DefinitionForm): MountOptions {
     ...(options.profile === undefined ? {} : { profile: options.profile }),
     ...(options.float64 === undefined ? {} : { float64: options.float64 }),
     ...(ngff === undefined ? {} : { ngff }),
+    ...(coldCacheBytes === undefined ? {} : { coldCacheBytes }),
   };
 }
 
@@ -188,7 +196,7 @@ export async function readMountDefinition(file: string, hooks?: readonly Hook[])
     ...(form.state === undefined ? {} : { state: path(form.state) }),
     ...(budgetBytes === undefined ? {} : { budgetBytes }),
     hooks: rules,
-    options: optionsOf(form),
+    options: optionsOf(source, form),
   };
 }
 

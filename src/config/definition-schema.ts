@@ -54,6 +54,11 @@ const OPTIONS: Readonly<Record<string, Schema>> = {
     default: '0.4',
     description: 'Version of OME-NGFF that plate.ome.zarr follows: 0.4 is Zarr v2, 0.5 is Zarr v3.',
   },
+  'cold-cache': {
+    type: ['string', 'integer'],
+    minimum: 1,
+    description: 'Most that finished renders may take on disk, like 20GiB (platefs warm); off for none.',
+  },
 };
 
 function parametersSchema(parameters: readonly ParameterSpec[]): Schema {

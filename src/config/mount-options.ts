@@ -12,6 +12,7 @@ import { NGFF_VERSIONS, type NgffVersion } from '../model/ngff.ts';
 import { checkNames } from '../model/plane-naming.ts';
 import { PROFILES, type Profile } from '../model/profile.ts';
 import { compileSourceLayout } from '../model/source-layout.ts';
+import { parseColdCache } from '../renders/render-folder.ts';
 import { didYouMean } from './did-you-mean.ts';
 
 /** What `-o` can change in a mount definition. */
@@ -26,6 +27,7 @@ export interface OptionOverrides {
   profile?: Profile;
   float64?: Float64Mode;
   ngff?: NgffVersion;
+  coldCacheBytes?: number;
   budgetBytes?: number;
   output?: string;
   state?: string;
@@ -115,6 +117,11 @@ export const MOUNT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
     value: 'VERSION',
     description: 'version of OME-NGFF that plate.ome.zarr follows: 0.4 (Zarr v2, the default), 0.5 (Zarr v3)',
     apply: (overrides, value) => void (overrides.ngff = oneOf(NGFF_VERSIONS, '-o ngff', value)),
+  },
+  'cold-cache': {
+    value: 'SIZE',
+    description: 'most that finished renders may take on disk (platefs warm); off for none',
+    apply: (overrides, value) => void (overrides.coldCacheBytes = parseColdCache(value, '-o cold-cache')),
   },
   names: {
     value: 'NAMES',

@@ -14,6 +14,8 @@ export interface MemoryDocument {
   /** Held by pixels that reader threads keep decoded. */
   readonly decodedBytes: number;
   readonly decodedBoundBytes: number;
+  /** Held by files that were pinned. */
+  readonly pinnedBytes: number;
   /** The system is short of memory, or was a moment ago. */
   readonly isTight: boolean;
   /** Why, at the last look. */
@@ -25,7 +27,7 @@ export interface MemoryDocument {
     readonly reasons: readonly string[];
     readonly steps: readonly {
       readonly rung: number;
-      readonly kind: 'shrink-decoded' | 'land-sealed' | 'spill-open';
+      readonly kind: 'shrink-decoded' | 'land-sealed' | 'spill-open' | 'drop-pins';
       readonly freedBytes: number;
     }[];
   } | null;
@@ -45,6 +47,9 @@ export interface StatusDocument {
   readonly plates?: number;
   readonly warnings: number;
   readonly memory: MemoryDocument;
+  readonly pins: PinsDocument;
+  /** Where finished renders are kept on disk; null where none are. Shared by all mounts of the user. */
+  readonly coldCache: { readonly folder: string; readonly limitBytes: number } | null;
   /** Written files that have not landed in the output folder yet. */
   readonly waiting: { readonly files: number; readonly sizeBytes: number };
   readonly hooks: { readonly running: number; readonly waiting: number; readonly failed: number };
@@ -54,6 +59,46 @@ export interface StatusDocument {
   readonly resumedCount: number;
   /** ISO 8601. */
   readonly startedAt: string;
+}
+
+/** Files that `pin` brought to memory, by their paths below the mount. They go when memory is tight. */
+export interface PinsDocument {
+  readonly files: number;
+  readonly sizeBytes: number;
+  readonly paths: readonly string[];
+}
+
+/** Parameters of `pin`, `warm` and `drop`: paths below the mount, without a leading slash; '' is all of it. */
+export interface KeepParams {
+  readonly paths: readonly string[];
+}
+
+/** Progress of `pin` and `warm`. */
+export interface KeepProgress {
+  readonly filesDone: number;
+  readonly filesTotal: number;
+  readonly doneBytes: number;
+  readonly totalBytes: number;
+}
+
+/** What `pin` and `warm` answer in the end. */
+export interface KeepResult {
+  /** Files rendered now. */
+  readonly files: number;
+  readonly sizeBytes: number;
+  /** Files that were there already. */
+  readonly present: number;
+  /** Files that are read from the source as they lie, or cost nothing to make. */
+  readonly plain: number;
+  readonly failed: readonly { readonly path: string; readonly reason: string }[];
+}
+
+/** What `drop` answers. */
+export interface DropResult {
+  readonly pins: number;
+  readonly coldFiles: number;
+  /** Files whose pages the kernel was told to drop. */
+  readonly files: number;
 }
 
 /** Progress of `flush` and `drain`. */

@@ -1,4 +1,4 @@
-import { readdirSync, writeFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -21,6 +21,7 @@ import { FrontLink } from './front-link.ts';
 import type { FromFront } from './front-messages.ts';
 import type { FrontData } from './front-worker.ts';
 import type { HookPump } from './hook-pump.ts';
+import { keptFolders } from './kept-stores.ts';
 import { Landings } from './landings.ts';
 import { LiveMount } from './live-mount.ts';
 import { logEvent } from './log.ts';
@@ -28,6 +29,7 @@ import { memoryFolder, removeMemoryFolder } from './memory-folder.ts';
 import { MountMemory, writtenBoundBytes } from './mount-memory.ts';
 import { loadPlaneTools } from './plane-tools.ts';
 import { Readers } from './readers.ts';
+import { RenderKeeper } from './render-keeper.ts';
 import { RuntimeWarnings } from './runtime-warnings.ts';
 import { countResumes, openSessionParts } from './session-files.ts';
 import { keepNames } from './session-names.ts';
@@ -67,6 +69,7 @@ export class Daemon {
   #plates: LiveMount | undefined;
   #control: ControlServer | undefined;
   #memory: MountMemory | undefined;
+  #renders: RenderKeeper | undefined;
   #ending: Promise<void> | undefined;
   #unlock: () => void = () => {};
   /** Where written bytes live, from when on the state is ours. */
@@ -117,7 +120,9 @@ export class Daemon {
     });
     const mount = opened.map(({ number, name, shared }) => ({ number, name, shared }));
     const budgetBytes = this.#definition.budgetBytes ?? chooseBudgetBytes(folders.memory);
+    const kept = keptFolders(folders.memory, this.#spec.coldCache);
     this.#readers = new Readers({
+      kept,
       count: this.#definition.options.readers ?? Math.max(2, availableParallelism()),
       fuseFd: this.#start.fuseFd,
       mount,
@@ -126,6 +131,8 @@ export class Daemon {
       onMessage: (message) => {
         if (message.type === 'staged')
           this.#front?.tell({ type: 'staged', node: message.node, errno: message.errno });
+        else if (message.type === 'render-found')
+          this.#front?.tell({ type: 'render-found', found: message.found });
         else if (message.type === 'failed-job') this.#front?.tell({ ...message, type: 'failed' });
         else if (message.type === 'source-changed') this.#plates?.sourceChanged(message.node);
         else this.#warnings.fail(message.message);
@@ -141,18 +148,38 @@ export class Daemon {
       signal: this.#stop.signal,
     });
     this.#landings = landings;
-    const memory = new MountMemory({ budgetBytes, front, readers: this.#readers, landings, log: logEvent });
+    const memory = new MountMemory({
+      budgetBytes,
+      front,
+      readers: this.#readers,
+      landings,
+      unpin: async (bytes) => (await this.#renders?.unpin(bytes)) ?? 0,
+      log: logEvent,
+    });
     this.#memory = memory;
+    const tools = await loadPlaneTools(mount.map(({ shared }) => shared.index));
     const plates = new LiveMount({
       parts: opened,
-      tools: await loadPlaneTools(mount.map(({ shared }) => shared.index)),
+      tools,
       fuseFd: this.#start.fuseFd,
       mode: this.#definition.options.watch ?? 'auto',
       front,
       warn: (message) => this.#warnings.warn('plate', message),
+      onChange: () => this.#renders?.treeChanged(),
       signal: this.#stop.signal,
     });
     this.#plates = plates;
+    const renders = new RenderKeeper({
+      fuseFd: this.#start.fuseFd,
+      source: this.#definition.source,
+      folders: kept,
+      mount: () => plates.mount,
+      tools,
+      front,
+      memory,
+      log: (message) => this.#warnings.warn('pins', message),
+    });
+    this.#renders = renders;
     const writeOut = new WriteOut({
       mountpoint: this.#definition.mountpoint,
       landings,
@@ -168,6 +195,7 @@ export class Daemon {
       landings,
       memory,
       readers: this.#readers,
+      renders: () => this.#renders,
       hooks: () => this.#hooks,
       warnings: this.#warnings,
       resumes,
@@ -179,7 +207,8 @@ export class Daemon {
     landings.start();
     await this.#startHooks(front, folders);
     memory.start();
-    this.#control = await openControl(this.#spec, status, writeOut);
+    await renders.start();
+    this.#control = await openControl(this.#spec, status, writeOut, renders);
     plates.start();
     this.#running.resolve();
     this.#voice.tell({ type: 'ready' });
@@ -202,6 +231,7 @@ export class Daemon {
       mount,
       folders,
       budgetBytes: writtenBoundBytes(budgetBytes),
+      aheadBytes: Math.floor(budgetOf(budgetBytes).decodedBytes / ports.length / 2),
       owner: this.#owner,
       fromMain: channel.port2,
       wake: wake.memory,
@@ -292,14 +322,9 @@ export class Daemon {
   }
 
   async #stageDocument(node: number, stagedPath: string): Promise<void> {
-    let errno = 0;
-    try {
-      writeFileSync(stagedPath, (await this.#documents?.bytesOf(node)) ?? '', { mode: 0o600 });
-    } catch (error) {
-      errno = errnoOf(error);
-      this.#warnings.fail(explain(error));
-    }
-    this.#front?.tell({ type: 'staged', node, errno });
+    const error = await this.#documents?.stage(node, stagedPath);
+    if (error !== undefined) this.#warnings.fail(explain(error));
+    this.#front?.tell({ type: 'staged', node, errno: error === undefined ? 0 : errnoOf(error) });
   }
 
   /** A thread is gone: nothing can be trusted any more, so a new daemon takes over. */

@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { errnoOf } from '../core/errno.ts';
 import { FsRefusal } from '../core/errors.ts';
 import { attributesBody, entryBody, openBody } from '../fuse/reply.ts';
@@ -43,10 +44,15 @@ export class Documents {
     return bytes;
   }
 
-  /** The document's bytes of this moment. */
-  bytesOf(node: number): Promise<Buffer> {
+  /** Writes the document's bytes of this moment to a file. @returns the error when that fails. */
+  async stage(node: number, stagedPath: string): Promise<unknown> {
     this.#recent.delete(node);
-    return this.#render(node);
+    try {
+      writeFileSync(stagedPath, await this.#render(node), { mode: 0o600 });
+      return undefined;
+    } catch (error) {
+      return error;
+    }
   }
 
   #attributes(node: number, sizeBytes: number): NodeAttributes {

@@ -2,7 +2,7 @@ import type { Negotiated } from '../fuse/negotiation.ts';
 import type { LandingRecord } from '../overlay/inode.ts';
 import type { SealedFile } from '../overlay/sealed-files.ts';
 import type { SharedTree } from '../tree/shared-tree.ts';
-import type { FrontNotice, MovableJob } from '../vfs/jobs.ts';
+import type { FrontNotice, MovableJob, Ticket } from '../vfs/jobs.ts';
 
 /** Which version of which file a rule worked on. */
 export interface HookSource {
@@ -23,6 +23,12 @@ export interface StagedOutput {
 export interface ChangedName {
   readonly parent: number;
   readonly name: string;
+}
+
+/** Whether a finished render of a file that is to be opened is kept, and where. */
+export interface FoundRender extends Ticket {
+  readonly node: number;
+  readonly path?: string;
 }
 
 /** Main thread to front. A `token` comes back in the answer. */
@@ -61,6 +67,10 @@ export type ToFront =
   | ({ readonly type: 'hook-ended' } & Omit<HookSource, 'mountPath'>)
   /** The plate was found changed. */
   | { readonly type: 'adopt'; readonly token: number; readonly part: number; readonly shared: SharedTree }
+  /** The files of which a finished render may be kept, in place of those known before. */
+  | { readonly type: 'renders'; readonly nodes: readonly number[] }
+  /** A reader has looked whether a finished render is kept and good. */
+  | { readonly type: 'render-found'; readonly found: FoundRender }
   /** Written files may take so much memory from now on, unless they hold more. */
   | { readonly type: 'set-budget'; readonly token: number; readonly budgetBytes: number }
   /** Move open files that were not written since then to disk, as far as one request may wait for. */

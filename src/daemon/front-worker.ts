@@ -7,6 +7,7 @@ import { FrontWake } from '../fuse/front-wake.ts';
 import type { Negotiated } from '../fuse/negotiation.ts';
 import { resend } from '../fuse/notify.ts';
 import { BackingFiles } from '../fuse/passthrough.ts';
+import { openBody } from '../fuse/reply.ts';
 import { replyTo } from '../fuse/reply-writer.ts';
 import { runSession } from '../fuse/session.ts';
 import { isFile } from '../overlay/inode.ts';
@@ -23,10 +24,12 @@ import { RenderUnits } from '../tree/render-units.ts';
 import type { SharedMount } from '../tree/shared-mount.ts';
 import { loadCatalogEncoders } from '../tree/sources/catalog-encoders.ts';
 import { Front } from '../vfs/front.ts';
+import { KeptRenders } from '../vfs/kept-renders.ts';
 import { kernelFileCalls } from './file-calls.ts';
 import type { FromFront, ToFront } from './front-messages.ts';
 import { loadPlaneTools } from './plane-tools.ts';
 import { publishOutputs } from './publish.ts';
+import { ReadAhead } from './read-ahead.ts';
 import { ReaderCounters } from './reader-counters.ts';
 import { ReaderPool } from './reader-pool.ts';
 
@@ -42,6 +45,8 @@ export interface FrontData {
   readonly folders: OverlayFolders;
   /** Memory that written files may take at the start. */
   readonly budgetBytes: number;
+  /** The most that is decoded ahead at once. */
+  readonly aheadBytes: number;
   readonly owner: { readonly uid: number; readonly gid: number };
   readonly fromMain: MessagePort;
   /** Memory of the {@link FrontWake} that the main thread kicks. */
@@ -79,9 +84,10 @@ interface Rooms {
   readonly tree: MountTree;
   readonly readers: ReaderPool;
   readonly units: RenderUnits;
+  readonly renders: KeptRenders;
 }
 
-function receive({ overlay, front, tree, readers, units }: Rooms, message: ToFront): void {
+function receive({ overlay, front, tree, readers, units, renders }: Rooms, message: ToFront): void {
   switch (message.type) {
     case 'adopt':
       tree.adopt(message.part, message.shared);
@@ -177,6 +183,15 @@ function receive({ overlay, front, tree, readers, units }: Rooms, message: ToFro
       tell({ type: 'spilled', token: message.token, freedBytes });
       return;
     }
+    case 'renders':
+      renders.replace(message.nodes);
+      return;
+    case 'render-found': {
+      const { uniqueLow, uniqueHigh, node, path } = message.found;
+      const reply = front.renderFound(message.found, node, path);
+      replyTo(data.fuseFd, uniqueLow, uniqueHigh, [openBody(reply)]);
+      return;
+    }
     case 'end':
       // The session's loop is left already.
       return;
@@ -199,10 +214,16 @@ async function serve(): Promise<void> {
   const hasSources = data.mount.some(({ shared }) => shared.index.scope);
   const encoders = hasSources ? await loadCatalogEncoders() : undefined;
   const units = new RenderUnits((node) => tree.layoutOf(node, encoders));
+  const unitAt = (node: number, offsetBytes: number) => units.at(node, offsetBytes);
   const readers = new ReaderPool({
     ports: data.readers,
     counters: ReaderCounters.over(data.counters),
-    unitAt: (node, offsetBytes) => units.at(node, offsetBytes),
+    unitAt,
+    ahead: new ReadAhead({
+      unitAt,
+      isRendered: (node) => tree.isRendered(node),
+      limitBytes: data.aheadBytes,
+    }),
     onFirstJob: () => tell({ type: 'readers-wanted' }),
   });
   const { overlay, tornBytes, lost } = openOverlay(
@@ -214,6 +235,7 @@ async function serve(): Promise<void> {
       onAbandoned: (abandoned) => tell({ type: 'notice', notice: { kind: 'abandoned', abandoned } }),
     },
   );
+  const renders = new KeptRenders();
   const front: Front = new Front({
     tree,
     overlay,
@@ -229,6 +251,7 @@ async function serve(): Promise<void> {
     notify: (notice) => tell({ type: 'notice', notice }),
     answer: ({ uniqueLow, uniqueHigh }, bytes) => replyTo(data.fuseFd, uniqueLow, uniqueHigh, [bytes]),
     refuse: ({ uniqueLow, uniqueHigh }, errno) => replyTo(data.fuseFd, uniqueLow, uniqueHigh, errno),
+    renders,
     drain: () => {
       for (
         let received = receiveMessageOnPort(data.fromMain);
@@ -238,7 +261,7 @@ async function serve(): Promise<void> {
         try {
           const message = received.message as ToFront;
           if (message.type === 'end') throw new SessionOver();
-          receive({ overlay, front, tree, readers, units }, message);
+          receive({ overlay, front, tree, readers, units, renders }, message);
         } catch (error) {
           if (error instanceof SessionOver) throw error;
           // A disk that is full, as a rule: this change was not made, and everything else goes on.
@@ -277,7 +300,7 @@ async function serve(): Promise<void> {
   for (const inode of overlay.names.inodes.values()) overlay.seal(inode);
   tell({ type: 'unmounted' });
   data.fromMain.on('message', (message: ToFront) =>
-    receive({ overlay, front, tree, readers, units }, message),
+    receive({ overlay, front, tree, readers, units, renders }, message),
   );
 }
 

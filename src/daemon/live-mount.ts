@@ -21,6 +21,8 @@ export interface LiveMountParts {
   readonly mode: WatchMode;
   readonly front: FrontLink;
   readonly warn: (message: string) => void;
+  /** Something is shown otherwise than before. */
+  readonly onChange: () => void;
   /** Ends everything. */
   readonly signal: AbortSignal;
 }
@@ -90,6 +92,7 @@ export class LiveMount {
       invalidateChanges({ fuseFd, base }, from, to, difference);
     else if (!(from instanceof PlateTree) && !(to instanceof PlateTree))
       invalidateSourceChanges({ fuseFd, base }, from, to, difference);
+    this.#parts.onChange();
     this.#sweep(number, after);
   }
 

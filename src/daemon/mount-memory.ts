@@ -12,6 +12,8 @@ export interface MountMemoryParts {
   readonly front: FrontLink;
   readonly readers: Readers;
   readonly landings: Landings;
+  /** Lets go of the oldest pins. @returns bytes of memory freed. */
+  readonly unpin: (bytes: number) => Promise<number>;
   readonly log: (message: string) => void;
 }
 
@@ -31,13 +33,14 @@ export class MountMemory implements Disposable {
 
   constructor(parts: MountMemoryParts) {
     this.#parts = parts;
-    const { budgetBytes, front, readers, landings } = parts;
+    const { budgetBytes, front, readers, landings, unpin } = parts;
     this.#reclaimer = new Reclaimer(budgetBytes, writtenBoundBytes(budgetBytes), {
       written: () => front.ask('usage', {}),
       boundWritten: async (bytes) => (await front.ask('set-budget', { budgetBytes: bytes })).accepted,
       decoded: () => ({ usedBytes: readers.decodedBytes, grantBytes: readers.decodedBoundBytes }),
       boundDecoded: (bytes) => readers.boundDecoded(bytes),
       land: async (keepBytes) => (await landings.makeRoom(keepBytes)).sizeBytes,
+      unpin,
       spill: async (bytes) => {
         let freedBytes = 0;
         while (freedBytes < bytes) {
@@ -54,6 +57,16 @@ export class MountMemory implements Disposable {
   /** Listens to the system from here on. */
   start(): void {
     this.#pressure = watchPressure((state) => this.#felt(state));
+  }
+
+  /** Takes memory out of the budget for a pinned file. @returns false when there is not so much to be had. */
+  reserve(bytes: number): Promise<boolean> {
+    return this.#reclaimer.reserve(bytes);
+  }
+
+  /** Gives back what was reserved. */
+  release(bytes: number): Promise<void> {
+    return this.#reclaimer.release(bytes);
   }
 
   #felt(state: PressureState): void {
@@ -85,7 +98,8 @@ export class MountMemory implements Disposable {
       budgetBytes,
       lowMarkBytes,
       highMarkBytes,
-      usedBytes: reservedBytes + readers.decodedBytes,
+      usedBytes: reservedBytes + readers.decodedBytes + this.#reclaimer.pinnedBytes,
+      pinnedBytes: this.#reclaimer.pinnedBytes,
       closedFilesBytes: sealedBytes,
       openFilesBytes: reservedBytes - sealedBytes,
       decodedBytes: readers.decodedBytes,

@@ -74,6 +74,22 @@ export class MountReader {
     return reader.read(node - part.base, offsetBytes, target);
   }
 
+  /** As {@link StackReader.decodeAhead}; nothing for files of sources, whose drivers keep what they decoded. */
+  *decodeAhead(node: number, offsetBytes: number, sizeBytes: number): Generator<void> {
+    const { part, reader } = this.#at(node);
+    if (reader instanceof StackReader) yield* reader.decodeAhead(node - part.base, offsetBytes, sizeBytes);
+  }
+
+  /** As {@link StackReader.keyOf}. */
+  keyOf(node: number): string | undefined {
+    const { part, reader } = this.#at(node);
+    return reader.keyOf(node - part.base);
+  }
+
+  pathOf(node: number): string {
+    return this.#tree.pathOf(node);
+  }
+
   /** As {@link StackReader.pourable}. */
   pourable(node: number, offsetBytes: number, sizeBytes: number): PourableBytes | undefined {
     const { part, reader } = this.#at(node);

@@ -24,7 +24,7 @@ function noPlane(): never {
 const NO_PLATES: PlaneTools = {
   encoders: [],
   probe: noPlane,
-  driver: { probe: noPlane, read: noPlane, open: noPlane },
+  driver: { probe: noPlane, read: noPlane, files: noPlane, open: noPlane },
 };
 
 /**
@@ -37,8 +37,11 @@ export async function loadPlaneTools(indexes: readonly PlateIndex[]): Promise<Pl
   const drivers = await loadAll(
     plates.every(isOfTiffs) ? SOURCES.filter(({ id }) => id === 'tiff') : SOURCES,
   );
-  const synchronous = drivers.flatMap(({ id, canOpen, probeSync, readPlaneSync, openPlaneSync }) =>
-    probeSync && readPlaneSync ? [{ id, canOpen, probeSync, readPlaneSync, openPlaneSync }] : [],
+  const synchronous = drivers.flatMap(
+    ({ id, canOpen, probeSync, readPlaneSync, openPlaneSync, planeFilesSync }) =>
+      probeSync && readPlaneSync
+        ? [{ id, canOpen, probeSync, readPlaneSync, openPlaneSync, planeFilesSync }]
+        : [],
   );
   const tiff = synchronous.find(({ id }) => id === 'tiff');
   if (!tiff) throw new Error('the tiff driver has no synchronous side');
@@ -51,6 +54,7 @@ export async function loadPlaneTools(indexes: readonly PlateIndex[]): Promise<Pl
     driver: {
       probe,
       read: ({ path, page }) => driverOf(path).readPlaneSync(path, page),
+      files: ({ path, page }) => driverOf(path).planeFilesSync?.(path, page) ?? [path],
       open: ({ path, page }) => driverOf(path).openPlaneSync?.(path, page),
     },
   };

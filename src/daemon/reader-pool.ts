@@ -3,6 +3,8 @@ import { LRUCache } from 'lru-cache';
 import type { RenderUnit } from '../tree/render-units.ts';
 import type { SharedTree } from '../tree/shared-tree.ts';
 import type { ReaderJob } from '../vfs/jobs.ts';
+import type { AheadJob, ForgetAheadJob } from './decoding-ahead.ts';
+import type { ReadAhead } from './read-ahead.ts';
 import type { ReaderCounters } from './reader-counters.ts';
 import { type ReadPartJob, SplitRead } from './split-read.ts';
 
@@ -15,6 +17,8 @@ export interface TreeAdoption {
   readonly shared: SharedTree;
 }
 
+const forgetAhead = (node: number): ForgetAheadJob => ({ kind: 'forget-ahead', node });
+
 /** Units of files whose reader is remembered: more than what all readers can keep decoded. */
 const MAX_KNOWN_UNITS = 4096;
 
@@ -23,6 +27,7 @@ export interface ReaderPoolParts {
   readonly counters: ReaderCounters;
   /** What is decoded together with the byte of a rendered file at an offset. */
   readonly unitAt: (node: number, offsetBytes: number) => RenderUnit;
+  readonly ahead: ReadAhead;
   readonly onFirstJob: () => void;
 }
 
@@ -48,6 +53,7 @@ export class ReaderPool {
     const adoption: TreeAdoption = { kind: 'adopt', part, shared };
     for (const port of this.#parts.ports) port.postMessage(adoption);
     this.#readerOf.clear();
+    this.#parts.ahead.clear();
   }
 
   submit(job: ReaderJob): void {
@@ -55,8 +61,27 @@ export class ReaderPool {
       this.#started = true;
       this.#parts.onFirstJob();
     }
-    if (job.kind === 'read-rendered' && !this.#parts.counters.isPoured(job.node)) this.#submitRendered(job);
-    else this.#give(this.#idlest(), job);
+    if (job.kind === 'read-rendered' && !this.#parts.counters.isPoured(job.node)) {
+      this.#submitRendered(job);
+      this.#lookAhead(job);
+    } else this.#give(this.#idlest(), job);
+  }
+
+  /** Has readers that rest decode what will probably be asked for. */
+  #lookAhead({ node, offsetBytes, sizeBytes }: RenderedJob): void {
+    const { ahead, broken } = this.#parts.ahead.noted(node, offsetBytes, sizeBytes);
+    if (broken !== undefined) for (const port of this.#parts.ports) port.postMessage(forgetAhead(broken));
+    if (!ahead) return;
+    const reader = this.#idlest();
+    if (this.#jobsOf(reader) > 0) return;
+    const units = ahead.units.filter(({ name }) => !this.#readerOf.has(name));
+    if (units.length === 0) return;
+    for (const { name } of units) this.#readerOf.set(name, reader);
+    const parts = units.map(({ startBytes, endBytes }) => ({
+      offsetBytes: startBytes,
+      sizeBytes: endBytes - startBytes,
+    }));
+    this.#give(reader, { kind: 'ahead', node: ahead.node, parts });
   }
 
   #submitRendered(job: RenderedJob): void {
@@ -91,16 +116,21 @@ export class ReaderPool {
     return reader;
   }
 
-  #give(reader: number, job: ReaderJob | ReadPartJob): void {
+  #give(reader: number, job: ReaderJob | ReadPartJob | AheadJob): void {
     this.#submitted[reader] = ((this.#submitted[reader] ?? 0) + 1) | 0;
     this.#parts.ports[reader]?.postMessage(job);
+  }
+
+  /** Jobs that a reader has not finished. */
+  #jobsOf(reader: number): number {
+    return ((this.#submitted[reader] ?? 0) - this.#parts.counters.finishedJobs(reader)) | 0;
   }
 
   #idlest(): number {
     let best = 0;
     let least = Number.POSITIVE_INFINITY;
     for (let i = 0; i < this.#submitted.length; i++) {
-      const left = ((this.#submitted[i] ?? 0) - this.#parts.counters.finishedJobs(i)) | 0;
+      const left = this.#jobsOf(i);
       if (left < least) {
         least = left;
         best = i;

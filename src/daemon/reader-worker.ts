@@ -10,7 +10,10 @@ import type { Landing } from '../materializer/landing.ts';
 import { ByteCache } from '../memory/byte-cache.ts';
 import type { SharedMount } from '../tree/shared-mount.ts';
 import type { MovableJob, ReaderJob } from '../vfs/jobs.ts';
-import { Reader } from '../vfs/reader.ts';
+import { type ByteJob, Reader } from '../vfs/reader.ts';
+import { type AheadJob, DecodingAhead, type ForgetAheadJob } from './decoding-ahead.ts';
+import type { FoundRender } from './front-messages.ts';
+import { type KeptFolders, keptStores } from './kept-stores.ts';
 import { MountReader } from './mount-reader.ts';
 import { ReaderCounters } from './reader-counters.ts';
 import type { TreeAdoption } from './reader-pool.ts';
@@ -24,6 +27,7 @@ export interface ReaderData {
   readonly outputFolder: string;
   /** What it may keep decoded at the start. */
   readonly decodedBytes: number;
+  readonly kept: KeptFolders;
   /** Memory of the {@link ReaderCounters}. */
   readonly counters: SharedArrayBuffer;
   readonly jobs: MessagePort;
@@ -38,6 +42,7 @@ export interface ToReader {
 /** Reader to main thread. */
 export type FromReader =
   | { readonly type: 'staged'; readonly node: number; readonly errno: number }
+  | { readonly type: 'render-found'; readonly found: FoundRender }
   /** The front decides what comes of it: the file may lie elsewhere by now. */
   | {
       readonly type: 'failed-job';
@@ -64,6 +69,7 @@ const reader = new Reader({
   readLanded: (record, offsetBytes, target) =>
     landed.readSync(record as unknown as Landing, offsetBytes, target.length, target),
 });
+const kept = keptStores(data.kept);
 const spliced = new SplicedReplies(data.fuseFd);
 
 const showHeld = (): void => counters.hold(data.number, decoded.usedBytes);
@@ -72,13 +78,52 @@ function noteChange(node: number, error: unknown): void {
   if (error instanceof SourceChangedError) tell({ type: 'source-changed', node });
 }
 
+const ahead = new DecodingAhead(
+  function* (node, offsetBytes, sizeBytes) {
+    for (const _ of rendered.decodeAhead(node, offsetBytes, sizeBytes)) {
+      counters.decoded(data.number, decodedBytesSoFar());
+      showHeld();
+      yield;
+    }
+  },
+  () => counters.finishJob(data.number),
+);
+
 function noteRendered(node: number, sizeBytes: number, isPoured: boolean): void {
   counters.served(data.number, sizeBytes);
   counters.decoded(data.number, decodedBytesSoFar());
   if (counters.isPoured(node) !== isPoured) counters.setPoured(node, isPoured);
 }
 
-function answer(job: Exclude<ReaderJob, { kind: 'stage' }>): void {
+/** Looks whether a finished render of a file is kept that is good: as its sources are now, and whole. */
+function findRender({ uniqueLow, uniqueHigh, node }: Extract<ReaderJob, { kind: 'find-render' }>): void {
+  let path: string | undefined;
+  try {
+    const key = rendered.keyOf(node);
+    for (const store of key === undefined ? [] : kept) {
+      const render = store.use(key ?? '');
+      if (render === 'corrupt')
+        tell({
+          type: 'failed',
+          message: `a render of ${rendered.pathOf(node)} in ${store.folder} was damaged, and is thrown away`,
+        });
+      else if (render) {
+        path = render.path;
+        break;
+      }
+    }
+  } catch (error) {
+    // Whoever reads the file finds out what is wrong with its sources.
+    tell({ type: 'failed', message: explain(error) });
+  }
+  counters.finishJob(data.number);
+  tell({
+    type: 'render-found',
+    found: { uniqueLow, uniqueHigh, node, ...(path === undefined ? {} : { path }) },
+  });
+}
+
+function answer(job: Exclude<ByteJob, { kind: 'stage' }>): void {
   const pourable =
     job.kind === 'read-rendered' && spliced.carries(job.sizeBytes) ? reader.pourable(job) : undefined;
   if (pourable !== undefined && spliced.send(job.uniqueLow, job.uniqueHigh, pourable)) {
@@ -112,7 +157,7 @@ function answerPart(job: ReadPartJob): void {
     replyTo(data.fuseFd, uniqueLow, uniqueHigh, typeof outcome === 'number' ? outcome : [outcome]);
 }
 
-function run(job: ReaderJob): void {
+function run(job: ByteJob): void {
   let errno = 0;
   try {
     if (job.kind === 'stage') reader.run(job);
@@ -133,14 +178,19 @@ function run(job: ReaderJob): void {
   if (job.kind === 'stage') tell({ type: 'staged', node: job.node, errno });
 }
 
-type Message = ReaderJob | ReadPartJob | TreeAdoption;
+type Message = ReaderJob | ReadPartJob | AheadJob | ForgetAheadJob | TreeAdoption;
 
 /** Messages that came while something was loaded, which they may need. */
 let waiting: Message[] | undefined;
 
 function take(message: Message): void {
-  if (message.kind === 'adopt') rendered.adopt(message.part, message.shared);
-  else if (message.kind === 'read-part') answerPart(message);
+  if (message.kind === 'adopt') {
+    rendered.adopt(message.part, message.shared);
+    ahead.clear();
+  } else if (message.kind === 'read-part') answerPart(message);
+  else if (message.kind === 'ahead') ahead.add(message);
+  else if (message.kind === 'forget-ahead') ahead.forget(message.node);
+  else if (message.kind === 'find-render') findRender(message);
   else run(message);
   showHeld();
 }

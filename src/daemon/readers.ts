@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import type { SharedMount } from '../tree/shared-mount.ts';
+import type { KeptFolders } from './kept-stores.ts';
 import { ReaderCounters } from './reader-counters.ts';
 import type { FromReader, ReaderData, ToReader } from './reader-worker.ts';
 
@@ -12,6 +13,8 @@ export interface ReadersParts {
   readonly fuseFd: number;
   readonly mount: SharedMount;
   readonly outputFolder: string;
+  /** Where finished renders are kept. */
+  readonly kept: KeptFolders;
   /** What all readers together may keep decoded at the start. */
   readonly decodedBytes: number;
   readonly onMessage: (message: Exclude<FromReader, { readonly type: 'bounded' }>) => void;
@@ -49,13 +52,14 @@ export class Readers {
   /** Starts the threads; jobs posted before are waiting in their ports. */
   start(): void {
     if (this.#workers.length > 0) return;
-    const { fuseFd, mount, outputFolder, onMessage, onDeath } = this.#parts;
+    const { fuseFd, mount, outputFolder, kept, onMessage, onDeath } = this.#parts;
     for (const [number, { port2 }] of this.#channels.entries()) {
       const workerData: ReaderData = {
         fuseFd,
         number,
         mount,
         outputFolder,
+        kept,
         decodedBytes: this.#boundBytes,
         counters: this.counters.memory,
         jobs: port2,

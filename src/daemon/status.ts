@@ -11,6 +11,7 @@ import type { HookPump } from './hook-pump.ts';
 import type { Landings } from './landings.ts';
 import type { MountMemory } from './mount-memory.ts';
 import type { Readers } from './readers.ts';
+import type { RenderKeeper } from './render-keeper.ts';
 import type { RuntimeWarnings } from './runtime-warnings.ts';
 
 export interface StatusParts {
@@ -21,6 +22,7 @@ export interface StatusParts {
   readonly landings: Landings;
   readonly memory: MountMemory;
   readonly readers: Readers;
+  readonly renders: () => RenderKeeper | undefined;
   /** Absent where the mount has no rules, and until they are loaded. */
   readonly hooks: () => HookPump | undefined;
   readonly warnings: RuntimeWarnings;
@@ -93,6 +95,8 @@ export class Status {
         : {}),
       warnings: total((index) => index.warnings.length) + warnings.count,
       memory: held,
+      pins: this.#parts.renders()?.document ?? { files: 0, sizeBytes: 0, paths: [] },
+      coldCache: spec.coldCache ?? null,
       waiting: usage.waiting,
       openForWriting: usage.openForWriting,
       landed: landings.landed,
@@ -118,6 +122,7 @@ export class Status {
       platefs_memory_open_files_bytes: status.memory.openFilesBytes,
       platefs_memory_decoded_bytes: status.memory.decodedBytes,
       platefs_memory_decoded_bound_bytes: status.memory.decodedBoundBytes,
+      platefs_memory_pinned_bytes: status.memory.pinnedBytes,
       platefs_served_bytes_total: servedBytes,
       platefs_decoded_bytes_total: decodedBytes,
       platefs_memory_tight: Number(status.memory.isTight),

@@ -17,6 +17,11 @@ export class ByteCache {
     this.#boundBytes = boundBytes;
   }
 
+  /** What may be kept. */
+  get boundBytes(): number {
+    return this.#boundBytes;
+  }
+
   /** Bytes kept now; an empty entry counts as one. */
   get usedBytes(): number {
     return this.#entries.calculatedSize;

@@ -11,6 +11,8 @@ export interface MemoryUse {
   readonly stuckBytes: number;
   /** Memory of files that programs have open for writing. */
   readonly openBytes: number;
+  /** Memory of files that somebody pinned. */
+  readonly pinnedBytes: number;
 }
 
 /** What the system asks for, beside the budget. */
@@ -22,7 +24,9 @@ export type ReclaimStep =
   /** Closed files land until written files hold at most `keepBytes` of memory. */
   | { readonly rung: 2; readonly kind: 'land-sealed'; readonly keepBytes: number }
   /** Files that are open and not being written go to disk, oldest first, until `bytes` are free. */
-  | { readonly rung: 3; readonly kind: 'spill-open'; readonly bytes: number };
+  | { readonly rung: 3; readonly kind: 'spill-open'; readonly bytes: number }
+  /** The oldest pins go until `bytes` are free. */
+  | { readonly rung: 4; readonly kind: 'drop-pins'; readonly bytes: number };
 
 /** Limits of decoded pixels move in steps of this share of the most they get, so that they don't move all the time. */
 const LIMIT_STEPS = 8;
@@ -43,7 +47,7 @@ export function decodedLimitBytes(use: MemoryUse, budget: MemoryBudget, need: Me
  * Pure: what to give up, cheapest first. Above the low mark closed files land. Above the high mark decoded pixels
  * give way, and files that are open go to disk as far as landing can't help. When the system is short of memory,
  * decoded pixels shrink to the share that it leaves them, everything closed lands, and once nothing closed is left,
- * everything open that rests goes to disk.
+ * everything open that rests goes to disk, and pins go, half of them at a time.
  */
 export function planReclaim(use: MemoryUse, budget: MemoryBudget, need: MemoryNeed): ReclaimStep[] {
   const steps: ReclaimStep[] = [];
@@ -59,5 +63,7 @@ export function planReclaim(use: MemoryUse, budget: MemoryBudget, need: MemoryNe
     need.isUnderPressure && !lands ? use.openBytes : written - use.landableBytes - budget.highMarkBytes;
   const bytes = Math.min(use.openBytes, excess);
   if (bytes > 0) steps.push({ rung: 3, kind: 'spill-open', bytes });
+  if (need.isUnderPressure && !lands && use.pinnedBytes > 0)
+    steps.push({ rung: 4, kind: 'drop-pins', bytes: Math.ceil(use.pinnedBytes / 2) });
   return steps;
 }

@@ -30,6 +30,8 @@ export interface MemoryHolders {
   readonly boundDecoded: (bytes: number) => Promise<void>;
   /** Lands closed files until written files hold at most `keepBytes`. @returns bytes landed. */
   readonly land: (keepBytes: number) => Promise<number>;
+  /** Lets go of the oldest pins. @returns bytes of memory freed, which are {@link Reclaimer.release}d with that. */
+  readonly unpin: (bytes: number) => Promise<number>;
   /** Moves open files that rest to disk. @returns bytes of memory freed. */
   readonly spill: (bytes: number) => Promise<number>;
 }
@@ -47,6 +49,8 @@ export interface Reclaim {
 
 /** Closed files that would not land are not asked again for this long. */
 const STUCK_MS = 5000;
+/** Pins may take at most this share of the budget. */
+const MAX_PINNED_SHARE = 0.5;
 const CALM = { isUnderPressure: false, cacheShare: 1, reasons: [] } as const;
 
 /**
@@ -65,6 +69,8 @@ export class Reclaimer {
   /** Something happened since the present look began. */
   #again = false;
   #writtenBoundBytes: number;
+  #pinnedBytes = 0;
+  #turn: Promise<unknown> = Promise.resolve();
 
   /** @param writtenBoundBytes - What written files may take at the start. */
   constructor(totalBytes: number, writtenBoundBytes: number, holders: MemoryHolders) {
@@ -79,7 +85,52 @@ export class Reclaimer {
   }
 
   get budget(): MemoryBudget {
-    return budgetOf(this.#totalBytes, this.#pressure.isUnderPressure);
+    return budgetOf(this.#spaceBytes, this.#pressure.isUnderPressure);
+  }
+
+  /** What pinned files hold. */
+  get pinnedBytes(): number {
+    return this.#pinnedBytes;
+  }
+
+  /** What written files and decoded pixels may take beside pins. */
+  get #spaceBytes(): number {
+    return this.#totalBytes - this.#pinnedBytes;
+  }
+
+  /**
+   * Takes memory out of the budget for a pinned file, until it is {@link release}d.
+   * @returns false, with nothing changed, when written files need it or pins would have too much.
+   */
+  async reserve(bytes: number): Promise<boolean> {
+    if (await this.#alone(() => this.#reserve(bytes))) return true;
+    // Closed files may land.
+    await this.look();
+    return await this.#alone(() => this.#reserve(bytes));
+  }
+
+  async #reserve(bytes: number): Promise<boolean> {
+    const pinned = this.#pinnedBytes + bytes;
+    if (this.#pressure.isUnderPressure || pinned > this.#totalBytes * MAX_PINNED_SHARE) return false;
+    const writtenBytes = this.#totalBytes - pinned - this.#holders.decoded().grantBytes;
+    if (writtenBytes <= 0 || !(await this.#boundWritten(writtenBytes))) return false;
+    this.#pinnedBytes = pinned;
+    return true;
+  }
+
+  /** Gives memory back that was reserved. */
+  async release(bytes: number): Promise<void> {
+    await this.#alone(async () => {
+      this.#pinnedBytes -= bytes;
+      await this.#boundWritten(this.#spaceBytes - this.#holders.decoded().grantBytes);
+    });
+  }
+
+  /** One change of the bounds at a time. */
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => {});
+    return done;
   }
 
   /** Why the system is short of memory; nothing when it isn't. */
@@ -109,10 +160,12 @@ export class Reclaimer {
   async #run(): Promise<void> {
     while (this.#again) {
       this.#again = false;
-      const use = await this.#use();
-      const steps = planReclaim(use, this.budget, this.#pressure);
-      if (steps.length > 0) await this.#reclaim(steps);
-      else await this.#giveBack(use);
+      await this.#alone(async () => {
+        const use = await this.#use();
+        const steps = planReclaim(use, this.budget, this.#pressure);
+        if (steps.length > 0) await this.#reclaim(steps);
+        else await this.#giveBack(use);
+      });
     }
   }
 
@@ -125,6 +178,7 @@ export class Reclaimer {
       landableBytes: sealedBytes - stuckBytes,
       stuckBytes,
       openBytes: reservedBytes - sealedBytes,
+      pinnedBytes: this.#pinnedBytes,
     };
   }
 
@@ -149,14 +203,14 @@ export class Reclaimer {
   }
 
   async #take(step: ReclaimStep): Promise<{ readonly freedBytes: number; readonly hasHelped: boolean }> {
-    const { written, decoded, boundDecoded, land, spill } = this.#holders;
+    const { written, decoded, boundDecoded, land, spill, unpin } = this.#holders;
     switch (step.kind) {
       case 'shrink-decoded': {
         const before = decoded();
         await boundDecoded(step.limitBytes);
         const after = decoded();
         const hasHelped = after.grantBytes < before.grantBytes;
-        if (hasHelped) await this.#boundWritten(this.#totalBytes - after.grantBytes);
+        if (hasHelped) await this.#boundWritten(this.#spaceBytes - after.grantBytes);
         return { freedBytes: Math.max(0, before.usedBytes - after.usedBytes), hasHelped };
       }
       case 'land-sealed': {
@@ -170,6 +224,11 @@ export class Reclaimer {
         const freedBytes = await spill(step.bytes);
         return { freedBytes, hasHelped: freedBytes > 0 };
       }
+      case 'drop-pins': {
+        const freedBytes = await unpin(step.bytes);
+        this.#pinnedBytes -= freedBytes;
+        return { freedBytes, hasHelped: false };
+      }
     }
   }
 
@@ -177,7 +236,7 @@ export class Reclaimer {
   async #giveBack(use: MemoryUse): Promise<void> {
     const wanted = decodedLimitBytes(use, this.budget, this.#pressure);
     if (wanted <= this.#holders.decoded().grantBytes) return;
-    if (await this.#boundWritten(this.#totalBytes - wanted)) await this.#holders.boundDecoded(wanted);
+    if (await this.#boundWritten(this.#spaceBytes - wanted)) await this.#holders.boundDecoded(wanted);
   }
 
   async #boundWritten(bytes: number): Promise<boolean> {

@@ -77,4 +77,6 @@ export interface MountOptions {
   readonly missing?: MissingMode;
   /** Version of OME-NGFF that `plate.ome.zarr` follows; 0.4 (Zarr v2) unless set. */
   readonly ngff?: NgffVersion;
+  /** Bytes of finished renders kept on disk; 0 for none; the environment's word, else the default, unless set. */
+  readonly coldCacheBytes?: number;
 }

@@ -67,6 +67,11 @@ const zarr: SourceDriver = {
     return { info: layout.planeInfo, bytes };
   },
 
+  planeFilesSync(path: string, page: number): readonly string[] {
+    const layout = ZarrLayout.read(path);
+    return [path, ...layout.filesOf(layout.planeRegion(page))];
+  },
+
   openPlaneSync(path: string, page: number): OpenPlane {
     return new OpenZarrPlane(path, page);
   },

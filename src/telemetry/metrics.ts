@@ -13,6 +13,7 @@ export const METRICS = {
   platefs_memory_open_files_bytes: { type: 'gauge', help: 'Memory of written files that are open.' },
   platefs_memory_decoded_bytes: { type: 'gauge', help: 'Memory of pixels that are kept decoded.' },
   platefs_memory_decoded_bound_bytes: { type: 'gauge', help: 'Memory that decoded pixels may take now.' },
+  platefs_memory_pinned_bytes: { type: 'gauge', help: 'Memory of files that were pinned.' },
   platefs_served_bytes_total: {
     type: 'counter',
     help: 'Bytes of files put together when they are read that programs asked for.',

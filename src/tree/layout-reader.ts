@@ -3,7 +3,7 @@ import type { Region } from '../core/region.ts';
 import type { FileLayout, Segment } from '../encoders.ts';
 import type { ByteCache } from '../memory/byte-cache.ts';
 import type { ByteWindow } from '../sources.ts';
-import { type PartialPlane, readPlanePart } from './plane-blocks.ts';
+import { decodeAhead, type PartialPlane, readPlanePart } from './plane-blocks.ts';
 import type { SourceFiles } from './source-files.ts';
 
 /** Where the pixels of a virtual file come from. Regions are those the layout's segments name or ask for. */
@@ -106,6 +106,16 @@ export class LayoutReader {
           piece instanceof Uint8Array ? pipe.bytes(piece) : files.pourWindow(piece, pipe),
         ),
     };
+  }
+
+  /** Decodes the planes of a range into the cache, step by step. @throws whatever the source throws. */
+  *decodeAhead(offsetBytes: number, sizeBytes: number): Generator<void> {
+    const { layout, pixels, planes } = this.#options;
+    for (const segment of layout.segments(offsetBytes, sizeBytes)) {
+      if (segment.kind !== 'pixels' || this.#windowOf(segment.region, segment.sizeBytes)) continue;
+      const plane = pixels.parts?.(segment.region);
+      if (plane && plane !== 'zeros') yield* decodeAhead(plane, planes);
+    }
   }
 
   /** Where a region's pixels lie verbatim. @throws RangeError when the source says another size than the layout. */

@@ -5,6 +5,7 @@ import { PART_NODES, type SharedMount } from './shared-mount.ts';
 import type { SharedTree } from './shared-tree.ts';
 import type { CatalogEncoders } from './sources/catalog-encoders.ts';
 import { itemLayout } from './sources/item-layout.ts';
+import { isKeepable } from './sources/source-nodes.ts';
 import { SourceTree } from './sources/source-tree.ts';
 import { ROOT_NODE, type Tree, type TreeAttributes, type TreeContent, type TreeEntry } from './tree.ts';
 
@@ -131,6 +132,21 @@ export class MountTree implements Tree {
     if (tree instanceof PlateTree) return tree.renderedImage(node - base)?.layout;
     const item = tree.itemAt(node - base);
     return item && encoders && itemLayout(item, encoders);
+  }
+
+  /** As {@link PlateTree.isRendered}; a file of a source is none that is decoded ahead. */
+  isRendered(node: number): boolean {
+    const { base, tree } = this.partAt(node);
+    return tree instanceof PlateTree && tree.isRendered(node - base);
+  }
+
+  /** Whether a finished render of a file may be kept. */
+  isKeepable(node: number): boolean {
+    const { base, tree } = this.partAt(node);
+    if (tree instanceof PlateTree)
+      return tree.content(node - base).kind === 'rendered' && !tree.tables.owns(node - base);
+    const item = tree.itemAt(node - base);
+    return item !== undefined && isKeepable(item);
   }
 
   content(node: number): TreeContent {

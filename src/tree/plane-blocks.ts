@@ -134,3 +134,14 @@ function blockOf(
   cache.set(key, bytes);
   return bytes;
 }
+
+/** Decodes a plane into the cache, a row of blocks per step. Nothing to do where its driver keeps what it decodes. */
+export function* decodeAhead(plane: PartialPlane, cache: ByteCache): Generator<void> {
+  const { key, height, width, block } = plane;
+  if (!block) return;
+  for (let top = 0; top < height; top += block.height) {
+    if (cache.get(blockKey(key, top, 0))) continue;
+    for (let across = 0; across * block.width < width; across++) blockOf(plane, block, cache, top, across);
+    yield;
+  }
+}

@@ -156,6 +156,13 @@ export class PlateTree implements Tree {
     return this.stacks.owns(node) ? this.stacks.rendered(node) : undefined;
   }
 
+  /** Whether a node is a file that is put together from planes, known without asking a source. */
+  isRendered(node: number): boolean {
+    const view = this.#viewOf(node);
+    if (!view || view === this.tables || view.isDirectory(node) || !view.isKnown(node)) return false;
+    return view.attributes(node) !== undefined && view.content(node).kind === 'rendered';
+  }
+
   /** Where a plane's pixels are. */
   planeLocation(plane: number): PlaneLocation {
     return planeLocation(this.shared.index, this.files, plane);

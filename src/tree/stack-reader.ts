@@ -13,6 +13,7 @@ import { OpenPlanes } from './open-planes.ts';
 import type { PlaneLocation } from './plane-access.ts';
 import type { PartialPlane } from './plane-blocks.ts';
 import type { PlateTree } from './plate-tree.ts';
+import { renderKey } from './render-key.ts';
 import type { RenderedImage } from './rendered-image.ts';
 import { SourceFiles } from './source-files.ts';
 
@@ -25,6 +26,8 @@ const MAX_OPEN_PLANES = 8;
 export interface PlaneDriver {
   probe(location: PlaneLocation): PlaneProbe;
   read(location: PlaneLocation): PlaneBytes;
+  /** The files that hold the plane's pixels. */
+  files(location: PlaneLocation): readonly string[];
   /** The plane to be read in parts; undefined where its driver can only decode it whole. */
   open(location: PlaneLocation): OpenPlane | undefined;
 }
@@ -66,6 +69,15 @@ export class StackReader {
     return this.#reader(node).read(offsetBytes, target);
   }
 
+  /**
+   * Decodes a range into the cache, step by step: as far as the cache holds it along with what it is needed for.
+   * @throws whatever the source throws.
+   */
+  *decodeAhead(node: number, offsetBytes: number, sizeBytes: number): Generator<void> {
+    if (this.#tree.tables.owns(node) || sizeBytes > this.#decoded.boundBytes / 2) return;
+    yield* this.#reader(node).decodeAhead(offsetBytes, sizeBytes);
+  }
+
   /** The same range for a pipe, where all of it lies verbatim in files; else undefined: then it has to be read. */
   pourable(node: number, offsetBytes: number, sizeBytes: number): PourableBytes | undefined {
     return this.#tree.tables.owns(node) ? undefined : this.#reader(node).pourable(offsetBytes, sizeBytes);
@@ -84,6 +96,22 @@ export class StackReader {
     const file = this.#tree.tables.fileOf(node);
     if (!file) throw new FsRefusal('stale', 'the plate grew, and has other tables now');
     return file.read(offsetBytes, target);
+  }
+
+  /**
+   * A name for all of a file's bytes as its sources are now; undefined for a table, which costs nothing to keep.
+   * @throws the system's error when a source can't be asked.
+   */
+  keyOf(node: number): string | undefined {
+    const image = this.#tree.tables.owns(node) ? undefined : this.#tree.renderedImage(node);
+    return (
+      image &&
+      renderKey(
+        image,
+        (plane) => this.#tree.planeLocation(plane),
+        (location) => this.#driver.files(location),
+      )
+    );
   }
 
   /** Planes may lie elsewhere, and nodes stand for more of them. */

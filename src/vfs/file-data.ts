@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { errnoOf } from '../core/errno.ts';
 import type { FileCalls } from '../core/file-calls.ts';
+import { systemCode } from '../core/system-code.ts';
 import { budgetOf } from '../memory/budget.ts';
 import { isFile, isOverlayNode, type OverlayInode } from '../overlay/inode.ts';
 import type { Overlay } from '../overlay/overlay.ts';
@@ -10,6 +11,7 @@ import type { Attributes } from './attributes.ts';
 import type { DocumentRequests } from './document-requests.ts';
 import { DEFERRED, type Deferred, type RequestContext } from './file-system.ts';
 import type { FrontNotice, MovableJob, ReaderJob, Ticket } from './jobs.ts';
+import type { KeptRenders } from './kept-renders.ts';
 import type { SourceDescriptors } from './open-files.ts';
 import { INVALID, STALE } from './refusals.ts';
 
@@ -31,6 +33,8 @@ export interface FileDataParts {
   /** Hands a job to a reader thread. */
   readonly submit: (job: ReaderJob) => void;
   readonly notify: (notice: FrontNotice) => void;
+  /** Finished renders that may be kept. */
+  readonly renders: KeptRenders;
   /** Answers a deferred READ. */
   readonly answer: (ticket: Ticket, bytes: Uint8Array) => void;
   /** Answers a deferred request with an errno. */
@@ -84,28 +88,63 @@ export class FileData {
     switch (content.kind) {
       case 'document':
         return this.#documents.ask(context, node, { op: 'read', handle, offsetBytes, sizeBytes });
-      case 'rendered':
+      case 'rendered': {
+        const render = this.#parts.renders.pathOf(node);
+        if (render !== undefined) {
+          const read = this.#readRender(context, node, render, offsetBytes, sizeBytes);
+          if (read !== undefined) return read;
+        }
         this.#parts.submit({ kind: 'read-rendered', uniqueLow, uniqueHigh, node, offsetBytes, sizeBytes });
         return DEFERRED;
-      case 'verbatim': {
-        const fd = this.#descriptors.get(node, content.path);
-        const inFileBytes = (this.#tree.attributes(node)?.sizeBytes ?? 0) - offsetBytes;
-        const wantedBytes = Math.max(0, Math.min(sizeBytes, inFileBytes));
-        const target = this.#readBuffer(wantedBytes);
-        const got = this.#parts.calls.preadNoWait(fd, target, 0, wantedBytes, offsetBytes);
-        // A short answer may be the end of what is cached, or a file that changed: a reader tells them apart.
-        if (got === wantedBytes) return target;
-        this.#parts.submit({
-          kind: 'read-file',
-          uniqueLow,
-          uniqueHigh,
-          path: content.path,
-          offsetBytes,
-          sizeBytes,
-        });
-        return DEFERRED;
       }
+      case 'verbatim':
+        return this.#readFile(context, node, content.path, offsetBytes, sizeBytes);
     }
+  }
+
+  /** From a finished render. @returns undefined when that was thrown out. */
+  #readRender(
+    context: RequestContext,
+    node: number,
+    path: string,
+    offsetBytes: number,
+    sizeBytes: number,
+  ): Uint8Array | Deferred | undefined {
+    try {
+      return this.#readFile(context, node, path, offsetBytes, sizeBytes, node);
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT') throw error;
+      this.#parts.renders.found(node, undefined);
+      return undefined;
+    }
+  }
+
+  /** A node's bytes, which lie in one file as they are shown. */
+  #readFile(
+    { uniqueLow, uniqueHigh }: RequestContext,
+    node: number,
+    path: string,
+    offsetBytes: number,
+    sizeBytes: number,
+    renderOf?: number,
+  ): Uint8Array | Deferred {
+    const fd = this.#descriptors.get(node, path);
+    const inFileBytes = (this.#tree.attributes(node)?.sizeBytes ?? 0) - offsetBytes;
+    const wantedBytes = Math.max(0, Math.min(sizeBytes, inFileBytes));
+    const target = this.#readBuffer(wantedBytes);
+    const got = this.#parts.calls.preadNoWait(fd, target, 0, wantedBytes, offsetBytes);
+    // A short answer may be the end of what is cached, or a file that changed: a reader tells them apart.
+    if (got === wantedBytes) return target;
+    this.#parts.submit({
+      kind: 'read-file',
+      uniqueLow,
+      uniqueHigh,
+      path,
+      ...(renderOf === undefined ? {} : { renderOf }),
+      offsetBytes,
+      sizeBytes,
+    });
+    return DEFERRED;
   }
 
   /** One buffer serves every read: the session sends it before the next call. */

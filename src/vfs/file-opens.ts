@@ -4,8 +4,9 @@ import type { Tree } from '../tree/tree.ts';
 import type { Attributes } from './attributes.ts';
 import type { DocumentRequests } from './document-requests.ts';
 import type { FileData } from './file-data.ts';
-import type { Deferred, Entry, OpenReply, RequestContext } from './file-system.ts';
-import type { FrontNotice } from './jobs.ts';
+import { DEFERRED, type Deferred, type Entry, type OpenReply, type RequestContext } from './file-system.ts';
+import type { FrontNotice, ReaderJob, Ticket } from './jobs.ts';
+import type { KeptRenders } from './kept-renders.ts';
 import { knownInode } from './known-inode.ts';
 import type { NameChanges } from './name-changes.ts';
 import {
@@ -30,6 +31,9 @@ export interface FileOpenParts {
   readonly backing: BackingFiles | undefined;
   readonly readOnly: boolean;
   readonly notify: (notice: FrontNotice) => void;
+  /** Hands a job to a reader thread. */
+  readonly submit: (job: ReaderJob) => void;
+  readonly renders: KeptRenders;
 }
 
 /** What opening and closing rest on. */
@@ -99,7 +103,12 @@ export class FileOpens {
     }
     const content = this.#tree.content(node);
     if (content.kind === 'document') return this.#rooms.documents.ask(context, node, { op: 'open' });
-    if (content.kind === 'rendered') return this.#files.openRendered(node, numberOf(context));
+    if (content.kind === 'rendered') {
+      if (!this.#parts.renders.mayHave(node)) return this.#files.openRendered(node, numberOf(context));
+      const { uniqueLow, uniqueHigh } = context;
+      this.#parts.submit({ kind: 'find-render', uniqueLow, uniqueHigh, node });
+      return DEFERRED;
+    }
     // Opened anew, since another file may have taken the name.
     this.#descriptors.forget(node);
     const fd = this.#descriptors.get(node, content.path);
@@ -108,6 +117,21 @@ export class FileOpens {
     if (reply.backingId !== undefined) this.#descriptors.forget(node);
     // What the kernel keeps of the file is of the old one.
     return hasChanged ? { ...reply, openFlags: reply.openFlags & ~FOPEN_KEEP_CACHE } : reply;
+  }
+
+  /** A reader has found out whether a finished render is kept. @returns how the file that waits is opened. */
+  renderFound(ticket: Ticket, node: number, path: string | undefined): OpenReply {
+    const { renders } = this.#parts;
+    this.#descriptors.forget(node);
+    renders.found(node, path);
+    let render: number | undefined;
+    try {
+      if (path !== undefined) render = this.#descriptors.get(node, path);
+    } catch {
+      // Thrown out this moment: then it is rendered anew.
+      renders.found(node, undefined);
+    }
+    return this.#files.openRendered(node, numberOf(ticket), render);
   }
 
   /** A source file that grew or was replaced since it was listed is shown as it is now. */

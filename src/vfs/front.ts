@@ -19,7 +19,7 @@ import type {
   RequestContext,
   StatFs,
 } from './file-system.ts';
-import type { MovableJob } from './jobs.ts';
+import type { MovableJob, Ticket } from './jobs.ts';
 import { knownInode } from './known-inode.ts';
 import { Listing } from './listing.ts';
 import { MAX_NAME_BYTES, type NameChangeParts, NameChanges } from './name-changes.ts';
@@ -328,9 +328,15 @@ export class Front implements FileSystem {
     this.#parts.drain();
   }
 
+  /** A reader has found out whether a finished render of a file is kept. @returns the answer to its OPEN. */
+  renderFound(ticket: Ticket, node: number, path: string | undefined): OpenReply {
+    return this.#opens.renderFound(ticket, node, path);
+  }
+
   /** The tree below is another one: things that are still there have the numbers they had. */
   treeChanged(): void {
     this.#descriptors.clear();
+    this.#parts.renders.forget();
   }
 
   /** A reader finished a copy, or failed with an errno. */

@@ -12,6 +12,8 @@ export type ReaderJob =
   | (Ticket & {
       readonly kind: 'read-file';
       readonly path: string;
+      /** The rendered file that this is a finished render of: what to read where it was thrown out meanwhile. */
+      readonly renderOf?: number;
       readonly offsetBytes: number;
       readonly sizeBytes: number;
     })
@@ -21,6 +23,8 @@ export type ReaderJob =
       readonly offsetBytes: number;
       readonly sizeBytes: number;
     })
+  /** Whether a finished render of the file is kept and good; the front answers the OPEN when it is told. */
+  | (Ticket & { readonly kind: 'find-render'; readonly node: number })
   | (Ticket & {
       readonly kind: 'read-pieces';
       readonly inode: number;

@@ -35,6 +35,8 @@ export class OpenFiles {
   readonly #backing: BackingFiles | undefined;
   /** Written past the page cache since it was last filled: pages may be old. */
   readonly #staleCache = new Set<number>();
+  /** Which file is passed through for a rendered one, by device and inode. */
+  readonly #passedRenders = new Map<number, string>();
 
   constructor(overlay: Overlay, backing: BackingFiles | undefined) {
     this.#overlay = overlay;
@@ -72,9 +74,26 @@ export class OpenFiles {
       : this.#reply(node, 'passed', backingId, request, true);
   }
 
-  /** Opens a file whose bytes are put together at every read. */
-  openRendered(node: number, request: RequestNumber): OpenReply {
-    return this.#reply(node, 'cached', 0, request, false);
+  /**
+   * Opens a file whose bytes are put together at every read.
+   * @param render an open finished render of it, where one is kept and good; the descriptor stays the caller's.
+   */
+  openRendered(node: number, request: RequestNumber, render?: number): OpenReply {
+    const counts = this.#overlay.handles.countsOf(node);
+    if (counts && counts.backingId !== 0) {
+      const before = this.#passedRenders.get(node);
+      if (render !== undefined && before !== undefined && before === identityOf(render))
+        return this.#reply(node, 'passed', counts.backingId, request, true);
+      // The kernel goes on with another render for those who have it open: past its cache is the one way beside.
+      const { handle } = this.#reply(node, 'cached', 0, request, true);
+      this.#staleCache.add(node);
+      return { handle, openFlags: FOPEN_DIRECT_IO };
+    }
+    const backingId = counts === undefined && render !== undefined ? this.#backing?.open(render) : undefined;
+    if (backingId === undefined || render === undefined)
+      return this.#reply(node, 'cached', 0, request, this.#backing !== undefined);
+    this.#passedRenders.set(node, identityOf(render));
+    return this.#reply(node, 'passed', backingId, request, true);
   }
 
   /** Opens a written file. */
@@ -106,10 +125,17 @@ export class OpenFiles {
     const before = this.#overlay.handles.countsOf(node);
     const backingId = before?.backingId ?? 0;
     if (before) this.#overlay.handles.closed(node, mode, request);
-    if (backingId !== 0 && (this.#overlay.handles.countsOf(node)?.backingId ?? 0) === 0)
+    if (backingId !== 0 && (this.#overlay.handles.countsOf(node)?.backingId ?? 0) === 0) {
       this.#backing?.close(backingId);
+      this.#passedRenders.delete(node);
+    }
     return mode === 'writing' || mode === 'passed-writing';
   }
+}
+
+function identityOf(fd: number): string {
+  const { dev, ino } = fstatSync(fd, { bigint: true });
+  return `${dev}:${ino}`;
 }
 
 /** A file's size and mtime as an open descriptor sees them. */

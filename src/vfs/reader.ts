@@ -12,6 +12,7 @@ import { dirname } from 'node:path';
 import type { PourableBytes } from '../core/byte-pipe.ts';
 import { SourceChangedError, UnreadableSourceError } from '../core/errors.ts';
 import { readFully, writeFully } from '../core/io.ts';
+import { systemCode } from '../core/system-code.ts';
 import type { DataPiece } from '../overlay/data-store.ts';
 import type { LandingRecord } from '../overlay/inode.ts';
 import type { ReaderJob, StageJob } from './jobs.ts';
@@ -27,6 +28,9 @@ export interface RenderedFiles {
   /** Fills `target` from a landed file. */
   readLanded(record: LandingRecord, offsetBytes: number, target: Uint8Array): number;
 }
+
+/** Jobs on the bytes of a file. */
+export type ByteJob = Exclude<ReaderJob, { readonly kind: 'find-render' }>;
 
 /** What a reader answers: bytes for a READ, nothing for a sync or a finished copy. */
 export type ReaderResult = Uint8Array | undefined;
@@ -44,7 +48,7 @@ export class Reader {
   }
 
   /** The returned view is good until the next call. */
-  run(job: ReaderJob): ReaderResult {
+  run(job: ByteJob): ReaderResult {
     return this.#named(() => this.#do(job));
   }
 
@@ -67,10 +71,10 @@ export class Reader {
     }
   }
 
-  #do(job: ReaderJob): ReaderResult {
+  #do(job: ByteJob): ReaderResult {
     switch (job.kind) {
       case 'read-file':
-        return this.#readFile(job.path, this.#target(job.sizeBytes), job.offsetBytes);
+        return this.#readFile(job);
       case 'read-rendered': {
         const target = this.#target(job.sizeBytes);
         return target.subarray(0, this.#files.readRendered(job.node, job.offsetBytes, target));
@@ -106,8 +110,16 @@ export class Reader {
       : Buffer.allocUnsafeSlow(sizeBytes);
   }
 
-  #readFile(path: string, target: Uint8Array, offsetBytes: number): Uint8Array {
-    const fd = openSync(path, 'r');
+  #readFile(job: Extract<ReaderJob, { kind: 'read-file' }>): Uint8Array {
+    const { path, renderOf, offsetBytes } = job;
+    const target = this.#target(job.sizeBytes);
+    let fd: number;
+    try {
+      fd = openSync(path, 'r');
+    } catch (error) {
+      if (renderOf === undefined || systemCode(error) !== 'ENOENT') throw error;
+      return target.subarray(0, this.#files.readRendered(renderOf, offsetBytes, target));
+    }
     try {
       return target.subarray(0, readFully(fd, target, offsetBytes));
     } finally {

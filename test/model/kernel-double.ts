@@ -30,6 +30,7 @@ import { ROOT_NODE } from '../../src/tree/tree.ts';
 import { DEFERRED, type Deferred, type OpenReply, type RequestContext } from '../../src/vfs/file-system.ts';
 import { Front } from '../../src/vfs/front.ts';
 import type { ReaderJob } from '../../src/vfs/jobs.ts';
+import { KeptRenders } from '../../src/vfs/kept-renders.ts';
 import { Reader } from '../../src/vfs/reader.ts';
 import type { MemoryTree } from './memory-tree.ts';
 
@@ -151,6 +152,7 @@ export class KernelDouble {
       durableFolder: durableFolder(this.folders),
       journalPath: journalPath(this.folders),
       diskFolder: this.folders.state,
+      renders: new KeptRenders(),
       submit: (job) => this.#jobs.push(job),
       notify: (notice) => {
         if (this.#dying) throw new Died();
@@ -271,6 +273,7 @@ export class KernelDouble {
       this.beforeReading?.();
       this.beforeReading = undefined;
       try {
+        if (job.kind === 'find-render') throw new Error('no finished render is kept here');
         const result = reader.run(job);
         if (job.kind === 'stage') this.front.staged(job.node, 0);
         else this.#answers.set(job.uniqueLow, result === undefined ? undefined : Uint8Array.from(result));

@@ -13,6 +13,7 @@ import { AlreadyRunningError } from '../../core/errors.ts';
 import { MISSING_MODES, type MissingMode, type MountDefinition } from '../../model/mount-definition.ts';
 import { NGFF_VERSIONS, type NgffVersion } from '../../model/ngff.ts';
 import { PROFILES, type Profile } from '../../model/profile.ts';
+import { coldCache } from '../../renders/render-folder.ts';
 import { indexFolder } from '../../tree/index-cache.ts';
 import { recogniseAgain } from '../../tree/open-plate.ts';
 import type { Command, CommandContext } from '../command.ts';
@@ -87,7 +88,14 @@ async function run(args: MountArgs, { terminal, signal }: CommandContext): Promi
   await checkMountpoint(definition.mountpoint);
   checkFolders(definition);
   const socketPath = registry.socketPath(definition.mountpoint);
-  const spec = { definition, socketPath, registryFolder: registry.folder, cacheFolder: cacheFolder() };
+  const cold = coldCache(process.env, cacheFolder(), definition.options.coldCacheBytes);
+  const spec = {
+    definition,
+    socketPath,
+    registryFolder: registry.folder,
+    cacheFolder: cacheFolder(),
+    ...(cold ? { coldCache: cold } : {}),
+  };
   // Loads while we look at the plate.
   const supervisor = takeSupervisor(args.foreground ? 'inherit' : 'ignore');
   let launched: Launched;

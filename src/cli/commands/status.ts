@@ -1,5 +1,5 @@
 import { callControl } from '../../control/control-client.ts';
-import type { MemoryDocument, StatusDocument } from '../../control/documents.ts';
+import type { MemoryDocument, PinsDocument, StatusDocument } from '../../control/documents.ts';
 import type { ListedMount } from '../../control/mount-registry.ts';
 import { formatByteSize } from '../../core/byte-size.ts';
 import { explain } from '../../core/errors.ts';
@@ -33,16 +33,17 @@ async function stateOf(entry: ListedMount, signal: AbortSignal): Promise<MountSt
 const staleText = (mountpoint: string): string =>
   `its PlateFS is gone; tidy up with  platefs umount ${mountpoint}  and mount again; written files are kept`;
 
-const STEPS: Readonly<Record<'shrink-decoded' | 'land-sealed' | 'spill-open', string>> = {
+const STEPS: Readonly<Record<'shrink-decoded' | 'land-sealed' | 'spill-open' | 'drop-pins', string>> = {
   'shrink-decoded': 'decoded pixels',
   'land-sealed': 'landed',
   'spill-open': 'moved to disk',
+  'drop-pins': 'pins let go',
 };
 
 function memoryLines(memory: MemoryDocument): string[] {
   const size = formatByteSize;
   const lines = [
-    `  memory    ${size(memory.usedBytes)} of ${size(memory.budgetBytes)}: closed files ${size(memory.closedFilesBytes)}, open files ${size(memory.openFilesBytes)}, decoded pixels ${size(memory.decodedBytes)}`,
+    `  memory    ${size(memory.usedBytes)} of ${size(memory.budgetBytes)}: closed files ${size(memory.closedFilesBytes)}, open files ${size(memory.openFilesBytes)}, decoded pixels ${size(memory.decodedBytes)}, pinned ${size(memory.pinnedBytes)}`,
   ];
   if (memory.isTight) lines.push(`            TIGHT: ${memory.reasons.join(', ') || 'a moment ago'}`);
   if (memory.lastReclaim) {
@@ -52,6 +53,16 @@ function memoryLines(memory: MemoryDocument): string[] {
     lines.push(`            last freed ${memory.lastReclaim.at}: ${steps.join(', ')}`);
   }
   return lines;
+}
+
+const LISTED_PINS = 5;
+
+function pinLines({ files, sizeBytes, paths }: PinsDocument): string[] {
+  if (files === 0) return [];
+  const more = files > LISTED_PINS ? ` and ${files - LISTED_PINS} more` : '';
+  return [
+    `  pinned    ${files} files (${formatByteSize(sizeBytes)}), let go when memory is tight: ${paths.slice(0, LISTED_PINS).join(', ')}${more}`,
+  ];
 }
 
 function describe(mount: MountState): string {
@@ -66,6 +77,7 @@ function describe(mount: MountState): string {
     `  format    ${status.plate.format}`,
     `  planes    ${status.planes}${status.warnings === 0 ? '' : `, ${status.warnings} remarks in .platefs/warnings.json`}`,
     ...memoryLines(status.memory),
+    ...pinLines(status.pins),
     `  waiting   ${waiting.files} files (${formatByteSize(waiting.sizeBytes)}) to land in ${status.output}`,
     `  hooks     ${hooks.running} running, ${hooks.waiting} waiting, ${failed}`,
     `  process   ${status.pid}, since ${status.startedAt}${resumed}`,

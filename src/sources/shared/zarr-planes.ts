@@ -144,6 +144,20 @@ export class ZarrLayout {
     });
   }
 
+  /** Files of the chunks that a region touches, be they there or not, of an array in a local folder. */
+  filesOf(region: Region): string[] {
+    this.regionBytes(region);
+    const { path, shape } = this.metadata;
+    const folder = dirname(path);
+    const files: string[] = [];
+    const nowhere = { bytes: new Uint8Array(0), offset: 0, strides: contiguousStrides(region.shape) };
+    forEachChunk({ ...region, target: nowhere }, this.chunkShape, (position) => {
+      for (const key of this.metadata.chunkKeys(position.slice(0, shape.length)))
+        files.push(`${folder}/${key}`);
+    });
+    return files;
+  }
+
   /** Where a region's bytes lie verbatim in one chunk's file. @throws BadZarrError when that has a wrong size. */
   window(region: Region): ByteWindow | undefined {
     const { chunkShape } = this;

@@ -23,7 +23,7 @@ export interface ItemNode {
   /** In the mount. */
   readonly path: string;
   readonly source: IndexedSource;
-  readonly file: Pick<CatalogFile, 'item' | 'encoder' | 'sizeBytes' | 'rowOffsets'>;
+  readonly file: Pick<CatalogFile, 'item' | 'encoder' | 'sizeBytes' | 'rowOffsets' | 'part'>;
   /** Which member of a family. */
   readonly member?: number;
   /** Set for what stands in an OME-Zarr, and for its folder: which place in it. */
@@ -50,6 +50,12 @@ interface Item {
   readonly folder: FolderNode;
   /** Absent for a family. */
   readonly file?: ItemNode;
+}
+
+/** Whether a finished render of a file may be kept: of pixels in a source that is one file, which tells its version. */
+export function isKeepable({ source, file, inZarr }: ItemNode): boolean {
+  const kind = source.catalog.items[file.item]?.kind;
+  return !inZarr && !source.isFolder && (kind === 'image' || kind === 'array');
 }
 
 export const isFolderNode = (node: FolderNode | ItemNode): node is FolderNode => 'children' in node;

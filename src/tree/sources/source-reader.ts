@@ -1,21 +1,27 @@
+import { hash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { PourableBytes } from '../../core/byte-pipe.ts';
 import { FsRefusal } from '../../core/errors.ts';
 import type { ByteCache } from '../../memory/byte-cache.ts';
-import { AS_IT_IS } from '../../model/indexed-source.ts';
+import { AS_IT_IS, fullVersion } from '../../model/indexed-source.ts';
 import type { SourceItem } from '../../sources.ts';
 import { LayoutReader } from '../layout-reader.ts';
 import { SourceFiles } from '../source-files.ts';
 import { BlockReader } from './block-reader.ts';
 import type { CatalogEncoders } from './catalog-encoders.ts';
+import { fileVersion } from './describe-source.ts';
+import { inWhole } from './image-part.ts';
 import { itemLayout } from './item-layout.ts';
 import type { OpenSources } from './open-sources.ts';
-import type { ItemNode } from './source-nodes.ts';
+import { type ItemNode, isKeepable } from './source-nodes.ts';
 import type { SourceTree } from './source-tree.ts';
 import { sparseFile, tableFile } from './table-blocks.ts';
 
 const MAX_READERS = 256;
 const MAX_SOURCE_FILES = 32;
+
+/** Counts up when the same sources would be rendered to other bytes. */
+const RENDER_VERSION = 'source 1';
 
 /** Reads ranges of one file. */
 interface FileReader {
@@ -46,6 +52,27 @@ export class SourceReader {
 
   pourable(node: number, offsetBytes: number, sizeBytes: number): PourableBytes | undefined {
     return this.#reader(node).pourable(offsetBytes, sizeBytes);
+  }
+
+  /**
+   * A name for all of a file's bytes as its source is now; undefined for text, which costs nothing to keep, and where
+   * the source is more than one file.
+   * @throws the system's error when the source can't be asked.
+   */
+  keyOf(node: number): string | undefined {
+    const item = this.#tree.itemAt(node);
+    if (!item || !isKeepable(item)) return undefined;
+    const { source, file } = item;
+    const { version } = fileVersion(source.path);
+    const parts = [
+      RENDER_VERSION,
+      version,
+      fullVersion(source),
+      source.path,
+      file.encoder,
+      file.part?.suffix ?? '',
+    ];
+    return hash('sha256', [...parts, source.catalog.items[file.item]?.path].join('\0')).slice(0, 40);
   }
 
   /** Nodes stand for the same files as before, but sources may be others. */
@@ -86,9 +113,10 @@ export class SourceReader {
       planes: this.#decoded,
       files: this.#files,
       pixels: {
-        window: (region) => this.#sources.use(source, (open) => open.window(item.path, region)),
+        window: (region) =>
+          this.#sources.use(source, (open) => open.window(item.path, inWhole(region, file.part))),
         readPixels: (region, target) =>
-          this.#sources.use(source, (open) => open.readRegion(item.path, region, target)),
+          this.#sources.use(source, (open) => open.readRegion(item.path, inWhole(region, file.part), target)),
       },
     });
   }

@@ -48,7 +48,7 @@ describe('usage', () => {
     [['mont'], "mont: unknown command; did you mean 'mount'?"],
     [
       ['frobnicate'],
-      'frobnicate: unknown command; known: mount, umount, status, inspect, flush, export-mapping, doctor',
+      'frobnicate: unknown command; known: mount, umount, status, inspect, flush, pin, warm, drop, export-mapping, doctor',
     ],
     [['umount'], 'command line: something is missing; write  platefs umount <mountpoint>'],
     [['umount', 'a', 'b'], 'b: is one word too many; see  platefs umount --help'],
@@ -68,7 +68,18 @@ describe('usage', () => {
     expect(await run('--version')).toEqual({ status: 0, stdout: '1.2.3\n', stderr: '' });
     const help = await run('--help');
     expect(help.status).toBe(0);
-    for (const name of ['mount', 'umount', 'status', 'inspect', 'flush', 'export-mapping', 'doctor'])
+    for (const name of [
+      'mount',
+      'umount',
+      'status',
+      'inspect',
+      'flush',
+      'pin',
+      'warm',
+      'drop',
+      'export-mapping',
+      'doctor',
+    ])
       expect(help.stdout).toContain(`platefs ${name}`);
     expect((await run('mount', '--help')).stdout).toContain('--foreground');
   });
@@ -198,6 +209,7 @@ function statusOf(mountpoint: string): StatusDocument {
       openFilesBytes: 1024 ** 2,
       decodedBytes: 1024 ** 2,
       decodedBoundBytes: 128 * 1024 ** 2,
+      pinnedBytes: 0,
       isTight: true,
       reasons: ['only 100 MiB of memory are available'],
       lastReclaim: {
@@ -209,6 +221,8 @@ function statusOf(mountpoint: string): StatusDocument {
         ],
       },
     },
+    pins: { files: 0, sizeBytes: 0, paths: [] },
+    coldCache: null,
     waiting: { files: 4, sizeBytes: 5 * 1024 ** 2 },
     hooks: { running: 1, waiting: 2, failed: 3 },
     output: '/data/out',

@@ -1,21 +1,26 @@
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
+import { ReadAhead } from '../../../src/daemon/read-ahead.ts';
 import { ReaderCounters } from '../../../src/daemon/reader-counters.ts';
 import { ReaderPool } from '../../../src/daemon/reader-pool.ts';
 import { type ReadPartJob, SplitRead } from '../../../src/daemon/split-read.ts';
+import type { RenderUnit } from '../../../src/tree/render-units.ts';
 import type { ReaderJob } from '../../../src/vfs/jobs.ts';
 
 /** A pool of readers that are not there: what each was given. Units are 100 bytes long. */
-function pool(count: number) {
+function unitAt(node: number, offsetBytes: number): RenderUnit {
+  const startBytes = Math.floor(offsetBytes / 100) * 100;
+  return { name: `${node}:${startBytes}`, startBytes, endBytes: startBytes + 100 };
+}
+
+function pool(count: number, limitBytes = 0) {
   const counters = ReaderCounters.of(count);
   const channels = Array.from({ length: count }, () => new MessageChannel());
   const made = new ReaderPool({
     ports: channels.map(({ port1 }) => port1),
     counters,
-    unitAt: (node, offsetBytes) => {
-      const startBytes = Math.floor(offsetBytes / 100) * 100;
-      return { name: `${node}:${startBytes}`, startBytes, endBytes: startBytes + 100 };
-    },
+    unitAt,
+    ahead: new ReadAhead({ unitAt, isRendered: () => false, limitBytes }),
     onFirstJob: () => {},
   });
   const given = (reader: number): (ReaderJob | ReadPartJob)[] => {

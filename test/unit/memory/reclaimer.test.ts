@@ -15,6 +15,7 @@ const use = (given: Partial<MemoryUse>): MemoryUse => ({
   landableBytes: 0,
   stuckBytes: 0,
   openBytes: 0,
+  pinnedBytes: 0,
   ...given,
 });
 
@@ -58,13 +59,15 @@ describe('the reclaim ladder', () => {
         bytes,
         bytes,
         fc.nat(200),
+        bytes,
         fc.boolean(),
-        (landable, stuck, open, limit, isUnderPressure) => {
+        (landable, stuck, open, limit, pinned, isUnderPressure) => {
           const held = {
             decodedLimitBytes: limit,
             landableBytes: landable,
             stuckBytes: stuck,
             openBytes: open,
+            pinnedBytes: pinned,
           };
           const need = isUnderPressure ? TIGHT : CALM;
           const steps = planReclaim(held, budgetOf(TOTAL, isUnderPressure), need);
@@ -73,6 +76,7 @@ describe('the reclaim ladder', () => {
           for (const step of steps) {
             if (step.kind === 'shrink-decoded') expect(step.limitBytes).toBe(limitAfter);
             if (step.kind === 'land-sealed') expect(landable).toBeGreaterThan(0);
+            if (step.kind === 'drop-pins') expect(isUnderPressure && step.bytes <= pinned).toBe(true);
             if (step.kind === 'spill-open') expect(step.bytes > 0 && step.bytes <= open).toBe(true);
           }
           if (landable + stuck + open <= budgetOf(TOTAL, isUnderPressure).highMarkBytes)
@@ -109,6 +113,10 @@ function holders(state: { sealed: number; open: number; lands?: boolean; keepsBo
         state.lands === false ? 0 : Math.min(state.sealed, state.sealed + state.open - keepBytes);
       state.sealed -= landed;
       return landed;
+    },
+    unpin: async (bytes) => {
+      told.push(`unpin ${bytes}`);
+      return bytes;
     },
     spill: async (bytes) => {
       told.push(`spill ${bytes}`);
@@ -164,6 +172,34 @@ describe('the reclaimer', () => {
     state.open = 300;
     await reclaimer.look();
     expect(bounds()).toEqual({ grant: 200, bound: 600 });
+  });
+
+  it('takes pins out of the budget, half of it at most, and decoded pixels give way to them', async () => {
+    const { reclaimer, state, bounds } = holders({ sealed: 0, open: 300 });
+    expect(await reclaimer.reserve(300)).toBe(true);
+    expect(bounds()).toEqual({ grant: 200, bound: 300 });
+    // Decoded pixels give way to pins, written files don't.
+    expect(await reclaimer.reserve(100)).toBe(true);
+    expect(bounds().bound).toBeGreaterThanOrEqual(300);
+    expect(bounds().bound + bounds().grant).toBeLessThanOrEqual(400);
+    state.open = 0;
+    expect(await reclaimer.reserve(1)).toBe(false);
+    expect(reclaimer.pinnedBytes).toBe(400);
+    await reclaimer.release(400);
+    await reclaimer.look();
+    expect(reclaimer.pinnedBytes).toBe(0);
+    expect(bounds()).toEqual({ grant: 200, bound: 600 });
+  });
+
+  it('lets pins go last, half of them at a time, and only when memory is tight', async () => {
+    const { reclaimer, told } = holders({ sealed: 50, open: 0 });
+    expect(await reclaimer.reserve(200)).toBe(true);
+    await reclaimer.look();
+    expect(told.join()).not.toContain('unpin');
+    await reclaimer.felt(pressure(true, 0.5, ['tight']));
+    expect(told.indexOf('unpin 100')).toBeGreaterThan(told.indexOf('land 0'));
+    expect(reclaimer.last?.steps.at(-1)).toMatchObject({ rung: 4, kind: 'drop-pins' });
+    expect(await reclaimer.reserve(1)).toBe(false);
   });
 
   it('asks nobody while nothing is wrong', async () => {

@@ -1,0 +1,8 @@
+import { keepCommand } from '../keep-command.ts';
+
+export const warm = keepCommand({
+  method: 'warm',
+  summary: 'Bring files that are costly to make to the cold cache on disk',
+  example: 'warm /mnt/plate1/stacks',
+  done: 'brought to the cold cache',
+});

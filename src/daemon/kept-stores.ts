@@ -1,0 +1,31 @@
+import { join } from 'node:path';
+import { lockExclusively } from '../fuse/syscalls.ts';
+import type { ColdCache } from '../renders/render-folder.ts';
+import { RenderStore } from '../renders/render-store.ts';
+
+/** Where a mount finds finished renders. */
+export interface KeptFolders {
+  /** In memory: what was pinned. */
+  readonly pins: string;
+  /** On disk, shared by all mounts of the user. */
+  readonly cold?: ColdCache;
+}
+
+/** Pins lie below the mount's folder in memory. */
+export const keptFolders = (memoryFolder: string, cold: ColdCache | undefined): KeptFolders => ({
+  pins: join(memoryFolder, 'pins'),
+  ...(cold ? { cold } : {}),
+});
+
+export const pinStore = ({ pins }: KeptFolders): RenderStore =>
+  new RenderStore({ folder: pins, lock: lockExclusively });
+
+export function coldStore({ cold }: KeptFolders): RenderStore | undefined {
+  return cold && new RenderStore({ ...cold, lock: lockExclusively });
+}
+
+/** All of them, the fastest first. */
+export function keptStores(folders: KeptFolders): RenderStore[] {
+  const cold = coldStore(folders);
+  return cold ? [pinStore(folders), cold] : [pinStore(folders)];
+}

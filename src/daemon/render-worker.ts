@@ -1,0 +1,76 @@
+import { closeSync, openSync, rmSync } from 'node:fs';
+import { parentPort, workerData } from 'node:worker_threads';
+import { crc32 } from 'node:zlib';
+import { explain, SourceChangedError } from '../core/errors.ts';
+import { writeFully } from '../core/io.ts';
+import { ByteCache } from '../memory/byte-cache.ts';
+import type { SharedMount } from '../tree/shared-mount.ts';
+import { MountReader } from './mount-reader.ts';
+
+/** Main thread to render thread: write all of a rendered file to a path. */
+export interface RenderTask {
+  readonly node: number;
+  readonly temporaryPath: string;
+  /** Where it is there already, nothing is written. */
+  readonly presentKeys: readonly string[];
+}
+
+/** Render thread to main thread. */
+export type FromRenderer =
+  | { readonly type: 'written'; readonly doneBytes: number }
+  | { readonly type: 'present'; readonly key: string }
+  | { readonly type: 'rendered'; readonly key: string; readonly sizeBytes: number; readonly checksum: number }
+  | { readonly type: 'failed'; readonly message: string };
+
+/** A step is as large as the largest READ. */
+const STEP_BYTES = 1 << 20;
+const PROGRESS_BYTES = 32 << 20;
+/** Enough for the strips or chunks that two steps share. */
+const DECODED_BYTES = 16 << 20;
+
+const mount = workerData as SharedMount;
+const tell = (message: FromRenderer): void => parentPort?.postMessage(message);
+
+const files = await MountReader.open(mount, new ByteCache(DECODED_BYTES));
+
+/** @returns its size and the CRC-32 of its bytes. */
+function write(node: number, fd: number): { sizeBytes: number; checksum: number } {
+  const step = Buffer.allocUnsafeSlow(STEP_BYTES);
+  let done = 0;
+  let checksum = 0;
+  for (;;) {
+    const got = files.read(node, done, step);
+    if (got === 0) return { sizeBytes: done, checksum };
+    const part = step.subarray(0, got);
+    writeFully(fd, part, done);
+    checksum = crc32(part, checksum);
+    const before = done;
+    done += got;
+    if (Math.floor(done / PROGRESS_BYTES) > Math.floor(before / PROGRESS_BYTES))
+      tell({ type: 'written', doneBytes: done });
+  }
+}
+
+function render({ node, temporaryPath, presentKeys }: RenderTask): FromRenderer {
+  try {
+    const key = files.keyOf(node);
+    if (key === undefined) throw new RangeError(`node ${node} is not rendered`);
+    if (presentKeys.includes(key)) return { type: 'present', key };
+    const fd = openSync(temporaryPath, 'wx', 0o600);
+    try {
+      const { sizeBytes, checksum } = write(node, fd);
+      if (files.keyOf(node) !== key)
+        throw new SourceChangedError(files.pathOf(node), 'its source was written while it was read', {
+          advice: 'try again when the plate rests',
+        });
+      return { type: 'rendered', key, sizeBytes, checksum };
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    rmSync(temporaryPath, { force: true });
+    return { type: 'failed', message: explain(error) };
+  }
+}
+
+parentPort?.on('message', (task: RenderTask) => tell(render(task)));

@@ -1,0 +1,46 @@
+import { createHash } from 'node:crypto';
+import { statSync } from 'node:fs';
+import type { PlaneLocation } from './plane-access.ts';
+import type { RenderedImage } from './rendered-image.ts';
+
+/** Counts up when the same sources would be rendered to other bytes. */
+const RENDER_VERSION = 1;
+
+/** What tells a file from any other that is or was at its path: device, inode, size, time of change. */
+function identityOf(path: string): string {
+  const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return stat ? `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}` : 'absent';
+}
+
+/**
+ * A name for all the bytes of a rendered file: another one when a source file, the layout or our rendering changes.
+ * One stat(2) per source file.
+ * @param filesOf the files that a plane's pixels lie in, be they there or not.
+ * @throws the system's error when a source can't be asked.
+ */
+export function renderKey(
+  { layout, planeAt }: RenderedImage,
+  locationOf: (plane: number) => PlaneLocation,
+  filesOf: (location: PlaneLocation) => readonly string[],
+): string {
+  const hash = createHash('sha256').update(`platefs render ${RENDER_VERSION}\0${layout.sizeBytes}\0`);
+  const identities = new Map<string, string>();
+  const known = (path: string): string => {
+    const identity = identities.get(path) ?? identityOf(path);
+    identities.set(path, identity);
+    return identity;
+  };
+  for (const segment of layout.segments(0, layout.sizeBytes)) {
+    hash.update(`${segment.kind} ${segment.offsetBytes}\0`);
+    if (segment.kind === 'bytes') {
+      hash.update(segment.bytes);
+      continue;
+    }
+    if (segment.kind === 'derived') throw new RangeError('what is made of pixels in one piece is not kept');
+    const plane = planeAt(segment.region);
+    const location = plane === undefined ? undefined : locationOf(plane);
+    const files = location ? filesOf(location).map(known) : ['zeros'];
+    hash.update(`${segment.sizeBytes} ${location?.page ?? 0} ${segment.region.start} ${files.join(' ')}\0`);
+  }
+  return hash.digest('hex').slice(0, 40);
+}

@@ -1,0 +1,158 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { DropResult, KeepResult, StatusDocument } from '../../src/control/documents.ts';
+import { eventually, mountProblem } from './harness.ts';
+import { PlateMount, PYTHON, SMALL_PLATE } from './plate-mount.ts';
+
+const problem = mountProblem();
+const why = problem === undefined ? '' : ` (skipped: ${problem})`;
+
+const PLATE = { ...SMALL_PLATE, width: 256, height: 256, compression: 'deflate' as const };
+const STACK = 'stacks/A01_s001.tif';
+
+async function keep(mount: PlateMount, command: 'pin' | 'warm', ...paths: string[]): Promise<KeepResult> {
+  const words = [command, ...paths.map((path) => mount.path(path))];
+  const { mounts } = await mount.json<{ mounts: KeepResult[] }>(words);
+  expect(mounts).toHaveLength(1);
+  const [result] = mounts;
+  if (!result) throw new Error('no mount answered');
+  return result;
+}
+
+const drop = (mount: PlateMount, ...paths: string[]): Promise<DropResult> =>
+  mount.json<DropResult>(['drop', ...paths.map((path) => mount.path(path))]);
+
+const sum = (mount: PlateMount, path: string): Promise<string> => mount.shell('cksum < "$1"', path);
+
+/** Bytes decoded by now; told as they were when first asked for within a second. */
+async function decodedBytes(mount: PlateMount): Promise<number> {
+  const text = await mount.shell('sleep 1.1; cat .platefs/metrics');
+  return Number(/^platefs_decoded_bytes_total (\d+)$/m.exec(text)?.[1]);
+}
+
+/** Changes a pixel of the first plane of the stack. */
+async function changePlane(mount: PlateMount): Promise<void> {
+  const plane = (await mount.shell('ls images | head -1')).trim();
+  const source = await mount.shell('getfattr --only-values -n user.platefs.source "images/$1"', plane);
+  await mount.succeed(PYTHON, [
+    '-c',
+    `import sys, tifffile
+p = sys.argv[1]
+with tifffile.TiffFile(p) as t: a, d = t.asarray(), t.pages[0].description
+a[5, 5] ^= 0x5555
+tifffile.imwrite(p, a, description=d, metadata=None, compression='zlib')`,
+    join(mount.plate, source.trim()),
+  ]);
+}
+
+for (const words of [[], ['-o', 'nopassthrough']]) {
+  const how = words.length === 0 ? 'passed through' : 'without passthrough';
+  describe.skipIf(problem)(`files that are kept as they are, ${how}${why}`, () => {
+    it('pinned files are read from memory, are in the status, and go with drop', async () => {
+      await using mount = await PlateMount.start({ plate: PLATE, args: words });
+      const right = await sum(mount, STACK);
+      const result = await keep(mount, 'pin', STACK, 'images');
+      expect(result).toMatchObject({ files: 1, present: 0, failed: [] });
+      expect(result.plain).toBeGreaterThan(0);
+      expect(await keep(mount, 'pin', STACK)).toMatchObject({ files: 0, present: 1 });
+      const { pins, memory } = await mount.status();
+      expect(pins).toEqual({ files: 1, sizeBytes: result.sizeBytes, paths: [STACK] });
+      expect(memory.pinnedBytes).toBe(result.sizeBytes);
+      const before = await decodedBytes(mount);
+      expect(await sum(mount, STACK)).toBe(right);
+      expect(await mount.shell('dd if="$1" iflag=direct bs=64k status=none | cksum', STACK)).toBe(right);
+      expect(await decodedBytes(mount)).toBe(before);
+      expect(await drop(mount, 'stacks')).toMatchObject({ pins: 1, coldFiles: 0 });
+      expect((await mount.status()).pins.files).toBe(0);
+      expect(readdirSync(join(mount.memoryFolder, 'pins')).filter((name) => name !== 'lock')).toEqual([]);
+      expect(await sum(mount, STACK)).toBe(right);
+    });
+
+    it('the cold cache is found again by the next mount, and never for a source that changed', async () => {
+      await using mount = await PlateMount.make({ plate: PLATE, args: words });
+      await mount.mount();
+      const right = await sum(mount, STACK);
+      expect(await keep(mount, 'warm', STACK)).toMatchObject({ files: 1, failed: [] });
+      expect((await mount.umount()).code).toBe(0);
+      await mount.mount();
+      expect(await sum(mount, STACK)).toBe(right);
+      expect(await decodedBytes(mount)).toBe(0);
+      await changePlane(mount);
+      const changed = await mount.shell('dd if="$1" iflag=direct bs=64k status=none | cksum', STACK);
+      expect(changed).not.toBe(right);
+      expect(await keep(mount, 'warm', STACK)).toMatchObject({ files: 1 });
+      expect(await mount.shell('dd if="$1" iflag=direct bs=64k status=none | cksum', STACK)).toBe(changed);
+      const renders = join(mount.folder, 'xc/platefs/renders');
+      expect(existsSync(renders)).toBe(true);
+      expect((await drop(mount)).coldFiles).toBeGreaterThan(0);
+      expect(readdirSync(renders).filter((name) => name !== 'lock')).toEqual([]);
+      expect(await sum(mount, STACK)).toBe(changed);
+    });
+  });
+}
+
+describe.skipIf(problem)(`files that are kept as they are${why}`, () => {
+  it('a damaged render is thrown away and made anew, and that is told', async () => {
+    await using mount = await PlateMount.make({ plate: PLATE });
+    await mount.mount();
+    const right = await sum(mount, STACK);
+    await keep(mount, 'warm', STACK);
+    await mount.umount();
+    const renders = join(mount.folder, 'xc/platefs/renders');
+    const [name = ''] = readdirSync(renders).filter((one) => /^[0-9a-f]{40}$/.test(one));
+    const bytes = readFileSync(join(renders, name));
+    bytes[bytes.length - 100] = (bytes[bytes.length - 100] ?? 0) ^ 1;
+    writeFileSync(join(renders, name), bytes);
+    await mount.mount();
+    expect(await sum(mount, STACK)).toBe(right);
+    expect(existsSync(join(renders, name))).toBe(false);
+    expect(await mount.shell('cat .platefs/warnings.json')).toContain('damaged');
+  });
+
+  it('pins survive the daemon, and give way when memory is tight', async () => {
+    await using mount = await PlateMount.make({ plate: PLATE });
+    const root = join(mount.folder, 'system');
+    const say = (availableMib: number): void => {
+      mkdirSync(join(root, 'proc'), { recursive: true });
+      const text = `MemTotal: ${16 * 1024 ** 2} kB\nMemAvailable: ${availableMib * 1024} kB\n`;
+      writeFileSync(join(root, 'proc/meminfo'), text.padEnd(128, '\n'));
+    };
+    say(8000);
+    mount.env['PLATEFS_MEMORY_ROOT'] = root;
+    const { pid } = await mount.mount();
+    const right = await sum(mount, STACK);
+    await keep(mount, 'pin', 'stacks');
+    const { pins } = await mount.status();
+    expect(pins.files).toBe(8);
+    process.kill(pid, 'SIGKILL');
+    await eventually('the next daemon has the pins', async () => {
+      const { code, stdout } = await mount.platefs('status', mount.mountpoint, '--json');
+      if (code !== 0) return false;
+      const { status } = JSON.parse(stdout) as { status: StatusDocument };
+      return status.pid !== pid && status.pins.files === 8;
+    });
+    expect(await sum(mount, STACK)).toBe(right);
+    say(100);
+    await eventually('pins are let go', async () => (await mount.status()).pins.files < 8);
+    const { memory } = await mount.status();
+    expect(memory.lastReclaim?.steps.map(({ kind }) => kind)).toContain('drop-pins');
+    expect(await sum(mount, STACK)).toBe(right);
+  });
+
+  it('says what is wrong with a path, a mount without a cold cache, and pins that find no room', async () => {
+    await using mount = await PlateMount.start({
+      plate: { ...PLATE, width: 1024, height: 1024 },
+      args: ['-o', 'cold-cache=off', '--budget', '16MiB'],
+    });
+    const wrong = await mount.platefs('pin', mount.path('stacks/Z99.tif'));
+    expect([wrong.code, wrong.stderr]).toEqual([1, expect.stringContaining('stacks/Z99.tif')]);
+    const outside = await mount.platefs('pin', mount.folder);
+    expect([outside.code, outside.stderr]).toEqual([1, expect.stringContaining('lies in no mount of yours')]);
+    const cold = await mount.platefs('warm', mount.path('stacks'));
+    expect([cold.code, cold.stderr]).toEqual([1, expect.stringContaining('cold-cache=off')]);
+    const full = await mount.platefs('pin', mount.path(STACK));
+    expect([full.code, full.stdout]).toEqual([1, expect.stringContaining('no room for 16 MiB')]);
+    expect(existsSync(join(mount.memoryFolder, 'pins'))).toBe(false);
+  });
+});

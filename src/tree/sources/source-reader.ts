@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache';
 import type { PourableBytes } from '../../core/byte-pipe.ts';
 import { FsRefusal } from '../../core/errors.ts';
 import type { ByteCache } from '../../memory/byte-cache.ts';
-import { AS_IT_IS, fullVersion } from '../../model/indexed-source.ts';
+import { AS_IT_IS, fullVersion, isMeasured, measuredBytes } from '../../model/indexed-source.ts';
 import type { SourceItem } from '../../sources.ts';
 import { LayoutReader } from '../layout-reader.ts';
 import { SourceFiles } from '../source-files.ts';
@@ -142,9 +142,10 @@ export class SourceReader {
     item: Extract<SourceItem, { kind: 'table' | 'sparse' | 'family' }>,
   ): FileReader {
     const { source, file, member } = node;
+    if (!isMeasured(file)) throw new FsRefusal('stale', 'it is not measured yet');
     const blocks = this.#blocksOf(node, item, member);
     const reader = new BlockReader(blocks, source.path, `source\0${node.node}`, this.#decoded);
-    if (blocks.sizeBytes !== file.sizeBytes)
+    if (blocks.sizeBytes !== measuredBytes(file))
       throw new FsRefusal('stale', 'its source changed since it was opened');
     return {
       read: (offsetBytes, target) =>

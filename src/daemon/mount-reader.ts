@@ -74,10 +74,15 @@ export class MountReader {
     return reader.read(node - part.base, offsetBytes, target);
   }
 
-  /** As {@link StackReader.decodeAhead}; nothing for files of sources, whose drivers keep what they decoded. */
-  *decodeAhead(node: number, offsetBytes: number, sizeBytes: number): Generator<void> {
+  /** As {@link StackReader.decodeAhead}. */
+  *decodeAhead(
+    node: number,
+    offsetBytes: number,
+    sizeBytes: number,
+    passedBytes: () => number,
+  ): Generator<void> {
     const { part, reader } = this.#at(node);
-    if (reader instanceof StackReader) yield* reader.decodeAhead(node - part.base, offsetBytes, sizeBytes);
+    yield* reader.decodeAhead(node - part.base, offsetBytes, sizeBytes, passedBytes);
   }
 
   /** As {@link StackReader.keyOf}. */

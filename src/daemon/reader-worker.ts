@@ -79,8 +79,8 @@ function noteChange(node: number, error: unknown): void {
 }
 
 const ahead = new DecodingAhead(
-  function* (node, offsetBytes, sizeBytes) {
-    for (const _ of rendered.decodeAhead(node, offsetBytes, sizeBytes)) {
+  function* (node, offsetBytes, sizeBytes, passedBytes) {
+    for (const _ of rendered.decodeAhead(node, offsetBytes, sizeBytes, passedBytes)) {
       counters.decoded(data.number, decodedBytesSoFar());
       showHeld();
       yield;
@@ -132,6 +132,7 @@ function answer(job: Exclude<ByteJob, { kind: 'stage' }>): void {
   }
   const before = decodedBytesSoFar();
   const bytes = reader.run(job);
+  if (job.kind === 'read-rendered') ahead.passed(job.node, job.offsetBytes + (bytes?.length ?? 0));
   if (job.kind === 'read-rendered')
     noteRendered(job.node, bytes?.length ?? 0, counters.isPoured(job.node) && decodedBytesSoFar() === before);
   replyTo(data.fuseFd, job.uniqueLow, job.uniqueHigh, bytes === undefined ? [] : [bytes]);
@@ -145,6 +146,7 @@ function answerPart(job: ReadPartJob): void {
     const part = { kind: 'read-rendered', uniqueLow, uniqueHigh, node, offsetBytes, sizeBytes } as const;
     const bytes = reader.run(part) ?? new Uint8Array(0);
     noteRendered(node, bytes.length, false);
+    ahead.passed(node, offsetBytes + bytes.length);
     split.fill(atBytes, bytes);
   } catch (error) {
     split.fail(errnoOf(error));

@@ -108,13 +108,17 @@ export class LayoutReader {
     };
   }
 
-  /** Decodes the planes of a range into the cache, step by step. @throws whatever the source throws. */
-  *decodeAhead(offsetBytes: number, sizeBytes: number): Generator<void> {
+  /**
+   * Decodes the planes of a range into the cache, step by step, but for what lies before `passedBytes` of the file by
+   * then. @throws whatever the source throws.
+   */
+  *decodeAhead(offsetBytes: number, sizeBytes: number, passedBytes: () => number): Generator<void> {
     const { layout, pixels, planes } = this.#options;
     for (const segment of layout.segments(offsetBytes, sizeBytes)) {
       if (segment.kind !== 'pixels' || this.#windowOf(segment.region, segment.sizeBytes)) continue;
       const plane = pixels.parts?.(segment.region);
-      if (plane && plane !== 'zeros') yield* decodeAhead(plane, planes);
+      if (plane && plane !== 'zeros')
+        yield* decodeAhead(plane, planes, () => passedBytes() - segment.offsetBytes);
     }
   }
 

@@ -70,12 +70,18 @@ export class StackReader {
   }
 
   /**
-   * Decodes a range into the cache, step by step: as far as the cache holds it along with what it is needed for.
+   * Decodes a range into the cache, step by step: as far as the cache holds it along with what it is needed for, and
+   * nothing before `passedBytes` of the file.
    * @throws whatever the source throws.
    */
-  *decodeAhead(node: number, offsetBytes: number, sizeBytes: number): Generator<void> {
+  *decodeAhead(
+    node: number,
+    offsetBytes: number,
+    sizeBytes: number,
+    passedBytes: () => number,
+  ): Generator<void> {
     if (this.#tree.tables.owns(node) || sizeBytes > this.#decoded.boundBytes / 2) return;
-    yield* this.#reader(node).decodeAhead(offsetBytes, sizeBytes);
+    yield* this.#reader(node).decodeAhead(offsetBytes, sizeBytes, passedBytes);
   }
 
   /** The same range for a pipe, where all of it lies verbatim in files; else undefined: then it has to be read. */

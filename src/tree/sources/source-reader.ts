@@ -26,6 +26,8 @@ const RENDER_VERSION = 'source 1';
 interface FileReader {
   read(offsetBytes: number, target: Uint8Array): number;
   pourable(offsetBytes: number, sizeBytes: number): PourableBytes | undefined;
+  /** Absent where nothing is decoded. */
+  decodeAhead?(offsetBytes: number, sizeBytes: number, passedBytes: () => number): Generator<void>;
 }
 
 /** Reads any byte range of a file that a source is shown as. One per reader thread. */
@@ -51,6 +53,17 @@ export class SourceReader {
 
   pourable(node: number, offsetBytes: number, sizeBytes: number): PourableBytes | undefined {
     return this.#reader(node).pourable(offsetBytes, sizeBytes);
+  }
+
+  /** Decodes what a range is made of into the cache, step by step, but for what lies before `passedBytes` by then. */
+  *decodeAhead(
+    node: number,
+    offsetBytes: number,
+    sizeBytes: number,
+    passedBytes: () => number,
+  ): Generator<void> {
+    const reader = this.#reader(node);
+    if (reader.decodeAhead) yield* reader.decodeAhead(offsetBytes, sizeBytes, passedBytes);
   }
 
   /**

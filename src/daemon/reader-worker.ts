@@ -51,7 +51,7 @@ export type FromReader =
       readonly message: string;
     }
   | { readonly type: 'failed'; readonly message: string }
-  /** What a file is made of is not what it was when it was indexed. */
+  /** What a file is made of is not what it was: what the kernel keeps of it may be old. */
   | { readonly type: 'source-changed'; readonly node: number }
   /** It keeps no more than that. */
   | { readonly type: 'bounded'; readonly boundBytes: number };
@@ -61,7 +61,9 @@ const tell = (message: FromReader): void => parentPort?.postMessage(message);
 
 const counters = ReaderCounters.over(data.counters);
 const decoded = new ByteCache(data.decodedBytes);
-const rendered = await MountReader.open(data.mount, decoded);
+const rendered = await MountReader.open(data.mount, decoded, (node) =>
+  tell({ type: 'source-changed', node }),
+);
 const landed = new LandedReader(data.outputFolder, decoded);
 const reader = new Reader({
   readRendered: (node, offsetBytes, target) => rendered.read(node, offsetBytes, target),

@@ -15,6 +15,8 @@ export interface PixelAccess {
    * it can only be read whole. Cheap: asked at every read.
    */
   parts?(region: Region): PartialPlane | 'zeros' | undefined;
+  /** Tells a region's pixels from those that their file held before it changed; absent where `cacheKey` does. */
+  version?(region: Region): string;
   /**
    * Fills `target` with the region's pixels, little-endian, C order. `target` is exactly as long.
    * @throws a typed error that names the file; then nothing of the read is served.
@@ -30,6 +32,10 @@ export interface LayoutReaderOptions {
   readonly planes: ByteCache;
   readonly files: SourceFiles;
 }
+
+/** Names a piece of a file in the cache that can only be made whole. */
+export const wholeKey = (file: string, version: string | undefined, offsetBytes: number): string =>
+  `${file}\0${offsetBytes}\0${version ?? ''}`;
 
 /**
  * Reads any byte range of a virtual file: one reader for every encoder, synchronous, for a thread that may
@@ -163,7 +169,8 @@ export class LayoutReader {
   /** From pixels that can only be decoded together. */
   #fillWhole(segment: Exclude<Segment, { kind: 'bytes' }>, skipBytes: number, part: Uint8Array): void {
     const { pixels, planes, cacheKey } = this.#options;
-    const key = `${cacheKey}\0${segment.offsetBytes}`;
+    const version = segment.kind === 'pixels' ? pixels.version?.(segment.region) : undefined;
+    const key = wholeKey(cacheKey, version, segment.offsetBytes);
     let made = planes.get(key);
     if (made === undefined) {
       if (segment.kind === 'derived') made = this.#derive(segment);

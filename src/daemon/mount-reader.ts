@@ -85,6 +85,12 @@ export class MountReader {
     return reader.read(node - part.base, offsetBytes, target);
   }
 
+  /** As {@link StackReader.isExactAt}. */
+  isExactAt(node: number, offsetBytes: number): boolean {
+    const { part, reader } = this.#at(node);
+    return reader.isExactAt(node - part.base, offsetBytes);
+  }
+
   /** As {@link StackReader.decodeAhead}. */
   *decodeAhead(
     node: number,

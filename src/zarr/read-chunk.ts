@@ -101,7 +101,9 @@ function readRun(
   const decode = partDecoder(chain);
   const strides = contiguousStrides(shape);
   if (!decode || !isOneRun(boxShape, strides) || !isOneRun(boxShape, target.strides)) return false;
-  if (bytes.identity !== undefined && keptChunks.has(bytes.identity)) return false;
+  // Parts of what has to be fetched or unpacked as a whole cost as much as all of it.
+  if (bytes.file === undefined || (bytes.identity !== undefined && keptChunks.has(bytes.identity)))
+    return false;
   const from = target.offset * itemBytes;
   const output = target.bytes.subarray(from, from + product(boxShape) * itemBytes);
   const decodedBytes = product(shape) * itemBytes;

@@ -79,6 +79,18 @@ export interface PlaneBox {
   readonly width: number;
 }
 
+/** Rows and columns of a plane. */
+export interface PlaneBlock {
+  readonly height: number;
+  readonly width: number;
+}
+
+/**
+ * How planes are best read in parts: by blocks that are decoded at once, each of which whoever reads a part of it reads
+ * whole and keeps; or, for `rows`, exactly as far as wanted, since any rows cost little more than they hold.
+ */
+export type PlaneGrain = PlaneBlock | 'rows';
+
 /**
  * One image of a file, held open by one thread and read in parts. It goes on showing the file that was opened,
  * whatever takes its name.
@@ -90,7 +102,9 @@ export interface OpenPlane extends Disposable {
    * What is decoded at once: a strip, a tile. Whoever reads parts of one reads it whole and keeps it. Absent where
    * the driver keeps what it decoded itself: then exactly what is wanted is asked for.
    */
-  readonly block?: { readonly height: number; readonly width: number };
+  readonly block?: PlaneBlock;
+  /** Whether any rows cost little more than they hold: nothing is gained by one thread reading all of them. */
+  readonly isExact?: boolean;
   /**
    * Fills `into`, exactly as long, with a box: little-endian, C order. Only the strips, tiles or chunks that it
    * touches are decoded. After an error `into` holds nothing of worth.
@@ -124,6 +138,11 @@ export interface OpenSource extends Disposable {
   readRegion(path: ItemPath, region: Region, target: Uint8Array): void;
   /** Where a region's bytes lie verbatim, little-endian and in C order, else undefined. */
   window(path: ItemPath, region: Region): ByteWindow | undefined;
+  /**
+   * How planes, the last two axes, of an image or of an array of `rank` axes are read in parts; undefined where that
+   * would decode other planes as well. Absent where the catalog's chunks tell.
+   */
+  planeGrain?(path: ItemPath, rank: number): PlaneGrain | undefined;
   /**
    * Rows of a table, or of one member of a family. Of a family without `member`: the text columns, which all members
    * share; the other columns are empty lists, and nothing of them is read.

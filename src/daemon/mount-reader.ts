@@ -85,7 +85,13 @@ export class MountReader {
     return reader.read(node - part.base, offsetBytes, target);
   }
 
-  /** As {@link StackReader.decodeAhead}; nothing for files of sources, whose drivers keep what they decoded. */
+  /** As {@link StackReader.isExactAt}. */
+  isExactAt(node: number, offsetBytes: number): boolean {
+    const { part, reader } = this.#at(node);
+    return reader.isExactAt(node - part.base, offsetBytes);
+  }
+
+  /** As {@link StackReader.decodeAhead}. */
   *decodeAhead(
     node: number,
     offsetBytes: number,
@@ -93,8 +99,7 @@ export class MountReader {
     passedBytes: () => number,
   ): Generator<void> {
     const { part, reader } = this.#at(node);
-    if (reader instanceof StackReader)
-      yield* reader.decodeAhead(node - part.base, offsetBytes, sizeBytes, passedBytes);
+    yield* reader.decodeAhead(node - part.base, offsetBytes, sizeBytes, passedBytes);
   }
 
   /** As {@link StackReader.keyOf}. */

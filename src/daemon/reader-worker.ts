@@ -91,6 +91,7 @@ const ahead = new DecodingAhead(
   () => counters.finishJob(data.number),
 );
 
+/** @param isPoured whether any reader does reads of the file as well as this one. */
 function noteRendered(node: number, sizeBytes: number, isPoured: boolean): void {
   counters.served(data.number, sizeBytes);
   counters.decoded(data.number, decodedBytesSoFar());
@@ -134,9 +135,14 @@ function answer(job: Exclude<ByteJob, { kind: 'stage' }>): void {
   }
   const before = decodedBytesSoFar();
   const bytes = reader.run(job);
-  if (job.kind === 'read-rendered') ahead.passed(job.node, job.offsetBytes + (bytes?.length ?? 0));
-  if (job.kind === 'read-rendered')
-    noteRendered(job.node, bytes?.length ?? 0, counters.isPoured(job.node) && decodedBytesSoFar() === before);
+  if (job.kind === 'read-rendered') {
+    const { node, offsetBytes } = job;
+    const sizeBytes = bytes?.length ?? 0;
+    ahead.passed(node, offsetBytes + sizeBytes);
+    const isPoured =
+      decodedBytesSoFar() === before ? counters.isPoured(node) : rendered.isExactAt(node, offsetBytes);
+    noteRendered(node, sizeBytes, isPoured);
+  }
   replyTo(data.fuseFd, job.uniqueLow, job.uniqueHigh, bytes === undefined ? [] : [bytes]);
 }
 
@@ -147,7 +153,7 @@ function answerPart(job: ReadPartJob): void {
   try {
     const part = { kind: 'read-rendered', uniqueLow, uniqueHigh, node, offsetBytes, sizeBytes } as const;
     const bytes = reader.run(part) ?? new Uint8Array(0);
-    noteRendered(node, bytes.length, false);
+    noteRendered(node, bytes.length, rendered.isExactAt(node, offsetBytes));
     ahead.passed(node, offsetBytes + bytes.length);
     split.fill(atBytes, bytes);
   } catch (error) {

@@ -26,6 +26,9 @@ type Chunked = Extract<StoredLayout, { kind: 'chunked' }>;
 
 /** What a chunk may decode to: it has to be in memory whole. */
 const MAX_CHUNK_BYTES = 1024 * 1024 * 1024;
+/** No filter makes more of a chunk than this times its bytes, and so many beyond. */
+const MAX_GROWTH = 2;
+const MAX_STORED_EXCESS_BYTES = 1024 * 1024;
 /** Chunks of one read: at some 10 µs each, a limit in seconds. */
 const MAX_CHUNKS_PER_READ = 1_000_000;
 
@@ -175,6 +178,8 @@ export class ChunkReader {
   #decode(chunk: StoredChunk, into?: Uint8Array): Uint8Array {
     if (this.#chunkBytes > MAX_CHUNK_BYTES)
       throw this.#unsupported(`chunks of ${this.#chunkBytes} bytes, more than ${MAX_CHUNK_BYTES}`);
+    if (chunk.storedBytes > MAX_GROWTH * this.#chunkBytes + MAX_STORED_EXCESS_BYTES)
+      throw this.#bad(`the chunk at ${chunk.address}: ${chunk.storedBytes} bytes for ${this.#chunkBytes}`);
     this.#bytes.positionOf(chunk.address, chunk.storedBytes);
     const stored = scratchBytes(chunk.storedBytes);
     this.#bytes.readInto(stored, chunk.address);

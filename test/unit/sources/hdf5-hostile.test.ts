@@ -313,6 +313,48 @@ with h5py.File(args[0], 'w') as f:
   });
 });
 
+describe('a chunk', () => {
+  it('that only a filter nobody can undo here would give is refused before it is read', async () => {
+    const path = join(inside, 'lzf-over-scaleoffset.h5');
+    runH5py(
+      `
+with h5py.File(args[0], 'w') as f:
+    f.create_dataset('both', data=np.random.default_rng(1).integers(0, 2**63, (5, 7)), chunks=(5, 6), scaleoffset=0, compression='lzf')
+    f.create_dataset('one', data=np.arange(35, dtype='i8').reshape(5, 7), chunks=(5, 6), scaleoffset=0)
+`,
+      path,
+    );
+    const catalog = await catalogOf(path);
+    expect(warningOf(catalog, 'both')).toBe("lzf over scaleoffset can't be undone here");
+    expect(pathsOf(catalog, 'array')).toEqual(['one']);
+    using source = hdf5.openSync!(path, catalog);
+    const bytes = new Uint8Array(280);
+    source.readRegion('one', wholeRegion([5, 7]), bytes);
+    expect(new BigInt64Array(bytes.buffer)).toEqual(BigInt64Array.from({ length: 35 }, (_, i) => BigInt(i)));
+  });
+
+  it('that takes far more bytes than it holds is refused before it is in memory', async () => {
+    const path = join(inside, 'padded.h5');
+    runH5py(
+      `
+with h5py.File(args[0], 'w') as f:
+    f.create_dataset('d', data=np.zeros((8, 8), 'u2'), chunks=(8, 8), compression='gzip')
+`,
+      path,
+    );
+    const file = readFileSync(path);
+    // The index of chunks is a tree of type 1; the first key behind its head begins with the chunk's size.
+    const node = file.indexOf(Buffer.from('TREE\x01', 'latin1'));
+    file.writeUInt32LE(3 << 20, node + 24);
+    writeFileSync(path, Buffer.concat([file, Buffer.alloc(4 << 20)]));
+    const catalog = await catalogOf(path);
+    using source = hdf5.openSync!(path, catalog);
+    expect(() => source.readRegion('d', wholeRegion([8, 8]), new Uint8Array(128))).toThrow(
+      /3145728 bytes for 128/,
+    );
+  });
+});
+
 describe('names', () => {
   it('of files that hold something else are left to others', async () => {
     const path = join(inside, 'no.h5');

@@ -128,7 +128,8 @@ export interface SparseEntries {
 /**
  * A source held open by one thread, all calls synchronous. Whatever can't be read exactly throws a typed error that
  * names the file and what stands in it. A source that changed on disk since its catalog was made throws
- * SourceChangedError; one that is being written SourceBusyError.
+ * SourceChangedError; one that is being written SourceBusyError; one whose library damaged data broke, which is loaded
+ * anew, SourceNotReadyError.
  */
 export interface OpenSource extends Disposable {
   /**
@@ -203,8 +204,11 @@ export interface SourceDriver {
    * @throws UnreadableSourceError, BadMetadataError, SourceBusyError … naming the file.
    */
   catalog?(path: string, options: CatalogOptions, signal: AbortSignal): Promise<SourceCatalog | undefined>;
-  /** Loads what `openSync` needs (a WebAssembly module, an index), once per thread, before its first call. */
-  prepare?(): Promise<void>;
+  /**
+   * Loads what `openSync` needs (a WebAssembly module, an index), once per thread, before its first call.
+   * @param path the source that is to be opened; without it, what any may need.
+   */
+  prepare?(path?: string): Promise<void>;
   /**
    * Opens what `catalog` described, on a thread that must not wait on a promise.
    * @throws what `catalog` throws; SourceChangedError when it is no longer what was described.

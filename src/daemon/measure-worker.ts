@@ -6,11 +6,10 @@ import { setImmediate as breathe } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { errnoOf } from '../core/errno.ts';
 import { explain, SourceChangedError } from '../core/errors.ts';
-import type { SourceDriver } from '../sources.ts';
 import type { SharedMount } from '../tree/shared-mount.ts';
 import { loadCatalogEncoders } from '../tree/sources/catalog-encoders.ts';
 import { OpenSources } from '../tree/sources/open-sources.ts';
-import { prepareDrivers } from '../tree/sources/source-drivers.ts';
+import { PreparedDrivers } from '../tree/sources/source-drivers.ts';
 import { type Measure, takeMeasure, unmeasured } from '../tree/sources/source-measures.ts';
 
 export interface MeasureWorkerData {
@@ -55,10 +54,10 @@ for (const { number: part, shared } of mount)
 const wanted: string[] = [];
 parentPort?.on('message', (message: ToMeasureWorker) => wanted.push(keyOf(message)));
 
-const drivers = new Map<string, SourceDriver>();
-await prepareDrivers(new Set([...left.values()].map(({ measure }) => measure.source.driver)), drivers);
+const drivers = new PreparedDrivers();
+await drivers.prepareFor([...left.values()].map(({ measure }) => measure.source));
 const encoders = await loadCatalogEncoders();
-const sources = new OpenSources(drivers);
+const sources = new OpenSources(drivers.byId);
 
 /** Measures one; those that somebody waits for come in between. */
 async function take(key: string): Promise<void> {

@@ -24,13 +24,13 @@ let prepared: Openers | undefined;
 
 /** Loads what reads HDF5 and Zarr: only threads that look at such files pay for it. */
 async function load(): Promise<Openers> {
-  if (prepared) return prepared;
   const [{ Hdf5Hierarchy }, { openZarrHierarchy }] = await Promise.all([
     import('./shared/hdf5-hierarchy.ts'),
     import('./shared/zarr-hierarchy.ts'),
   ]);
+  // Each time: damaged data may have broken the library.
   await Hdf5Hierarchy.prepare();
-  prepared = {
+  prepared ??= {
     hdf5: (path) => Hdf5Hierarchy.open(path, dirname(path)),
     zarr: (path) => openZarrHierarchy(path),
   };

@@ -10,6 +10,7 @@ import { cpus, loadavg, release, tmpdir } from 'node:os';
 import { parseArgs } from 'node:util';
 import { Bench, type Measure } from './bench.ts';
 import { type Row, table } from './figure.ts';
+import { compressedArrays, plainArrays } from './measures/array-reads.ts';
 import { arrivals } from './measures/arrivals.ts';
 import { harmonyIndexing } from './measures/harmony.ts';
 import { indexMemory } from './measures/index-memory.ts';
@@ -19,6 +20,13 @@ import { listing } from './measures/listing.ts';
 import { loadData } from './measures/load-data.ts';
 import { memory } from './measures/memory.ts';
 import { notPassedThrough, passedThrough } from './measures/plane-reads.ts';
+import {
+  compressedStack,
+  firstByte,
+  randomWindow,
+  scanMemory,
+  secondRead,
+} from './measures/rendered-reads.ts';
 import { stackReads } from './measures/stack-reads.ts';
 import { materializing, writing } from './measures/writes.ts';
 import { canDropCaches } from './page-cache.ts';
@@ -34,6 +42,13 @@ const MEASURES: Readonly<Record<string, Measure>> = {
   'load-data': loadData,
   arrivals,
   stacks: stackReads,
+  'lzw-stack': compressedStack,
+  'first-byte': firstByte,
+  'random-window': randomWindow,
+  'plain-arrays': plainArrays,
+  'compressed-arrays': compressedArrays,
+  'second-read': secondRead,
+  'scan-rss': scanMemory,
   writes: writing,
   materialize: materializing,
   memory,

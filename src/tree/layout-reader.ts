@@ -114,14 +114,26 @@ export class LayoutReader {
     };
   }
 
-  /** Decodes the planes of a range into the cache, step by step. @throws whatever the source throws. */
-  *decodeAhead(offsetBytes: number, sizeBytes: number): Generator<void> {
+  /**
+   * Decodes the planes of a range into the cache, step by step, but for what lies before `passedBytes` of the file by
+   * then. @throws whatever the source throws.
+   */
+  *decodeAhead(offsetBytes: number, sizeBytes: number, passedBytes: () => number): Generator<void> {
     const { layout, pixels, planes } = this.#options;
     for (const segment of layout.segments(offsetBytes, sizeBytes)) {
       if (segment.kind !== 'pixels' || this.#windowOf(segment.region, segment.sizeBytes)) continue;
       const plane = pixels.parts?.(segment.region);
-      if (plane && plane !== 'zeros') yield* decodeAhead(plane, planes);
+      if (plane && plane !== 'zeros')
+        yield* decodeAhead(plane, planes, () => passedBytes() - segment.offsetBytes);
     }
+  }
+
+  /** Whether pixels that are decoded for a byte of the file cost no more in another thread than in this one. */
+  isExactAt(offsetBytes: number): boolean {
+    const [segment] = this.#options.layout.segments(offsetBytes, 1);
+    if (segment?.kind !== 'pixels') return false;
+    const plane = this.#options.pixels.parts?.(segment.region);
+    return plane !== undefined && plane !== 'zeros' && plane.isExact === true;
   }
 
   /** Where a region's pixels lie verbatim. @throws RangeError when the source says another size than the layout. */
@@ -174,7 +186,7 @@ export class LayoutReader {
         pixels.readPixels(segment.region, part);
         return;
       } else {
-        made = new Uint8Array(segment.sizeBytes);
+        made = planes.take(segment.sizeBytes);
         pixels.readPixels(segment.region, made);
       }
       planes.set(key, made);

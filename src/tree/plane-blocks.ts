@@ -1,5 +1,5 @@
 import type { ByteCache } from '../memory/byte-cache.ts';
-import type { PlaneBox } from '../sources.ts';
+import type { PlaneBlock, PlaneBox } from '../sources.ts';
 
 /** A plane that can be read in parts, row by row and block by block. */
 export interface PartialPlane {
@@ -9,7 +9,9 @@ export interface PartialPlane {
   readonly width: number;
   readonly itemBytes: number;
   /** What is decoded at once, to be kept by whoever reads a part of it; absent where the driver keeps it. */
-  readonly block?: { readonly height: number; readonly width: number };
+  readonly block?: PlaneBlock;
+  /** Whether any rows cost little more than they hold, whichever thread reads them. */
+  readonly isExact?: boolean;
   /** Fills `into`, exactly as long, with a box's pixels. */
   readBox(box: PlaneBox, into: Uint8Array): void;
 }
@@ -84,7 +86,7 @@ function fillFromRow(plane: PartialPlane, at: number, part: Uint8Array): void {
 /** A part of one row of blocks, from the blocks that it touches. */
 function fillFromBlocks(
   plane: PartialPlane,
-  block: { readonly height: number; readonly width: number },
+  block: PlaneBlock,
   cache: ByteCache,
   top: number,
   at: number,
@@ -118,7 +120,7 @@ function fillFromBlocks(
 
 function blockOf(
   plane: PartialPlane,
-  block: { readonly height: number; readonly width: number },
+  block: PlaneBlock,
   cache: ByteCache,
   top: number,
   across: number,
@@ -129,18 +131,26 @@ function blockOf(
   const x = across * block.width;
   const height = Math.min(block.height, plane.height - top);
   const width = Math.min(block.width, plane.width - x);
-  const bytes = new Uint8Array(height * width * plane.itemBytes);
+  const bytes = cache.take(height * width * plane.itemBytes);
   plane.readBox({ y: top, x, height, width }, bytes);
   cache.set(key, bytes);
   return bytes;
 }
 
-/** Decodes a plane into the cache, a row of blocks per step. Nothing to do where its driver keeps what it decodes. */
-export function* decodeAhead(plane: PartialPlane, cache: ByteCache): Generator<void> {
-  const { key, height, width, block } = plane;
+/**
+ * Decodes a plane into the cache, a row of blocks per step, but for rows above which `passedBytes` of the plane were read
+ * by then. Nothing to do where its driver keeps what it decodes.
+ */
+export function* decodeAhead(
+  plane: PartialPlane,
+  cache: ByteCache,
+  passedBytes: () => number,
+): Generator<void> {
+  const { key, height, width, itemBytes, block } = plane;
   if (!block) return;
   for (let top = 0; top < height; top += block.height) {
-    if (cache.get(blockKey(key, top, 0))) continue;
+    const bottom = Math.min(height, top + block.height);
+    if (bottom * width * itemBytes <= passedBytes() || cache.get(blockKey(key, top, 0))) continue;
     for (let across = 0; across * block.width < width; across++) blockOf(plane, block, cache, top, across);
     yield;
   }

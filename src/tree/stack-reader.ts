@@ -50,14 +50,25 @@ export class StackReader {
   readonly #tree: PlateTree;
   readonly #driver: PlaneDriver;
   readonly #decoded: ByteCache;
+  readonly #onChanged: (node: number) => void;
   readonly #files = new SourceFiles(MAX_SOURCE_FILES);
   readonly #open = new LRUCache<number, LayoutReader>({ max: MAX_OPEN_STACKS });
   readonly #planes = new OpenPlanes(MAX_OPEN_PLANES);
   readonly #probes = new LRUCache<number, ProbedPlane>({ max: MAX_PROBED_PLANES });
 
-  /** `base` is where the plate's node numbers begin in the mount. */
-  constructor(tree: PlateTree, driver: PlaneDriver, decoded: ByteCache, base = 0) {
+  /**
+   * @param base where the plate's node numbers begin in the mount.
+   * @param onChanged is told of a file of whose planes one was rewritten since it was last read.
+   */
+  constructor(
+    tree: PlateTree,
+    driver: PlaneDriver,
+    decoded: ByteCache,
+    base = 0,
+    onChanged: (node: number) => void = () => {},
+  ) {
     this.#base = base;
+    this.#onChanged = onChanged;
     this.#tree = tree;
     this.#driver = driver;
     this.#decoded = decoded;
@@ -69,13 +80,24 @@ export class StackReader {
     return this.#reader(node).read(offsetBytes, target);
   }
 
+  /** As {@link LayoutReader.isExactAt}; of tables, too, which are made of nothing but the index. */
+  isExactAt(node: number, offsetBytes: number): boolean {
+    return this.#tree.tables.owns(node) || this.#reader(node).isExactAt(offsetBytes);
+  }
+
   /**
-   * Decodes a range into the cache, step by step: as far as the cache holds it along with what it is needed for.
+   * Decodes a range into the cache, step by step: as far as the cache holds it along with what it is needed for, and
+   * nothing before `passedBytes` of the file.
    * @throws whatever the source throws.
    */
-  *decodeAhead(node: number, offsetBytes: number, sizeBytes: number): Generator<void> {
+  *decodeAhead(
+    node: number,
+    offsetBytes: number,
+    sizeBytes: number,
+    passedBytes: () => number,
+  ): Generator<void> {
     if (this.#tree.tables.owns(node) || sizeBytes > this.#decoded.boundBytes / 2) return;
-    yield* this.#reader(node).decodeAhead(offsetBytes, sizeBytes);
+    yield* this.#reader(node).decodeAhead(offsetBytes, sizeBytes, passedBytes);
   }
 
   /** The same range for a pipe, where all of it lies verbatim in files; else undefined: then it has to be read. */
@@ -134,9 +156,9 @@ export class StackReader {
     const options = { ...files, layout: image.layout };
     if (chunk) {
       const source: LevelAccess = {
-        window: (_level, region) => this.#window(image, region),
-        parts: (_level, region) => this.#parts(image, region),
-        version: (_level, region) => this.#version(image, region),
+        window: (_level, region) => this.#window(node, image, region),
+        parts: (_level, region) => this.#parts(node, image, region),
+        version: (_level, region) => this.#version(node, image, region),
         readPixels: (_level, region, target) => this.#readPixels(image, region, target),
       };
       const name = `${this.#base}:${chunk.image}`;
@@ -147,16 +169,16 @@ export class StackReader {
       ...options,
       cacheKey: String(this.#base + node),
       pixels: {
-        window: (region) => this.#window(image, region),
-        parts: (region) => this.#parts(image, region),
-        version: (region) => this.#version(image, region),
+        window: (region) => this.#window(node, image, region),
+        parts: (region) => this.#parts(node, image, region),
+        version: (region) => this.#version(node, image, region),
         readPixels: (region, target) => this.#readPixels(image, region, target),
       },
     });
   }
 
   /** The plane's first look, checked against what its file promises. */
-  #probeOf(image: RenderedImage, plane: number): ProbedPlane {
+  #probeOf(node: number, image: RenderedImage, plane: number): ProbedPlane {
     const location = this.#tree.planeLocation(plane);
     const { path } = location;
     // A plane that was written anew may have its pixels elsewhere: what was seen counts for the file that was seen.
@@ -164,7 +186,10 @@ export class StackReader {
     const version = `${dev}:${ino}:${size}:${mtimeNs}`;
     const known = this.#probes.get(plane);
     if (known?.version === version) return known;
-    if (known) this.#files.forget(path);
+    if (known) {
+      this.#files.forget(path);
+      this.#onChanged(node);
+    }
     const probe = this.#driver.probe(location);
     const { width, height, dtype } = image.shape;
     if (
@@ -187,23 +212,23 @@ export class StackReader {
     return probed;
   }
 
-  #window(image: RenderedImage, region: Region): ByteWindow | undefined {
+  #window(node: number, image: RenderedImage, region: Region): ByteWindow | undefined {
     const plane = image.planeAt(region);
-    return plane === undefined ? undefined : this.#probeOf(image, plane).probe.window;
+    return plane === undefined ? undefined : this.#probeOf(node, image, plane).probe.window;
   }
 
-  #version(image: RenderedImage, region: Region): string {
+  #version(node: number, image: RenderedImage, region: Region): string {
     const plane = image.planeAt(region);
-    return plane === undefined ? '' : this.#probeOf(image, plane).version;
+    return plane === undefined ? '' : this.#probeOf(node, image, plane).version;
   }
 
-  #parts(image: RenderedImage, region: Region): PartialPlane | 'zeros' | undefined {
+  #parts(node: number, image: RenderedImage, region: Region): PartialPlane | 'zeros' | undefined {
     const plane = image.planeAt(region);
     if (plane === undefined) {
       if (this.#tree.shared.options.missing !== 'error') return 'zeros';
       throw noPlaneAt(region);
     }
-    const { version } = this.#probeOf(image, plane);
+    const { version } = this.#probeOf(node, image, plane);
     const location = this.#tree.planeLocation(plane);
     const key = `${location.path}\0${location.page}\0${version}`;
     const { width, height, dtype } = image.shape;
@@ -223,6 +248,7 @@ export class StackReader {
       width,
       itemBytes: itemSizeBytes(dtype),
       ...(open.block === undefined ? {} : { block: open.block }),
+      isExact: open.isExact === true,
       readBox: (box, into) => open.readBox(box, into),
     };
   }

@@ -31,6 +31,9 @@ const SMALL_BYTES = 32 * 1024 * 1024;
 const LARGEST_BYTES = 2 ** 32;
 /** Strips whose gaps add up to less than this are read from the file in one piece. */
 const GAP_BYTES = 64 * 1024;
+/** Memory for stored bytes that a thread keeps between reads. */
+const KEPT_STORED_BYTES = 8 * 1024 * 1024;
+let storedBytes = new Uint8Array(0);
 /** Stored bytes read from the file at once. */
 const RUN_BYTES = 32 * 1024 * 1024;
 
@@ -304,7 +307,8 @@ function* storedSegments(
   }
   const offsetOf = (at: number) => table.offsets[wanted[at] ?? 0] ?? 0;
   const sizeOf = (at: number) => Math.min(table.sizesBytes[wanted[at] ?? 0] ?? 0, most);
-  let buffer = new Uint8Array(0);
+  // Most reads are of planes of one size, one after the other.
+  let buffer = storedBytes;
   for (let from = 0; from < wanted.length; ) {
     const start = offsetOf(from);
     let end = start + sizeOf(from);
@@ -314,7 +318,10 @@ function* storedSegments(
       if (offset < end || offset > end + GAP_BYTES || offset + sizeOf(to) - start > RUN_BYTES) break;
       end = offset + sizeOf(to);
     }
-    if (buffer.length < end - start) buffer = new Uint8Array(end - start);
+    if (buffer.length < end - start) {
+      buffer = new Uint8Array(end - start);
+      if (buffer.length <= KEPT_STORED_BYTES) storedBytes = buffer;
+    }
     readExactly(fd, page.path, buffer, end - start, start);
     for (let at = from; at < to; at++) {
       const index = wanted[at] ?? 0;

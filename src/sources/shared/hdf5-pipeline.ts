@@ -3,6 +3,7 @@ import { PlateFsError } from '../../core/errors.ts';
 import { bloscDecodedBytes, decodeBlosc } from '../../zarr/codec/blosc-decode.ts';
 import { byteUnshuffle } from '../../zarr/codec/byte-shuffle.ts';
 import { decodeStream } from '../../zarr/codec/deflate-zstd.ts';
+import { bufferOf } from '../../zarr/codec-step.ts';
 import { decodeBitshuffle, decodeLz4Frame } from './hdf5-blocks.ts';
 import { FILTER, filterName } from './hdf5-filter-names.ts';
 import { fletcher32, swappedFletcher32 } from './hdf5-fletcher32.ts';
@@ -26,8 +27,6 @@ type Undo = (encoded: Buffer, filter: StoredFilter, expected: Expected) => Uint8
 export class BadChunk extends Error {}
 
 const CHECKSUM_BYTES = 4;
-
-const bufferOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 
 function exact({ sizeBytes }: Expected, name: string): number {
   if (sizeBytes === undefined) throw new BadChunk(`${name} over another compressor`);

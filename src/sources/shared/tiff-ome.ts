@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, openSync, readSync, realpathSync } from 'node:fs';
-import { basename, dirname, join, sep } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { BadMetadataError, explain, PlateFsError, UnreadableSourceError } from '../../core/errors.ts';
 import { known } from '../../core/metadata-values.ts';
 import { recordedPath } from '../../core/recorded-path.ts';
@@ -8,6 +8,7 @@ import type { OmeDocument, OmeImage } from '../../ome/ome-document.ts';
 import { NoOmeXml, OmeHandler } from '../../ome/ome-handler.ts';
 import { XmlFault } from '../../xml/xml-fault.ts';
 import { XmlScanner } from '../../xml/xml-scanner.ts';
+import { isWithin } from '../../zarr/stored-bytes.ts';
 import { checkDecodable } from './tiff-decode.ts';
 import type { TiffFiles } from './tiff-files.ts';
 import type { TiffPage } from './tiff-page.ts';
@@ -98,7 +99,7 @@ class Companions {
     } catch (cause) {
       throw new UnreadableSourceError(path, 'is not there', { cause });
     }
-    return real.startsWith(root.endsWith(sep) ? root : root + sep);
+    return isWithin(real, root);
   }
 
   number(name: string): number {

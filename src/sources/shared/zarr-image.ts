@@ -86,10 +86,13 @@ export class ZarrLevel {
     return this.layout.regionBytes(this.#stored(region));
   }
 
-  /** Fills `target`, exactly as long, with a region of the five axes, which lies inside. */
-  readRegion(region: Region, target: Uint8Array): void {
+  /**
+   * Fills `target`, exactly as long, with a region of the five axes, which lies inside.
+   * @returns how many chunks are not there.
+   */
+  readRegion(region: Region, target: Uint8Array): number {
     const strides = contiguousStrides(region.shape);
-    this.layout.readBox({
+    return this.layout.readBox({
       ...this.#stored(region),
       target: { bytes: target, offset: 0, strides: this.#axes.map((axis) => strides[axis] ?? 1) },
     });

@@ -31,7 +31,8 @@ interface LevelPlace {
 /** What one path of the catalog is read from. */
 interface Readable {
   regionBytes(region: Region): number;
-  readRegion(region: Region, target: Uint8Array): void;
+  /** @returns how many chunks are not there. */
+  readRegion(region: Region, target: Uint8Array): number;
   window(region: Region): ByteWindow | undefined;
   planeGrain(areFiles: boolean): PlaneGrain | undefined;
 }
@@ -94,8 +95,17 @@ export class OpenZarr implements OpenSource {
       const sizeBytes = source.regionBytes(region);
       if (target.length !== sizeBytes)
         throw new RangeError(`[${region.shape}] of ${path} have ${sizeBytes} bytes, not ${target.length}`);
-      source.readRegion(region, target);
+      const missing = source.readRegion(region, target);
+      if (missing > 0) this.#mustBeThere();
     });
+  }
+
+  /**
+   * Of a folder that was moved away or whose disk is gone every chunk is missing. What is on a server is not asked
+   * for again: that would be a journey for every read of an array with holes.
+   */
+  #mustBeThere(): void {
+    if (!this.#hierarchy.nodes.store.isRemote && this.#hasChanged()) throw this.#changed('what describes it');
   }
 
   window(path: string, region: Region): ByteWindow | undefined {
@@ -199,7 +209,9 @@ export class OpenZarr implements OpenSource {
     if (item?.kind !== 'table') throw this.#noTable(path);
     return this.#watched(() => {
       if (this.#hierarchy.metadata(path).shape[0] !== item.rowCount) throw this.#changed(path);
-      return { columns: [this.#hierarchy.readText(path, { start: [firstRow], shape: [rowCount] })] };
+      const texts = this.#hierarchy.readText(path, { start: [firstRow], shape: [rowCount] });
+      this.#mustBeThere();
+      return { columns: [texts] };
     });
   }
 

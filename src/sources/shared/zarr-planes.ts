@@ -130,25 +130,32 @@ export class ZarrLayout {
 
   /**
    * Decodes a region, which lies inside the array, into `bytes` of exactly its size. Only the chunks it touches are
-   * read; `beforeChunk` is called before each. @throws BadZarrError, UnsupportedZarrError, UnreadableSourceError
+   * read; `beforeChunk` is called before each.
+   * @returns how many chunks are not there: their part is fill value.
+   * @throws BadZarrError, UnsupportedZarrError, UnreadableSourceError
    */
-  readRegion(region: Region, bytes: Uint8Array, beforeChunk: () => void = () => {}): void {
-    this.readBox(
+  readRegion(region: Region, bytes: Uint8Array, beforeChunk: () => void = () => {}): number {
+    return this.readBox(
       { ...region, target: { bytes, offset: 0, strides: contiguousStrides(region.shape) } },
       beforeChunk,
     );
   }
 
   /** {@link readRegion} to where the box's target says. */
-  readBox(whole: ChunkBox, beforeChunk: () => void = () => {}): void {
+  readBox(whole: ChunkBox, beforeChunk: () => void = () => {}): number {
     const { chunkShape } = this;
     const items = this.#chunkItems;
+    let missing = 0;
     forEachChunk(whole, chunkShape, (position, part) => {
       beforeChunk();
       using file = this.#chunkAt(position);
       if (file) readChunkBox(file, this.metadata.chain, chunkShape, items, part);
-      else fillPart(part, items);
+      else {
+        missing += 1;
+        fillPart(part, items);
+      }
     });
+    return missing;
   }
 
   /** Files of the chunks that a region touches, be they there or not, of an array in a local folder. */

@@ -17,7 +17,7 @@ import { type KeptFolders, keptStores } from './kept-stores.ts';
 import { MountReader } from './mount-reader.ts';
 import { ReaderCounters } from './reader-counters.ts';
 import type { TreeAdoption } from './reader-pool.ts';
-import { type ReadPartJob, SplitRead } from './split-read.ts';
+import { type ReadPartJob, type SplitOutcome, SplitRead } from './split-read.ts';
 
 /** What a reader thread is started with. */
 export interface ReaderData {
@@ -144,21 +144,22 @@ function answer(job: Exclude<ByteJob, { kind: 'stage' }>): void {
 function answerPart(job: ReadPartJob): void {
   const { uniqueLow, uniqueHigh, node, offsetBytes, sizeBytes, atBytes } = job;
   const split = SplitRead.over(job.memory);
+  let outcome: SplitOutcome | undefined;
   try {
     const part = { kind: 'read-rendered', uniqueLow, uniqueHigh, node, offsetBytes, sizeBytes } as const;
     const bytes = reader.run(part) ?? new Uint8Array(0);
     noteRendered(node, bytes.length, false);
     ahead.passed(node, offsetBytes + bytes.length);
-    split.fill(atBytes, bytes);
+    outcome = split.finish(atBytes, bytes);
   } catch (error) {
-    split.fail(errnoOf(error));
+    outcome = split.fail(errnoOf(error));
     tell({ type: 'failed', message: explain(error) });
     noteChange(node, error);
   }
   counters.finishJob(data.number);
-  const outcome = split.finishPart();
-  if (outcome !== undefined)
-    replyTo(data.fuseFd, uniqueLow, uniqueHigh, typeof outcome === 'number' ? outcome : [outcome]);
+  if (outcome === undefined) return;
+  replyTo(data.fuseFd, uniqueLow, uniqueHigh, outcome);
+  split.release();
 }
 
 function run(job: ByteJob): void {

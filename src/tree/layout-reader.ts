@@ -178,12 +178,13 @@ export class LayoutReader {
         pixels.readPixels(segment.region, part);
         return;
       } else {
-        made = new Uint8Array(segment.sizeBytes);
+        made = planes.take(segment.sizeBytes);
         pixels.readPixels(segment.region, made);
       }
       planes.set(key, made);
     }
     part.set(made.subarray(skipBytes, skipBytes + part.length));
+    planes.served(key, part.length);
   }
 
   /** @throws RangeError when the piece isn't as long as the layout says. */

@@ -127,12 +127,14 @@ export class ReaderPool {
     return ((this.#submitted[reader] ?? 0) - this.#parts.counters.finishedJobs(reader)) | 0;
   }
 
+  /** The reader with the least to do; of several, the one that keeps least decoded, so that all of the cache is used. */
   #idlest(): number {
+    const { counters } = this.#parts;
     let best = 0;
     let least = Number.POSITIVE_INFINITY;
     for (let i = 0; i < this.#submitted.length; i++) {
       const left = this.#jobsOf(i);
-      if (left < least) {
+      if (left < least || (left === least && counters.heldBytes(i) < counters.heldBytes(best))) {
         least = left;
         best = i;
       }

@@ -3,6 +3,7 @@ import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { decodedBytesSoFar } from '../core/decode-count.ts';
 import { errnoOf } from '../core/errno.ts';
 import { explain, SourceChangedError } from '../core/errors.ts';
+import { boundKeptDecoded, keptDecodedBytes } from '../core/kept-decoded.ts';
 import { replyTo } from '../fuse/reply-writer.ts';
 import { SplicedReplies } from '../fuse/spliced-replies.ts';
 import { LandedReader } from '../materializer/landed-reader.ts';
@@ -56,11 +57,15 @@ export type FromReader =
   /** It keeps no more than that. */
   | { readonly type: 'bounded'; readonly boundBytes: number };
 
+/** The share of what is kept decoded that may be what sources keep themselves: chunks, and parts of tables. */
+const KEPT_BY_SOURCES = 0.5;
+
 const data = workerData as ReaderData;
 const tell = (message: FromReader): void => parentPort?.postMessage(message);
 
 const counters = ReaderCounters.over(data.counters);
-const decoded = new ByteCache(data.decodedBytes);
+const decoded = new ByteCache(data.decodedBytes, keptDecodedBytes);
+boundKeptDecoded(data.decodedBytes * KEPT_BY_SOURCES);
 const rendered = await MountReader.open(data.mount, decoded, (node) =>
   tell({ type: 'source-changed', node }),
 );
@@ -74,7 +79,10 @@ const reader = new Reader({
 const kept = keptStores(data.kept);
 const spliced = new SplicedReplies(data.fuseFd);
 
-const showHeld = (): void => counters.hold(data.number, decoded.usedBytes);
+function showHeld(): void {
+  decoded.trim();
+  counters.hold(data.number, decoded.usedBytes + keptDecodedBytes());
+}
 
 function noteChange(node: number, error: unknown): void {
   if (error instanceof SourceChangedError) tell({ type: 'source-changed', node });
@@ -220,6 +228,7 @@ function hear(message: Message): void {
 
 data.jobs.on('message', hear);
 parentPort?.on('message', ({ boundBytes }: ToReader) => {
+  boundKeptDecoded(boundBytes * KEPT_BY_SOURCES);
   decoded.resize(boundBytes);
   showHeld();
   tell({ type: 'bounded', boundBytes });

@@ -20,6 +20,7 @@ export class ByteCache {
     dispose: (bytes, key) => this.#forget(bytes, key),
   });
   #boundBytes: number;
+  readonly #elsewhere: () => number;
   /** How much of an entry was served. */
   readonly #served = new Map<string, number>();
   /** Oldest first. */
@@ -29,8 +30,10 @@ export class ByteCache {
   readonly #lent = new WeakSet<Uint8Array>();
   #spare: Uint8Array | undefined;
 
-  constructor(boundBytes: number) {
+  /** @param elsewhere what others of the same thread hold, which counts towards the bound. */
+  constructor(boundBytes: number, elsewhere: () => number = () => 0) {
     this.#boundBytes = boundBytes;
+    this.#elsewhere = elsewhere;
   }
 
   /** What may be kept. */
@@ -50,7 +53,13 @@ export class ByteCache {
   /** Keeps `bytes`, which nobody may change any more. */
   set(key: string, bytes: Uint8Array): void {
     this.#entries.set(key, bytes);
-    while (this.usedBytes > this.#boundBytes && this.#entries.size > 1) this.#drop();
+    this.trim();
+  }
+
+  /** Drops what does not fit any more, since others hold more than before. */
+  trim(): void {
+    const leftBytes = this.#boundBytes - this.#elsewhere();
+    while (this.usedBytes > leftBytes && this.#entries.size > 1) this.#drop();
   }
 
   /** So many bytes of an entry were handed to a client. */
@@ -115,7 +124,8 @@ export class ByteCache {
   /** Changes the bound and drops what no longer fits, the newest entry included. */
   resize(boundBytes: number): void {
     this.#boundBytes = boundBytes;
-    while (this.usedBytes > boundBytes && this.#entries.size > 0) this.#drop();
+    const leftBytes = boundBytes - this.#elsewhere();
+    while (this.usedBytes > leftBytes && this.#entries.size > 0) this.#drop();
     this.#spare = undefined;
   }
 }

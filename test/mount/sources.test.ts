@@ -297,7 +297,7 @@ os.rename(sys.argv[1] + '.new', sys.argv[1])
         expect(error.message).toContain(at(name));
         expect({ name, tag: error.tag }).toEqual({ name, tag });
       }
-      expect(mount.isMounted).toBe(false);
+      await eventually('the mountpoint is free again', () => !mount.isMounted);
     }, 120_000);
   },
 );

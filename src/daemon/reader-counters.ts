@@ -55,6 +55,11 @@ export class ReaderCounters {
     Atomics.store(this.#bytes, reader * SLOTS + HELD, BigInt(bytes));
   }
 
+  /** What a reader keeps decoded. */
+  heldBytes(reader: number): number {
+    return Number(Atomics.load(this.#bytes, reader * SLOTS + HELD));
+  }
+
   /** What a reader has decoded so far, all in all. */
   decoded(reader: number, bytes: number): void {
     Atomics.store(this.#bytes, reader * SLOTS + DECODED, BigInt(bytes));

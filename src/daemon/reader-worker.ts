@@ -3,6 +3,7 @@ import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { decodedBytesSoFar } from '../core/decode-count.ts';
 import { errnoOf } from '../core/errno.ts';
 import { explain, SourceChangedError, SourceNotReadyError } from '../core/errors.ts';
+import { boundKeptDecoded, keptDecodedBytes } from '../core/kept-decoded.ts';
 import { replyTo } from '../fuse/reply-writer.ts';
 import { SplicedReplies } from '../fuse/spliced-replies.ts';
 import { LandedReader } from '../materializer/landed-reader.ts';
@@ -17,7 +18,7 @@ import { type KeptFolders, keptStores } from './kept-stores.ts';
 import { MountReader } from './mount-reader.ts';
 import { ReaderCounters } from './reader-counters.ts';
 import type { TreeAdoption } from './reader-pool.ts';
-import { type ReadPartJob, SplitRead } from './split-read.ts';
+import { type ReadPartJob, type SplitOutcome, SplitRead } from './split-read.ts';
 import { WaitingJobs } from './waiting-jobs.ts';
 
 /** What a reader thread is started with. */
@@ -57,11 +58,15 @@ export type FromReader =
   /** It keeps no more than that. */
   | { readonly type: 'bounded'; readonly boundBytes: number };
 
+/** The share of what is kept decoded that may be what sources keep themselves: chunks, and parts of tables. */
+const KEPT_BY_SOURCES = 0.5;
+
 const data = workerData as ReaderData;
 const tell = (message: FromReader): void => parentPort?.postMessage(message);
 
 const counters = ReaderCounters.over(data.counters);
-const decoded = new ByteCache(data.decodedBytes);
+const decoded = new ByteCache(data.decodedBytes, keptDecodedBytes);
+boundKeptDecoded(data.decodedBytes * KEPT_BY_SOURCES);
 const rendered = await MountReader.open(data.mount, decoded, (node) =>
   tell({ type: 'source-changed', node }),
 );
@@ -75,7 +80,10 @@ const reader = new Reader({
 const kept = keptStores(data.kept);
 const spliced = new SplicedReplies(data.fuseFd);
 
-const showHeld = (): void => counters.hold(data.number, decoded.usedBytes);
+function showHeld(): void {
+  decoded.trim();
+  counters.hold(data.number, decoded.usedBytes + keptDecodedBytes());
+}
 
 function noteChange(node: number, error: unknown): void {
   if (error instanceof SourceChangedError) tell({ type: 'source-changed', node });
@@ -151,22 +159,23 @@ function answer(job: Exclude<ByteJob, { kind: 'stage' }>): void {
 function answerPart(job: ReadPartJob): void {
   const { uniqueLow, uniqueHigh, node, offsetBytes, sizeBytes, atBytes } = job;
   const split = SplitRead.over(job.memory);
+  let outcome: SplitOutcome | undefined;
   try {
     const part = { kind: 'read-rendered', uniqueLow, uniqueHigh, node, offsetBytes, sizeBytes } as const;
     const bytes = reader.run(part) ?? new Uint8Array(0);
     noteRendered(node, bytes.length, rendered.isExactAt(node, offsetBytes));
     ahead.passed(node, offsetBytes + bytes.length);
-    split.fill(atBytes, bytes);
+    outcome = split.finish(atBytes, bytes);
   } catch (error) {
     if (isHeld(job, error)) return;
-    split.fail(errnoOf(error));
+    outcome = split.fail(errnoOf(error));
     tell({ type: 'failed', message: explain(error) });
     noteChange(node, error);
   }
   counters.finishJob(data.number);
-  const outcome = split.finishPart();
-  if (outcome !== undefined)
-    replyTo(data.fuseFd, uniqueLow, uniqueHigh, typeof outcome === 'number' ? outcome : [outcome]);
+  if (outcome === undefined) return;
+  replyTo(data.fuseFd, uniqueLow, uniqueHigh, outcome);
+  split.release();
 }
 
 function run(job: ByteJob): void {
@@ -230,6 +239,7 @@ function take(message: Message): void {
 
 data.jobs.on('message', (message: Message) => messages.hear(message));
 parentPort?.on('message', ({ boundBytes }: ToReader) => {
+  boundKeptDecoded(boundBytes * KEPT_BY_SOURCES);
   decoded.resize(boundBytes);
   showHeld();
   tell({ type: 'bounded', boundBytes });

@@ -192,6 +192,7 @@ export class LayoutReader {
       planes.set(key, made);
     }
     part.set(made.subarray(skipBytes, skipBytes + part.length));
+    planes.served(key, part.length);
   }
 
   /** @throws RangeError when the piece isn't as long as the layout says. */

@@ -106,15 +106,21 @@ function fillFromBlocks(
   for (let across = firstAcross; across <= lastAcross; across++) {
     const left = across * blockBytes;
     const right = Math.min(rowBytes, left + blockBytes);
+    const isWide = left === 0 && right === rowBytes;
     let bytes: Uint8Array | undefined;
+    let servedBytes = 0;
     for (let row = firstRow; row <= lastRow; row++) {
       const from = Math.max(at, row * rowBytes + left);
-      const to = Math.min(end, row * rowBytes + right);
+      // Rows of a strip follow each other as they do in the range.
+      const to = isWide ? end : Math.min(end, row * rowBytes + right);
       if (from >= to) continue;
       bytes ??= blockOf(plane, block, cache, top, across);
       const source = (row - top) * (right - left) + (from - row * rowBytes - left);
       part.set(bytes.subarray(source, source + to - from), from - at);
+      servedBytes += to - from;
+      if (isWide) break;
     }
+    cache.served(blockKey(plane.key, top, across), servedBytes);
   }
 }
 

@@ -29,6 +29,8 @@ export type Segment =
       readonly kind: 'derived';
       readonly offsetBytes: number;
       readonly sizeBytes: number;
+      /** All pixels it asks for lie in it: a plane, or a part of one. */
+      readonly region: Region;
       /**
        * Makes the piece, exactly as long, of the pixels it asks for: whole planes, or some rows of one where a plane is
        * large. Equal pixels give equal bytes.

@@ -148,6 +148,8 @@ export class StackReader {
       pixels: {
         window: (region) => this.#window(image, region),
         parts: (region) => this.#parts(image, region),
+        planeHeight: image.shape.height,
+        version: (region) => this.#versionOf(image, region),
         readPixels: (region, target) => this.#readPixels(image, region, target),
       },
     });
@@ -183,6 +185,11 @@ export class StackReader {
     const probed = { probe, version };
     this.#probes.set(plane, probed);
     return probed;
+  }
+
+  #versionOf(image: RenderedImage, region: Region): string {
+    const plane = image.planeAt(region);
+    return plane === undefined ? '' : this.#probeOf(image, plane).version;
   }
 
   #window(image: RenderedImage, region: Region): ByteWindow | undefined {

@@ -191,7 +191,7 @@ export class TiffLayout implements FileLayout {
     const offsetBytes = this.#pixelsOffset + plane * this.#planeBytes;
     const sizeBytes = this.#planeBytes;
     return this.#converted
-      ? { kind: 'derived', offsetBytes, sizeBytes, derive: this.#converted(region) }
+      ? { kind: 'derived', offsetBytes, sizeBytes, region, derive: this.#converted(region) }
       : { kind: 'pixels', offsetBytes, sizeBytes, region };
   }
 

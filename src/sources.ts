@@ -124,7 +124,11 @@ export interface OpenSource extends Disposable {
   readRegion(path: ItemPath, region: Region, target: Uint8Array): void;
   /** Where a region's bytes lie verbatim, little-endian and in C order, else undefined. */
   window(path: ItemPath, region: Region): ByteWindow | undefined;
-  /** @throws RangeError when the source has no such table. */
+  /**
+   * Rows of a table, or of one member of a family. Of a family without `member`: the text columns, which all members
+   * share; the other columns are empty lists, and nothing of them is read.
+   * @throws RangeError when the source has no such table, member or rows.
+   */
   readRows(path: ItemPath, firstRow: number, rowCount: number, member?: number): TableRows;
   readEntries(path: ItemPath, first: number, count: number): SparseEntries;
   /** Names of a family's members, in their order, as stored: they need not be fit for file names nor unique. */

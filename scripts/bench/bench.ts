@@ -4,6 +4,7 @@ import { makePlate, type PlateTruth } from '../plate-maker/plate-maker.ts';
 import { plateOfPlanes } from '../plate-maker/plate-options.ts';
 import { tiffFile } from '../plate-maker/tiff-file.ts';
 import type { Row } from './figure.ts';
+import { LinkedFiles } from './linked-files.ts';
 import { OwnMounts } from './own-mounts.ts';
 
 export interface BenchOptions {
@@ -102,11 +103,26 @@ export class Bench implements Disposable {
         channels: ['DAPI', 'FITC'],
         zSteps: 8,
         timePoints: 2,
-        width: 1024,
-        height: 1024,
+        width: FIELD_SIDE,
+        height: FIELD_SIDE,
         stamped: true,
       }),
     );
+  }
+
+  /** One field of many planes of 2 MiB, all of them one LZW file in a single strip. */
+  compressedField(planes: number): Promise<PlateTruth> {
+    return this.#plate(`lzw${planes}`, async (folder) => {
+      const truth = await makePlate(folder, { ...ONE_PLANE, zSteps: planes, width: 16, height: 16 });
+      const content = join(this.folder, 'plane.lzw');
+      writeFileSync(content, compressedPlane());
+      const linked = new LinkedFiles(content);
+      for (const { source } of truth.planes) {
+        rmSync(join(truth.root, source));
+        linked.add(join(truth.root, source));
+      }
+      return truth;
+    });
   }
 
   [Symbol.dispose](): void {
@@ -114,6 +130,29 @@ export class Bench implements Disposable {
     rmSync(this.folder, { recursive: true, force: true });
     rmSync(this.memoryFolder, { recursive: true, force: true });
   }
+}
+
+/** Side of the planes of {@link Bench.fields} and {@link Bench.compressedField}. */
+export const FIELD_SIDE = 1024;
+
+/** Cells on a background with noise in its lowest bits, as a camera writes it. */
+function compressedPlane(): Buffer {
+  const pixels = new Uint16Array(FIELD_SIDE * FIELD_SIDE);
+  for (let pixel = 0; pixel < pixels.length; pixel++) {
+    const [x, y] = [pixel % FIELD_SIDE, Math.floor(pixel / FIELD_SIDE)];
+    const cell = ((x >> 6) + (y >> 6)) % 3 === 0 ? 900 : 0;
+    pixels[pixel] = 200 + cell + ((Math.imul(pixel, 40_503) >>> 13) & 7);
+  }
+  return tiffFile({
+    width: FIELD_SIDE,
+    height: FIELD_SIDE,
+    pixels,
+    description: '',
+    dateTime: '20240709 13:13:03.006',
+    compression: 'lzw',
+    rowsPerStrip: FIELD_SIDE,
+    directoryFirst: true,
+  });
 }
 
 const ONE_PLANE = { wells: ['A01'], sites: 1, channels: ['DAPI'], zSteps: 1, timePoints: 1 };

@@ -5,9 +5,21 @@
  *   file-client.ts read PASSES FILE …      each pass opens the files one after the other and reads them in 1 MiB steps
  *   file-client.ts random PASSES FILE      each pass makes the same READS reads of 4 KiB, anywhere in the open file
  *   file-client.ts write MEBIBYTES FILE    one pass: creates the file, writes it in 1 MiB steps, closes it
+ *   file-client.ts first PASSES FILE …     each pass opens a file and reads its first page past the page cache, file by file
+ *   file-client.ts window PASSES FILE WIDTH HEIGHT PLANES
+ *                                          each pass reads 256 × 256 pixels of 16 bits anywhere in a stack, row by row
  *   file-client.ts link LIST               one pass: makes the symlinks a JSON file lists as [path, target]
  */
-import { closeSync, fstatSync, openSync, readFileSync, readSync, symlinkSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  readFileSync,
+  readSync,
+  symlinkSync,
+  writeSync,
+} from 'node:fs';
 
 const STEP_BYTES = 1 << 20;
 const PAGE_BYTES = 4096;
@@ -49,6 +61,34 @@ function random(path: string, passes: number): number[] {
   );
 }
 
+function first(paths: readonly string[], passes: number, buffer: Uint8Array): number[] {
+  return Array.from({ length: passes }, (_, pass) =>
+    timed(() => {
+      const fd = openSync(paths[pass % paths.length] ?? '', constants.O_RDONLY | constants.O_DIRECT);
+      if (readSync(fd, buffer, 0, PAGE_BYTES, 0) === 0) throw new Error('an empty file');
+      closeSync(fd);
+    }),
+  );
+}
+
+const WINDOW = 256;
+
+/** A stack ends with its last plane: everything before the pixels is its header. */
+function windows(path: string, passes: number, width: number, height: number, planes: number): number[] {
+  const fd = openSync(path, 'r');
+  const row = Buffer.alloc(WINDOW * 2);
+  const pixelsAt = fstatSync(fd).size - planes * width * height * 2;
+  const numbers = pageNumbers(2 ** 31);
+  return Array.from({ length: passes }, (_, pass) => {
+    const [plane = 0, y = 0, x = 0] = numbers.slice(3 * pass, 3 * pass + 3);
+    const top = (plane % planes) * height + (y % (height - WINDOW));
+    return timed(() => {
+      for (let line = 0; line < WINDOW; line++)
+        readSync(fd, row, 0, row.length, pixelsAt + ((top + line) * width + (x % (width - WINDOW))) * 2);
+    });
+  });
+}
+
 function write(path: string, mebibytes: number): number {
   const data = Buffer.alloc(STEP_BYTES, 0xa5);
   return timed(() => {
@@ -73,9 +113,13 @@ const buffer = Buffer.alloc(STEP_BYTES);
 const seconds =
   operation === 'read'
     ? Array.from({ length: Number(second) }, () => timed(() => readAll(paths, buffer)))
-    : operation === 'random'
-      ? random(path, Number(second))
-      : operation === 'write'
-        ? [write(path, Number(second))]
-        : [link(second)];
+    : operation === 'first'
+      ? first(paths, Number(second), buffer)
+      : operation === 'window'
+        ? windows(path, Number(second), Number(paths[1]), Number(paths[2]), Number(paths[3]))
+        : operation === 'random'
+          ? random(path, Number(second))
+          : operation === 'write'
+            ? [write(path, Number(second))]
+            : [link(second)];
 console.log(JSON.stringify(seconds));

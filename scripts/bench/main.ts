@@ -19,6 +19,13 @@ import { listing } from './measures/listing.ts';
 import { loadData } from './measures/load-data.ts';
 import { memory } from './measures/memory.ts';
 import { notPassedThrough, passedThrough } from './measures/plane-reads.ts';
+import {
+  compressedStack,
+  firstByte,
+  randomWindow,
+  scanMemory,
+  secondRead,
+} from './measures/rendered-reads.ts';
 import { stackReads } from './measures/stack-reads.ts';
 import { materializing, writing } from './measures/writes.ts';
 import { canDropCaches } from './page-cache.ts';
@@ -34,6 +41,11 @@ const MEASURES: Readonly<Record<string, Measure>> = {
   'load-data': loadData,
   arrivals,
   stacks: stackReads,
+  'lzw-stack': compressedStack,
+  'first-byte': firstByte,
+  'random-window': randomWindow,
+  'second-read': secondRead,
+  'scan-rss': scanMemory,
   writes: writing,
   materialize: materializing,
   memory,

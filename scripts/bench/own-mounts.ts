@@ -83,6 +83,11 @@ export class OwnMounts {
     return (performance.now() - startMs) / 1000;
   }
 
+  /** Brings a file to the cold cache. */
+  warm(path: string): void {
+    this.#run(['warm', path]);
+  }
+
   /** Takes away whatever is still there, by force where it must be. */
   [Symbol.dispose](): void {
     for (const [path, state] of this.#mounted) {

@@ -131,8 +131,7 @@ export class Daemon {
       onMessage: (message) => {
         if (message.type === 'staged')
           this.#front?.tell({ type: 'staged', node: message.node, errno: message.errno });
-        else if (message.type === 'render-found')
-          this.#front?.tell({ type: 'render-found', found: message.found });
+        else if (message.type === 'render-found') this.#front?.tell(message);
         else if (message.type === 'failed-job') this.#front?.tell({ ...message, type: 'failed' });
         else if (message.type === 'source-changed') this.#plates?.sourceChanged(message.node);
         else this.#warnings.fail(message.message);
@@ -372,7 +371,7 @@ export class Daemon {
     await this.#readers?.close();
     await this.#control?.[Symbol.asyncDispose]();
     await this.#frontWorker.terminate();
-    const folders = { state, memory: memoryFolder(state) };
+    const folders = { state, memory: this.#memoryFolder ?? memoryFolder(state) };
     // What a program had open to the last could not land: nobody called it whole. The next mount does.
     const unlanded = readdirSync(dataFolder(folders)).length;
     if (unlanded === 0) removeMemoryFolder(folders);

@@ -11,8 +11,18 @@ export interface ForgetAheadJob {
   readonly node: number;
 }
 
+/** Decodes a part of a file into the cache, a block per step, but for what lies before `passedBytes` by then. */
+export type DecodeAhead = (
+  node: number,
+  offsetBytes: number,
+  sizeBytes: number,
+  passedBytes: () => number,
+) => Iterable<unknown>;
+
 interface Task {
   readonly node: number;
+  /** A program has read to here meanwhile. */
+  passedBytes: number;
   readonly steps: Iterator<unknown>;
 }
 
@@ -21,19 +31,13 @@ interface Task {
  * whoever asks for it, who then gets the error.
  */
 export class DecodingAhead {
-  readonly #decode: (node: number, offsetBytes: number, sizeBytes: number) => Iterable<unknown>;
+  readonly #decode: DecodeAhead;
   readonly #onDone: () => void;
   #tasks: Task[] = [];
   #isScheduled = false;
 
-  /**
-   * @param decode decodes a part of a file into the cache, a block per step.
-   * @param onDone is called once per job that is done, or given up.
-   */
-  constructor(
-    decode: (node: number, offsetBytes: number, sizeBytes: number) => Iterable<unknown>,
-    onDone: () => void,
-  ) {
+  /** @param onDone is called once per job that is done, or given up. */
+  constructor(decode: DecodeAhead, onDone: () => void) {
     this.#decode = decode;
     this.#onDone = onDone;
   }
@@ -41,10 +45,18 @@ export class DecodingAhead {
   add({ node, parts }: AheadJob): void {
     const decode = this.#decode;
     function* steps(): Generator<unknown> {
-      for (const { offsetBytes, sizeBytes } of parts) yield* decode(node, offsetBytes, sizeBytes);
+      for (const { offsetBytes, sizeBytes } of parts)
+        yield* decode(node, offsetBytes, sizeBytes, () => task.passedBytes);
     }
-    this.#tasks.push({ node, steps: steps() });
+    const task: Task = { node, passedBytes: 0, steps: steps() };
+    this.#tasks.push(task);
     this.#schedule();
+  }
+
+  /** A program has read a file up to here: what lies before it is not to be decoded again. */
+  passed(node: number, endBytes: number): void {
+    for (const task of this.#tasks)
+      if (task.node === node) task.passedBytes = Math.max(task.passedBytes, endBytes);
   }
 
   forget(node: number): void {

@@ -1,4 +1,5 @@
 import { explain } from '../core/errors.ts';
+import { invalidateNode } from '../fuse/notify.ts';
 import { giveBackSpentMemory } from '../memory/spent-memory.ts';
 import type { WatchMode } from '../model/mount-definition.ts';
 import { type PlateDifference, plateDifference, succession } from '../model/plate-succession.ts';
@@ -80,8 +81,11 @@ export class LiveMount {
 
   /** Somebody found that what a file is made of is not what it was. */
   sourceChanged(node: number): void {
+    invalidateNode(this.#parts.fuseFd, node);
     const number = Math.floor(node / PART_NODES);
-    this.#live.find(({ opened }) => opened.number === number)?.plate.doubt();
+    const plate = this.#live.find(({ opened }) => opened.number === number)?.plate;
+    // A plate's planes are looked at whenever they are read.
+    if (plate?.index.scope) plate.doubt();
   }
 
   #invalidate(number: number, before: SharedTree, after: SharedTree, difference: PlateDifference): void {

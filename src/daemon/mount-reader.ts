@@ -24,25 +24,36 @@ export class MountReader {
     encoders: CatalogEncoders | undefined,
     drivers: Map<string, SourceDriver>,
     decoded: ByteCache,
+    onChanged: (node: number) => void,
   ) {
     this.#tree = new MountTree(mount, tools);
     this.#drivers = drivers;
     const sources = new OpenSources(drivers);
     for (const { number, tree, base } of this.#tree.parts) {
       if (tree instanceof PlateTree)
-        this.#readers.set(number, new StackReader(tree, tools.driver, decoded, base));
+        this.#readers.set(
+          number,
+          new StackReader(tree, tools.driver, decoded, base, (node) => onChanged(base + node)),
+        );
       else if (encoders) this.#readers.set(number, new SourceReader(tree, encoders, sources, decoded));
     }
   }
 
-  /** Loads what the mount's parts are read by, and nothing else. */
-  static async open(mount: SharedMount, decoded: ByteCache): Promise<MountReader> {
+  /**
+   * Loads what the mount's parts are read by, and nothing else.
+   * @param onChanged as for {@link StackReader}.
+   */
+  static async open(
+    mount: SharedMount,
+    decoded: ByteCache,
+    onChanged: (node: number) => void = () => {},
+  ): Promise<MountReader> {
     const drivers = new Map<string, SourceDriver>();
     const tools = await loadPlaneTools(mount.map(({ shared }) => shared.index));
     const hasSources = mount.some(({ shared }) => shared.index.scope);
     const encoders = hasSources ? await loadCatalogEncoders() : undefined;
     await prepareDrivers(driversWanted(mount), drivers);
-    return new MountReader(mount, tools, encoders, drivers, decoded);
+    return new MountReader(mount, tools, encoders, drivers, decoded, onChanged);
   }
 
   /** Whether a part can be shown as it is now without loading anything first. */
@@ -75,9 +86,15 @@ export class MountReader {
   }
 
   /** As {@link StackReader.decodeAhead}; nothing for files of sources, whose drivers keep what they decoded. */
-  *decodeAhead(node: number, offsetBytes: number, sizeBytes: number): Generator<void> {
+  *decodeAhead(
+    node: number,
+    offsetBytes: number,
+    sizeBytes: number,
+    passedBytes: () => number,
+  ): Generator<void> {
     const { part, reader } = this.#at(node);
-    if (reader instanceof StackReader) yield* reader.decodeAhead(node - part.base, offsetBytes, sizeBytes);
+    if (reader instanceof StackReader)
+      yield* reader.decodeAhead(node - part.base, offsetBytes, sizeBytes, passedBytes);
   }
 
   /** As {@link StackReader.keyOf}. */

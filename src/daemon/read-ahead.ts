@@ -33,8 +33,9 @@ interface Walk {
 }
 
 const MAX_WALKS = 64;
-/** So much in a row is no chance. */
-const RUN_BYTES = 512 * 1024;
+/** So much in a row, and this share of a unit, is no window of a few hundred rows. */
+const RUN_BYTES = 1024 * 1024;
+const RUN_SHARE = 0.25;
 /** Reads of one run may overtake each other by so much: the kernel has several on their way. */
 const SLACK_BYTES = 2 * 1024 * 1024;
 /** Of small units, several are foreseen at once. */
@@ -71,7 +72,7 @@ export class ReadAhead {
     walk.runBytes += sizeBytes;
     walk.endBytes = Math.max(walk.endBytes, endBytes);
     const unit = this.#parts.unitAt(node, Math.max(0, walk.endBytes - 1));
-    if (walk.runBytes < Math.min(RUN_BYTES, (unit.endBytes - unit.startBytes) / 2)) return NOTHING;
+    if (walk.runBytes < Math.max(RUN_BYTES, (unit.endBytes - unit.startBytes) * RUN_SHARE)) return NOTHING;
     return this.#nextUnits(node, walk, unit);
   }
 

@@ -51,7 +51,7 @@ export type FromReader =
       readonly message: string;
     }
   | { readonly type: 'failed'; readonly message: string }
-  /** What a file is made of is not what it was when it was indexed. */
+  /** What a file is made of is not what it was: what the kernel keeps of it may be old. */
   | { readonly type: 'source-changed'; readonly node: number }
   /** It keeps no more than that. */
   | { readonly type: 'bounded'; readonly boundBytes: number };
@@ -61,7 +61,9 @@ const tell = (message: FromReader): void => parentPort?.postMessage(message);
 
 const counters = ReaderCounters.over(data.counters);
 const decoded = new ByteCache(data.decodedBytes);
-const rendered = await MountReader.open(data.mount, decoded);
+const rendered = await MountReader.open(data.mount, decoded, (node) =>
+  tell({ type: 'source-changed', node }),
+);
 const landed = new LandedReader(data.outputFolder, decoded);
 const reader = new Reader({
   readRendered: (node, offsetBytes, target) => rendered.read(node, offsetBytes, target),
@@ -79,8 +81,8 @@ function noteChange(node: number, error: unknown): void {
 }
 
 const ahead = new DecodingAhead(
-  function* (node, offsetBytes, sizeBytes) {
-    for (const _ of rendered.decodeAhead(node, offsetBytes, sizeBytes)) {
+  function* (node, offsetBytes, sizeBytes, passedBytes) {
+    for (const _ of rendered.decodeAhead(node, offsetBytes, sizeBytes, passedBytes)) {
       counters.decoded(data.number, decodedBytesSoFar());
       showHeld();
       yield;
@@ -132,6 +134,7 @@ function answer(job: Exclude<ByteJob, { kind: 'stage' }>): void {
   }
   const before = decodedBytesSoFar();
   const bytes = reader.run(job);
+  if (job.kind === 'read-rendered') ahead.passed(job.node, job.offsetBytes + (bytes?.length ?? 0));
   if (job.kind === 'read-rendered')
     noteRendered(job.node, bytes?.length ?? 0, counters.isPoured(job.node) && decodedBytesSoFar() === before);
   replyTo(data.fuseFd, job.uniqueLow, job.uniqueHigh, bytes === undefined ? [] : [bytes]);
@@ -145,6 +148,7 @@ function answerPart(job: ReadPartJob): void {
     const part = { kind: 'read-rendered', uniqueLow, uniqueHigh, node, offsetBytes, sizeBytes } as const;
     const bytes = reader.run(part) ?? new Uint8Array(0);
     noteRendered(node, bytes.length, false);
+    ahead.passed(node, offsetBytes + bytes.length);
     split.fill(atBytes, bytes);
   } catch (error) {
     split.fail(errnoOf(error));

@@ -10,7 +10,8 @@ import { peekJournal } from '../journal/journal.ts';
 import type { MountDefinition } from '../model/mount-definition.ts';
 import { journalPath, type OverlayFolders } from '../overlay/open-overlay.ts';
 import type { OverlayRecord, Place } from '../overlay/records.ts';
-import { isInImages } from '../tree/views/images.ts';
+import { PART_NODES } from '../tree/shared-mount.ts';
+import { isInImages as isImagesNode } from '../tree/views/images.ts';
 
 interface KeptNames {
   readonly names: string;
@@ -21,7 +22,9 @@ interface KeptNames {
 const NAMES_FILE = 'names.json';
 
 const placeKey = ({ parent, name }: Place): string => `${parent}/${name}`;
-const isPlanePath = (path: string | undefined): boolean => path?.startsWith('images/') === true;
+/** In a plate, which may be a folder of the mount. */
+const isPlanePath = (path: string | undefined): boolean => /^(?:[^/]+\/)?images\//.test(path ?? '');
+const isInImages = (node: number): boolean => isImagesNode(node % PART_NODES);
 
 /** A change of a plane's name, or one in a folder that names make; undefined when the journal has none. */
 function changedPlane(journal: string): string | undefined {
@@ -32,7 +35,7 @@ function changedPlane(journal: string): string | undefined {
     if (!isInImages(place.parent)) return;
     made.add(placeKey(place));
     // images/ itself is there under any names; its folders are not.
-    if (place.parent >= 2 ** 32) note(place.name);
+    if (place.parent % PART_NODES >= 2 ** 32) note(place.name);
   };
   peekJournal(journal, (read) => {
     const record = read as OverlayRecord;

@@ -20,9 +20,10 @@ function indexFile(path: string): PlateIndex {
   const folder = dirname(path);
   try {
     const { mtimeNs, ino } = statSync(folder, { bigint: true });
-    const { size, mtimeMs } = statSync(path);
+    const file = statSync(path, { bigint: true });
     const builder = new PlateIndexBuilder(folder, { mtimeMs: Number(mtimeNs) / 1e6, inode: ino });
-    builder.addEvidence(builder.addFile(0, basename(path)), size, mtimeMs);
+    const number = builder.addFile(0, basename(path));
+    builder.addEvidence(number, Number(file.size), Number(file.mtimeNs) / 1e6);
     return builder.finish(facts(basename(path)));
   } catch (cause) {
     throw new UnreadableSourceError(path, 'cannot be read', {

@@ -12,6 +12,9 @@ export class ByteCache {
     sizeCalculation: (bytes) => Math.max(1, bytes.byteLength),
   });
   #boundBytes: number;
+  /** Memory that {@link take} gave out, and may give out again once it is no longer kept. */
+  readonly #lent = new WeakSet<Uint8Array>();
+  #spare: Uint8Array | undefined;
 
   constructor(boundBytes: number) {
     this.#boundBytes = boundBytes;
@@ -34,16 +37,36 @@ export class ByteCache {
   /** Keeps `bytes`, which nobody may change any more. */
   set(key: string, bytes: Uint8Array): void {
     this.#entries.set(key, bytes);
-    while (this.usedBytes > this.#boundBytes && this.#entries.size > 1) this.#entries.pop();
+    while (this.usedBytes > this.#boundBytes && this.#entries.size > 1) this.#drop();
+  }
+
+  /**
+   * Memory for an entry, with chance bytes in it: that of the entry that went last, where it has the size. So a long
+   * scan does not wait for the collector. Whoever gets an entry that was made of it uses it before the next `take`.
+   */
+  take(sizeBytes: number): Uint8Array {
+    const spare = this.#spare;
+    this.#spare = undefined;
+    const bytes =
+      spare?.length === sizeBytes ? spare : new Uint8Array(Buffer.allocUnsafeSlow(sizeBytes).buffer);
+    this.#lent.add(bytes);
+    return bytes;
+  }
+
+  #drop(): void {
+    const gone = this.#entries.pop();
+    if (gone && this.#lent.has(gone)) this.#spare = gone;
   }
 
   clear(): void {
+    this.#spare = undefined;
     this.#entries.clear();
   }
 
   /** Changes the bound and drops what no longer fits, the newest entry included. */
   resize(boundBytes: number): void {
     this.#boundBytes = boundBytes;
-    while (this.usedBytes > boundBytes && this.#entries.size > 0) this.#entries.pop();
+    while (this.usedBytes > boundBytes && this.#entries.size > 0) this.#drop();
+    this.#spare = undefined;
   }
 }

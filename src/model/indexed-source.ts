@@ -1,3 +1,4 @@
+import type { ImagePart } from './image-parts.ts';
 import type { PlateWarning } from './plate.ts';
 import type { NameTable } from './plate-index.ts';
 import type { SourceCatalog } from './source-catalog.ts';
@@ -53,6 +54,8 @@ export interface CatalogFile {
   readonly sizeBytes: number;
   /** Of a table whose rows have different lengths: where every {@link ROWS_PER_BLOCK}th begins. */
   readonly rowOffsets?: readonly number[];
+  /** Of an image that is too large for one file: which part of it. */
+  readonly part?: ImagePart;
 }
 
 /** A folder with a file per member of a family of tables. */

@@ -20,8 +20,8 @@ import { isWholeTiff } from './shared/tiff-whole.ts';
 let tiffOpen: typeof import('./shared/tiff-open.ts') | undefined;
 
 /**
- * TIFF and BigTIFF, either byte order: uncompressed, LZW, deflate, PackBits, zstd, JPEG, LERC; predictors 1 to 3;
- * strips and tiles; 1 to 64 bits. Samples come as stored: palettes, colour spaces, white-is-zero and orientation
+ * TIFF and BigTIFF, either byte order: uncompressed, LZW, deflate, PackBits, zstd, JPEG, LERC, CCITT; predictors 1
+ * to 3; strips and tiles; 1 to 64 bits. Samples come as stored: palettes, colour spaces, white-is-zero and orientation
  * are not applied.
  */
 const tiff: SourceDriver = {

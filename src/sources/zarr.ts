@@ -10,15 +10,13 @@ import type {
   SourceDriver,
 } from '../sources.ts';
 import { isArrayMetadataName, readArrayMetadata } from '../zarr/array-metadata.ts';
-import { FolderStore } from '../zarr/folder-store.ts';
-import { rootVersion } from '../zarr/node.ts';
 import { ZarrArray } from './shared/zarr-array.ts';
-import { isPlate, ZarrCataloguer } from './shared/zarr-catalog.ts';
-import { ZarrHierarchy } from './shared/zarr-hierarchy.ts';
-import { OpenZarr } from './shared/zarr-open.ts';
 import { OpenZarrPlane } from './shared/zarr-open-plane.ts';
 import { ZarrLayout } from './shared/zarr-planes.ts';
-import { isStorePath, storeAt } from './shared/zarr-store-at.ts';
+import { isStorePath } from './shared/zarr-store-name.ts';
+
+/** What stores that are no plates need: a mount of a plate never loads it. */
+let zarrOpen: typeof import('./shared/zarr-open.ts') | undefined;
 
 /**
  * Zarr v2 and v3. For planes that a format found the path is an array's metadata file: `…/.zarray`, or a `…/zarr.json`
@@ -82,18 +80,17 @@ const zarr: SourceDriver = {
     signal: AbortSignal,
   ): Promise<SourceCatalog | undefined> {
     if (signal.aborted) throw new CancelledError(`opening ${path} was cancelled`, { cause: signal.reason });
-    if (!isStorePath(path)) return undefined;
-    using hierarchy = new ZarrHierarchy(storeAt(path, root));
-    // Plates in a folder are a format's.
-    const isFolder = hierarchy.nodes.store instanceof FolderStore;
-    if (isFolder && isPlate(hierarchy.nodes.node('')?.attributes ?? {})) return undefined;
-    const version = rootVersion(hierarchy.nodes.store);
-    const catalog = await new ZarrCataloguer(hierarchy, signal).catalog();
-    return catalog && { ...catalog, root, version };
+    const { catalogStore } = await import('./shared/zarr-catalog.ts');
+    return await catalogStore(path, root, signal);
+  },
+
+  async prepare(): Promise<void> {
+    zarrOpen ??= await import('./shared/zarr-open.ts');
   },
 
   openSync(path: string, catalog: SourceCatalog): OpenSource {
-    return new OpenZarr(path, catalog);
+    if (!zarrOpen) throw new Error('a source is opened after prepare()');
+    return new zarrOpen.OpenZarr(path, catalog);
   },
 };
 

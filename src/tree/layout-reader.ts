@@ -17,7 +17,7 @@ export interface PixelAccess {
   parts?(region: Region): PartialPlane | 'zeros' | undefined;
   /** Rows of a plane, where the others take whole planes only; any region unless set. */
   readonly planeHeight?: number;
-  /** Another text when the pixels of a region may be others than before. Cheap: asked at every read. */
+  /** Tells a region's pixels from those that their file held before it changed; absent where `cacheKey` does. */
   version?(region: Region): string;
   /**
    * Fills `target` with the region's pixels, little-endian, C order. `target` is exactly as long.
@@ -34,6 +34,10 @@ export interface LayoutReaderOptions {
   readonly planes: ByteCache;
   readonly files: SourceFiles;
 }
+
+/** Names a piece of a file in the cache that can only be made whole. */
+export const wholeKey = (file: string, version: string | undefined, offsetBytes: number): string =>
+  `${file}\0${offsetBytes}\0${version ?? ''}`;
 
 /**
  * Reads any byte range of a virtual file: one reader for every encoder, synchronous, for a thread that may
@@ -112,13 +116,17 @@ export class LayoutReader {
     };
   }
 
-  /** Decodes the planes of a range into the cache, step by step. @throws whatever the source throws. */
-  *decodeAhead(offsetBytes: number, sizeBytes: number): Generator<void> {
+  /**
+   * Decodes the planes of a range into the cache, step by step, but for what lies before `passedBytes` of the file by
+   * then. @throws whatever the source throws.
+   */
+  *decodeAhead(offsetBytes: number, sizeBytes: number, passedBytes: () => number): Generator<void> {
     const { layout, pixels, planes } = this.#options;
     for (const segment of layout.segments(offsetBytes, sizeBytes)) {
       if (segment.kind !== 'pixels' || this.#windowOf(segment.region, segment.sizeBytes)) continue;
       const plane = pixels.parts?.(segment.region);
-      if (plane && plane !== 'zeros') yield* decodeAhead(plane, planes);
+      if (plane && plane !== 'zeros')
+        yield* decodeAhead(plane, planes, () => passedBytes() - segment.offsetBytes);
     }
   }
 
@@ -163,7 +171,7 @@ export class LayoutReader {
   /** From pixels that can only be decoded together. */
   #fillWhole(segment: Exclude<Segment, { kind: 'bytes' }>, skipBytes: number, part: Uint8Array): void {
     const { pixels, planes, cacheKey } = this.#options;
-    const key = `${cacheKey}\0${segment.offsetBytes}\0${pixels.version?.(segment.region) ?? ''}`;
+    const key = wholeKey(cacheKey, pixels.version?.(segment.region), segment.offsetBytes);
     let made = planes.get(key);
     if (made === undefined) {
       if (segment.kind === 'derived') made = this.#derive(segment);

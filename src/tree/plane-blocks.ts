@@ -129,18 +129,26 @@ function blockOf(
   const x = across * block.width;
   const height = Math.min(block.height, plane.height - top);
   const width = Math.min(block.width, plane.width - x);
-  const bytes = new Uint8Array(height * width * plane.itemBytes);
+  const bytes = cache.take(height * width * plane.itemBytes);
   plane.readBox({ y: top, x, height, width }, bytes);
   cache.set(key, bytes);
   return bytes;
 }
 
-/** Decodes a plane into the cache, a row of blocks per step. Nothing to do where its driver keeps what it decodes. */
-export function* decodeAhead(plane: PartialPlane, cache: ByteCache): Generator<void> {
-  const { key, height, width, block } = plane;
+/**
+ * Decodes a plane into the cache, a row of blocks per step, but for rows above which `passedBytes` of the plane were read
+ * by then. Nothing to do where its driver keeps what it decodes.
+ */
+export function* decodeAhead(
+  plane: PartialPlane,
+  cache: ByteCache,
+  passedBytes: () => number,
+): Generator<void> {
+  const { key, height, width, itemBytes, block } = plane;
   if (!block) return;
   for (let top = 0; top < height; top += block.height) {
-    if (cache.get(blockKey(key, top, 0))) continue;
+    const bottom = Math.min(height, top + block.height);
+    if (bottom * width * itemBytes <= passedBytes() || cache.get(blockKey(key, top, 0))) continue;
     for (let across = 0; across * block.width < width; across++) blockOf(plane, block, cache, top, across);
     yield;
   }

@@ -19,11 +19,12 @@ function identityOf(path: string): string {
  * @throws the system's error when a source can't be asked.
  */
 export function renderKey(
-  { layout, planeAt }: RenderedImage,
+  { layout, planeAt, chunk }: RenderedImage,
   locationOf: (plane: number) => PlaneLocation,
   filesOf: (location: PlaneLocation) => readonly string[],
 ): string {
   const hash = createHash('sha256').update(`platefs render ${RENDER_VERSION}\0${layout.sizeBytes}\0`);
+  if (chunk) hash.update(`level ${chunk.place.level} ${chunk.plan.downsampling ?? ''}\0`);
   const identities = new Map<string, string>();
   const known = (path: string): string => {
     const identity = identities.get(path) ?? identityOf(path);

@@ -7,7 +7,7 @@ import type { Region } from '../core/region.ts';
 import type { ByteCache } from '../memory/byte-cache.ts';
 import type { ByteWindow, OpenPlane, PlaneBytes, PlaneProbe } from '../sources.ts';
 import { LayoutReader } from './layout-reader.ts';
-import { ChunkPixels, chunkCacheKey } from './ngff/chunk-pixels.ts';
+import { ChunkPixels, chunkCacheKey, type LevelAccess } from './ngff/chunk-pixels.ts';
 import { documentLayout } from './ngff/document-layout.ts';
 import { OpenPlanes } from './open-planes.ts';
 import type { PlaneLocation } from './plane-access.ts';
@@ -50,14 +50,25 @@ export class StackReader {
   readonly #tree: PlateTree;
   readonly #driver: PlaneDriver;
   readonly #decoded: ByteCache;
+  readonly #onChanged: (node: number) => void;
   readonly #files = new SourceFiles(MAX_SOURCE_FILES);
   readonly #open = new LRUCache<number, LayoutReader>({ max: MAX_OPEN_STACKS });
   readonly #planes = new OpenPlanes(MAX_OPEN_PLANES);
   readonly #probes = new LRUCache<number, ProbedPlane>({ max: MAX_PROBED_PLANES });
 
-  /** `base` is where the plate's node numbers begin in the mount. */
-  constructor(tree: PlateTree, driver: PlaneDriver, decoded: ByteCache, base = 0) {
+  /**
+   * @param base where the plate's node numbers begin in the mount.
+   * @param onChanged is told of a file of whose planes one was rewritten since it was last read.
+   */
+  constructor(
+    tree: PlateTree,
+    driver: PlaneDriver,
+    decoded: ByteCache,
+    base = 0,
+    onChanged: (node: number) => void = () => {},
+  ) {
     this.#base = base;
+    this.#onChanged = onChanged;
     this.#tree = tree;
     this.#driver = driver;
     this.#decoded = decoded;
@@ -70,12 +81,18 @@ export class StackReader {
   }
 
   /**
-   * Decodes a range into the cache, step by step: as far as the cache holds it along with what it is needed for.
+   * Decodes a range into the cache, step by step: as far as the cache holds it along with what it is needed for, and
+   * nothing before `passedBytes` of the file.
    * @throws whatever the source throws.
    */
-  *decodeAhead(node: number, offsetBytes: number, sizeBytes: number): Generator<void> {
+  *decodeAhead(
+    node: number,
+    offsetBytes: number,
+    sizeBytes: number,
+    passedBytes: () => number,
+  ): Generator<void> {
     if (this.#tree.tables.owns(node) || sizeBytes > this.#decoded.boundBytes / 2) return;
-    yield* this.#reader(node).decodeAhead(offsetBytes, sizeBytes);
+    yield* this.#reader(node).decodeAhead(offsetBytes, sizeBytes, passedBytes);
   }
 
   /** The same range for a pipe, where all of it lies verbatim in files; else undefined: then it has to be read. */
@@ -133,10 +150,11 @@ export class StackReader {
     const { chunk } = image;
     const options = { ...files, layout: image.layout };
     if (chunk) {
-      const source = {
-        window: (_level: number, region: Region) => this.#window(image, region),
-        readPixels: (_level: number, region: Region, target: Uint8Array) =>
-          this.#readPixels(image, region, target),
+      const source: LevelAccess = {
+        window: (_level, region) => this.#window(node, image, region),
+        parts: (_level, region) => this.#parts(node, image, region),
+        version: (_level, region) => this.#version(node, image, region),
+        readPixels: (_level, region, target) => this.#readPixels(image, region, target),
       };
       const name = `${this.#base}:${chunk.image}`;
       const pixels = new ChunkPixels(chunk.plan, chunk.place, source, this.#decoded, name);
@@ -146,17 +164,17 @@ export class StackReader {
       ...options,
       cacheKey: String(this.#base + node),
       pixels: {
-        window: (region) => this.#window(image, region),
-        parts: (region) => this.#parts(image, region),
+        window: (region) => this.#window(node, image, region),
+        parts: (region) => this.#parts(node, image, region),
         planeHeight: image.shape.height,
-        version: (region) => this.#versionOf(image, region),
+        version: (region) => this.#version(node, image, region),
         readPixels: (region, target) => this.#readPixels(image, region, target),
       },
     });
   }
 
   /** The plane's first look, checked against what its file promises. */
-  #probeOf(image: RenderedImage, plane: number): ProbedPlane {
+  #probeOf(node: number, image: RenderedImage, plane: number): ProbedPlane {
     const location = this.#tree.planeLocation(plane);
     const { path } = location;
     // A plane that was written anew may have its pixels elsewhere: what was seen counts for the file that was seen.
@@ -164,7 +182,10 @@ export class StackReader {
     const version = `${dev}:${ino}:${size}:${mtimeNs}`;
     const known = this.#probes.get(plane);
     if (known?.version === version) return known;
-    if (known) this.#files.forget(path);
+    if (known) {
+      this.#files.forget(path);
+      this.#onChanged(node);
+    }
     const probe = this.#driver.probe(location);
     const { width, height, dtype } = image.shape;
     if (
@@ -187,24 +208,23 @@ export class StackReader {
     return probed;
   }
 
-  #versionOf(image: RenderedImage, region: Region): string {
+  #window(node: number, image: RenderedImage, region: Region): ByteWindow | undefined {
     const plane = image.planeAt(region);
-    return plane === undefined ? '' : this.#probeOf(image, plane).version;
+    return plane === undefined ? undefined : this.#probeOf(node, image, plane).probe.window;
   }
 
-  #window(image: RenderedImage, region: Region): ByteWindow | undefined {
+  #version(node: number, image: RenderedImage, region: Region): string {
     const plane = image.planeAt(region);
-    return plane === undefined ? undefined : this.#probeOf(image, plane).probe.window;
+    return plane === undefined ? '' : this.#probeOf(node, image, plane).version;
   }
 
-  #parts(image: RenderedImage, region: Region): PartialPlane | 'zeros' | undefined {
+  #parts(node: number, image: RenderedImage, region: Region): PartialPlane | 'zeros' | undefined {
     const plane = image.planeAt(region);
     if (plane === undefined) {
       if (this.#tree.shared.options.missing !== 'error') return 'zeros';
-      const [t = 0, c = 0, z = 0] = region.start;
-      throw new FsRefusal('io', `the plate has no plane there (t ${t}, c ${c}, z ${z}, counted from 0)`);
+      throw noPlaneAt(region);
     }
-    const { version } = this.#probeOf(image, plane);
+    const { version } = this.#probeOf(node, image, plane);
     const location = this.#tree.planeLocation(plane);
     const key = `${location.path}\0${location.page}\0${version}`;
     const { width, height, dtype } = image.shape;
@@ -231,8 +251,12 @@ export class StackReader {
   /** Of planes whose driver decodes them whole only. */
   #readPixels(image: RenderedImage, region: Region, target: Uint8Array): void {
     const plane = image.planeAt(region);
-    if (plane === undefined) throw new RangeError('a plane that is not there can not be decoded');
+    if (plane === undefined) throw noPlaneAt(region);
     const { bytes } = this.#driver.read(this.#tree.planeLocation(plane));
     target.set(bytes);
   }
+}
+
+function noPlaneAt({ start: [t = 0, c = 0, z = 0] }: Region): FsRefusal {
+  return new FsRefusal('io', `the plate has no plane there (t ${t}, c ${c}, z ${z}, counted from 0)`);
 }

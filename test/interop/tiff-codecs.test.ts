@@ -36,6 +36,17 @@ run('tiffcp', '-c', 'jpeg:90', '-r', '24', 'grey.tif', 'jpeg-grey.tif'); keep('j
 for mode in ('on', 'off'):
     run('vips', 'tiffsave', 'rgb.tif', f'jpeg-vips-{mode}.tif', '--compression', 'jpeg', '--Q', '50' if mode == 'on' else '95', '--tile', '--tile-width', '64', '--tile-height', '64')
     keep(f'jpeg-vips-{mode}')
+edge = smooth(97, 5400, 2) > 0.5
+edge[3] = False; edge[4] = True; edge[5, ::2] = True; edge[6, 4000:] = False; edge[7, :2600] = True; edge[10:40, 100:5000] = rng.random((30, 4900)) > 0.5
+for r in range(40, 97): edge[r, :64 * (r - 30)] = r % 2 == 0
+for name, a in {'wide': edge, 'odd': edge[:, 90:123], 'one': edge[:, 300:301]}.items():
+    Image.fromarray(a).save('plain.tif')
+    Image.fromarray(a).save(f'fax-{name}-rle.tif', compression='tiff_ccitt'); a.astype(np.uint8).tofile(f'fax-{name}-rle.raw'); print(f'fax-{name}-rle')
+    for codec in ('g3', 'g3:2d', 'g3:fill', 'g4', 'packbits'):
+        for order in ('lsb2msb', 'msb2lsb'):
+            out = f'fax-{name}-{codec.replace(":", "")}-{order}'
+            run('tiffcp', '-c', codec, '-f', order, '-r', '32', 'plain.tif', out + '.tif')
+            np.asarray(Image.open(out + '.tif')).astype(np.uint8).tofile(out + '.raw'); print(out)
 for name, a in {
     'u1': rgb[..., 1], 'rgb': rgb, 'u2': (smooth(70, 91, 3) * 60000).astype(np.uint16), 'i2': (smooth(70, 91, 3) * 6000 - 3000).astype(np.int16),
     'f4': smooth(65, 77, 2).astype(np.float32), 'f8': smooth(40, 40, 2), 'i4': (smooth(40, 40, 2) * 2e9 - 1e9).astype(np.int32), 'i1': (smooth(40, 40, 2) * 250 - 125).astype(np.int8), 'flat': np.full((40, 40), 7, np.uint16),
@@ -64,6 +75,7 @@ describe.skipIf(problem)(
     it.each([
       ['jpeg', 5],
       ['lerc', 27],
+      ['fax', 33],
     ])('%s: the bytes are those that libtiff gives', (codec, count) => {
       const own = names.filter((name) => name.startsWith(codec));
       expect(own).toHaveLength(count);

@@ -1,10 +1,12 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { elementCount, itemSizeBytes } from '../../src/core/nd-array.ts';
+import { wholeRegion } from '../../src/core/region.ts';
 import zarr from '../../src/sources/zarr.ts';
 
 const PYTHON = '/usr/bin/python3';
@@ -40,6 +42,83 @@ for i, case in enumerate(json.load(sys.stdin)):
   out.append([hashlib.sha256(p.tobytes()).hexdigest() for p in planes])
 json.dump(out, sys.stdout)
 `;
+
+/** Writes one tree of groups into stores of several kinds, and prints the checksum of every array. */
+const TREES = `
+import sys, json, hashlib, zipfile, numpy as np, zarr, numcodecs
+folder = sys.argv[1]
+stores = {
+  'plain.zarr': zarr.DirectoryStore(folder + '/plain.zarr'),
+  'nested.zarr': zarr.NestedDirectoryStore(folder + '/nested.zarr'),
+  'stored.zarr.zip': zarr.ZipStore(folder + '/stored.zarr.zip', mode='w'),
+  'packed.zip': zarr.ZipStore(folder + '/packed.zip', compression=zipfile.ZIP_DEFLATED, mode='w'),
+}
+sums = {}
+for store in stores.values():
+  root = zarr.group(store, overwrite=True)
+  root.attrs['name'] = 'Zellen 細胞'
+  rng = np.random.default_rng(3)
+  for path, dtype, shape, chunks in [('a', '<u2', (7, 9), (4, 4)), ('g/b', '>f4', (3, 5, 6), (2, 3, 6)), ('g/h/ç d', '|b1', (11,), (4,))]:
+    a = rng.integers(0, 2 if dtype == '|b1' else 200, shape).astype(dtype)
+    z = root.create_dataset(path, shape=shape, chunks=chunks, dtype=dtype, order='F' if path == 'g/b' else 'C')
+    z[...] = a
+    sums[path] = hashlib.sha256(np.ascontiguousarray(a.astype(np.dtype(dtype).newbyteorder('<'))).tobytes()).hexdigest()
+  t = root.create_dataset('texts', shape=(5,), chunks=(2,), dtype=object, object_codec=numcodecs.VLenUTF8())
+  t[...] = np.array(['', 'α', 'b c', 'x' * 300, 'end'], dtype=object)
+  zarr.consolidate_metadata(store)
+  store.close() if hasattr(store, 'close') else None
+json.dump(sums, sys.stdout)
+`;
+
+await zarr.prepare!();
+
+describe.skipIf(!hasZarr)('stores that zarr-python wrote (needs python3-zarr)', () => {
+  it('are catalogued and read exactly, in folders and zip files, also by consolidated metadata alone', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'platefs-zarr-trees-'));
+    try {
+      const run = spawnSync(PYTHON, ['-c', TREES, folder]);
+      if (run.status !== 0) throw new Error(run.stderr.toString());
+      const sums = JSON.parse(run.stdout.toString()) as Record<string, string>;
+      cpSync(join(folder, 'nested.zarr'), join(folder, 'consolidated.zarr'), { recursive: true });
+      for (const name of ['a/.zarray', 'g/.zgroup', 'g/b/.zarray', 'g/h/.zgroup', 'texts/.zarray'])
+        rmSync(join(folder, 'consolidated.zarr', name));
+      for (const name of [
+        'plain.zarr',
+        'nested.zarr',
+        'consolidated.zarr',
+        'stored.zarr.zip',
+        'packed.zip',
+      ]) {
+        const path = join(folder, name);
+        const catalog = (await zarr.catalog!(path, { root: folder }, new AbortController().signal))!;
+        expect(catalog.warnings, name).toEqual([]);
+        using source = zarr.openSync!(path, catalog);
+        const found: Record<string, string> = {};
+        for (const item of catalog.items) {
+          if (item.kind === 'text') expect(JSON.parse(item.text), name).toEqual({ name: 'Zellen 細胞' });
+          if (item.kind === 'table')
+            expect(source.readRows(item.path, 0, 5).columns).toEqual([
+              ['', 'α', 'b c', 'x'.repeat(300), 'end'],
+            ]);
+          if (item.kind !== 'array') continue;
+          const bytes = new Uint8Array(elementCount(item.shape) * itemSizeBytes(item.dtype));
+          source.readRegion(item.path, wholeRegion(item.shape), bytes);
+          found[item.path] = createHash('sha256').update(bytes).digest('hex');
+        }
+        expect(found, name).toEqual(sums);
+        expect(catalog.items.map(({ kind }) => kind).sort(), name).toEqual([
+          'array',
+          'array',
+          'array',
+          'table',
+          'text',
+        ]);
+      }
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+});
 
 const blosc = fc.record({
   id: fc.constant('blosc'),

@@ -53,4 +53,12 @@ describe.skipIf(problem)(`what reads of a stack decode${why}`, () => {
     expect(decoded).toBeGreaterThan(0);
     expect(decoded).toBeLessThanOrEqual(2 * 8 * SIDE * 2);
   });
+
+  it('is nothing for what was read before: stacks and tables come from the page cache', async () => {
+    await using mount = await PlateMount.start({ plate: PLATE });
+    await mount.shell('cat stacks/* tables/* > /dev/null');
+    const { served } = await figures(mount);
+    await mount.shell('cat stacks/* tables/* > /dev/null; sleep 1.1');
+    expect((await figures(mount)).served).toBe(served);
+  });
 });

@@ -21,6 +21,35 @@ describe.skipIf(problem)(`a source file that changes while it is mounted${why}`,
     }
   });
 
+  it('shows a plane that was rewritten in a stack that is open, once anybody has read of it', async () => {
+    let root = '';
+    await using mount = await PlateMount.start({
+      prepare: (folder) => void (root = folder),
+      args: ['-o', 'watch=off'],
+    });
+    const plane = (await mount.shell('ls images | head -1')).trim();
+    const source = (
+      await mount.shell(`getfattr --only-values -n user.platefs.source "images/$1"`, plane)
+    ).trim();
+    const stack = `stacks/${plane.slice(0, 'A01_s001'.length)}.tif`;
+    const before = await mount.shell('cksum < "$1"', stack);
+    const path = join(root, source);
+    const bytes = readFileSync(path);
+    const middle = bytes.length >> 2;
+    for (let at = middle; at < middle + 32; at++) bytes[at] = (bytes[at] ?? 0) ^ 0xff;
+    writeFileSync(`${path}.new`, bytes);
+    renameSync(`${path}.new`, path);
+    // One program has the stack open all the time; another reads past the page cache, with more than one reader.
+    const script = `exec 3< "$1"; n=0; s="$2"
+      while [ "$s" = "$2" ] && [ $n -lt 500 ]; do
+        direct=$(dd if="$1" iflag=direct bs=64k status=none | cksum)
+        s=$(cksum < /proc/self/fd/3); n=$((n + 1))
+      done; echo "$direct"; echo "$s"`;
+    const [direct, cached] = (await mount.shell(script, stack, before.trim())).trim().split('\n');
+    expect(`${direct}\n`).not.toBe(before);
+    expect(cached).toBe(direct);
+  });
+
   it('fails a stack that it breaks, and shows the new pixels when it is whole again', async () => {
     let root = '';
     await using mount = await PlateMount.start({ prepare: (folder) => void (root = folder) });

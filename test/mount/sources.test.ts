@@ -3,8 +3,8 @@ import { cpSync, existsSync, mkdirSync, readFileSync, truncateSync, writeFileSyn
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { makePlate } from '../../scripts/plate-maker/plate-maker.ts';
-import { mountProblem } from './harness.ts';
-import { PlateMount, readTree, SHARED_DATA, SMALL_PLATE } from './plate-mount.ts';
+import { eventually, mountProblem } from './harness.ts';
+import { PlateMount, PYTHON, readTree, SHARED_DATA, SMALL_PLATE } from './plate-mount.ts';
 
 const problem = mountProblem();
 const hasData = existsSync(SHARED_DATA);
@@ -234,7 +234,34 @@ for folder, _, files in os.walk(mnt + '/tables'):
           'cat notes.txt sub/a.txt new/b.txt plate1/images/c.txt stack.h5/d.txt colour.tif/stacks/e.txt',
         ),
       ).toBe('mine\na\nb\nc\nd\ne\n');
-    });
+    }, 120_000);
+
+    it('a source that changes is looked into again: other names, other bytes, and no old ones', async () => {
+      await using mount = await PlateMount.make({ plate: 'unset' });
+      const path = join(mount.folder, 'grows.tif');
+      const write = async (frames: number): Promise<void> => {
+        await mount.succeed(PYTHON, [
+          '-c',
+          `
+import numpy as np, os, sys, tifffile
+frames = int(sys.argv[2])
+tifffile.imwrite(sys.argv[1] + '.new', np.arange(frames * 20, dtype='uint16').reshape(frames, 4, 5), imagej=True, metadata={'axes': 'TYX'})
+os.rename(sys.argv[1] + '.new', sys.argv[1])
+`,
+          path,
+          String(frames),
+        ]);
+      };
+      const shapeOf = (): Promise<string> =>
+        mount.python("import tifffile\nprint(tifffile.imread(mnt + '/stacks/grows.ome.tif').shape)");
+      await write(2);
+      await mount.json(mount.mountWords().map((word) => (word === 'unset' ? path : word)));
+      expect(await shapeOf()).toBe('(2, 4, 5)\n');
+      await write(3);
+      await eventually('the new frame is there', async () => (await shapeOf()) === '(3, 4, 5)\n', 60_000);
+      await mount.shell('cmp source/grows.tif "$1"', path);
+      expect(await checkImages(mount)).toBe(2);
+    }, 120_000);
 
     it('a daemon that is killed is not missed while files are read', async () => {
       await using mount = await PlateMount.start({ plate: data('bdv-h5/mri-stack-multilevel.h5') });
@@ -247,7 +274,7 @@ for folder, _, files in os.walk(mnt + '/tables'):
         expect(await sums()).toBe(before);
       }
       expect(await reading).toEqual([before, before, before]);
-    });
+    }, 120_000);
 
     it('what can be no source is refused with a sentence', async () => {
       await using mount = await PlateMount.make({ plate: 'unset' });
@@ -270,7 +297,7 @@ for folder, _, files in os.walk(mnt + '/tables'):
         expect(error.message).toContain(at(name));
         expect({ name, tag: error.tag }).toEqual({ name, tag });
       }
-      expect(mount.isMounted).toBe(false);
-    });
+      await eventually('the mountpoint is free again', () => !mount.isMounted);
+    }, 120_000);
   },
 );

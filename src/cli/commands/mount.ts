@@ -152,14 +152,18 @@ const optionHelp = Object.entries(MOUNT_OPTIONS)
 
 export const mount: Command<MountArgs> = {
   usage: 'mount <plate> [mountpoint]',
-  summary: 'Show a plate as ordinary files',
-  examples: ['mount /data/plate1 /mnt/plate1', 'mount mounts/nuclei.yaml'],
+  summary: 'Show a plate, a file or a store as ordinary files',
+  examples: [
+    'mount /data/plate1 /mnt/plate1',
+    'mount /data/cells.h5ad /mnt/cells',
+    'mount mounts/nuclei.yaml',
+  ],
   options: (yargs) =>
     yargs
       .positional('plate', {
         type: 'string',
         demandOption: true,
-        describe: 'plate folder, or a mount definition (.yaml)',
+        describe: 'plate folder, file, store, URL, folder of several, or a mount definition (.yaml)',
       })
       .positional('mountpoint', { type: 'string', describe: 'an empty folder' })
       .option('foreground', {

@@ -20,8 +20,8 @@ export const NUMBER_WIDTHS: Readonly<Record<Dtype, number>> = {
 
 /** From here on numbers are written with an exponent, whole ones below it digit by digit. */
 const FIRST_EXPONENT: Readonly<Record<FloatType, number>> = { float16: 1e12, float32: 1e12, float64: 1e16 };
-/** Significant digits that are always enough (IEEE 754-2019, 5.12.2), and those to try first. */
-const DIGITS = { float16: { first: 3, enough: 5 }, float32: { first: 6, enough: 9 } } as const;
+/** Significant digits that are always enough (IEEE 754-2019, 5.12.2), and those that always survive. */
+const DIGITS = { float16: { fewest: 3, enough: 5 }, float32: { fewest: 6, enough: 9 } } as const;
 /** Below these a number has fewer bits than its type, and may need fewer digits. */
 const SMALLEST_NORMAL = { float16: 2 ** -14, float32: 2 ** -126 } as const;
 
@@ -32,16 +32,30 @@ const ROUNDED = {
   float32: (value: number): number => Math.fround(value),
 } as const;
 
+/** Powers of ten that are exact float64: a whole number below 2^53 divided by one is the float64 nearest to it. */
+const TENS: readonly number[] = Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}`));
+
+/** A number rounded to so many significant digits, as the nearest float64; a tie may go either way. */
+function rounded(value: number, digits: number, exponent: number): number {
+  const scale = TENS[digits - 1 - exponent];
+  return scale === undefined ? Number(value.toPrecision(digits)) : Math.round(value * scale) / scale;
+}
+
 /** A number of few bits, in the fewest digits that round to it. */
 function narrowText(value: number, dtype: 'float16' | 'float32'): string {
-  const { first, enough } = DIGITS[dtype];
+  const { fewest, enough } = DIGITS[dtype];
   const round = ROUNDED[dtype];
-  const isTiny = Math.abs(value) < SMALLEST_NORMAL[dtype];
-  for (let digits = isTiny ? 1 : first; digits < enough; digits += 1) {
-    const text = value.toExponential(digits - 1);
-    if (round(Number(text)) === value) return plainOrExponent(Number(text), dtype);
+  const size = Math.abs(value);
+  const exponent = Math.floor(Math.log10(size));
+  // Most numbers need all digits or one less: try those first. One that is right stays right with more digits.
+  const least = size < SMALLEST_NORMAL[dtype] ? 1 : fewest;
+  let shortest: number | undefined;
+  for (let digits = enough; digits >= least; digits -= 1) {
+    const shorter = rounded(value, digits, exponent);
+    if (round(shorter) !== value) break;
+    shortest = shorter;
   }
-  return plainOrExponent(Number(value.toExponential(enough - 1)), dtype);
+  return plainOrExponent(shortest ?? Number(value.toPrecision(enough)), dtype);
 }
 
 /** The fewest digits that JavaScript knows for the number; below 0.0001 with an exponent, as Python does. */

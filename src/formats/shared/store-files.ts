@@ -101,8 +101,8 @@ export class StoreFiles {
   addOwnEvidence(root: string, most: number): void {
     for (const files of [this.#rootFiles, this.#metadata])
       for (const [path, file] of [...files].slice(0, most)) {
-        const stat = statSync(`${root}/${path}`, { throwIfNoEntry: false });
-        if (stat) this.builder.addEvidence(file, stat.size, stat.mtimeMs);
+        const stat = statSync(`${root}/${path}`, { bigint: true, throwIfNoEntry: false });
+        if (stat) this.builder.addEvidence(file, Number(stat.size), Number(stat.mtimeNs) / 1e6);
       }
   }
 

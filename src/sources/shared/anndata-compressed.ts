@@ -95,7 +95,8 @@ export class CompressedMatrix implements SparseMatrix {
     this.#cross = new CrossLines(path, shape, kept, (tile) => this.#fill(tile));
     const rowBytes = Math.max(1, columns * itemSizeBytes(this.dtype));
     const pieceRows = isByRow ? Math.floor(DENSE_PIECE_BYTES / rowBytes) : this.#cross.panelMinors;
-    this.chunkShape = [Math.max(1, Math.min(rows, pieceRows)), Math.max(1, columns)];
+    const pieceColumns = Math.min(columns, DENSE_PIECE_BYTES);
+    this.chunkShape = [Math.max(1, Math.min(rows, pieceRows)), Math.max(1, pieceColumns)];
   }
 
   get isDenseBearable(): boolean {

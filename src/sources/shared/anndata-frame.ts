@@ -9,6 +9,8 @@ export type Warning = SourceCatalog['warnings'][number];
 
 /** Columns that a table is shown with; each has a reader of its own. */
 const MAX_COLUMNS = 100_000;
+/** Rows of a table: each is looked at when its file's size is asked for. */
+export const MAX_ROWS = 2 ** 29;
 /** Rows of a compound array that are read at once when it is searched. */
 const SCAN_ROWS = 16_384;
 
@@ -42,7 +44,15 @@ export function isFrame({ tree }: ColumnSource, path: NodePath): boolean {
  */
 export function openFrame(source: ColumnSource, path: NodePath, legacy?: LegacyCategories): Frame {
   const { tree } = source;
-  if (tree.kindOf(path) === 'array') return compoundFrame(source, path, legacy);
+  const frame =
+    tree.kindOf(path) === 'array' ? compoundFrame(source, path, legacy) : groupFrame(source, path);
+  if (!(frame.rowCount <= MAX_ROWS))
+    throw unsupported(tree, path, `${frame.rowCount} rows, more than ${MAX_ROWS}`);
+  return frame;
+}
+
+function groupFrame(source: ColumnSource, path: NodePath): Frame {
+  const { tree } = source;
   if (tree.kindOf(path) !== 'group') throw badElement(tree, path, 'is no data frame');
   const attributes = tree.attributes(path);
   const indexName = textOf(attributes['_index']);

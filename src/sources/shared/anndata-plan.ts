@@ -5,7 +5,7 @@ import { type Cell, type Column, type ColumnSource, openColumn, unsupported } fr
 import { CompressedMatrix, sparseOrder } from './anndata-compressed.ts';
 import { denseMatrix } from './anndata-dense.ts';
 import { fieldArrays } from './anndata-field-array.ts';
-import { type Frame, isFrame, leftOut, openFrame, type Warning } from './anndata-frame.ts';
+import { type Frame, isFrame, leftOut, MAX_ROWS, openFrame, type Warning } from './anndata-frame.ts';
 import type { Matrix, SparseMatrix } from './anndata-matrix.ts';
 import { UnsDocument } from './anndata-uns.ts';
 import { badElement, below, encodingOf, type NumberArray, numberArray } from './anndata-values.ts';
@@ -144,10 +144,13 @@ class Planner {
   }
 
   #addTable(path: ItemPath, columns: readonly Column[], rowCount: number): void {
+    if (!(rowCount <= MAX_ROWS))
+      throw unsupported(this.#source.tree, path, `${rowCount} rows, more than ${MAX_ROWS}`);
     this.#tables.set(path, columns);
+    // anndata writes the index under the name `_index` when it has none.
+    const isNameless = columns[0]?.name === '_index' && !columns.some(({ name }) => name === 'index');
     const shown = columns.map(({ name, type }, at) => ({
-      // anndata writes the index under this name when it has none.
-      name: at === 0 && name === '_index' ? 'index' : name,
+      name: at === 0 && isNameless ? 'index' : name,
       type,
     }));
     this.#items.push({ kind: 'table', path, rowCount, columns: shown });
@@ -294,14 +297,22 @@ class Planner {
     const facts = isColumn ? undefined : tree.arrayFacts(path);
     if (facts === undefined || (facts.type.kind === 'text' && facts.shape.length === 1)) {
       const column = openColumn(this.#source, path, 'value', '');
-      this.#addTable(path, [column], column.rowCount);
-      return { table: path, rows: column.rowCount, columns: ['value'] };
+      this.#addTable(path, [rowNumbers(column.rowCount), column], column.rowCount);
+      return { table: path, rows: column.rowCount, columns: ['row', 'value'] };
     }
     if (facts.type.kind === 'text' || facts.type.kind === 'compound') return undefined;
     const { shape, dtype } = this.#addStored(path, path);
     return { array: path, shape, dtype };
   }
 }
+
+/** Rows counted from 0: a list without names would have rows that are an empty line. */
+const rowNumbers = (rowCount: number): Column => ({
+  name: 'row',
+  type: 'uint32',
+  rowCount,
+  read: (first, count) => Array.from({ length: count }, (_, at) => first + at),
+});
 
 /** The index, and a column per dimension: `X_pca1`, `X_pca2`, as anndata names them in data frames. */
 function embeddingColumns(item: ItemPath, matrix: Matrix, { index }: Frame): readonly Column[] {

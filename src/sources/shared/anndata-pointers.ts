@@ -1,10 +1,13 @@
 import type { Dtype } from '../../core/nd-array.ts';
+import { unsupported } from './anndata-column.ts';
 import { badElement, type Indices, numberArray, readIndices } from './anndata-values.ts';
 import type { ByteLru } from './byte-lru.ts';
 import type { Hierarchy, NodePath } from './hierarchy.ts';
 
 /** Pointers read at once. */
 const BLOCK = 65_536;
+/** Rows (columns) of a matrix: all pointers are looked at before the first is believed. */
+const MAX_MAJORS = 2 ** 29;
 
 /**
  * Where each row (or column) of a compressed matrix begins in its entries: `indptr`, one more than there are rows.
@@ -31,6 +34,8 @@ export class Pointers {
     const { shape, dtype } = numberArray(tree, path);
     if (shape.length !== 1 || shape[0] !== majorCount + 1)
       throw badElement(tree, path, `has shape [${shape}], not [${majorCount + 1}]`);
+    if (majorCount > MAX_MAJORS)
+      throw unsupported(tree, path, `pointers of ${majorCount} lines, more than ${MAX_MAJORS}`);
     this.#tree = tree;
     this.#path = path;
     this.#dtype = dtype;

@@ -85,15 +85,11 @@ export class AnnDataSource implements OpenSource {
   readRows(path: ItemPath, firstRow: number, rowCount: number, member?: number): TableRows {
     const family = this.#plan.families.get(path);
     if (family) {
-      if (member === undefined) throw new RangeError(`${path} is many tables: a member must be named`);
       this.#check(path, family.rows.rowCount, firstRow, rowCount);
+      const names = texts(family.rows, firstRow, rowCount);
+      if (member === undefined) return { columns: [names, []] };
       this.#check(path, family.members.rowCount, member, 1);
-      return {
-        columns: [
-          texts(family.rows, firstRow, rowCount),
-          rowCount === 0 ? [] : family.values(member, firstRow, rowCount),
-        ],
-      };
+      return { columns: [names, rowCount === 0 ? [] : family.values(member, firstRow, rowCount)] };
     }
     const columns = this.#named(this.#plan.tables, path, 'table');
     this.#check(path, columns[0]?.rowCount ?? 0, firstRow, rowCount);

@@ -7,6 +7,8 @@ import type { NodePath } from './hierarchy.ts';
 const MAX_INLINE = { numbers: 64, texts: 1024 } as const;
 /** Characters of text that a list in the JSON may hold. */
 const MAX_INLINE_TEXT = 65_536;
+/** Characters of the whole document, but for its indents. */
+const MAX_DOCUMENT = 4 * 2 ** 20;
 /** Elements of all groups together. */
 const MAX_NODES = 10_000;
 /** Groups within groups. */
@@ -46,6 +48,7 @@ export class UnsDocument {
   readonly #source: ColumnSource;
   readonly #sink: UnsSink;
   #nodes = 0;
+  #chars = 0;
 
   constructor(source: ColumnSource, sink: UnsSink) {
     this.#source = source;
@@ -70,7 +73,12 @@ export class UnsDocument {
       if (skipped?.has(name)) continue;
       const place = below(path, name);
       try {
-        members.push(`${inner}${JSON.stringify(name)}: ${this.#value(place, kind, inner, depth)}`);
+        const member = `${JSON.stringify(name)}: ${this.#value(place, kind, inner, depth)}`;
+        // What is in a group is counted already.
+        if (kind === 'array') this.#chars += member.length;
+        if (this.#chars > MAX_DOCUMENT)
+          throw unsupported(tree, place, `uns.json would have more than ${MAX_DOCUMENT} characters`);
+        members.push(inner + member);
       } catch (error) {
         this.#sink.leaveOut(place, error);
       }

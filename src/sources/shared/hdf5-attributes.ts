@@ -1,3 +1,4 @@
+import { BadHdf5Error } from '../../core/errors.ts';
 import { elementType, unwrapArray } from './hdf5-element.ts';
 import type { Hdf5File } from './hdf5-file.ts';
 import type { LibraryMetadata, LibraryModule } from './hdf5-library.ts';
@@ -24,7 +25,7 @@ export function readAttributes(
   const attributes: Record<string, AttributeValue> = {};
   const left: LeftAttribute[] = [];
   for (const name of names) {
-    const value = readAttribute(file, at, name);
+    const value = tryAttribute(file, at, name);
     if (value instanceof Left) left.push({ name, reason: value.reason });
     // A name like `__proto__` is a name like any other.
     else
@@ -41,7 +42,7 @@ export function readAttributes(
 /** One attribute, undefined when there is none or it has no value here. @throws BadHdf5Error … */
 export function attributeValue(file: Hdf5File, at: string, name: string): AttributeValue | undefined {
   const isThere = file.library(at, (module, id) => module.get_attribute_names(id, at)).includes(name);
-  const value = isThere ? readAttribute(file, at, name) : undefined;
+  const value = isThere ? tryAttribute(file, at, name) : undefined;
   return value instanceof Left ? undefined : value;
 }
 
@@ -49,6 +50,16 @@ class Left {
   readonly reason: string;
   constructor(reason: string) {
     this.reason = reason;
+  }
+}
+
+/** One that is damaged hides no other. */
+function tryAttribute(file: Hdf5File, at: string, name: string): AttributeValue | Left {
+  try {
+    return readAttribute(file, at, name);
+  } catch (error) {
+    if (error instanceof BadHdf5Error) return new Left(error.message);
+    throw error;
   }
 }
 
@@ -82,7 +93,7 @@ function readValue(file: Hdf5File, module: LibraryModule, id: bigint, wanted: Wa
     module.get_attribute_data(id, at, name, BigInt(pointer));
     isRead = true;
     const bytes = module.HEAPU8.slice(pointer, pointer + sizeBytes);
-    const context = valueContext(file, module);
+    const context = valueContext(file, module, metadata);
     const values: CompoundValue[] = [];
     for (let element = 0; element < metadata.total_size; element++) {
       const value = valueAt(bytes, element * metadata.size, metadata, context);

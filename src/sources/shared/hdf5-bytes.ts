@@ -68,9 +68,11 @@ export class Hdf5Bytes {
       throw new BadHdf5Error(this.path, `ends at byte ${position + got}, and was longer when it was opened`);
   }
 
-  /** A structure of the file's bookkeeping. @throws NotUnderstood when it is unusually large. */
+  /** A structure of the file's bookkeeping. @throws NotUnderstood when it is unusually large or outside the file. */
   block(address: number, sizeBytes: number): Hdf5Cursor {
     if (sizeBytes > MAX_BLOCK_BYTES) throw new NotUnderstood(`a block of ${sizeBytes} bytes`);
+    if (!(address >= 0 && this.baseBytes + address + sizeBytes <= this.sizeBytes))
+      throw new NotUnderstood(`a block of ${sizeBytes} bytes at ${address}`);
     const bytes = Buffer.alloc(sizeBytes);
     this.readInto(bytes, address);
     return new Hdf5Cursor(bytes, this);

@@ -54,7 +54,7 @@ export class SingleChunk implements ChunkIndex {
 }
 
 /** Widths of an array index's entries. */
-interface EntryFormat {
+export interface EntryFormat {
   readonly isFiltered: boolean;
   readonly entryBytes: number;
 }
@@ -62,7 +62,7 @@ interface EntryFormat {
 const CLIENT_PLAIN = 0;
 const CLIENT_FILTERED = 1;
 
-function entryFormat(file: Hdf5Bytes, client: number, entryBytes: number): EntryFormat {
+export function entryFormat(file: Hdf5Bytes, client: number, entryBytes: number): EntryFormat {
   const isFiltered = client === CLIENT_FILTERED;
   const isGood = isFiltered
     ? entryBytes > file.offsetBytes + 4 && entryBytes <= file.offsetBytes + 12
@@ -71,7 +71,7 @@ function entryFormat(file: Hdf5Bytes, client: number, entryBytes: number): Entry
   return { isFiltered, entryBytes };
 }
 
-function readEntry(
+export function readEntry(
   cursor: Hdf5Cursor,
   format: EntryFormat,
   offsetBytes: number,
@@ -83,7 +83,7 @@ function readEntry(
   return address === UNDEFINED_ADDRESS ? undefined : { address, storedBytes, filterMask };
 }
 
-const CHECKSUM_BYTES = 4;
+export const CHECKSUM_BYTES = 4;
 
 /** A fixed array of chunks, in pages when it is long (HDF5 File Format Specification 3.0, VII.C). */
 export class FixedArrayChunks implements ChunkIndex {
@@ -101,18 +101,7 @@ export class FixedArrayChunks implements ChunkIndex {
   constructor(file: Hdf5Bytes, address: number, grid: ChunkGrid) {
     this.#file = file;
     this.#grid = grid;
-    this.#isEmpty = address === UNDEFINED_ADDRESS;
-    const header = file.block(
-      this.#isEmpty ? 0 : address,
-      this.#isEmpty ? 0 : 8 + file.lengthBytes + file.offsetBytes,
-    );
-    if (this.#isEmpty) {
-      this.#format = { isFiltered: false, entryBytes: file.offsetBytes };
-      this.#count = 0;
-      this.#pageEntries = 1;
-      this.#entriesAt = 0;
-      return;
-    }
+    const header = file.block(address, 8 + file.lengthBytes + file.offsetBytes);
     header.expect('FAHD');
     if (header.u8() !== 0) throw new NotUnderstood('a fixed array of a later version');
     const client = header.u8();

@@ -10,9 +10,10 @@ import {
   offsetOf,
 } from '../../zarr/box.ts';
 import { DecodedChunks } from '../../zarr/decoded-chunks.ts';
-import { type Hdf5Bytes, NotUnderstood } from './hdf5-bytes.ts';
+import { type Hdf5Bytes, NotUnderstood, UNDEFINED_ADDRESS } from './hdf5-bytes.ts';
 import { FixedArrayChunks, ImplicitChunks, SingleChunk } from './hdf5-chunk-array.ts';
 import { ChunkBtree, type ChunkIndex, type StoredChunk } from './hdf5-chunk-btree.ts';
+import { ExtensibleArrayChunks } from './hdf5-chunk-growing-array.ts';
 import type { Hdf5Dataset } from './hdf5-dataset.ts';
 import { BadChunk, canUndo, undoFilters } from './hdf5-pipeline.ts';
 import { readStoredBox } from './hdf5-span.ts';
@@ -198,6 +199,8 @@ export function fillPattern({ fill }: DatasetStorage, elementBytes: number): Uin
 function indexOf(bytes: Hdf5Bytes, dataset: Hdf5Dataset, layout: Chunked): ChunkIndex {
   const { address, index, chunkShape } = layout;
   const chunkBytes = elementCount(chunkShape) * layout.elementBytes;
+  // No chunk was ever written.
+  if (address === UNDEFINED_ADDRESS) return { find: () => undefined };
   switch (index.kind) {
     case 'btree-1':
       return new ChunkBtree(bytes, address, chunkShape);
@@ -209,9 +212,22 @@ function indexOf(bytes: Hdf5Bytes, dataset: Hdf5Dataset, layout: Chunked): Chunk
       return new ImplicitChunks(address, { extents: largestGrid(dataset, chunkShape), chunkBytes });
     case 'fixed-array':
       return new FixedArrayChunks(bytes, address, { extents: largestGrid(dataset, chunkShape), chunkBytes });
+    case 'extensible-array':
+      return new ExtensibleArrayChunks(bytes, address, { ...growingGrid(dataset, chunkShape), chunkBytes });
     default:
       throw new NotUnderstood(`chunk index ${index.kind}`);
   }
+}
+
+/** The one axis without limit, and chunks along the others. */
+function growingGrid(
+  { metadata }: Hdf5Dataset,
+  chunkShape: readonly number[],
+): { readonly axis: number; readonly extents: readonly number[] } {
+  const extents = chunkShape.map((chunk, axis) => Math.ceil((metadata.maxshape?.[axis] ?? 0) / chunk));
+  const unlimited = (metadata.maxshape ?? []).map((extent) => !Number.isSafeInteger(extent));
+  if (unlimited.filter(Boolean).length !== 1) throw new NotUnderstood('an array that grows along other axes');
+  return { axis: unlimited.indexOf(true), extents };
 }
 
 /** Chunks along each axis when the dataset has grown as far as it may: arrays of chunks are laid out for that. */

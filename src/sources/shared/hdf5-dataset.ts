@@ -11,8 +11,8 @@ import type { ElementType } from './hierarchy.ts';
 
 /** Virtual datasets of virtual datasets that are looked into. */
 const MAX_VIRTUAL_DEPTH = 8;
-/** Extents and sizes stay exact numbers. */
-const MAX_ELEMENTS = Number.MAX_SAFE_INTEGER / 8;
+/** Sizes in bytes stay exact numbers. */
+const MAX_BYTES = Number.MAX_SAFE_INTEGER;
 
 /** A dataset as it is read: what it is, where it lies, and why it can't be read. */
 export interface Hdf5Dataset {
@@ -94,7 +94,7 @@ function typeOf(base: LibraryType, found: HeaderFacts | string): ElementType {
 function refusedShape(shape: readonly number[], base: LibraryType): string | undefined {
   if (shape.some((extent) => !Number.isSafeInteger(extent) || extent < 0))
     return `its extents [${shape}] are no sizes`;
-  return elementCount(shape) * Math.max(1, base.size) > MAX_ELEMENTS
+  return elementCount(shape) * Math.max(1, base.size) > MAX_BYTES
     ? `its extents [${shape}] are no real array`
     : undefined;
 }

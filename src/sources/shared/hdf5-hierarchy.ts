@@ -117,6 +117,8 @@ export class Hdf5Hierarchy implements Hierarchy {
   readRegion(path: NodePath, region: Region, target: Uint8Array): void {
     this.checkUnchanged();
     this.numbers(path).read(region, target);
+    // A program that wrote meanwhile may have moved what was being read.
+    this.checkUnchanged();
   }
 
   /** Where a region's bytes lie verbatim: little-endian, in one run. @throws what `readRegion` throws */

@@ -18,6 +18,15 @@ export function dtypeOf(type: ElementType): Dtype | undefined {
   return type.kind === 'boolean' ? 'uint8' : undefined;
 }
 
+/** CellH5's place of an image (cellh5.org): its plate, well and site name it, all being called `channel`. */
+const CELLH5 = /^sample\/[^/]+\/plate\/([^/]+)\/experiment\/([^/]+)\/position\/([^/]+)\/image\/([^/]+)$/;
+
+function imageName(path: ItemPath): string {
+  const [, plate, well, site, kind] = CELLH5.exec(path) ?? [];
+  if (plate === undefined) return path.slice(path.lastIndexOf('/') + 1);
+  return `${plate}_${well}_${site}${kind === 'channel' ? '' : `_${kind}`}`;
+}
+
 /** A dataset as an image, undefined when it is none. */
 export function datasetImage(path: ItemPath, dataset: Hdf5Dataset): ImagePlan | undefined {
   const dtype = dtypeOf(dataset.type);
@@ -80,7 +89,7 @@ function itemsOf(hierarchy: Hdf5Hierarchy, path: ItemPath, dataset: Hdf5Dataset)
     shape.length === 5 ? besideImage(path, image) : { kind: 'array', path, shape, chunkShape, dtype };
   const size = elementSizeUm(dataset);
   const info = {
-    name,
+    name: imageName(path),
     ...(size === undefined ? {} : { pixelSizeUm: { x: size.x, y: size.y }, zSpacingUm: size.z }),
     channels: [],
   };

@@ -77,10 +77,20 @@ export class Hdf5Links implements Disposable {
   find(path: string): Found {
     const known = this.#found.get(path);
     if (known !== undefined) return known;
-    const found = this.#walk(this.file, path === '' ? [] : path.split('/'));
+    const found = this.#findNew(path);
     if (this.#found.size >= KEPT_PATHS) this.#found.clear();
     this.#found.set(path, found);
     return found;
+  }
+
+  /** From the group above, which was mostly found before: from the root it would be the square of the depth. */
+  #findNew(path: string): Found {
+    if (path === '') return this.#nodeAt(this.file, '/');
+    const cut = path.lastIndexOf('/');
+    const above = path.slice(0, Math.max(0, cut));
+    const known = this.#found.get(above);
+    if (known?.kind !== 'group') return this.#walk(this.file, '/', path.split('/'));
+    return this.#walk(known.file, known.at, [path.slice(cut + 1)]);
   }
 
   /** The same; what is damaged is a dead link, too. @throws SourceBusyError, SourceChangedError … */
@@ -101,12 +111,12 @@ export class Hdf5Links implements Disposable {
 
   /** What a path in one of the files leads to; empty names and `.` stand for nothing, as in HDF5's own paths. */
   findIn(file: Hdf5File, path: string): Found {
-    return this.#walk(file, namesOf(path));
+    return this.#walk(file, '/', namesOf(path));
   }
 
-  #walk(start: Hdf5File, path: readonly string[]): Found {
-    let file = start;
-    let at = '/';
+  #walk(startFile: Hdf5File, startAt: string, path: readonly string[]): Found {
+    let file = startFile;
+    let at = startAt;
     const left = [...path];
     let links = 0;
     for (;;) {

@@ -3,18 +3,19 @@ import { elementCount } from '../../core/nd-array.ts';
 import { isInside, type Region } from '../../core/region.ts';
 import type { Hdf5Dataset } from './hdf5-dataset.ts';
 import type { Hdf5File } from './hdf5-file.ts';
-import type { LibraryModule } from './hdf5-library.ts';
+import type { LibraryModule, LibraryType } from './hdf5-library.ts';
 import { forEachSlice } from './hdf5-library-read.ts';
-import { textAt, type ValueContext, valueAt } from './hdf5-values.ts';
+import { keepsOrder, textAt, type ValueContext, valueAt } from './hdf5-values.ts';
 import type { CompoundValue } from './hierarchy.ts';
 
 /** Values of one call are objects in memory. */
 const MAX_VALUES = 16 * 1024 * 1024;
 
 /** What values of a file are read with. */
-export function valueContext(file: Hdf5File, module: LibraryModule): ValueContext {
+export function valueContext(file: Hdf5File, module: LibraryModule, type: LibraryType): ValueContext {
   return {
     module,
+    keepsOrder: keepsOrder(type),
     nameOf(reference) {
       if (reference.every((byte) => byte === 0)) return undefined;
       return file.library('a reference', (library, id) => library.get_referenced_name(id, reference, true));
@@ -46,7 +47,7 @@ export function readTexts(dataset: Hdf5Dataset, region: Region): string[] {
   const { base, metadata } = dataset;
   const outer = { start: region.start.slice(0, outerRank), shape: region.shape.slice(0, outerRank) };
   forEachSlice(dataset, outer, ({ module, bytes, elementCount: count }) => {
-    const context = valueContext(dataset.file, module);
+    const context = valueContext(dataset.file, module, dataset.metadata);
     for (let element = 0; element < count; element++)
       for (const position of positions)
         texts.push(textAt(bytes, element * metadata.size + position * base.size, base, context));
@@ -72,7 +73,7 @@ export function readCompounds(dataset: Hdf5Dataset, region: Region): (readonly C
   checkReadable(dataset, region, dataset.type.kind === 'compound' && dataset.innerRank === 0);
   const rows: (readonly CompoundValue[])[] = [];
   forEachSlice(dataset, region, ({ module, bytes, elementCount: count }) => {
-    const context = valueContext(dataset.file, module);
+    const context = valueContext(dataset.file, module, dataset.metadata);
     for (let element = 0; element < count; element++) {
       const row = valueAt(bytes, element * dataset.metadata.size, dataset.metadata, context);
       rows.push(Array.isArray(row) ? row : [row]);

@@ -9,6 +9,8 @@ const UTF8 = new TextDecoder('utf-8', { ignoreBOM: true });
 /** What values that are more than their bytes need: the library's memory, and names of objects. */
 export interface ValueContext {
   readonly module: LibraryModule;
+  /** Numbers are in the byte order of their type; otherwise the library has made them little-endian. */
+  readonly keepsOrder: boolean;
   /** The path of a referenced object, undefined when it points nowhere. */
   nameOf(reference: Uint8Array): string | undefined;
 }
@@ -16,27 +18,50 @@ export interface ValueContext {
 const viewOf = (bytes: Uint8Array): DataView =>
   new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
+/**
+ * Whether the library leaves numbers of a type in the file's byte order. h5wasm asks for little-endian numbers when
+ * `H5Tget_order` says big-endian, which of a compound it only says when all its members are; texts of fixed length,
+ * references and opaque members have no order and don't count.
+ */
+export function keepsOrder(type: LibraryType): boolean {
+  return type.type === TYPE_CLASS.compound && orderOf(type) === 'mixed';
+}
+
+function orderOf(type: LibraryType): 'little' | 'big' | 'mixed' | undefined {
+  const { base } = unwrapArray(type);
+  if (base.type === TYPE_CLASS.compound) {
+    const orders = new Set(
+      (base.compound_type?.members ?? []).map(orderOf).filter((order) => order !== undefined),
+    );
+    return orders.size > 1 ? 'mixed' : [...orders][0];
+  }
+  if (base.type === TYPE_CLASS.reference || base.type === TYPE_CLASS.opaque) return undefined;
+  if (base.type === TYPE_CLASS.text && !base.vlen) return undefined;
+  return base.littleEndian ? 'little' : 'big';
+}
+
 function numberAt(
   view: DataView,
   at: number,
   type: LibraryType,
   typeClass: number,
+  isLittle: boolean,
 ): number | bigint | undefined {
   if (typeClass === TYPE_CLASS.float) {
-    if (type.size === 4) return view.getFloat32(at, true);
-    if (type.size === 8) return view.getFloat64(at, true);
-    if (type.size === 2) return view.getFloat16(at, true);
+    if (type.size === 4) return view.getFloat32(at, isLittle);
+    if (type.size === 8) return view.getFloat64(at, isLittle);
+    if (type.size === 2) return view.getFloat16(at, isLittle);
     return undefined;
   }
   switch (type.size) {
     case 1:
       return type.signed ? view.getInt8(at) : view.getUint8(at);
     case 2:
-      return type.signed ? view.getInt16(at, true) : view.getUint16(at, true);
+      return type.signed ? view.getInt16(at, isLittle) : view.getUint16(at, isLittle);
     case 4:
-      return type.signed ? view.getInt32(at, true) : view.getUint32(at, true);
+      return type.signed ? view.getInt32(at, isLittle) : view.getUint32(at, isLittle);
     case 8:
-      return type.signed ? view.getBigInt64(at, true) : view.getBigUint64(at, true);
+      return type.signed ? view.getBigInt64(at, isLittle) : view.getBigUint64(at, isLittle);
     default:
       return undefined;
   }
@@ -114,12 +139,13 @@ export function valueAt(
     const count = extents.reduce((product, extent) => product * extent, 1);
     return Array.from({ length: count }, (_, index) => valueAt(bytes, at + index * base.size, base, context));
   }
+  const isLittle = type.littleEndian || !context.keepsOrder;
   switch (type.type) {
     case TYPE_CLASS.integer:
     case TYPE_CLASS.float:
-      return numberAt(viewOf(bytes), at, type, type.type) ?? '';
+      return numberAt(viewOf(bytes), at, type, type.type, isLittle) ?? '';
     case TYPE_CLASS.enumeration: {
-      const value = numberAt(viewOf(bytes), at, type, type.enum_type?.type ?? -1);
+      const value = numberAt(viewOf(bytes), at, type, type.enum_type?.type ?? -1, isLittle);
       if (value === undefined) return '';
       return isBoolean(type) ? value !== 0 : value;
     }

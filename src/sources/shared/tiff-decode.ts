@@ -4,6 +4,7 @@ import { itemSizeBytes } from '../../core/nd-array.ts';
 import { TAG } from '../../core/tiff-tags.ts';
 import type { PlaneBox } from '../../sources.ts';
 import { readExactly } from './tiff-bytes.ts';
+import { decodeCcittSegment } from './tiff-ccitt.ts';
 import { decompressInto, mostBytesPerStoredByte } from './tiff-decompress.ts';
 import { decodeJpegSegment } from './tiff-jpeg.ts';
 import { checkLerc, decodeLercSegment } from './tiff-lerc.ts';
@@ -30,11 +31,15 @@ const SMALL_BYTES = 32 * 1024 * 1024;
 const LARGEST_BYTES = 2 ** 32;
 /** Strips whose gaps add up to less than this are read from the file in one piece. */
 const GAP_BYTES = 64 * 1024;
+/** Memory for stored bytes that a thread keeps between reads. */
+const KEPT_STORED_BYTES = 8 * 1024 * 1024;
+let storedBytes = new Uint8Array(0);
 /** Stored bytes read from the file at once. */
 const RUN_BYTES = 32 * 1024 * 1024;
 
 const JPEG = 7;
 const LERC = 34887;
+const isCcitt = (compression: number): boolean => compression >= 2 && compression <= 4;
 
 /** Memory that holds chance bytes: only for what is filled to the last byte or thrown away. */
 function unfilled(sizeBytes: number): Uint8Array<ArrayBuffer> {
@@ -179,6 +184,10 @@ function decodeSegment(page: TiffPage, stored: Uint8Array, target: Uint8Array, m
     return;
   }
   if (page.fillOrder === 2) reverseBits(stored);
+  if (isCcitt(page.compression)) {
+    decodeCcittSegment(page, stored, target);
+    return;
+  }
   decompressInto(page.path, page.compression, stored, target, mostBytes);
   countDecoded(target.length);
   const itemBytes = page.bitsPerSample / 8;
@@ -206,17 +215,35 @@ export function checkDecodable(page: TiffPage): void {
     );
   }
   if (compression === LERC) checkLerc(page);
+  if (isCcitt(compression)) checkCcitt(page);
   if (predictor === 1) return;
   const refuse = (why: string): never => {
     throw new UnsupportedTiffError(page.path, `tag ${TAG.predictor} has value ${predictor}${why}`);
   };
   if (predictor !== 2 && predictor !== 3) refuse('');
   // Readers disagree whether a predictor counts without LZW, deflate or zstd.
-  if (compression === 1 || compression === 32773 || compression === JPEG || compression === LERC) {
+  if ([1, 32773, JPEG, LERC].includes(compression) || isCcitt(compression)) {
     refuse(` with compression ${compression} (tag ${TAG.compression})`);
   }
   if (!page.byteAligned) refuse(` with ${page.bitsPerSample} bits per sample (tag ${TAG.bitsPerSample})`);
   if (predictor === 3 && page.sampleFormat !== 3) refuse(` on integers (tag ${TAG.sampleFormat})`);
+}
+
+/** @throws UnsupportedTiffError for what is no black and white image, and for rows that aren't compressed. */
+function checkCcitt(page: TiffPage): void {
+  if (page.bitsPerSample !== 1 || page.samplesTogether !== 1) {
+    throw new UnsupportedTiffError(
+      page.path,
+      `tag ${TAG.compression} has value ${page.compression} with ${page.samplesTogether} samples of ${page.bitsPerSample} bits`,
+    );
+  }
+  if ((page.faxOptions & 2) !== 0) {
+    const tag = page.compression === 4 ? TAG.t6Options : TAG.t4Options;
+    throw new UnsupportedTiffError(
+      page.path,
+      `tag ${tag} has value ${page.faxOptions}: rows that aren't compressed`,
+    );
+  }
 }
 
 /** Refuses sizes no stored data can back, before memory is taken for them. */
@@ -280,7 +307,8 @@ function* storedSegments(
   }
   const offsetOf = (at: number) => table.offsets[wanted[at] ?? 0] ?? 0;
   const sizeOf = (at: number) => Math.min(table.sizesBytes[wanted[at] ?? 0] ?? 0, most);
-  let buffer = new Uint8Array(0);
+  // Most reads are of planes of one size, one after the other.
+  let buffer = storedBytes;
   for (let from = 0; from < wanted.length; ) {
     const start = offsetOf(from);
     let end = start + sizeOf(from);
@@ -290,7 +318,10 @@ function* storedSegments(
       if (offset < end || offset > end + GAP_BYTES || offset + sizeOf(to) - start > RUN_BYTES) break;
       end = offset + sizeOf(to);
     }
-    if (buffer.length < end - start) buffer = new Uint8Array(end - start);
+    if (buffer.length < end - start) {
+      buffer = new Uint8Array(end - start);
+      if (buffer.length <= KEPT_STORED_BYTES) storedBytes = buffer;
+    }
     readExactly(fd, page.path, buffer, end - start, start);
     for (let at = from; at < to; at++) {
       const index = wanted[at] ?? 0;

@@ -7,11 +7,15 @@ import { decodePackBits } from './tiff-packbits.ts';
 /**
  * The most bytes one stored byte can become: LZW's strings grow by one byte per code of up to 12 bits until the table is full; deflate's 258
  * bytes in two bits; PackBits' 128 bytes in two; zstd's 128 KiB block in four bytes; a block of 64 JPEG samples takes
- * two bits, and may stand for four times as many; LERC has constant blocks, once more compressed. A file that claims more
+ * two bits, and may stand for four times as many; LERC has constant blocks, once more compressed; a
+ * white row of any length is one bit of CCITT's. A file that claims more
  * lies, and is refused before memory is taken for it.
  */
 const MOST_BYTES_PER_STORED_BYTE: ReadonlyMap<number, number> = new Map([
   [1, 1],
+  [2, 1024],
+  [3, 65536],
+  [4, 65536],
   [5, 1400],
   [7, 1024],
   [8, 1100],

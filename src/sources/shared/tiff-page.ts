@@ -4,6 +4,7 @@ import { type Dtype, itemSizeBytes } from '../../core/nd-array.ts';
 import { TAG, typeSizeBytes } from '../../core/tiff-tags.ts';
 import type { ByteWindow } from '../../sources.ts';
 import type { TiffBytes } from './tiff-bytes.ts';
+import { tiffDtype } from './tiff-dtype.ts';
 import {
   commonValue,
   type DirectoryEntry,
@@ -36,6 +37,8 @@ export class TiffPage {
   predictor = 1;
   fillOrder = 1;
   photometric = -1;
+  /** T4Options or T6Options (TIFF 6.0 page 51). */
+  faxOptions = 0;
   /** Samples lie in planes of their own, not pixel by pixel. */
   planar = false;
   tiled = false;
@@ -168,6 +171,10 @@ export class TiffPage {
             (field.count > 1 && fieldValue(this.#bytes, field, 1) !== 1);
           break;
         }
+        case TAG.t4Options:
+        case TAG.t6Options:
+          this.faxOptions = scalarAt(b, tag, at, big);
+          break;
         case TAG.jpegTables:
           this.#jpegTables = fieldAt(b, tag, at, big);
           break;
@@ -214,40 +221,9 @@ export class TiffPage {
     return new UnsupportedTiffError(this.path, `tag ${tag} has value ${value}`);
   }
 
-  /**
-   * What a sample becomes in memory. Odd widths (1 to 7, 9 to 15, 17 to 31 bits) are unpacked into the next
-   * wider unsigned type with their values unchanged.
-   * @throws UnsupportedTiffError naming tag and value.
-   */
+  /** What a sample becomes in memory. @throws UnsupportedTiffError naming tag and value. */
   get dtype(): Dtype {
-    const bits = this.bitsPerSample;
-    switch (this.sampleFormat) {
-      case 1:
-        if (bits >= 1 && bits <= 8) return 'uint8';
-        if (bits > 8 && bits <= 16) return 'uint16';
-        if (bits > 16 && bits <= 32) return 'uint32';
-        if (bits === 64) return 'uint64';
-        throw this.#unsupported(TAG.bitsPerSample, bits);
-      case 2:
-        if (bits === 8) return 'int8';
-        if (bits === 16) return 'int16';
-        if (bits === 32) return 'int32';
-        if (bits === 64) return 'int64';
-        throw this.#unsupported(TAG.bitsPerSample, bits);
-      case 3:
-        if (bits === 16) return 'float16';
-        if (bits === 32) return 'float32';
-        if (bits === 64) return 'float64';
-        throw this.#unsupported(TAG.bitsPerSample, bits);
-      case 5:
-      case 6:
-        throw new UnsupportedTiffError(
-          this.path,
-          `tag ${TAG.sampleFormat} has value ${this.sampleFormat}: complex numbers`,
-        );
-      default:
-        throw this.#unsupported(TAG.sampleFormat, this.sampleFormat);
-    }
+    return tiffDtype(this.path, this.sampleFormat, this.bitsPerSample);
   }
 
   /** Samples lie on byte boundaries, as wide as in memory. */

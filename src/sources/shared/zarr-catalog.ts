@@ -1,6 +1,8 @@
+import { statSync } from 'node:fs';
 import { setImmediate as breathe } from 'node:timers/promises';
 import { CancelledError, PlateFsError } from '../../core/errors.ts';
 import type { SourceCatalog, SourceItem } from '../../sources.ts';
+import { FolderStore } from '../../zarr/folder-store.ts';
 import type { JsonObject } from '../../zarr/json.ts';
 import {
   isBioformats2raw,
@@ -10,11 +12,12 @@ import {
   parseImage,
   parsePlate,
 } from '../../zarr/ngff-metadata.ts';
-import { joinKey, type ZarrNode } from '../../zarr/node.ts';
+import { joinKey, rootVersion, type ZarrNode } from '../../zarr/node.ts';
 import { isPlainKey } from '../../zarr/store.ts';
-import type { ZarrHierarchy } from './zarr-hierarchy.ts';
+import { ZarrHierarchy } from './zarr-hierarchy.ts';
 import { imageOf } from './zarr-image.ts';
-import { storeName } from './zarr-store-at.ts';
+import { storeAt } from './zarr-store-at.ts';
+import { isRemotePath, isStorePath, storeName } from './zarr-store-name.ts';
 
 /** Groups inside one another. */
 const MAX_DEPTH = 32;
@@ -46,8 +49,30 @@ const NO_METADATA: ZarrNode = {
   documentPath: '',
 };
 
+/**
+ * Looks into the store at a path; a folder may have any name. Undefined when it is none, and for a plate in a folder:
+ * plates are a format's.
+ * @throws UnreadableSourceError, BadZarrError, UnsupportedZarrError; CancelledError
+ */
+export async function catalogStore(
+  path: string,
+  root: string,
+  signal: AbortSignal,
+): Promise<SourceCatalog | undefined> {
+  if (!isStorePath(path) && !isFolder(path)) return undefined;
+  using hierarchy = new ZarrHierarchy(storeAt(path, root));
+  const { store } = hierarchy.nodes;
+  const attributes = ngffOf(hierarchy.nodes.node('')?.attributes ?? {});
+  if (store instanceof FolderStore && parsePlate(attributes)) return undefined;
+  const version = rootVersion(store);
+  const catalog = await new ZarrCataloguer(hierarchy, signal).catalog();
+  return catalog && { ...catalog, version, ...(isRemotePath(path) ? {} : { root }) };
+}
+
+const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+
 /** Lists what a store holds. */
-export class ZarrCataloguer {
+class ZarrCataloguer {
   readonly #hierarchy: ZarrHierarchy;
   readonly #signal: AbortSignal;
   readonly #items: SourceItem[] = [];
@@ -221,9 +246,4 @@ export class ZarrCataloguer {
 /** Whole numbers that a double would round are written as they are. */
 function exactNumbers(_key: string, value: unknown): unknown {
   return typeof value === 'bigint' ? JSON.rawJSON(String(value)) : value;
-}
-
-/** Whether a group's attributes describe a plate of wells. */
-export function isPlate(attributes: JsonObject): boolean {
-  return parsePlate(ngffOf(attributes)) !== undefined;
 }

@@ -1,5 +1,5 @@
 import { dirname } from 'node:path';
-import { UnreadableSourceError, UnsupportedZarrError } from '../../core/errors.ts';
+import { BadZarrError, UnreadableSourceError, UnsupportedZarrError } from '../../core/errors.ts';
 import { elementCount } from '../../core/nd-array.ts';
 import { isInside, type Region } from '../../core/region.ts';
 import { type ArrayMetadata, parseArrayMetadata } from '../../zarr/array-metadata.ts';
@@ -57,12 +57,22 @@ export class ZarrHierarchy implements Hierarchy {
     if (this.#node(path).kind !== 'group') throw this.#none(path, 'is no group');
     const children: ChildNode[] = [];
     for (const name of this.nodes.children(path)) {
-      const kind = this.kindOf(joinKey(path, name));
+      const kind = this.#kindOfChild(joinKey(path, name));
       if (kind === undefined) continue;
       if (children.length === limit) return { children, isCut: true };
       children.push({ name, kind });
     }
     return { children, isCut: this.nodes.listing(path)?.isCut === true };
+  }
+
+  /** One damaged node must not hide its neighbours: it counts as an array, and whoever reads it is told. */
+  #kindOfChild(path: string): 'group' | 'array' | undefined {
+    try {
+      return this.kindOf(path);
+    } catch (error) {
+      if (error instanceof BadZarrError) return 'array';
+      throw error;
+    }
   }
 
   attributes(path: string): Attributes {

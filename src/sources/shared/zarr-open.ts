@@ -20,9 +20,14 @@ import { storeAt } from './zarr-store-at.ts';
 /** Images whose levels are remembered. */
 const MAX_KNOWN_IMAGES = 1024;
 
+/** A level of an image; 0 is the image itself. */
+interface LevelPlace {
+  readonly image: ImageItem;
+  readonly place: number;
+}
+
 /** What one path of the catalog is read from. */
 interface Readable {
-  readonly shape: readonly number[];
   regionBytes(region: Region): number;
   readRegion(region: Region, target: Uint8Array): void;
   window(region: Region): ByteWindow | undefined;
@@ -43,7 +48,7 @@ export class OpenZarr implements OpenSource {
   readonly #hierarchy: ZarrHierarchy;
   readonly #items = new Map<string, ImageItem | ArrayItem | TableItem>();
   /** The images that levels of lower resolution belong to, and which level each is. */
-  readonly #levels = new Map<string, { readonly image: ImageItem; readonly place: number }>();
+  readonly #levels = new Map<string, LevelPlace>();
   readonly #images = new Map<string, ZarrImage>();
   readonly #version: string | undefined;
 
@@ -80,8 +85,9 @@ export class OpenZarr implements OpenSource {
   }
 
   readRegion(path: string, region: Region, target: Uint8Array): void {
+    this.#check(path, region);
     this.#watched(() => {
-      const source = this.#checked(path, region);
+      const source = this.#readable(path, region.start.length);
       const sizeBytes = source.regionBytes(region);
       if (target.length !== sizeBytes)
         throw new RangeError(`[${region.shape}] of ${path} have ${sizeBytes} bytes, not ${target.length}`);
@@ -90,33 +96,45 @@ export class OpenZarr implements OpenSource {
   }
 
   window(path: string, region: Region): ByteWindow | undefined {
-    return this.#watched(() => this.#checked(path, region).window(region));
+    this.#check(path, region);
+    // What lies on a server has no file here, and need not be asked.
+    if (this.#hierarchy.nodes.store.isRemote) return undefined;
+    return this.#watched(() => this.#readable(path, region.start.length).window(region));
   }
 
-  /** What a region is read from. @throws RangeError when there is no such item, or the region isn't inside it. */
-  #checked(path: string, region: Region): Readable {
-    const source = this.#readable(path, region.start.length);
-    if (!isInside(region, source.shape))
+  /** @throws RangeError when the catalog has no such item, or the region isn't inside it. */
+  #check(path: string, region: Region): void {
+    const { item, level } = this.#found(path, region.start.length);
+    const shape = level
+      ? level.image.levels[level.place - 1]?.shape
+      : item.kind === 'image'
+        ? item.image.shape
+        : item.shape;
+    if (!shape || !isInside(region, shape))
       throw new RangeError(
-        `[${region.start}] + [${region.shape}] is not inside [${source.shape}] of ${path} of ${this.#hierarchy.file}`,
+        `[${region.start}] + [${region.shape}] is not inside [${shape}] of ${path} of ${this.#hierarchy.file}`,
       );
-    return source;
+  }
+
+  /** What a path means to a region of so many axes. */
+  #found(path: string, rank: number): { item: ImageItem | ArrayItem; level?: LevelPlace } {
+    const level = this.#levels.get(path);
+    const item = this.#items.get(path);
+    if (item?.kind === 'image') return { item };
+    if (level && (rank === 5 || !item)) return { item: level.image, level };
+    if (item?.kind === 'array') return { item };
+    throw new RangeError(`${this.#hierarchy.file} has no image or array ${JSON.stringify(path)}`);
   }
 
   #readable(path: string, rank: number): Readable {
-    const level = this.#levels.get(path);
-    const item = this.#items.get(path);
-    if (item?.kind === 'image') return this.#level(item, 0);
-    if (level && (rank === 5 || !item)) return this.#level(level.image, level.place);
-    if (item?.kind === 'array') return this.#array(item);
-    throw new RangeError(`${this.#hierarchy.file} has no image or array ${JSON.stringify(path)}`);
+    const { item, level } = this.#found(path, rank);
+    return item.kind === 'image' ? this.#level(item, level?.place ?? 0) : this.#array(item);
   }
 
   #array({ path, shape, dtype }: ArrayItem): Readable {
     const layout = this.#hierarchy.layout(path);
     this.#mustAgree(path, layout, shape, dtype);
     return {
-      shape,
       regionBytes: (region) => layout.regionBytes(region),
       readRegion: (region, target) => layout.readRegion(region, target),
       window: (region) => layout.window(region),

@@ -1,21 +1,11 @@
 import { realpathSync, statSync } from 'node:fs';
 import { UnreadableSourceError } from '../../core/errors.ts';
 import { FolderStore } from '../../zarr/folder-store.ts';
-import { isRemotePath, remoteStore } from '../../zarr/remote/remote-store.ts';
+import { remoteStore } from '../../zarr/remote/remote-store.ts';
 import type { ZarrStore } from '../../zarr/store.ts';
 import { ChunkFile } from '../../zarr/stored-bytes.ts';
 import { ZipStore } from '../../zarr/zip-store.ts';
-
-/**
- * Whether a path names what may be a Zarr store: `….zarr`, a zip file (`.ozx` is OME's name for one, RFC 9), or any
- * `http://`, `https://` or `s3://` address.
- */
-export function isStorePath(path: string): boolean {
-  return isRemotePath(path) || isZip(path) || /\.zarr\/?$/i.test(path);
-}
-
-const isZip = (path: string): boolean =>
-  /\.(?:zip|ozx)$/i.test(path.replace(/^(https?:[^?#]*)[?#].*$/i, '$1'));
+import { isRemotePath, isZipPath } from './zarr-store-name.ts';
 
 /**
  * Opens the store at a path.
@@ -25,7 +15,7 @@ const isZip = (path: string): boolean =>
 export function storeAt(path: string, root: string): ZarrStore {
   if (isRemotePath(path)) {
     const remote = remoteStore(path);
-    return isZip(path) ? new ZipStore(remote.openItself(), true) : remote;
+    return isZipPath(path) ? new ZipStore(remote.openItself(), true) : remote;
   }
   const plain = path.replace(/(?<=.)\/+$/, '');
   if (!isFile(plain)) return new FolderStore(plain, root);
@@ -45,18 +35,4 @@ function isFile(path: string): boolean {
   } catch (cause) {
     throw new UnreadableSourceError(path, 'opening failed', { cause });
   }
-}
-
-/** What a store is called: its name without what only says that it is one. */
-export function storeName(path: string): string {
-  const name =
-    path
-      .replace(/[?#].*$/, '')
-      .replace(/\/+$/, '')
-      .split('/')
-      .at(-1) ?? '';
-  return name
-    .replace(/\.(?:zip|ozx)$/i, '')
-    .replace(/\.zarr$/i, '')
-    .replace(/\.ome$/i, '');
 }

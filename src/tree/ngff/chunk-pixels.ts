@@ -3,14 +3,19 @@ import type { Region } from '../../core/region.ts';
 import type { FileLayout } from '../../encoders.ts';
 import type { ByteCache } from '../../memory/byte-cache.ts';
 import type { ByteWindow } from '../../sources.ts';
-import type { PixelAccess } from '../layout-reader.ts';
+import { type PixelAccess, wholeKey } from '../layout-reader.ts';
+import { type PartialPlane, readPlanePart } from '../plane-blocks.ts';
 import { halve, type PlanePixels } from './downsample.ts';
 import { type ChunkPlace, chunkBytes, type ImagePlan } from './image-plan.ts';
 
 /** Pixels of an image at the resolutions that its source has. */
 export interface LevelAccess {
-  /** Where a region of a level lies verbatim, else undefined. Sees to it that the cache holds nothing outdated. */
+  /** Where a region of a level lies verbatim, else undefined. */
   window(level: number, region: Region): ByteWindow | undefined;
+  /** As {@link PixelAccess}'s, of a region that is a whole plane. */
+  parts?(level: number, region: Region): PartialPlane | 'zeros' | undefined;
+  /** As {@link PixelAccess}'s. */
+  version?(level: number, region: Region): string;
   /** @throws a typed error that names the file. */
   readPixels(level: number, region: Region, target: Uint8Array): void;
 }
@@ -37,9 +42,6 @@ function levelOf({ levels }: ImagePlan, level: number): ImagePlan['levels'][numb
   return found;
 }
 
-/** A {@link LayoutReader} keeps the pixels at the start of a file under the file's key and this. */
-const FILE_KEY = `\0${0}`;
-
 /** Names a chunk's file in the cache as its reader does, so that what a client read need not be made again. */
 export const chunkCacheKey = (image: string, { level, t, c, z, row, column }: ChunkPlace): string =>
   `${image}/${level}/${t}/${c}/${z}/${row}/${column}`;
@@ -55,6 +57,8 @@ export class ChunkPixels implements PixelAccess {
   readonly #source: LevelAccess;
   readonly #cache: ByteCache;
   readonly #image: string;
+  /** Of the pixels that are being read. */
+  #version = '';
 
   /** `image` names the image in the cache. */
   constructor(plan: ImagePlan, chunk: ChunkPlace, source: LevelAccess, cache: ByteCache, image: string) {
@@ -75,14 +79,26 @@ export class ChunkPixels implements PixelAccess {
   }
 
   window(region: Region): ByteWindow | undefined {
+    return this.#isAsIs(region) ? this.#source.window(this.#chunk.level, region) : undefined;
+  }
+
+  /** Whether the file holds a region of a level that the source has, and nothing else. */
+  #isAsIs(region: Region): boolean {
+    return !this.#isMade(this.#chunk.level) && this.#isWhole(this.#chunk, region);
+  }
+
+  parts(region: Region): PartialPlane | 'zeros' | undefined {
     const { level } = this.#chunk;
-    if (!this.#isMade(level)) {
-      const window = this.#source.window(level, region);
-      return this.#isWhole(this.#chunk, region) ? window : undefined;
-    }
-    // What the chunk is made of may have changed.
-    this.#source.window(0, this.#sourceRegion(level, region));
-    return undefined;
+    const isPlane = region.shape[4] === levelOf(this.#plan, level).shape[4];
+    return isPlane && this.#isAsIs(region) ? this.#source.parts?.(level, region) : undefined;
+  }
+
+  version(region: Region): string {
+    const { level } = this.#chunk;
+    const version = this.#isMade(level)
+      ? this.#source.version?.(0, this.#sourceRegion(level, region))
+      : this.#source.version?.(level, region);
+    return version ?? '';
   }
 
   /** The region of the full resolution that a region of a made level stands for. */
@@ -101,10 +117,11 @@ export class ChunkPixels implements PixelAccess {
 
   readPixels(region: Region, target: Uint8Array): void {
     const { level } = this.#chunk;
-    if (!this.#isMade(level) && this.#isWhole(this.#chunk, region)) {
+    if (this.#isAsIs(region)) {
       this.#source.readPixels(level, region, target);
       return;
     }
+    this.#version = this.version(region);
     const pixels = this.#isMade(level) ? this.#made(this.#chunk, region) : this.#read(level, region);
     if (pixels.bytes.length === target.length) target.set(pixels.bytes);
     else {
@@ -118,23 +135,28 @@ export class ChunkPixels implements PixelAccess {
   #read(level: number, region: Region): PlanePixels {
     const [t = 0, c = 0, z = 0, y = 0, x = 0] = region.start;
     const [, , , height = 0, width = 0] = region.shape;
-    const { chunkShape } = levelOf(this.#plan, level);
+    const { shape, chunkShape } = levelOf(this.#plan, level);
     const chunk = { level, t, c, z, row: y / chunkShape[3], column: x / chunkShape[4] };
     if (this.#isWhole(chunk, region) && Number.isInteger(chunk.row) && Number.isInteger(chunk.column)) {
-      const known = this.#cache.get(`${chunkCacheKey(this.#image, chunk)}${FILE_KEY}`);
+      const known = this.#cache.get(this.#fileKey(chunk));
       if (known) return { height, width, bytes: known };
     }
     const bytes = new Uint8Array(height * width * itemSizeBytes(this.#plan.image.dtype));
-    this.#source.readPixels(level, region, bytes);
+    const parts = width === shape[4] ? this.#source.parts?.(level, region) : undefined;
+    if (parts && parts !== 'zeros') readPlanePart(parts, this.#cache, 0, bytes);
+    else this.#source.readPixels(level, region, bytes);
     return { height, width, bytes };
+  }
+
+  /** What the file of a chunk holds in the cache, where its reader kept it. */
+  #fileKey(chunk: ChunkPlace): string {
+    return wholeKey(chunkCacheKey(this.#image, chunk), this.#version, 0);
   }
 
   /** A chunk of a made level, without what reaches over the edge. */
   #made(chunk: ChunkPlace, region: Region): PlanePixels {
     const [, , , height = 0, width = 0] = region.shape;
-    // A whole chunk is what its file holds, which the file's reader keeps under this key.
-    const suffix = this.#isWhole(chunk, region) ? FILE_KEY : '/part';
-    const key = `${chunkCacheKey(this.#image, chunk)}${suffix}`;
+    const key = this.#isWhole(chunk, region) ? this.#fileKey(chunk) : `${this.#fileKey(chunk)}\0part`;
     const known = this.#cache.get(key);
     if (known) return { height, width, bytes: known };
     const { image, downsampling = 'mean' } = this.#plan;

@@ -185,8 +185,11 @@ export class ImageFolder {
     for (let at = cookie - base; at < count; at += 1) {
       if (isOfPlanes && !holds(t, c, at)) continue;
       const place = [...above, at];
-      const name = gridPath(grid, place).split('/').at(-1) ?? '';
-      return { name, ordinal: this.#gridOrdinal(level, place), cookie: base + at + 1 };
+      return {
+        name: step.extents.length === 0 ? step.prefix : String(at),
+        ordinal: this.#gridOrdinal(level, place),
+        cookie: base + at + 1,
+      };
     }
     return undefined;
   }

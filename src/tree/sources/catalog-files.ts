@@ -1,4 +1,7 @@
 import { explain, FsRefusal } from '../../core/errors.ts';
+import { itemSizeBytes } from '../../core/nd-array.ts';
+import type { ImageInfo } from '../../model/image.ts';
+import { type ImagePart, imageParts } from '../../model/image-parts.ts';
 import {
   AS_IT_IS,
   type CatalogFamily,
@@ -16,11 +19,16 @@ import type {
 import { SourceImageZarr } from '../ngff/source-image.ts';
 import type { CatalogEncoders } from './catalog-encoders.ts';
 import { CatalogPaths, type ChangedSpelling } from './catalog-paths.ts';
+import { partOf } from './image-part.ts';
 import { memberNames } from './member-names.ts';
-import { isEven, measureRows, sparseFile, tableFile } from './table-blocks.ts';
+import { isEven, measureFamily, measureTable, sparseFile, tableFile } from './table-blocks.ts';
 
 /** Files and folders of one OME-Zarr. */
 const MAX_ZARR_ENTRIES = 2 ** 32;
+
+/** Smaller images need no parts, whatever their planes cost beside pixels. */
+const SMALLEST_LARGE_BYTES = 2 ** 31;
+const MAX_PLANES = 2 ** 22;
 
 /** The files a source is shown as, and what can't be shown. */
 export interface SourceFiles {
@@ -35,9 +43,22 @@ export interface SourceFiles {
 interface Shape {
   readonly view: 'stacks' | 'arrays' | 'tables';
   readonly encoder: string;
+  /** What the file's name has behind the item's. */
   readonly extension: string;
+  readonly part?: ImagePart;
   /** @throws FsRefusal when the format can't hold it. */
   readonly sizeBytes: () => number;
+}
+
+const counted = (extent: number): number[] => Array.from({ length: extent }, (_, place) => place + 1);
+
+/** The parts that a classic TIFF of an image is cut into; undefined where one holds it. */
+function partsOf({ shape, dtype }: ImageInfo): readonly ImagePart[] | undefined {
+  const [t, c, z, height, width] = shape;
+  const planeBytes = height * width * itemSizeBytes(dtype);
+  // Of more planes than any file holds, the encoder tells why it can't be shown.
+  if (t * c * z > MAX_PLANES || t * c * z * planeBytes < SMALLEST_LARGE_BYTES) return undefined;
+  return imageParts({ ts: counted(t), channels: counted(c), zs: counted(z) }, planeBytes);
 }
 
 /** Lays out the files of a catalog; reads what sizes can't be told without. */
@@ -117,7 +138,13 @@ export class CatalogFiles {
     const extensions = held.map(({ shape }) => shape.extension);
     const paths = this.#paths.give(first.shape.view, itemPath, this.#rootName, extensions);
     for (const [place, { shape, sizeBytes }] of held.entries())
-      this.#files.push({ path: paths[place] ?? '', item: number, encoder: shape.encoder, sizeBytes });
+      this.#files.push({
+        path: paths[place] ?? '',
+        item: number,
+        encoder: shape.encoder,
+        sizeBytes,
+        ...(shape.part ? { part: shape.part } : {}),
+      });
   }
 
   #shapesOf(item: Extract<SourceItem, { kind: 'image' | 'array' | 'sparse' }>): Shape[] {
@@ -127,8 +154,14 @@ export class CatalogFiles {
         return ['tiff', 'ome-tiff'].flatMap((id): Shape[] => {
           const encoder = images.get(id);
           if (!encoder) return [];
-          const sizeBytes = () => encoder.layout(item.image).sizeBytes;
-          return [{ view: 'stacks', encoder: id, extension: encoder.extension, sizeBytes }];
+          const parts = id === 'tiff' ? partsOf(item.image) : undefined;
+          return (parts ?? [undefined]).map((part) => ({
+            view: 'stacks',
+            encoder: id,
+            extension: (part?.suffix ?? '') + encoder.extension,
+            ...(part ? { part } : {}),
+            sizeBytes: () => encoder.layout(partOf(item.image, part)).sizeBytes,
+          }));
         });
       case 'array':
         return [...arrays.values()].map((encoder) => ({
@@ -169,8 +202,9 @@ export class CatalogFiles {
   #addTable(item: TableItem, number: number): void {
     const encoders = [...this.#encoders.tables.values()];
     const extensions = encoders.map(({ extension }) => extension);
-    const measured = encoders.map((encoder) => {
-      const rowOffsets = isEven(item) ? undefined : measureRows(item, encoder, this.#open());
+    const offsets = isEven(item) ? undefined : measureTable(item, encoders, this.#open());
+    const measured = encoders.map((encoder, at) => {
+      const rowOffsets = offsets?.[at];
       return { encoder, rowOffsets, sizeBytes: tableFile(item, encoder, rowOffsets).sizeBytes };
     });
     const paths = this.#paths.give('tables', item.path, this.#rootName, extensions);
@@ -189,7 +223,7 @@ export class CatalogFiles {
     const encoder = this.#encoders.tables.get('csv');
     if (!encoder || item.memberCount === 0) return;
     // Text cells of a family are the same in every member, so that one tells the size of all.
-    const rowOffsets = isEven(item) ? undefined : measureRows(item, encoder, this.#open(), 0);
+    const rowOffsets = isEven(item) ? undefined : measureFamily(item, encoder, this.#open());
     const [path = ''] = this.#paths.give('tables', item.path, this.#rootName, ['']);
     this.#families.push({
       path,

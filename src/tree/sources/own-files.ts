@@ -6,7 +6,7 @@ import type { TreeEntry } from '../tree.ts';
 import { SourceView } from '../views/source.ts';
 
 /** Node numbers of ordinary folders: each follows from its path, so that what was written into it is found again. */
-const ORDINARY = 2 ** 43;
+const ORDINARY = 2 ** 43 + 2 ** 40;
 const BEYOND_ORDINARY = ORDINARY + FOLDER_NUMBERS;
 
 /**

@@ -10,6 +10,7 @@ import { SourceFiles } from '../source-files.ts';
 import { BlockReader } from './block-reader.ts';
 import type { CatalogEncoders } from './catalog-encoders.ts';
 import { fileVersion } from './describe-source.ts';
+import { inWhole } from './image-part.ts';
 import { itemLayout } from './item-layout.ts';
 import type { OpenSources } from './open-sources.ts';
 import { type ItemNode, isKeepable } from './source-nodes.ts';
@@ -63,7 +64,14 @@ export class SourceReader {
     if (!item || !isKeepable(item)) return undefined;
     const { source, file } = item;
     const { version } = fileVersion(source.path);
-    const parts = [RENDER_VERSION, version, fullVersion(source), source.path, file.encoder, file.sizeBytes];
+    const parts = [
+      RENDER_VERSION,
+      version,
+      fullVersion(source),
+      source.path,
+      file.encoder,
+      file.part?.suffix ?? '',
+    ];
     return hash('sha256', [...parts, source.catalog.items[file.item]?.path].join('\0')).slice(0, 40);
   }
 
@@ -105,9 +113,10 @@ export class SourceReader {
       planes: this.#decoded,
       files: this.#files,
       pixels: {
-        window: (region) => this.#sources.use(source, (open) => open.window(item.path, region)),
+        window: (region) =>
+          this.#sources.use(source, (open) => open.window(item.path, inWhole(region, file.part))),
         readPixels: (region, target) =>
-          this.#sources.use(source, (open) => open.readRegion(item.path, region, target)),
+          this.#sources.use(source, (open) => open.readRegion(item.path, inWhole(region, file.part), target)),
       },
     });
   }

@@ -1,6 +1,6 @@
 import type { SparseEncoder, TableEncoder } from '../../encoders.ts';
 import { ROWS_PER_BLOCK } from '../../model/indexed-source.ts';
-import type { OpenSource, SparseItem, TableFamilyItem, TableItem } from '../../sources.ts';
+import type { OpenSource, SparseItem, TableFamilyItem, TableItem, TableRows } from '../../sources.ts';
 
 /** A text file that is written block by block: which bytes a block is follows from its offset. */
 export interface BlockFile {
@@ -16,34 +16,57 @@ export interface BlockFile {
 export const isEven = ({ columns }: Pick<TableItem, 'columns'>): boolean =>
   columns.every(({ type }) => type !== 'text');
 
-/**
- * Where the blocks of a table's rows begin, counted from its first row, and behind the last its length.
- * @throws what reading rows throws.
- */
-export function measureRows(
-  item: TableItem | TableFamilyItem,
-  encoder: TableEncoder,
+/** Calls `see` with the rows of each block, in order. */
+function forEachBlock(
+  { rowCount, path }: TableItem | TableFamilyItem,
   source: OpenSource,
-  member?: number,
-): number[] {
-  const { columns, rowCount, path } = item;
-  const fixedBytes = encoder.paddedBytes(columns);
-  const offsets = [0];
-  let offset = 0;
+  see: (rows: TableRows, count: number) => void,
+): void {
   for (let first = 0; first < rowCount; first += ROWS_PER_BLOCK) {
     const count = Math.min(ROWS_PER_BLOCK, rowCount - first);
-    const rows = source.readRows(path, first, count, member);
-    offset += fixedBytes * count;
-    for (const [place, { type }] of columns.entries())
+    see(source.readRows(path, first, count), count);
+  }
+}
+
+/**
+ * Where the blocks of a table's rows begin, counted from its first row, and behind the last its length, for each
+ * encoder. Reads every cell once. @throws what reading rows throws.
+ */
+export function measureTable(
+  item: TableItem,
+  encoders: readonly TableEncoder[],
+  source: OpenSource,
+): number[][] {
+  const measured = encoders.map((encoder) => ({ encoder, offsets: [0], sizeBytes: 0 }));
+  forEachBlock(item, source, (rows) => {
+    for (const one of measured) {
+      one.sizeBytes += one.encoder.lines(item.columns, rows, 'exact').length;
+      one.offsets.push(one.sizeBytes);
+    }
+  });
+  return measured.map(({ offsets }) => offsets);
+}
+
+/** The same for every member of a family: numbers are padded, so that the texts that all share tell. */
+export function measureFamily(item: TableFamilyItem, encoder: TableEncoder, source: OpenSource): number[] {
+  const fixedBytes = encoder.paddedBytes(item.columns);
+  const offsets = [0];
+  let sizeBytes = 0;
+  forEachBlock(item, source, (rows, count) => {
+    sizeBytes += fixedBytes * count;
+    for (const [place, { type }] of item.columns.entries())
       if (type === 'text')
         for (const cell of rows.columns[place] ?? [])
-          offset += encoder.textBytes(cell === undefined ? undefined : String(cell));
-    offsets.push(offset);
-  }
+          sizeBytes += encoder.textBytes(cell === undefined ? undefined : String(cell));
+    offsets.push(sizeBytes);
+  });
   return offsets;
 }
 
-/** A table, or a member of a family of them. Block 0 is the header. `offsets` where rows are not equally long. */
+/**
+ * A table, or a member of a family of them. Block 0 is the header. `offsets` where rows are not equally long. A table
+ * that was measured has its numbers as they are; where lengths must follow from arithmetic they are padded.
+ */
 export function tableFile(
   item: TableItem | TableFamilyItem,
   encoder: TableEncoder,
@@ -53,6 +76,7 @@ export function tableFile(
   const { columns, rowCount, path } = item;
   const header = encoder.header(columns);
   const rowBytes = encoder.paddedBytes(columns);
+  const width = item.kind === 'table' && offsets ? 'exact' : 'padded';
   const blocks = Math.ceil(rowCount / ROWS_PER_BLOCK);
   const rowsBefore = (block: number): number => Math.min(rowCount, block * ROWS_PER_BLOCK);
   const lengthBefore = (block: number): number =>
@@ -65,7 +89,7 @@ export function tableFile(
       if (block === 0) return header;
       const first = rowsBefore(block - 1);
       const rows = source.readRows(path, first, rowsBefore(block) - first, member);
-      return encoder.lines(columns, rows, 'padded');
+      return encoder.lines(columns, rows, width);
     },
   };
 }

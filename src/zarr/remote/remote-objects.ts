@@ -87,7 +87,7 @@ export class RemoteObjects {
     const found = this.ask(path, url, { method: 'GET', maxBytes });
     if (!found) return undefined;
     const { sizeBytes, tag } = this.#remember(key, found.bytes.length, found.tag);
-    return memoryBytes(path, found.bytes, identityOf(url, sizeBytes, tag));
+    return memoryBytes(path, found.bytes, identityOf(path, sizeBytes, tag));
   }
 
   #remember(key: string, sizeBytes: number, tag: string | undefined): KnownObject {
@@ -107,7 +107,7 @@ export class RemoteObjects {
     return {
       path,
       sizeBytes,
-      identity: identityOf(url, sizeBytes, tag),
+      identity: identityOf(path, sizeBytes, tag),
       file: undefined,
       readInto: (target, offset) => {
         if (target.length === 0) return;
@@ -124,6 +124,7 @@ export class RemoteObjects {
   }
 }
 
-function identityOf(url: string, sizeBytes: number, tag: string | undefined): string | undefined {
-  return tag === undefined ? undefined : `${url} ${sizeBytes} ${tag}`;
+/** By the path that messages show: identities are kept in caches, where what is secret in a URL must not be. */
+function identityOf(path: string, sizeBytes: number, tag: string | undefined): string | undefined {
+  return tag === undefined ? undefined : `${path} ${sizeBytes} ${tag}`;
 }

@@ -6,11 +6,6 @@ import { listFolders } from './s3-listing.ts';
 import { type S3Settings, s3Settings } from './s3-settings.ts';
 import { strictEncode } from './s3-signature.ts';
 
-/** Whether a path is an address of a server that is read from here. */
-export function isRemotePath(path: string): boolean {
-  return /^(?:https?|s3):\/\//i.test(path);
-}
-
 const encodeKey = (key: string): string => key.split('/').map(strictEncode).join('/');
 
 /** Opens what stands at an address. @throws UnreadableSourceError when it is none, or keys for it can't be had. */

@@ -101,13 +101,20 @@ function reasonOf(error: unknown): string {
 
 type Elsewhere = { readonly kind: 'elsewhere'; readonly region: string };
 
+/** The URL of a bucket of Amazon's service in its region; other URLs as they are. */
+export function inRegion(url: string, region: string): URL {
+  const moved = new URL(url);
+  moved.host = moved.host.replace(/(^|\.)s3\.[a-z\d-]+\.amazonaws\.com$/, `$1s3.${region}.amazonaws.com`);
+  return moved;
+}
+
 async function attemptOnce(
   request: RemoteRequest,
   region: string | undefined,
   signal: AbortSignal,
 ): Promise<FoundObject | Elsewhere | { readonly kind: 'absent' }> {
   const { method, range, s3 } = request;
-  const url = new URL(request.url);
+  const url = region === undefined ? new URL(request.url) : inRegion(request.url, region);
   const plain: Record<string, string> = {
     // Parts and sizes are of the bytes as they lie.
     'accept-encoding': 'identity',

@@ -41,14 +41,14 @@ describe('read-ahead', () => {
     const ahead = make();
     for (const plane of [3, 9, 0, 5, 7, 2])
       expect(ahead.noted(100, HEADER + plane * PLANE + 12345, 4096)).toEqual({});
-    for (let at = 0; at < MIB; at += 131072) ahead.noted(101, HEADER + at, 131072);
+    for (let at = 0; at < 2 * MIB; at += 131072) ahead.noted(101, HEADER + at, 131072);
     expect(ahead.noted(101, HEADER + 8 * PLANE, 4096)).toEqual({ broken: 101 });
     expect(ahead.noted(101, HEADER + 2 * PLANE, 4096)).toEqual({});
   });
 
   it('bears with reads that overtake each other', () => {
     const ahead = make();
-    const order = [0, 2, 1, 4, 3, 5, 7, 6];
+    const order = [0, 2, 1, 4, 3, 5, 7, 6, 8];
     const planes = order.flatMap((i) => foreseen(ahead.noted(100, HEADER + i * 131072, 131072)));
     expect(planes).toEqual(['100:1']);
   });

@@ -85,7 +85,10 @@ describe('facts', () => {
       },
     });
     const index = await indexOf(root);
-    expect(index.facts.channels).toEqual([{ number: 1, name: 'DAPI' }, { number: 2 }]);
+    expect(index.facts.channels).toEqual([
+      { number: 1, name: 'DAPI', color: 'FF0000' },
+      { number: 2, color: 'FF0000' },
+    ]);
     expect(index.facts.formatDetail).toBe('OME-Zarr 0.4 plate (zarr v2), 2 acquisitions as further channels');
     expect(index.facts.declared).toMatchObject({
       'acquisition 0 (cycle 0)': 'w1',

@@ -178,6 +178,16 @@ describe('compressed matrices', () => {
     expect(read).toThrow('/nowhere/test.h5ad');
   });
 
+  it('refuse more rows than can be looked at, without reading one', () => {
+    const nodes: MemoryNodes = {
+      X: { attributes: { shape: [2 ** 40, 5] } },
+      'X/data': numbers(new Float32Array(0)),
+      'X/indices': numbers(new Int32Array(0)),
+      'X/indptr': numbers(new Int32Array(0), [2 ** 40 + 1]),
+    };
+    expect(() => open(nodes, 'csr')).toThrow(/X\/indptr: pointers of 1099511627776 lines/);
+  });
+
   it('cut neighbouring columns out of rows in one pass, and keep no more than they may', () => {
     const entries: Entry[] = Array.from({ length: 2000 }, (_, at) => [at % 500, (at * 7) % 40, at]);
     const tree = new MemoryHierarchy(sparseNodes('csr', [500, 40], entries));

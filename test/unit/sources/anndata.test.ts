@@ -227,6 +227,20 @@ describe('AnnData data frames', () => {
     expect(catalog.warnings[0]?.message).toContain('obs/n/mask: has shape [1] for 3 values');
   });
 
+  it('refuse more rows than can be looked at, without reading one', () => {
+    const { catalog } = sourceOf({
+      'obs/_index': { shape: [2 ** 40], type: { kind: 'text' }, values: [] },
+    });
+    expect(itemsOf(catalog, 'obs')).toEqual([]);
+    expect(catalog.warnings[0]?.message).toContain('obs: 1099511627776 rows');
+  });
+
+  it('keep the index’s own name where a column has the usual one', () => {
+    const { catalog } = sourceOf({ obs: frame('index'), 'obs/index': numbers(Int8Array.of(1, 2, 3)) });
+    const [obs] = itemsOf(catalog, 'obs');
+    expect(obs?.kind === 'table' && obs.columns.map(({ name }) => name)).toEqual(['_index', 'index']);
+  });
+
   it('refuse more categories than fit in memory before reading one', () => {
     const { catalog } = sourceOf({
       obs: frame('t'),
@@ -264,7 +278,7 @@ describe('AnnData matrices and families', () => {
       ['g1', 'g2'],
       [5, 6],
     ]);
-    expect(() => source.readRows('genes', 0, 3)).toThrow(RangeError);
+    expect(source.readRows('genes', 1, 2).columns).toEqual([['c2', 'c3'], []]);
     expect(() => source.readRows('genes', 0, 3, 2)).toThrow(RangeError);
     expect(() => source.readRows('genes', 1, 3, 0)).toThrow(RangeError);
     expect(() => source.memberNames('genes', 1, 2)).toThrow(RangeError);
@@ -346,6 +360,7 @@ describe('unstructured AnnData', () => {
       'uns/df': { attributes: { 'encoding-type': 'dataframe', _index: 'i', 'column-order': [] } },
       'uns/df/i': texts('r'),
       'uns/odd': { attributes: { 'encoding-type': 'awkward-array' } },
+      'uns/many': texts(...Array.from({ length: 2000 }, (_, at) => (at === 1 ? '' : `t${at}`))),
     });
     expect(json(catalog)).toEqual({
       method: 'louvain',
@@ -361,7 +376,12 @@ describe('unstructured AnnData', () => {
       pca: { variance: { array: 'uns/pca/variance', shape: [100], dtype: 'float32' } },
       colors: ['red', null],
       df: { table: 'uns/df', rows: 1, columns: ['i'] },
+      many: { table: 'uns/many', rows: 2000, columns: ['row', 'value'] },
     });
+    expect(source.readRows('uns/many', 1, 2).columns).toEqual([
+      [1, 2],
+      ['', 't2'],
+    ]);
     const [text] = itemsOf(catalog, 'uns.json');
     expect(text?.kind === 'text' && text.text).toContain('"n": 9007199254740993');
     expect(catalog.warnings.map(({ path }) => path)).toEqual(['uns/odd']);
@@ -381,8 +401,22 @@ describe('unstructured AnnData', () => {
     );
   });
 
+  it('are bounded in length, and say what is left out', () => {
+    const long = Object.fromEntries(
+      Array.from({ length: 100 }, (_, at) => [`uns/m${at}`, texts('x'.repeat(60_000))]),
+    );
+    const { catalog } = sourceOf(long);
+    const [text] = itemsOf(catalog, 'uns.json');
+    expect(text?.kind === 'text' && text.text.length).toBeLessThan(4.3e6);
+    expect(catalog.warnings[0]?.message).toContain('uns.json would have more than');
+  });
+
   it('of shapes that no memory holds are arrays, not read', () => {
-    const { catalog } = sourceOf({ 'uns/bomb': numbers(new Float32Array(0), [2 ** 30, 2 ** 30]) });
+    const { catalog } = sourceOf({
+      'uns/bomb': numbers(new Float32Array(0), [2 ** 30, 2 ** 30]),
+      'uns/list': { shape: [2 ** 40], type: { kind: 'text' }, values: [] },
+    });
+    expect(catalog.warnings.map(({ path }) => path)).toEqual(['uns/list']);
     expect(json(catalog)).toEqual({
       bomb: { array: 'uns/bomb', shape: [2 ** 30, 2 ** 30], dtype: 'float32' },
     });

@@ -1,6 +1,7 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import hdf5 from '../../../src/sources/hdf5.ts';
 import {
   type CatalogSample,
@@ -93,5 +94,47 @@ describe.skipIf(!hasH5py())('with h5py', () => {
       path: join(folder, name),
       pixels: pixels.map((one) => ({ ...one, bytes: Buffer.from(one.bytes, 'base64') })),
     }));
+  });
+
+  it('names an image of CellH5 after its place, and other axes as their labels say', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'platefs-hdf5-'));
+    try {
+      runH5py(
+        `
+with h5py.File(args[0] + '/d.ch5', 'w') as f:
+    for site in '12': f['sample/0/plate/p/experiment/A01/position/%s/image/channel' % site] = np.zeros((2, 3, 1, 20, 24), 'u1')
+with h5py.File(args[0] + '/s.h5', 'w') as f:
+    f['rgb'] = np.zeros((30, 40, 3), 'u1'); f['rgb'].attrs['CLASS'] = np.bytes_('IMAGE'); f['rgb'].attrs['INTERLACE_MODE'] = np.bytes_('INTERLACE_PIXEL')
+    f['stack'] = np.zeros((5, 30, 40), 'u2'); f['stack'].attrs['element_size_um'] = [2, .5, .25]
+    f['times'] = np.zeros((5, 30, 40), 'u2'); f['times'].attrs['axes'] = 'tyx'
+    f['matrix'] = np.zeros((5, 30)); f['four'] = np.zeros((2, 3, 30, 40)); f['wrong'] = np.zeros((20, 20)); f['wrong'].attrs['axes'] = 'ab'
+`,
+        folder,
+      );
+      const imagesOf = async (name: string) =>
+        (await hdf5.catalog!(join(folder, name), { root: folder }, new AbortController().signal))!.items
+          .filter((item) => item.kind === 'image')
+          .map(({ image, path }) => ({ path, ...image }));
+      expect((await imagesOf('d.ch5')).map(({ name, shape }) => [name, shape])).toEqual([
+        ['p_A01_1', [3, 2, 1, 20, 24]],
+        ['p_A01_2', [3, 2, 1, 20, 24]],
+      ]);
+      expect(await imagesOf('s.h5')).toEqual([
+        { path: 'rgb', name: 'rgb', shape: [1, 3, 1, 30, 40], dtype: 'uint8', channels: [] },
+        {
+          path: 'stack',
+          name: 'stack',
+          shape: [1, 1, 5, 30, 40],
+          dtype: 'uint16',
+          pixelSizeUm: { x: 0.25, y: 0.5 },
+          zSpacingUm: 2,
+          channels: [],
+        },
+        { path: 'times', name: 'times', shape: [5, 1, 1, 30, 40], dtype: 'uint16', channels: [] },
+        { path: 'wrong', name: 'wrong', shape: [1, 1, 1, 20, 20], dtype: 'float64', channels: [] },
+      ]);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 });

@@ -26,6 +26,8 @@ import { sourceCatalogConformance } from '../../conformance/source-catalogs.ts';
 import { type ArrayToWrite, put, writeV2, writeV3 } from '../../fixtures/zarr.ts';
 import { folderEntries, zipFile } from '../../fixtures/zip.ts';
 
+await zarr.prepare!();
+
 const never = new AbortController().signal;
 const DATA = resolve(import.meta.dirname, '../../../../shared/data');
 const scratch = mkdtempSync(join(tmpdir(), 'platefs-zarr-catalog-'));
@@ -360,6 +362,12 @@ describe('a store', () => {
     expect(text.text).toBe('{\n  "id": 12345678901234567890\n}\n');
   });
 
+  it('may be a folder of any name', async () => {
+    const path = join(scratch, `${serial++}`, 'no extension');
+    putImage(path, 'yx', [noise([4, 5], [4, 5])]);
+    expect(paths(await catalogOf(path), 'image')).toEqual(['no extension']);
+  });
+
   it('may be a single array, or hold none', async () => {
     const path = store();
     writeV2(path, noise([4], [2]), { dtype: '<u2' });
@@ -432,6 +440,40 @@ describe('a store', () => {
     await expect(zarr.catalog!(join(folder, 'linked.zarr'), { root: folder }, never)).rejects.toThrow(
       UnreadableSourceError,
     );
+  });
+
+  it('with arrays that can’t be decoded says which codec or type it is, and shows the others', async () => {
+    const path = store();
+    put(join(path, '.zgroup'), { zarr_format: 2 });
+    const two = (name: string, more: object): void =>
+      put(join(path, name, '.zarray'), {
+        zarr_format: 2,
+        shape: [4],
+        chunks: [2],
+        dtype: '<u2',
+        order: 'C',
+        compressor: null,
+        filters: null,
+        fill_value: 0,
+        ...more,
+      });
+    two('bz2', { compressor: { id: 'bz2', level: 1 } });
+    two('lzma', { compressor: { id: 'lzma' } });
+    two('pickle', { dtype: '|O', filters: [{ id: 'pickle' }] });
+    two('raw', { dtype: '|V12' });
+    two('fields', { dtype: [['x', '<f4']], fill_value: null });
+    two('good', {});
+    const three = writeV3(join(path, 'zfp'), noise([4], [2]), { dtype: 'uint16' });
+    const document = JSON.parse(readFileSync(three, 'utf8')) as { codecs: object[] };
+    document.codecs.push({ name: 'numcodecs.zfpy', configuration: {} });
+    put(three, document);
+    const catalog = await catalogOf(path);
+    expect(paths(catalog, 'array')).toEqual(['good']);
+    const told = Object.fromEntries(catalog.warnings.map(({ path: at, message }) => [at, message]));
+    expect(Object.keys(told)).toEqual(['bz2', 'fields', 'lzma', 'pickle', 'raw', 'zfp']);
+    for (const name of ['bz2', 'lzma', 'pickle', 'zfp']) expect(told[name]).toContain(name);
+    expect(told['raw']).toContain('|V12');
+    expect(told['fields']).toContain('structured');
   });
 
   it('of groups in groups without end is cut, and says so', async () => {

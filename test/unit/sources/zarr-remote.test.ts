@@ -1,5 +1,3 @@
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,21 +7,17 @@ import { PlateFsError, SourceChangedError, UnreadableSourceError } from '../../.
 import { wholeRegion } from '../../../src/core/region.ts';
 import zarr from '../../../src/sources/zarr.ts';
 import type { OpenSource, SourceCatalog } from '../../../src/sources.ts';
+import { StoreServer } from '../../fixtures/serve-store.ts';
 import { put, writeV2, writeV3 } from '../../fixtures/zarr.ts';
 import { folderEntries, zipFile } from '../../fixtures/zip.ts';
+
+await zarr.prepare!();
 
 const never = new AbortController().signal;
 const scratch = mkdtempSync(join(tmpdir(), 'platefs-zarr-remote-'));
 const served = join(scratch, 'served');
-const processes: ChildProcess[] = [];
+const servers: StoreServer[] = [];
 const environment = { ...process.env };
-
-async function serve(...args: string[]): Promise<number> {
-  const child = fork(new URL('../../fixtures/store-server.ts', import.meta.url), args);
-  processes.push(child);
-  const [port] = (await once(child, 'message')) as [number];
-  return port;
-}
 
 const array = (shape: number[], chunkShape: number[]) => ({
   shape,
@@ -58,7 +52,7 @@ const document = (folder: string): unknown =>
   );
 
 let http = '';
-let s3Port = 0;
+let s3 = '';
 beforeAll(async () => {
   const tree = join(served, 'tree.zarr');
   putTree(tree);
@@ -95,19 +89,20 @@ beforeAll(async () => {
   image(join(plate, 'B/02/0/labels/cells of it'));
   mkdirSync(join(scratch, 's3'));
   writeFileSync(join(served, 'tree.zarr.zip'), zipFile(folderEntries(tree)));
-  const [httpPort, port] = await Promise.all([
-    serve('http', served),
-    serve('s3', join(scratch, 's3'), 'screens'),
+  const [web, bucket] = await Promise.all([
+    StoreServer.start('http', served),
+    StoreServer.start('s3', join(scratch, 's3'), 'screens'),
   ]);
-  http = `http://127.0.0.1:${httpPort}`;
-  s3Port = port;
+  servers.push(web, bucket);
+  http = web.origin;
+  s3 = bucket.origin;
   // No consolidated metadata here: S3 can list.
   const bare = join(scratch, 'bare');
   putTree(bare);
   for (const name of ['zarr.json', 'g/zarr.json'])
     put(join(bare, name), { zarr_format: 3, node_type: 'group', attributes: {} });
   for (const { name, content } of folderEntries(bare)) {
-    const done = await fetch(`http://127.0.0.1:${s3Port}/screens/my%20folder/tree.zarr/${name}`, {
+    const done = await fetch(`${s3}/screens/my%20folder/tree.zarr/${name}`, {
       method: 'PUT',
       body: Uint8Array.from(content),
     });
@@ -115,7 +110,7 @@ beforeAll(async () => {
   }
 }, 30_000);
 afterAll(() => {
-  for (const child of processes) child.kill();
+  for (const server of servers) server[Symbol.dispose]();
   rmSync(scratch, { recursive: true, force: true });
 });
 afterEach(() => {
@@ -182,6 +177,7 @@ describe('a store on a web server', () => {
   it('gets the query of its address with every request, and no message shows it', async () => {
     const { catalog, source } = await opened(`${http}/keyed/tree.zarr?key=secret`);
     expectTree(catalog, source);
+    expect(JSON.stringify(catalog)).not.toContain('secret');
     const error = await zarr.catalog!(`${http}/keyed/tree.zarr?key=wrong`, { root: '/' }, never).catch(
       (e: unknown) => e,
     );
@@ -251,7 +247,7 @@ describe('a store in a bucket of S3', () => {
   const settings = (more: Record<string, string>): void => {
     for (const name of Object.keys(process.env)) if (name.startsWith('AWS_')) delete process.env[name];
     Object.assign(process.env, {
-      AWS_ENDPOINT_URL: `http://127.0.0.1:${s3Port}`,
+      AWS_ENDPOINT_URL: s3,
       AWS_CONFIG_FILE: '/nowhere',
       AWS_SHARED_CREDENTIALS_FILE: '/nowhere',
       ...more,

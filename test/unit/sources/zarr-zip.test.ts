@@ -12,6 +12,8 @@ import type { ArrayItem, SourceCatalog } from '../../../src/sources.ts';
 import { put, writeV3 } from '../../fixtures/zarr.ts';
 import { folderEntries, zipFile } from '../../fixtures/zip.ts';
 
+await zarr.prepare!();
+
 const never = new AbortController().signal;
 const DATA = resolve(import.meta.dirname, '../../../../shared/data');
 const scratch = mkdtempSync(join(tmpdir(), 'platefs-zarr-zip-'));

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { inRegion } from '../../../src/zarr/remote/request.ts';
 import { s3Settings } from '../../../src/zarr/remote/s3-settings.ts';
 import { signedHeaders, strictEncode } from '../../../src/zarr/remote/s3-signature.ts';
 
@@ -25,6 +26,17 @@ describe('signatures', () => {
   it('cover names that other encodings leave as they are', () => {
     expect(strictEncode("a b!'()*~/ü")).toBe('a%20b%21%27%28%29%2A~%2F%C3%BC');
   });
+});
+
+it('a bucket of Amazon’s is asked for where it is, and others where they are said to be', () => {
+  const moved = (url: string): string => inRegion(url, 'eu-central-1').href;
+  expect(moved('https://b.s3.us-east-1.amazonaws.com/a%20b')).toBe(
+    'https://b.s3.eu-central-1.amazonaws.com/a%20b',
+  );
+  expect(moved('https://s3.us-east-1.amazonaws.com/b.c/a')).toBe(
+    'https://s3.eu-central-1.amazonaws.com/b.c/a',
+  );
+  expect(moved('https://minio.lab:9000/b/a')).toBe('https://minio.lab:9000/b/a');
 });
 
 describe('settings of S3', () => {

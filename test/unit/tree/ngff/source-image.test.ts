@@ -3,6 +3,8 @@ import type { Region } from '../../../../src/core/region.ts';
 import { ByteCache } from '../../../../src/memory/byte-cache.ts';
 import type { ArrayShape } from '../../../../src/model/ngff.ts';
 import type { ImageItem, OpenSource } from '../../../../src/sources.ts';
+import { LayoutReader } from '../../../../src/tree/layout-reader.ts';
+import { ChunkPixels, chunkCacheKey, chunkLayout } from '../../../../src/tree/ngff/chunk-pixels.ts';
 import { SourceImageZarr } from '../../../../src/tree/ngff/source-image.ts';
 import { SourceFiles } from '../../../../src/tree/source-files.ts';
 
@@ -130,6 +132,36 @@ describe('an image of a source as OME-Zarr', () => {
     opened.read('1/0/0/0/0/0');
     expect(opened.made.reads).toBe(1);
   });
+
+  it.each([undefined, 1000])(
+    'is made anew when the source changed, read in parts of %s bytes',
+    (partBytes) => {
+      const shape: ArrayShape = [1, 1, 1, 300, 600];
+      const plan = new SourceImageZarr(itemOf(shape), '0.4').plan;
+      let value = 7;
+      const source = {
+        window: () => undefined,
+        version: () => String(value),
+        readPixels: (_level: number, _region: Region, target: Uint8Array) => void target.fill(value),
+      };
+      const cache = new ByteCache(1 << 20);
+      const read = (level: number): number[] => {
+        const chunk = { level, t: 0, c: 0, z: 0, row: 0, column: 0 };
+        const reader = new LayoutReader({
+          layout: chunkLayout(plan, chunk),
+          pixels: new ChunkPixels(plan, chunk, source, cache, 'k'),
+          cacheKey: chunkCacheKey('k', chunk),
+          planes: cache,
+          files: new SourceFiles(1),
+        });
+        const bytes = new Uint8Array(reader.sizeBytes);
+        for (let at = 0; at < bytes.length; at += partBytes ?? bytes.length)
+          reader.read(at, bytes.subarray(at, at + (partBytes ?? bytes.length)));
+        return [...new Set(bytes)];
+      };
+      for (value of [7, 8]) expect([0, 1, 2].map(read)).toEqual([[value], [value], [value]]);
+    },
+  );
 
   it('shows the levels that the source has', () => {
     const shapes = { a: [1, 1, 4, 300, 600], half: [1, 1, 2, 150, 300] } satisfies Record<string, ArrayShape>;

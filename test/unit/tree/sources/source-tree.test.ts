@@ -8,6 +8,7 @@ import { PART_NODES } from '../../../../src/tree/shared-mount.ts';
 import { type SharedTree, shareTree, succeedTree } from '../../../../src/tree/shared-tree.ts';
 import { loadCatalogEncoders } from '../../../../src/tree/sources/catalog-encoders.ts';
 import { CatalogFiles } from '../../../../src/tree/sources/catalog-files.ts';
+import { inWhole } from '../../../../src/tree/sources/image-part.ts';
 import { packSources, unpackSources } from '../../../../src/tree/sources/packed-sources.ts';
 import { SourceTree } from '../../../../src/tree/sources/source-tree.ts';
 import { ROOT_NODE, type Tree } from '../../../../src/tree/tree.ts';
@@ -173,6 +174,30 @@ describe('the tree of sources', () => {
     expect(found.get('plate/arrays/c.d.npy')).toBeGreaterThan(5 * PART_NODES);
     expect(new Set(found.values()).size).toBe(found.size);
     expect(Math.max(...found.values())).toBeLessThan(Number.MAX_SAFE_INTEGER);
+  });
+
+  it('an image over 4 GiB has a classic TIFF per part, and one OME-TIFF', () => {
+    const large: SourceItem = {
+      kind: 'image',
+      path: 'i',
+      image: { name: 'i', shape: [3, 2, 1, 16384, 32768], dtype: 'uint16', channels: [] },
+      chunkShape: [1, 1, 1, 512, 512],
+      levels: [],
+    };
+    const { files } = source('', [large]);
+    expect(files.map(({ path }) => path)).toEqual([
+      'stacks/i_t001.tif',
+      'stacks/i_t002.tif',
+      'stacks/i_t003.tif',
+      'stacks/i.ome.tif',
+    ]);
+    expect(files.slice(0, 3).every(({ sizeBytes }) => sizeBytes < 2 ** 32)).toBe(true);
+    expect(files[3]?.sizeBytes).toBeGreaterThan(6 * 2 ** 30);
+    const part = files[1]?.part;
+    expect(inWhole({ start: [0, 0, 0, 5, 6], shape: [1, 1, 1, 7, 8] }, part)).toEqual({
+      start: [1, 0, 0, 5, 6],
+      shape: [1, 1, 1, 7, 8],
+    });
   });
 
   it('sources are the same after they were packed for a file', () => {

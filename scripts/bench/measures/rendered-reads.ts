@@ -1,0 +1,190 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFileSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Bench, FIELD_SIDE } from '../bench.ts';
+import { timeClient, timeProgram } from '../child.ts';
+import { compare, type Row } from '../figure.ts';
+import type { OwnMount } from '../own-mounts.ts';
+import { idleMemory, memoryOf, processesOf } from '../process-memory.ts';
+
+const PLANE_BYTES = FIELD_SIDE * FIELD_SIDE * 2;
+const COMPRESSED_PLANES = 64;
+/** So many that all of them can be kept decoded: what is decoded twice is then decoded in vain. */
+const WINDOW_PLANES = 24;
+const OPENS = 2000;
+const WINDOWS = 300;
+const LOOK_EVERY_MS = 50;
+/** Metrics are told as they were when they were asked for within this time. */
+const METRICS_KEPT_MS = 1100;
+
+const stackOf = (mount: OwnMount, site = 1): string => join(mount.path, 'stacks', `A01_s00${site}.tif`);
+
+async function decodedBytes({ path }: OwnMount): Promise<number> {
+  await delay(METRICS_KEPT_MS);
+  const text = readFileSync(join(path, '.platefs', 'metrics'), 'utf8');
+  return Number(/^platefs_decoded_bytes_total (\d+)$/m.exec(text)?.[1]);
+}
+
+/** A stack over LZW planes, read for the first time, against tiffcp decoding the same files into memory. */
+export async function compressedStack(bench: Bench): Promise<Row[]> {
+  const measure = 'stack read, LZW planes';
+  const { root, planes } = await bench.compressedField(COMPRESSED_PLANES);
+  const sources = planes.map(({ source }) => join(root, source));
+  const gigabytes = (COMPRESSED_PLANES * PLANE_BYTES) / 1e9;
+  const plain = join(bench.memoryFolder, 'plain.tif');
+  const ours: number[] = [];
+  const theirs: number[] = [];
+  for (let round = 0; round < bench.options.rounds; round++) {
+    theirs.push(gigabytes / timeProgram('tiffcp', ['-c', 'none', ...sources, plain]));
+    const mount = bench.mounts.mount(root);
+    // The first read of a mount starts the reader threads.
+    timeClient('first', 1, stackOf(mount));
+    ours.push(gigabytes / (timeClient('read', 1, stackOf(mount))[0] ?? Number.NaN));
+    bench.mounts.umount(mount);
+  }
+  return [
+    compare({
+      measure,
+      unit: 'GB/s',
+      sense: 'more',
+      ours,
+      reference: { name: 'tiffcp -c none', values: theirs },
+      paired: true,
+      bar: '≥ 1.0',
+      isMet: (_, ratio) => ratio >= 1,
+    }),
+  ];
+}
+
+/** From open(2) to the first page of a stack, past the page cache: what a program waits before it knows the shape. */
+export async function firstByte(bench: Bench): Promise<Row[]> {
+  const { root } = await bench.fields();
+  const ours: number[] = [];
+  const mount = bench.mounts.mount(root);
+  const paths = [stackOf(mount), stackOf(mount, 2)];
+  timeClient('first', OPENS, ...paths);
+  for (let round = 0; round < bench.options.rounds; round++) {
+    const times = timeClient('first', OPENS, ...paths).toSorted((a, b) => a - b);
+    ours.push(1000 * (times[Math.floor(times.length * 0.99)] ?? Number.NaN));
+  }
+  bench.mounts.umount(mount);
+  return [
+    compare({
+      measure: 'first byte of a stack, warm, p99',
+      unit: 'ms',
+      sense: 'less',
+      ours,
+      bar: '≤ 1 ms',
+      isMet: (figure) => figure <= 1,
+    }),
+  ];
+}
+
+/** Windows of 256² pixels anywhere in a stack: how long one takes, and how much is decoded for those of one file. */
+export async function randomWindow(bench: Bench): Promise<Row[]> {
+  const { root, planes } = await bench.fields();
+  const compressed = await bench.compressedField(WINDOW_PLANES);
+  const fieldPlanes = planes.filter(({ site }) => site === 1).length;
+  const times: number[] = [];
+  const amplification: number[] = [];
+  const shape = [FIELD_SIDE, FIELD_SIDE];
+  for (let round = 0; round < bench.options.rounds; round++) {
+    const mount = bench.mounts.mount(root);
+    timeClient('first', 1, stackOf(mount));
+    const taken = timeClient('window', WINDOWS, stackOf(mount), ...shape, fieldPlanes);
+    times.push(1000 * (taken.toSorted((a, b) => a - b)[taken.length >> 1] ?? Number.NaN));
+    bench.mounts.umount(mount);
+    const other = bench.mounts.mount(compressed.root);
+    timeClient('window', WINDOWS, stackOf(other), ...shape, WINDOW_PLANES);
+    // With so many windows there is one in every plane.
+    amplification.push((await decodedBytes(other)) / (WINDOW_PLANES * PLANE_BYTES));
+    bench.mounts.umount(other);
+  }
+  return [
+    compare({
+      measure: 'a random window of 256² out of a stack',
+      unit: 'ms',
+      sense: 'less',
+      ours: times,
+      bar: '≤ 2 ms',
+      isMet: (figure) => figure <= 2,
+    }),
+    compare({
+      measure: 'decoded for windows in every plane, by the size of the planes',
+      unit: '×',
+      sense: 'less',
+      ours: amplification,
+      bar: '≤ 1.2',
+      isMet: (figure) => figure <= 1.2,
+    }),
+  ];
+}
+
+/**
+ * A stack that was read before, from the page cache, and one that was brought to the cold cache, which the kernel passes
+ * through; against a copy of it on the disk that was read before.
+ */
+export async function secondRead(bench: Bench): Promise<Row[]> {
+  const { root } = await bench.compressedField(COMPRESSED_PLANES);
+  const mount = bench.mounts.mount(root);
+  const native = join(bench.folder, 'copy.tif');
+  copyFileSync(stackOf(mount), native);
+  const gigabytes = (COMPRESSED_PLANES * PLANE_BYTES) / 1e9;
+  const rate = (path: string): number => gigabytes / (timeClient('read', 2, path)[1] ?? Number.NaN);
+  const measured = (measure: string): Row => {
+    const ours: number[] = [];
+    const theirs: number[] = [];
+    for (let round = 0; round < bench.options.rounds; round++) {
+      ours.push(rate(stackOf(mount)));
+      theirs.push(rate(native));
+    }
+    return compare({
+      measure,
+      unit: 'GB/s',
+      sense: 'more',
+      ours,
+      reference: { name: 'a native file', values: theirs },
+      paired: true,
+      bar: '≥ 0.9',
+      isMet: (_, ratio) => ratio >= 0.9,
+    });
+  };
+  const rows = [measured('second read of a stack over LZW planes')];
+  bench.mounts.warm(stackOf(mount));
+  rows.push(measured('second read of a stack over LZW planes, warmed'));
+  bench.mounts.umount(mount);
+  return rows;
+}
+
+/** A stack larger than anything that may be kept is read from end to end: what the daemon's memory grows to. */
+export async function scanMemory(bench: Bench): Promise<Row[]> {
+  const planes = bench.options.quick ? 256 : 4096;
+  const budgetMib = 256;
+  const { root } = await bench.compressedField(planes);
+  const mount = bench.mounts.mount(root, ['--budget', `${budgetMib}MiB`]);
+  timeClient('first', 1, stackOf(mount));
+  const { rssMb: idleMb } = await idleMemory(mount.status.pid);
+  const pids = processesOf(mount.status.pid);
+  const scan = spawn('dd', [`if=${stackOf(mount)}`, 'of=/dev/null', 'bs=1M', 'status=none']);
+  const ended = once(scan, 'exit');
+  let mostMb = 0;
+  while (scan.exitCode === null && scan.signalCode === null) {
+    mostMb = Math.max(mostMb, memoryOf(pids).rssMb);
+    await Promise.race([ended, delay(LOOK_EVERY_MS)]);
+  }
+  bench.mounts.umount(mount);
+  if (scan.exitCode !== 0) throw new Error(`dd ended with ${scan.exitCode ?? scan.signalCode}`);
+  return [
+    compare({
+      measure: `memory during a scan of ${(planes * PLANE_BYTES) / 2 ** 30} GiB, above the idle mount's`,
+      unit: 'MiB',
+      sense: 'less',
+      ours: [mostMb - idleMb],
+      reference: { name: 'the budget', values: [budgetMib] },
+      bar: '≤ 1.0',
+      isMet: (_, ratio) => ratio <= 1,
+    }),
+  ];
+}

@@ -1,0 +1,327 @@
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  BadHdf5Error,
+  PlateFsError,
+  SourceBusyError,
+  UnsupportedHdf5Error,
+} from '../../../src/core/errors.ts';
+import { elementCount, itemSizeBytes } from '../../../src/core/nd-array.ts';
+import { wholeRegion } from '../../../src/core/region.ts';
+import hdf5 from '../../../src/sources/hdf5.ts';
+import { Hdf5Hierarchy } from '../../../src/sources/shared/hdf5-hierarchy.ts';
+import type { SourceCatalog, SourceItem } from '../../../src/sources.ts';
+import { hasH5py, runH5py } from '../../fixtures/hdf5.ts';
+
+const DATA = resolve(import.meta.dirname, '../../../../shared/data');
+const never = new AbortController().signal;
+const root = mkdtempSync(join(tmpdir(), 'platefs-hdf5-'));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+beforeAll(() => hdf5.prepare!());
+
+const inside = join(root, 'inside');
+mkdirSync(inside);
+
+async function catalogOf(path: string): Promise<SourceCatalog> {
+  const catalog = await hdf5.catalog!(path, { root: inside }, never);
+  if (catalog === undefined) throw new Error(`${path} is no HDF5 file`);
+  return catalog;
+}
+
+const pathsOf = ({ items }: SourceCatalog, kind: SourceItem['kind']): string[] =>
+  items.filter((item) => item.kind === kind).map(({ path }) => path);
+const warningOf = ({ warnings }: SourceCatalog, path: string): string | undefined =>
+  warnings.find((one) => one.path === path)?.message;
+
+/** Reads everything there is. */
+function readAll(path: string, catalog: SourceCatalog): void {
+  using source = hdf5.openSync!(path, catalog);
+  for (const item of catalog.items) {
+    if (item.kind === 'table') source.readRows(item.path, 0, Math.min(item.rowCount, 1000));
+    if (item.kind !== 'array') continue;
+    const sizeBytes = elementCount(item.shape) * itemSizeBytes(item.dtype);
+    if (sizeBytes > 1 << 27) continue;
+    source.readRegion(item.path, wholeRegion(item.shape), new Uint8Array(sizeBytes));
+    source.window(item.path, wholeRegion(item.shape));
+  }
+}
+
+/** What an attempt comes to, tried again while the library starts again. */
+async function outcome(attempt: () => Promise<void>): Promise<unknown> {
+  for (let tries = 0; ; tries++)
+    try {
+      await attempt();
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof SourceBusyError) || tries > 50) return error;
+      await sleep(10);
+    }
+}
+
+describe.skipIf(!existsSync(DATA))('damaged files (skipped where ../shared/data is absent)', () => {
+  const files = ['hdf5-features', 'bdv-h5', 'ilastik-h5', 'imaris-derived', 'h5ad'].flatMap((set) =>
+    readdirSync(join(DATA, set))
+      .filter((name) => /\.(?:h5|hdf5|ims)$/.test(name))
+      .map((name) => join(DATA, set, name)),
+  );
+
+  it('give right-sized values or a typed error that names them, never a crash', async () => {
+    const path = join(inside, 'flipped.h5');
+    const flip = fc.tuple(fc.double({ min: 0, max: 1, noNaN: true }), fc.integer({ min: 0, max: 255 }));
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom(...files),
+        fc.boolean(),
+        fc.array(flip, { minLength: 1, maxLength: 4 }),
+        async (file, anywhere, flips) => {
+          const bytes = readFileSync(file);
+          const reach = anywhere ? bytes.length : Math.min(bytes.length, 4096);
+          for (const [at, value] of flips) bytes[Math.min(reach - 1, Math.floor(at * reach))] = value;
+          writeFileSync(path, bytes);
+          const error = await outcome(async () => {
+            const catalog = await hdf5.catalog!(path, { root: inside }, never);
+            if (catalog !== undefined) readAll(path, catalog);
+          });
+          if (error === undefined) return;
+          expect(error, file).toBeInstanceOf(PlateFsError);
+          expect(String(error)).toContain(path);
+        },
+      ),
+      { numRuns: 250 },
+    );
+    const good = join(DATA, 'ilastik-h5/probabilities.h5');
+    const error = await outcome(async () =>
+      readAll(good, (await hdf5.catalog!(good, { root: DATA }, never))!),
+    );
+    expect(error).toBeUndefined();
+  });
+
+  it('that are cut short are told from whole ones', async () => {
+    const whole = readFileSync(join(DATA, 'bdv-h5/mri-stack.h5'));
+    const path = join(inside, 'cut.h5');
+    writeFileSync(path, whole.subarray(0, whole.length - 1));
+    await expect(catalogOf(path)).rejects.toThrow(/cut.h5.*truncated/);
+  });
+
+  it('leave no file open and no file behind', async () => {
+    const path = join(inside, 'closed.h5');
+    const bytes = readFileSync(join(DATA, 'hdf5-features/jsfive-test.h5'));
+    bytes.fill(0xff, 2000, 6000);
+    writeFileSync(path, bytes);
+    const opened = (): number => readdirSync('/proc/self/fd').length;
+    await outcome(async () => readAll(path, await catalogOf(path)));
+    await expect.poll(opened).toBeLessThan(60);
+    const before = opened();
+    for (let round = 0; round < 20; round++) await outcome(async () => readAll(path, await catalogOf(path)));
+    await expect.poll(opened, { timeout: 5000 }).toBeLessThanOrEqual(before + 2);
+    expect(readdirSync(tmpdir()).filter((name) => name.startsWith('tmpfile_'))).toEqual([]);
+  });
+});
+
+describe('a plugin that breaks on damaged data', () => {
+  it('costs an error, and the thread goes on reading', async () => {
+    const h5wasm = await import('h5wasm/node');
+    const module = await h5wasm.ready;
+    const plugins = await import('h5wasm-plugins' as string);
+    plugins.install_local_plugins(module);
+    const path = join(inside, 'bzip2.h5');
+    const written = new h5wasm.File(path, 'w');
+    const data = Uint16Array.from({ length: 64 * 64 }, (_, at) => (at * at) % 1000);
+    written.create_dataset({
+      name: 'a',
+      data,
+      shape: [64, 64],
+      chunks: [64, 64],
+      compression: 307,
+      compression_opts: [9],
+    });
+    written.close();
+    const read = async (): Promise<Uint8Array> => {
+      using source = hdf5.openSync!(path, await catalogOf(path));
+      const bytes = new Uint8Array(data.byteLength);
+      source.readRegion('a', wholeRegion([64, 64]), bytes);
+      return bytes;
+    };
+    expect(Buffer.compare(await read(), new Uint8Array(data.buffer))).toBe(0);
+    const whole = readFileSync(path);
+    const at = whole.indexOf('BZh9');
+    expect(at).toBeGreaterThan(0);
+    for (const damage of [20, 100, 400]) {
+      const damaged = Buffer.from(whole);
+      damaged.fill(0x5a, at + damage, at + damage + 40);
+      writeFileSync(path, damaged);
+      expect(await outcome(async () => void (await read()))).toBeInstanceOf(BadHdf5Error);
+    }
+    writeFileSync(path, whole);
+    expect(
+      await outcome(async () => expect(Buffer.compare(await read(), new Uint8Array(data.buffer))).toBe(0)),
+    ).toBeUndefined();
+  });
+});
+
+describe.skipIf(!hasH5py())('with h5py', () => {
+  it('follows no link and no part out of the folder', async () => {
+    const path = join(inside, 'links.h5');
+    runH5py(
+      `
+secret, path = args
+with h5py.File(secret, 'w') as f: f['x'] = np.arange(6)
+open(path + '.raw', 'wb').write(b'1234')
+with h5py.File(path, 'w') as f:
+    f['ok'] = np.arange(3)
+    f['out'] = h5py.ExternalLink('../secret.h5', '/x')
+    f['absolute'] = h5py.ExternalLink(secret, '/x')
+    f['through'] = h5py.SoftLink('/out')
+    f['gone'] = h5py.ExternalLink('nothing.h5', '/x')
+    f['dangling'] = h5py.SoftLink('/nowhere')
+    f['loop'] = h5py.SoftLink('/loop')
+    f.create_dataset('raw', (4,), 'u1', external=[(path + '.raw', 0, 4)])
+    for name, source in (('virtual', '../secret.h5'), ('missing', 'nothing.h5')):
+        layout = h5py.VirtualLayout((6,), 'i8'); layout[:] = h5py.VirtualSource(source, 'x', (6,))
+        f.create_virtual_dataset(name, layout)
+    g = f.create_group('g'); g['up'] = f['/']; g['ok'] = h5py.SoftLink('../ok'); g['self'] = h5py.SoftLink('.')
+    deep = f
+    for at in range(100): deep = deep.create_group('d')
+    deep['x'] = 1
+`,
+      join(root, 'secret.h5'),
+      path,
+    );
+    const catalog = await catalogOf(path);
+    expect(pathsOf(catalog, 'array')).toEqual(['ok']);
+    for (const name of ['out', 'absolute', 'through', 'virtual'])
+      expect(warningOf(catalog, name), name).toMatch(/outside/);
+    for (const name of ['gone', 'missing'])
+      expect(warningOf(catalog, name), name).toMatch(/no file nothing.h5/);
+    for (const name of ['dangling', 'g/ok']) expect(warningOf(catalog, name), name).toMatch(/not there/);
+    expect(warningOf(catalog, 'loop')).toMatch(/circle/);
+    expect(warningOf(catalog, 'raw')).toMatch(/other files/);
+    for (const name of ['g/up', 'g/self']) expect(warningOf(catalog, name), name).toMatch(/lies in/);
+    expect(catalog.warnings.some(({ message }) => /64 groups deep/.test(message))).toBe(true);
+    using hierarchy = Hdf5Hierarchy.open(path, inside);
+    for (const name of ['out', 'through', 'loop', 'g/up/out'])
+      expect(hierarchy.kindOf(name), name).toBeUndefined();
+    expect(hierarchy.kindOf('g/up/ok')).toBe('array');
+    expect(() => hierarchy.readRegion('raw', wholeRegion([4]), new Uint8Array(4))).toThrow(
+      UnsupportedHdf5Error,
+    );
+  });
+
+  it('says what cannot be shown, by name, and never shows it as something else', async () => {
+    const path = join(inside, 'odd.h5');
+    runH5py(
+      `
+with h5py.File(args[0], 'w') as f:
+    f['opaque'] = np.array([b'abc'], 'V3')
+    f['longdouble'] = np.zeros(3, np.longdouble)
+    bfloat = h5py.h5t.IEEE_F32LE.copy(); bfloat.set_fields(15, 7, 8, 0, 7); bfloat.set_size(2); bfloat.set_ebias(127)
+    h5py.h5d.create(f.id, b'bfloat16', bfloat, h5py.h5s.create_simple((3,)))
+    dcpl = h5py.h5p.create(h5py.h5p.DATASET_CREATE); dcpl.set_chunk((3,)); dcpl.set_filter(40000, h5py.h5z.FLAG_OPTIONAL, (1,))
+    h5py.h5d.create(f.id, b'filtered', h5py.h5t.STD_I16LE, h5py.h5s.create_simple((3,)), dcpl)
+`,
+      path,
+    );
+    const catalog = await catalogOf(path);
+    expect(catalog.items).toEqual([]);
+    expect(warningOf(catalog, 'opaque')).toMatch(/opaque of 3 bytes/);
+    expect(warningOf(catalog, 'longdouble')).toMatch(/floating-point numbers of 16 bytes/);
+    expect(warningOf(catalog, 'bfloat16')).toMatch(/not IEEE 754/);
+    expect(warningOf(catalog, 'filtered')).toMatch(/filter 40000.*can't be undone/);
+  });
+
+  it('reads numbers of fewer bits, of either byte order, and elements never written', async () => {
+    const path = join(inside, 'bits.h5');
+    runH5py(
+      `
+with h5py.File(args[0], 'w') as f:
+    for name, base in ((b'little', h5py.h5t.STD_I16LE), (b'big', h5py.h5t.STD_I16BE)):
+        kind = base.copy(); kind.set_precision(12); kind.set_offset(2)
+        d = h5py.h5d.create(f.id, name, kind, h5py.h5s.create_simple((4,)))
+        d.write(h5py.h5s.ALL, h5py.h5s.ALL, np.array([1, -1, 5, -2000], 'i2'))
+    f.create_dataset('filled', (1 << 38, 2048), '>i4', chunks=(64, 64), fillvalue=-7, compression='gzip')
+`,
+      path,
+    );
+    const catalog = await catalogOf(path);
+    using source = hdf5.openSync!(path, catalog);
+    for (const name of ['little', 'big']) {
+      const values = new Int16Array(4);
+      source.readRegion(name, wholeRegion([4]), new Uint8Array(values.buffer));
+      expect([...values], name).toEqual([1, -1, 5, -2000]);
+      expect(source.window(name, wholeRegion([4]))).toBeUndefined();
+    }
+    const corner = new Int32Array(100 * 100);
+    source.readRegion('filled', { start: [2 ** 37, 1000], shape: [100, 100] }, new Uint8Array(corner.buffer));
+    expect(corner.every((value) => value === -7)).toBe(true);
+  });
+
+  it('tells of every value what h5py reads', async () => {
+    const path = join(inside, 'values.h5');
+    runH5py(
+      `
+with h5py.File(args[0], 'w') as f:
+    t = np.zeros(3, dtype=[('id', '>i8'), ('x', '<f2', (2,)), ('on', '?'), ('n', [('p', '>u2')]), ('s', 'S4'), ('v', h5py.string_dtype()), ('e', h5py.enum_dtype({'A': 0, 'B': 7}, 'u1')), ('r', h5py.ref_dtype), ('l', h5py.vlen_dtype('>i2'))])
+    f['target'] = 1
+    for at in range(3):
+        t[at] = (2**62 + at, (at, .5), at == 1, (at + 300,), b'a\\0b'[:at + 1], 'ü' * at, 7 if at else 0, f['target'].ref if at else h5py.Reference(), np.arange(at))
+    f['t'] = t
+    f['grid'] = np.array([['a', 'b'], ['c', '']], object)
+    f.attrs['list'] = [1, 2]; f.attrs['big'] = np.int64(2**62 + 1); f.attrs['nan'] = np.nan; f.attrs['on'] = np.bool_(True); f.attrs['to'] = f['t'].ref; f.attrs['none'] = h5py.Empty('f4')
+`,
+      path,
+    );
+    const catalog = await catalogOf(path);
+    using source = hdf5.openSync!(path, catalog);
+    const table = catalog.items.find((item) => item.kind === 'table' && item.path === 't');
+    const names = table?.kind === 'table' ? table.columns.map(({ name }) => name) : [];
+    const { columns } = source.readRows('t', 0, 3);
+    expect(Object.fromEntries(names.map((name, at) => [name, columns[at]]))).toEqual({
+      id: [2n ** 62n, 2n ** 62n + 1n, 2n ** 62n + 2n],
+      'x[0]': [0, 1, 2],
+      'x[1]': [0.5, 0.5, 0.5],
+      on: [false, true, false],
+      'n.p': [300, 301, 302],
+      s: ['a', 'a', 'a\0b'],
+      v: ['', 'ü', 'üü'],
+      e: ['A', 'B', 'B'],
+      r: ['', '/target', '/target'],
+      l: ['[]', '[0]', '[0,1]'],
+    });
+    expect(source.readRows('grid', 1, 3).columns).toEqual([
+      [0n, 1n, 1n],
+      [1n, 0n, 1n],
+      ['b', 'c', ''],
+    ]);
+    const text = catalog.items.find((item) => item.path === 'attributes.json');
+    expect(text?.kind === 'text' && text.text).toMatch(/"big": 4611686018427387905,/);
+    expect(text?.kind === 'text' && JSON.parse(text.text)).toMatchObject({
+      '/': { list: [1, 2], nan: 'NaN', on: true, to: '/t', none: null },
+    });
+  });
+});
+
+describe('names', () => {
+  it('of files that hold something else are left to others', async () => {
+    const path = join(inside, 'no.h5');
+    writeFileSync(path, 'no HDF5 file');
+    expect(await hdf5.catalog!(path, { root: inside }, never)).toBeUndefined();
+    mkdirSync(join(inside, 'folder.h5'));
+    expect(await hdf5.catalog!(join(inside, 'folder.h5'), { root: inside }, never)).toBeUndefined();
+    copyFileSync(path, join(inside, 'other.ims'));
+    expect(hdf5.canOpen('x/other.ims')).toBe(true);
+    expect(hdf5.canOpen('x/other.h5ad')).toBe(false);
+  });
+});

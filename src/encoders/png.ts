@@ -16,6 +16,8 @@ import { BoxMeans, contrastOf, shade } from './shared/preview.ts';
 
 /** Most pixels of a preview's side. */
 const MOST_SIDE = 1024;
+/** Largest plane: of a larger one, whoever lists a folder with pictures would wait for minutes. */
+const MOST_PLANE_BYTES = 2 ** 30;
 /** Pixels of the source that are held at once; a longer row is held whole. */
 const BAND_BYTES = 64 * 1024 * 1024;
 /** Longest of a double with nine digits: `-1.23456789e+308`. */
@@ -128,6 +130,11 @@ const png: ImageEncoder = {
   layout(image: ImageInfo): FileLayout {
     if (image.shape.some((extent) => !Number.isSafeInteger(extent) || extent < 1))
       throw new FsRefusal('not-supported', `${image.name}: no preview of ${image.shape.join(' × ')} pixels`);
+    const [, , , height, width] = image.shape;
+    if (height * width * itemSizeBytes(image.dtype) > MOST_PLANE_BYTES)
+      throw new FsRefusal('not-supported', `${image.name}: no preview of a plane over 1 GiB`, {
+        advice: 'open its OME-Zarr, which has lower resolutions',
+      });
     return new PngLayout(image);
   },
 };

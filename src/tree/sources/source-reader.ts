@@ -10,7 +10,7 @@ import { SourceFiles } from '../source-files.ts';
 import { BlockReader } from './block-reader.ts';
 import type { CatalogEncoders } from './catalog-encoders.ts';
 import { fileVersion } from './describe-source.ts';
-import { inWhole } from './image-part.ts';
+import { inWhole, pathOfShown } from './image-part.ts';
 import { itemLayout } from './item-layout.ts';
 import type { OpenSources } from './open-sources.ts';
 import { type ItemNode, isKeepable } from './source-nodes.ts';
@@ -60,9 +60,10 @@ export class SourceReader {
    * @throws the system's error when the source can't be asked.
    */
   keyOf(node: number): string | undefined {
-    const item = this.#tree.itemAt(node);
-    if (!item || !isKeepable(item)) return undefined;
-    const { source, file } = item;
+    const found = this.#tree.itemAt(node);
+    if (!found || !isKeepable(found)) return undefined;
+    const { source, file } = found;
+    const item = source.catalog.items[file.item];
     const { version } = fileVersion(source.path);
     const parts = [
       RENDER_VERSION,
@@ -71,8 +72,10 @@ export class SourceReader {
       source.path,
       file.encoder,
       file.part?.suffix ?? '',
+      file.level ?? '',
+      (item?.kind === 'image' && item.image.float64As) || '',
     ];
-    return hash('sha256', [...parts, source.catalog.items[file.item]?.path].join('\0')).slice(0, 40);
+    return hash('sha256', [...parts, item?.path].join('\0')).slice(0, 40);
   }
 
   /** Nodes stand for the same files as before, but sources may be others. */
@@ -106,6 +109,7 @@ export class SourceReader {
     const { source, file } = node;
     const layout = itemLayout(node, this.#encoders);
     if (!layout) throw new Error(`there is no encoder ${file.encoder}`);
+    const path = item.kind === 'image' ? pathOfShown(item, file) : item.path;
     return new LayoutReader({
       layout,
       // Another version of the source has other nodes; another generation of another mount another process.
@@ -113,10 +117,9 @@ export class SourceReader {
       planes: this.#decoded,
       files: this.#files,
       pixels: {
-        window: (region) =>
-          this.#sources.use(source, (open) => open.window(item.path, inWhole(region, file.part))),
+        window: (region) => this.#sources.use(source, (open) => open.window(path, inWhole(region, file))),
         readPixels: (region, target) =>
-          this.#sources.use(source, (open) => open.readRegion(item.path, inWhole(region, file.part), target)),
+          this.#sources.use(source, (open) => open.readRegion(path, inWhole(region, file), target)),
       },
     });
   }

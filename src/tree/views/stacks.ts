@@ -49,7 +49,7 @@ export class StacksView implements View {
     this.#shared = shared;
     this.#images = images;
     this.#encoders = encoders;
-    this.#stacks = new StackFiles(shared, images);
+    this.#stacks = new StackFiles(shared, images, encoders);
   }
 
   owns(node: number): boolean {

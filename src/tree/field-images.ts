@@ -61,14 +61,25 @@ export class FieldImages {
   }
 
   /** Whether the field has any plane of this kind. */
-  has({ field, projection }: FieldImage): boolean {
+  has(image: FieldImage): boolean {
+    return this.#firstPlane(image) !== undefined;
+  }
+
+  /** The number of its planes' shape in the index; 0 where that doesn't tell it. */
+  toldShapeNumber(image: FieldImage): number {
+    const { shapes, planes } = this.#shared.index;
+    const plane = shapes.length === 0 ? undefined : this.#firstPlane(image);
+    return plane === undefined ? 0 : (planes.shapes[plane] ?? 0);
+  }
+
+  #firstPlane({ field, projection }: FieldImage): number | undefined {
     const { axes, fieldStarts, index } = this.#shared;
-    if (channelNumbers(axes, projection).length === 0) return false;
+    if (channelNumbers(axes, projection).length === 0) return undefined;
     const end = fieldStarts[field + 1] ?? 0;
     for (let plane = fieldStarts[field] ?? 0; plane < end; plane++) {
-      if ((index.planes.zs[plane] === 0) === projection) return true;
+      if ((index.planes.zs[plane] === 0) === projection) return plane;
     }
-    return false;
+    return undefined;
   }
 
   /** Whether {@link shapeOf} answers from memory. */

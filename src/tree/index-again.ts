@@ -3,6 +3,7 @@ import type { SourceOptions, SourceScope } from '../model/indexed-source.ts';
 import type { PlateDescription } from '../model/plate.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
 import { compareDescriptions } from './described-plate.ts';
+import { warnOfTypes } from './forbidden-types.ts';
 import { emptyIndex, withSources } from './sources/index-sources.ts';
 
 /** What is needed to index again what was indexed before. */
@@ -28,5 +29,5 @@ export async function indexAgain(
   const linked = { ...made, linksFollowed: followLinks };
   return scope
     ? await withSources(linked, scope, previous, sourceOptions, signal)
-    : await compareDescriptions(linked, descriptions, signal);
+    : await compareDescriptions(await warnOfTypes(linked), descriptions, signal);
 }

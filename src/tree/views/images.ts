@@ -2,6 +2,7 @@ import type { FileLayout, ImageEncoder } from '../../encoders.ts';
 import type { ImageInfo } from '../../model/image.ts';
 import { PlaneNames } from '../../model/plane-names.ts';
 import { filePath, planeAddress, planeName } from '../../model/plate-lookup.ts';
+import { refusedShapes } from '../forbidden-types.ts';
 import { isWholeFile, toldShape } from '../plane-access.ts';
 import { addPlaneFacts } from '../plane-facts.ts';
 import type { PlateFiles } from '../plate-files.ts';
@@ -20,7 +21,7 @@ export const isInImages = (directory: number): boolean =>
 
 /**
  * images/: one file per plane, in folders where names have `/`. A plane that is a file is that file; one out of a
- * container becomes a TIFF.
+ * container becomes a TIFF, and has no name here where no TIFF holds pixels of its type.
  */
 export class ImagesView implements View {
   readonly name = 'images';
@@ -36,7 +37,12 @@ export class ImagesView implements View {
     this.#shared = shared;
     this.#files = files;
     this.#encoder = encoder;
-    this.#nodes = new PlaneNodes(shared, new PlaneNames(shared.index, shared.naming), NODES);
+    const { index, naming, options } = shared;
+    const refused = refusedShapes(index, encoder, options.float64As);
+    const isShown = (plane: number): boolean =>
+      isWholeFile(index, plane) || !refused.has(index.planes.shapes[plane] ?? 0);
+    const names = new PlaneNames(index, naming);
+    this.#nodes = new PlaneNodes(shared, names, NODES, refused.size === 0 ? undefined : isShown);
   }
 
   owns(node: number): boolean {

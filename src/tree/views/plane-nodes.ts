@@ -35,13 +35,27 @@ export class PlaneNodes {
   readonly #shared: SharedTree;
   readonly #names: PlaneNames;
   readonly #ranges: PlaneNodeRanges;
+  readonly #isShown: ((plane: number) => boolean) | undefined;
   /** Cookies of the entries of folders, ascending. */
   readonly #ordered = new Map<number, Float64Array>();
 
-  constructor(shared: SharedTree, names: PlaneNames, ranges: PlaneNodeRanges) {
+  /** @param isShown told of planes that have no file here; all have one unless set. */
+  constructor(
+    shared: SharedTree,
+    names: PlaneNames,
+    ranges: PlaneNodeRanges,
+    isShown?: (plane: number) => boolean,
+  ) {
     this.#shared = shared;
     this.#names = names;
     this.#ranges = ranges;
+    this.#isShown = isShown;
+  }
+
+  /** The plane of a number, where it has a file here. */
+  #shownAt(number: number): number | undefined {
+    const plane = positionOf(this.#shared.numbering.planes, number);
+    return plane === undefined || this.#isShown?.(plane) === false ? undefined : plane;
   }
 
   owns(node: number): boolean {
@@ -68,7 +82,7 @@ export class PlaneNodes {
     const below = this.#names.depth > 0 ? this.#names.folderNamed(folder, name) : undefined;
     if (below !== undefined) return this.#ranges.folders + below;
     const plane = this.#names.planeNamed(folder, name);
-    return plane === undefined ? undefined : this.nodeOf(plane);
+    return plane === undefined || this.#isShown?.(plane) === false ? undefined : this.nodeOf(plane);
   }
 
   /** As {@link View.entryAfter}. */
@@ -77,7 +91,7 @@ export class PlaneNodes {
     if (directory !== root || this.#names.depth > 0) return this.#entryInFolder(directory, cookie);
     const { numbering } = this.#shared;
     for (let number = cookie; number < numbering.planes.next; number += 1) {
-      const plane = positionOf(numbering.planes, number);
+      const plane = this.#shownAt(number);
       if (plane !== undefined)
         return { name: this.#names.nameOf(plane), node: planes + number, cookie: number + 1 };
     }
@@ -90,8 +104,10 @@ export class PlaneNodes {
     const cookies = this.#cookiesOf(directory);
     const number = cookies[firstBehind(cookies, cookie)];
     if (number === undefined) return undefined;
-    const plane = this.#holdsPlanes(directory) && positionOf(this.#shared.numbering.planes, number - 1);
-    if (typeof plane === 'number')
+    const plane = this.#holdsPlanes(directory)
+      ? positionOf(this.#shared.numbering.planes, number - 1)
+      : undefined;
+    if (plane !== undefined)
       return { name: this.#names.nameOf(plane), node: planes + number - 1, cookie: number };
     return { name: this.#names.folderName(number - 1), node: folders + number - 1, cookie: number };
   }
@@ -107,8 +123,9 @@ export class PlaneNodes {
     const folder = this.#folderOf(directory);
     const numbers =
       folder !== undefined && this.#holdsPlanes(directory)
-        ? Float64Array.from(this.#names.planesIn(folder), (plane) =>
-            numberAt(this.#shared.numbering.planes, plane),
+        ? Float64Array.from(
+            this.#names.planesIn(folder).filter((plane) => this.#isShown?.(plane) !== false),
+            (plane) => numberAt(this.#shared.numbering.planes, plane),
           ).sort()
         : this.#names.foldersIn(folder);
     const cookies = numbers.map((number) => number + 1);
@@ -134,7 +151,7 @@ export class PlaneNodes {
   /** Which plane a node is, or undefined when it is gone. */
   planeAt(node: number): number | undefined {
     const number = node - this.#ranges.planes;
-    return number < 0 ? undefined : positionOf(this.#shared.numbering.planes, number);
+    return number < 0 ? undefined : this.#shownAt(number);
   }
 
   /** @throws FsRefusal, stale, when the plane is gone. */

@@ -38,8 +38,12 @@ function levelOf({ image, levels }: ImageItem, place: number): ImageInfo {
 }
 
 /** The item whose regions a file asks for. */
-export const pathOfShown = ({ path, levels }: ImageItem, { level }: Shown): string =>
-  level === undefined ? path : (levels[level]?.path ?? path);
+export function itemOfShown(item: ImageItem, { level }: Shown): ImageItem {
+  const found = level === undefined ? undefined : item.levels[level];
+  if (level === undefined || !found) return item;
+  const { path, chunkShape } = found;
+  return { ...item, path, chunkShape, image: levelOf(item, level), levels: [] };
+}
 
 /** Where a region of a file lies in the item it is of. */
 export function inWhole({ start, shape }: Region, { part }: Shown): Region {

@@ -5,7 +5,7 @@ import type { SourceOptions } from '../../../../src/model/indexed-source.ts';
 import type { ImageItem } from '../../../../src/sources.ts';
 import { loadCatalogEncoders } from '../../../../src/tree/sources/catalog-encoders.ts';
 import { imageFiles } from '../../../../src/tree/sources/image-files.ts';
-import { pathOfShown, shownImage } from '../../../../src/tree/sources/image-part.ts';
+import { itemOfShown, shownImage } from '../../../../src/tree/sources/image-part.ts';
 
 const { images } = await loadCatalogEncoders();
 
@@ -141,7 +141,10 @@ describe('files of an image of a source', () => {
     const [preview] = imageFiles(pyramid, images, {}).files.slice(2);
     if (!preview) throw new Error('no preview');
     expect(preview).toMatchObject({ level: 1, part: { z: { first: 2, count: 1 } } });
-    expect(pathOfShown(pyramid, preview)).toBe('i/2');
+    expect(itemOfShown(pyramid, preview)).toMatchObject({
+      path: 'i/2',
+      image: { shape: [1, 1, 4, 1125, 1000] },
+    });
     expect(shownImage(pyramid, preview)).toEqual({
       name: 'i',
       shape: [1, 1, 1, 1125, 1000],

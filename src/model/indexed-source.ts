@@ -1,6 +1,7 @@
 import type { ImagePart } from './image-parts.ts';
 import type { PlateWarning } from './plate.ts';
 import type { NameTable } from './plate-index.ts';
+import type { Profile } from './profile.ts';
 import type { SourceCatalog } from './source-catalog.ts';
 
 /**
@@ -26,6 +27,14 @@ export interface IndexedSource {
   readonly families: readonly CatalogFamily[];
   readonly zarrs: readonly CatalogZarr[];
   readonly warnings: readonly PlateWarning[];
+}
+
+/** What a mount asks of the files that sources are shown as. */
+export interface SourceOptions {
+  /** The program that the mount is for. */
+  readonly profile?: Profile;
+  /** What float64 pixels are shown as; as they are unless set. */
+  readonly float64As?: 'float32';
 }
 
 /** A source's version, and what its driver takes it by. */
@@ -63,8 +72,10 @@ export interface CatalogFile {
    * is filled in. Absent where nothing has to be read.
    */
   readonly known?: Int32Array;
-  /** Of an image that is too large for one file: which part of it. */
+  /** Of an image that is not in one file: which part of it. */
   readonly part?: ImagePart;
+  /** Of a file that shows an image at a lower resolution: which of its levels. */
+  readonly level?: number;
 }
 
 /** A folder with a file per member of a family of tables. */

@@ -171,6 +171,7 @@ export class StackReader {
       pixels: {
         window: (region) => this.#window(node, image, region),
         parts: (region) => this.#parts(node, image, region),
+        planeHeight: image.shape.height,
         version: (region) => this.#version(node, image, region),
         readPixels: (region, target) => this.#readPixels(image, region, target),
       },

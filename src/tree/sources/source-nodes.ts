@@ -28,7 +28,10 @@ export interface ItemNode {
   /** In the mount. */
   readonly path: string;
   readonly source: IndexedSource;
-  readonly file: Pick<CatalogFile, 'item' | 'encoder' | 'sizeBytes' | 'rowOffsets' | 'known' | 'part'>;
+  readonly file: Pick<
+    CatalogFile,
+    'item' | 'encoder' | 'sizeBytes' | 'rowOffsets' | 'known' | 'part' | 'level'
+  >;
   /** Which member of a family. */
   readonly member?: number;
   /** Set for what stands in an OME-Zarr, and for its folder: which place in it. */

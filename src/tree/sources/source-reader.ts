@@ -19,7 +19,7 @@ import { SourceFiles } from '../source-files.ts';
 import { BlockReader } from './block-reader.ts';
 import type { CatalogEncoders } from './catalog-encoders.ts';
 import { fileVersion } from './describe-source.ts';
-import { inWhole } from './image-part.ts';
+import { inWhole, itemOfShown } from './image-part.ts';
 import { itemLayout } from './item-layout.ts';
 import type { OpenSources } from './open-sources.ts';
 import { sourceGrain } from './source-grain.ts';
@@ -90,9 +90,10 @@ export class SourceReader {
    * @throws the system's error when the source can't be asked.
    */
   keyOf(node: number): string | undefined {
-    const item = this.#tree.itemAt(node);
-    if (!item || !isKeepable(item)) return undefined;
-    const { source, file } = item;
+    const found = this.#tree.itemAt(node);
+    if (!found || !isKeepable(found)) return undefined;
+    const { source, file } = found;
+    const item = source.catalog.items[file.item];
     const { version } = fileVersion(source.path);
     const parts = [
       RENDER_VERSION,
@@ -101,8 +102,10 @@ export class SourceReader {
       source.path,
       file.encoder,
       file.part?.suffix ?? '',
+      file.level ?? '',
+      (item?.kind === 'image' && item.image.float64As) || '',
     ];
-    return hash('sha256', [...parts, source.catalog.items[file.item]?.path].join('\0')).slice(0, 40);
+    return hash('sha256', [...parts, item?.path].join('\0')).slice(0, 40);
   }
 
   /** Nodes stand for the same files as before, but sources may be others. */
@@ -136,6 +139,7 @@ export class SourceReader {
     const { source, file } = node;
     const layout = itemLayout(node, this.#encoders);
     if (!layout) throw new Error(`there is no encoder ${file.encoder}`);
+    const shown = item.kind === 'image' ? itemOfShown(item, file) : item;
     // Another version of the source has other nodes; another generation of another mount another process.
     const cacheKey = `source\0${node.node}`;
     return new LayoutReader({
@@ -145,10 +149,10 @@ export class SourceReader {
       files: this.#files,
       pixels: {
         window: (region) =>
-          this.#sources.use(source, (open) => open.window(item.path, inWhole(region, file.part))),
-        parts: (region) => this.#parts(source, item, inWhole(region, file.part), cacheKey),
+          this.#sources.use(source, (open) => open.window(shown.path, inWhole(region, file))),
+        parts: (region) => this.#parts(source, shown, inWhole(region, file), cacheKey),
         readPixels: (region, target) =>
-          this.#sources.use(source, (open) => open.readRegion(item.path, inWhole(region, file.part), target)),
+          this.#sources.use(source, (open) => open.readRegion(shown.path, inWhole(region, file), target)),
       },
     });
   }

@@ -117,6 +117,8 @@ describe('the tree of sources', () => {
     expect(files.filter((path) => !tree.isDirectory(found.get(path) ?? 0)).sort()).toEqual([
       'arrays/a/b.npy',
       'arrays/c.d.npy',
+      'previews/a/b_w1.png',
+      'previews/a/b_w2.png',
       'source/x.h5',
       'stacks/a/b.ome.tif',
       'stacks/a/b.tif',
@@ -154,7 +156,7 @@ describe('the tree of sources', () => {
     const now = walk(tree);
     for (const [path, node] of before) {
       const present = now.get(path);
-      if (path === 'x.h5/arrays/gone.npy' || /^x\.h5\/(?:stacks\/i|ome-zarr\/i\.)/.test(path)) {
+      if (path === 'x.h5/arrays/gone.npy' || /^x\.h5\/(?:stacks\/i|previews\/i_|ome-zarr\/i\.)/.test(path)) {
         expect(present).not.toBe(node);
         expect(tree.itemAt(node)).toBeUndefined();
       } else if (present !== undefined) expect({ path, present }).toEqual({ path, present: node });
@@ -196,11 +198,12 @@ describe('the tree of sources', () => {
       'stacks/i_t002.tif',
       'stacks/i_t003.tif',
       'stacks/i.ome.tif',
+      'previews/i_w1.png',
+      'previews/i_w2.png',
     ]);
     expect(files.slice(0, 3).every(({ sizeBytes }) => sizeBytes < 2 ** 32)).toBe(true);
     expect(files[3]?.sizeBytes).toBeGreaterThan(6 * 2 ** 30);
-    const part = files[1]?.part;
-    expect(inWhole({ start: [0, 0, 0, 5, 6], shape: [1, 1, 1, 7, 8] }, part)).toEqual({
+    expect(inWhole({ start: [0, 0, 0, 5, 6], shape: [1, 1, 1, 7, 8] }, files[1] ?? {})).toEqual({
       start: [1, 0, 0, 5, 6],
       shape: [1, 1, 1, 7, 8],
     });

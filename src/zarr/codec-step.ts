@@ -5,6 +5,7 @@ import { byteUnshuffle } from './codec/byte-shuffle.ts';
 import { adler32, crc32 } from './codec/checksums.ts';
 import { crc32c } from './codec/crc32c.ts';
 import { decodeStream, type StreamFormat } from './codec/deflate-zstd.ts';
+import { inflate } from './codec/inflate.ts';
 import { decodeLz4Block } from './codec/lz4-block.ts';
 import { swapItems } from './codec/swap-items.ts';
 
@@ -27,7 +28,8 @@ export interface CodecStep {
   /** Size of the encoded form of `decodedBytes`, or undefined when it depends on the content. */
   encodedBytes(decodedBytes: number): number | undefined;
   /**
-   * Undoes the codec. `encoded` belongs to the step: it may be changed and returned.
+   * Undoes the codec. `encoded` belongs to the step: it may be changed and returned. Where the size is known, the result
+   * may lie in memory of this thread that is good until the next chunk.
    * @throws BadZarrError naming the file; UnsupportedZarrError
    */
   decode(encoded: Buffer, expected: Expected): Uint8Array;
@@ -65,6 +67,11 @@ export function streamStep(format: StreamFormat): CodecStep {
     name: format,
     encodedBytes: varies,
     decode(encoded, expected) {
+      const { sizeBytes } = expected;
+      if (sizeBytes !== undefined && (format === 'zlib' || format === 'gzip')) {
+        const inflated = inflate(format, encoded, sizeBytes);
+        if (inflated) return inflated;
+      }
       let decoded: Buffer;
       try {
         decoded = decodeStream(format, encoded, expected.sizeBytes ?? expected.maxBytes);

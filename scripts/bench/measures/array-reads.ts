@@ -104,6 +104,44 @@ export function compressedArrays(bench: Bench): Row[] {
   return rows;
 }
 
+const OPENS = 1000;
+const WINDOWS = 300;
+
+/** The first byte of stacks over stores, and windows of 256² pixels anywhere in them: how long a program waits. */
+export function arrayAccess(bench: Bench): Row[] {
+  const missing = missingArrayPeer();
+  if (missing !== undefined) return [{ measure: 'windows out of arrays', skipped: missing }];
+  const { folder, planes, side } = bench.arrayStores();
+  const stores = ['plain.zarr', 'plain.h5', 'blosc.zarr', 'gzip.h5'];
+  const firstMs = new Map(stores.map((store) => [store, [] as number[]]));
+  const windowMs = new Map(stores.map((store) => [store, [] as number[]]));
+  const quantile = (seconds: readonly number[], share: number): number =>
+    1000 * (seconds.toSorted((a, b) => a - b)[Math.floor(seconds.length * share)] ?? Number.NaN);
+  for (let round = 0; round < bench.options.rounds; round++) {
+    const mount = bench.mounts.mount(folder);
+    for (const store of stores) {
+      const stack = stackOf(mount, store);
+      timeClient('first', OPENS, stack);
+      firstMs.get(store)?.push(quantile(timeClient('first', OPENS, stack), 0.99));
+      windowMs.get(store)?.push(quantile(timeClient('window', WINDOWS, stack, side, side, planes), 0.5));
+    }
+    bench.mounts.umount(mount);
+  }
+  const row = (measure: string, values: readonly number[] = [], mostMs: number): Row =>
+    compare({
+      measure,
+      unit: 'ms',
+      sense: 'less',
+      ours: values,
+      bar: `≤ ${mostMs} ms`,
+      isMet: (figure) => figure <= mostMs,
+    });
+  return stores.flatMap((store) => [
+    row(`first byte of a stack over ${store}, warm, p99`, firstMs.get(store), 1),
+    row(`a random window of 256² out of a stack over ${store}`, windowMs.get(store), 2),
+  ]);
+}
+
 const COMPRESSED = [
   { store: 'blosc.zarr', name: 'Zarr of Blosc (LZ4)', peer: 'zarr-python', least: 1 },
   { store: 'gzip.h5', name: 'HDF5 of gzip', peer: 'h5py', least: 0.7 },

@@ -3,6 +3,7 @@ import { PlateFsError } from '../../core/errors.ts';
 import { bloscDecodedBytes, decodeBlosc } from '../../zarr/codec/blosc-decode.ts';
 import { byteUnshuffle } from '../../zarr/codec/byte-shuffle.ts';
 import { decodeStream } from '../../zarr/codec/deflate-zstd.ts';
+import { inflate } from '../../zarr/codec/inflate.ts';
 import { bufferOf } from '../../zarr/codec-step.ts';
 import { decodeBitshuffle, decodeLz4Frame } from './hdf5-blocks.ts';
 import { FILTER, filterName } from './hdf5-filter-names.ts';
@@ -35,6 +36,7 @@ function exact({ sizeBytes }: Expected, name: string): number {
 
 const UNDO: Readonly<Record<number, Undo>> = {
   [FILTER.deflate]: (encoded, _, { sizeBytes, maxBytes }) =>
+    (sizeBytes === undefined ? undefined : inflate('zlib', encoded, sizeBytes)) ??
     decodeStream('zlib', encoded, sizeBytes ?? maxBytes),
   [FILTER.zstd]: (encoded, _, { sizeBytes, maxBytes }) =>
     zstdDecompressSync(encoded, { maxOutputLength: Math.max(1, sizeBytes ?? maxBytes) }),
@@ -95,7 +97,8 @@ export function canUndo(filters: readonly StoredFilter[]): boolean {
 
 /**
  * Undoes a chunk's filters, last first, those that `filterMask` names left out (HDF5 File Format Specification 3.0,
- * IV.A.2.l). `stored` may be overwritten and returned. @param into memory for the result, which need not be used.
+ * IV.A.2.l). `stored` may be overwritten and returned; other memory
+ * of this thread may be, too, which is good until the next call. @param into memory for the result, which need not be used.
  * @throws BadChunk when the result is not `chunkBytes` long, or a filter's input is damaged.
  */
 export function undoFilters(

@@ -12,6 +12,7 @@ import { FrontWake } from '../fuse/front-wake.ts';
 import { invalidateEntry, invalidateNode } from '../fuse/notify.ts';
 import { budgetOf } from '../memory/budget.ts';
 import { dataFolder, type OverlayFolders, stagingFolder } from '../overlay/open-overlay.ts';
+import { indexFolder } from '../tree/index-cache.ts';
 import type { SharedMount } from '../tree/shared-mount.ts';
 import type { FrontNotice } from '../vfs/jobs.ts';
 import { chooseBudgetBytes } from './budget-choice.ts';
@@ -25,6 +26,7 @@ import { keptFolders } from './kept-stores.ts';
 import { Landings } from './landings.ts';
 import { LiveMount } from './live-mount.ts';
 import { logEvent } from './log.ts';
+import { Measuring } from './measuring.ts';
 import { memoryFolder, removeMemoryFolder } from './memory-folder.ts';
 import { MountMemory, writtenBoundBytes } from './mount-memory.ts';
 import { loadPlaneTools } from './plane-tools.ts';
@@ -69,6 +71,7 @@ export class Daemon {
   #plates: LiveMount | undefined;
   #control: ControlServer | undefined;
   #memory: MountMemory | undefined;
+  #measuring: Measuring | undefined;
   #renders: RenderKeeper | undefined;
   #ending: Promise<void> | undefined;
   #unlock: () => void = () => {};
@@ -138,6 +141,15 @@ export class Daemon {
       },
       onDeath: (error) => this.#die('a reader thread', error),
     });
+    const measuring = new Measuring({
+      first: mount,
+      plates: () => this.#plates,
+      cacheDir: indexFolder(this.#spec.cacheFolder),
+      tell: (message) => this.#front?.tell(message),
+      fail: (message) => this.#warnings.fail(message),
+      onDeath: (error) => this.#die('the measuring thread', error),
+    });
+    this.#measuring = measuring;
     const front = this.#startFront(mount, folders, budgetBytes, this.#readers);
     const landings = new Landings({
       outputFolder: output,
@@ -164,7 +176,10 @@ export class Daemon {
       mode: this.#definition.options.watch ?? 'auto',
       front,
       warn: (message) => this.#warnings.warn('plate', message),
-      onChange: () => this.#renders?.treeChanged(),
+      onChange: () => {
+        this.#renders?.treeChanged();
+        this.#measuring?.start();
+      },
       signal: this.#stop.signal,
     });
     this.#plates = plates;
@@ -211,6 +226,7 @@ export class Daemon {
     plates.start();
     this.#running.resolve();
     this.#voice.tell({ type: 'ready' });
+    measuring.start();
     setImmediate(flushCompileCache);
     void this.#unmounted.promise.then(() => this.#end());
   }
@@ -315,6 +331,9 @@ export class Daemon {
       case 'source-changed':
         invalidateNode(this.#start.fuseFd, notice.node);
         return;
+      case 'measure':
+        this.#measuring?.measure(notice.node);
+        return;
       case 'failed':
         this.#warnings.fail(notice.path === '' ? notice.message : `${notice.path}: ${notice.message}`);
     }
@@ -365,6 +384,7 @@ export class Daemon {
     }
     this.#stop.abort();
     this.#memory?.[Symbol.dispose]();
+    this.#measuring?.close();
     await this.#plates?.close();
     await this.#hooks?.close();
     await this.#landings?.close();

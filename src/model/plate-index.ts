@@ -112,7 +112,7 @@ export interface NameTable {
 }
 
 /** Version of the layout this code reads and writes. */
-export const PLATE_INDEX_LAYOUT_VERSION = 4;
+export const PLATE_INDEX_LAYOUT_VERSION = 5;
 
 /** Order of the codes in `files.exclusions`. */
 export const EXCLUSIONS: readonly ExclusionReason[] = [

@@ -138,6 +138,10 @@ export class PlateTree implements Tree {
     return this.#viewOf(node)?.isKnown(node) ?? true;
   }
 
+  isMeasured(): boolean {
+    return true;
+  }
+
   refreshNode(node: number): void {
     this.#viewOf(node)?.refresh(node);
   }

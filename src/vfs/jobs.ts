@@ -103,4 +103,6 @@ export type FrontNotice =
   /** Written files have come to hold much memory. */
   | { readonly kind: 'pressed' }
   | { readonly kind: 'source-changed'; readonly node: number }
+  /** Somebody waits for a node's size or names, which are not known yet; to be answered `measured`. */
+  | { readonly kind: 'measure'; readonly node: number }
   | { readonly kind: 'failed'; readonly path: string; readonly message: string };

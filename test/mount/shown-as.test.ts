@@ -1,8 +1,9 @@
-import { mkdirSync } from 'node:fs';
+import { cpSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { mountProblem } from './harness.ts';
-import { PlateMount, PYTHON } from './plate-mount.ts';
+import { makePlate } from '../../scripts/plate-maker/plate-maker.ts';
+import { eventually, mountProblem } from './harness.ts';
+import { PlateMount, PYTHON, SMALL_PLATE } from './plate-mount.ts';
 
 const problem = mountProblem();
 
@@ -46,4 +47,46 @@ for i, name in enumerate(names, 1):
     await mount.json(asPlate);
     expect(await mount.shell('cat images/mine.txt')).toBe('mine\n');
   }, 60_000);
+
+  it('what comes into a folder of sources is shown: a file by what it holds, a plate once it is mounted again', async () => {
+    await using mount = await PlateMount.make({ plate: 'unset' });
+    const folder = join(mount.folder, 'several');
+    mkdirSync(join(folder, 'sub'), { recursive: true });
+    const write = (name: string): Promise<string> =>
+      mount.succeed(PYTHON, [
+        '-c',
+        "import numpy as np, sys, tifffile\ntifffile.imwrite(sys.argv[1], np.ones((3, 4, 5), 'uint16'))",
+        join(folder, name),
+      ]);
+    await write('first.tif');
+    const words = mount.mountWords().map((word) => (word === 'unset' ? folder : word));
+    await mount.json(words);
+    await write('second.tif');
+    const made = await makePlate(join(mount.folder, 'made'), SMALL_PLATE);
+    cpSync(made.root, join(folder, 'sub'), { recursive: true });
+    const warnings = async (): Promise<string> => await mount.shell('cat .platefs/warnings.json');
+    await eventually(
+      'the file is there',
+      async () => (await mount.shell('ls second.tif 2>&1 || true')).includes('stacks'),
+      60_000,
+    );
+    await eventually(
+      'the plate is told of',
+      async () => (await warnings()).includes('sub has become a plate'),
+      60_000,
+    );
+    // It stays told of when something else changes.
+    await write('third.tif');
+    await eventually(
+      'the next is there',
+      async () => (await mount.shell('ls -A')).includes('third.tif'),
+      60_000,
+    );
+    expect(await warnings()).toContain('sub has become a plate');
+    expect(await mount.shell('ls sub')).not.toContain('images');
+    await mount.umount();
+    await mount.json(words);
+    expect(await mount.shell('ls sub/images | wc -l')).toBe('32\n');
+    expect(await warnings()).not.toContain('has become');
+  }, 120_000);
 });

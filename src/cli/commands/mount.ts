@@ -169,7 +169,9 @@ export const mount: Command<MountArgs> = {
   examples: [
     'mount /data/plate1 /mnt/plate1',
     'mount /data/cells.h5ad /mnt/cells',
-    'mount mounts/nuclei.yaml',
+    'mount /data/stacks /mnt/stacks --as sources',
+    'mount s3://bucket/image.zarr /mnt/image --output ~/results',
+    'mount mounts/experiment.yaml',
   ],
   options: (yargs) =>
     yargs

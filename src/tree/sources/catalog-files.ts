@@ -7,6 +7,7 @@ import {
   type CatalogFamily,
   type CatalogFile,
   type CatalogZarr,
+  isMeasured,
 } from '../../model/indexed-source.ts';
 import type {
   ImageItem,
@@ -20,8 +21,9 @@ import { SourceImageZarr } from '../ngff/source-image.ts';
 import type { CatalogEncoders } from './catalog-encoders.ts';
 import { CatalogPaths, type ChangedSpelling } from './catalog-paths.ts';
 import { partOf } from './image-part.ts';
-import { memberNames } from './member-names.ts';
-import { isEven, measureFamily, measureTable, sparseFile, tableFile } from './table-blocks.ts';
+import { emptyNames } from './member-names.ts';
+import { isSmall, lateNames, lateRows, measureFiles } from './source-measures.ts';
+import { isEven, sparseFile, tableFile } from './table-blocks.ts';
 
 /** Files and folders of one OME-Zarr. */
 const MAX_ZARR_ENTRIES = 2 ** 32;
@@ -61,7 +63,7 @@ function partsOf({ shape, dtype }: ImageInfo): readonly ImagePart[] | undefined 
   return imageParts({ ts: counted(t), channels: counted(c), zs: counted(z) }, planeBytes);
 }
 
-/** Lays out the files of a catalog; reads what sizes can't be told without. */
+/** Lays out the files of a catalog; of small tables reads what their sizes can't be told without. */
 export class CatalogFiles {
   readonly #encoders: CatalogEncoders;
   readonly #rootName: string;
@@ -202,37 +204,35 @@ export class CatalogFiles {
   #addTable(item: TableItem, number: number): void {
     const encoders = [...this.#encoders.tables.values()];
     const extensions = encoders.map(({ extension }) => extension);
-    const offsets = isEven(item) ? undefined : measureTable(item, encoders, this.#open());
-    const measured = encoders.map((encoder, at) => {
-      const rowOffsets = offsets?.[at];
-      return { encoder, rowOffsets, sizeBytes: tableFile(item, encoder, rowOffsets).sizeBytes };
-    });
     const paths = this.#paths.give('tables', item.path, this.#rootName, extensions);
-    for (const [place, { encoder, rowOffsets, sizeBytes }] of measured.entries())
-      this.#files.push({
-        path: paths[place] ?? '',
-        item: number,
-        encoder: encoder.id,
-        sizeBytes,
-        ...(rowOffsets === undefined ? {} : { rowOffsets }),
-      });
+    const files = encoders.map((encoder, place): CatalogFile => {
+      const at = { path: paths[place] ?? '', item: number, encoder: encoder.id };
+      return isEven(item)
+        ? { ...at, sizeBytes: tableFile(item, encoder, undefined).sizeBytes }
+        : { ...at, sizeBytes: encoder.header(item.columns).length, ...lateRows(item.rowCount) };
+    });
+    this.#measureSmall(item, files);
+    this.#files.push(...files);
   }
 
   /** A folder of tables, as CSV alone. */
   #addFamily(item: TableFamilyItem, number: number): void {
     const encoder = this.#encoders.tables.get('csv');
     if (!encoder || item.memberCount === 0) return;
-    // Text cells of a family are the same in every member, so that one tells the size of all.
-    const rowOffsets = isEven(item) ? undefined : measureFamily(item, encoder, this.#open());
     const [path = ''] = this.#paths.give('tables', item.path, this.#rootName, ['']);
-    this.#families.push({
-      path,
-      item: number,
-      encoder: encoder.id,
-      extension: encoder.extension,
-      sizeBytes: tableFile(item, encoder, rowOffsets, 0).sizeBytes,
-      ...(rowOffsets === undefined ? {} : { rowOffsets }),
-      ...memberNames(item, this.#open()),
-    });
+    const at = { path, item: number, encoder: encoder.id, extension: encoder.extension };
+    const names = emptyNames(item.memberCount);
+    // Text cells of a family are the same in every member, so that one tells the size of all.
+    const family: CatalogFamily = isEven(item)
+      ? { ...at, ...names, sizeBytes: tableFile(item, encoder, undefined, 0).sizeBytes, ...lateNames() }
+      : { ...at, ...names, sizeBytes: encoder.header(item.columns).length, ...lateRows(item.rowCount) };
+    this.#measureSmall(item, [family]);
+    this.#families.push(family);
+  }
+
+  #measureSmall(item: TableItem | TableFamilyItem, files: readonly CatalogFile[]): void {
+    if (!isSmall(item) || files.every(isMeasured)) return;
+    for (const _ of measureFiles(item, files, this.#encoders, (work) => work(this.#open())));
+    for (const { known } of files) if (known) Atomics.store(known, 0, 1);
   }
 }

@@ -52,6 +52,12 @@ async function areStacks(folder: string, names: readonly string[], signal: Abort
   return stacks * 2 > count;
 }
 
+/** Whether most of the TIFFs that lie in a folder itself are stacks. */
+export async function holdsStacks(folder: string, signal: AbortSignal): Promise<boolean> {
+  const names = await tiffsIn(folder);
+  return names.length > 0 && (await areStacks(folder, names, signal));
+}
+
 /**
  * Whether a folder that no format recognises is rather a heap of images than a plate: its names say too little to be
  * read as a plate's, or most of its TIFFs are stacks, while a plate's images are planes.

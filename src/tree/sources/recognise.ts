@@ -9,7 +9,7 @@ import type { RecognisedPlate } from '../../model/plate.ts';
 import { isUrl } from '../../model/source-url.ts';
 import { namesIn, recognisedAs, recognisePlate, UnrecognisedFolderError } from '../recognise-plate.ts';
 import { driversOf, looksLikeStore } from './describe-source.ts';
-import { isHeapOfImages } from './image-stacks.ts';
+import { holdsStacks, isHeapOfImages } from './image-stacks.ts';
 
 /** Plates of one folder: each has an index and a watch of its own. */
 const MAX_PLATES = 100;
@@ -50,8 +50,10 @@ export async function recognise(asked: string, signal: AbortSignal, as?: ShownAs
   try {
     const plate = recognisedAs(await recognisePlate(asked, signal));
     const path = realpathSync(asked);
-    if (as === 'plate' || plate.root === path || !(await hasStores(path))) return plate;
-    refusal = new NotAPlateError(asked, 'it holds a plate and stores');
+    if (as === 'plate' || plate.root === path) return plate;
+    // A plate below is all that was meant, unless there is more to show beside it.
+    if (!(await hasStores(path)) && !(await holdsStacks(path, signal))) return plate;
+    refusal = new NotAPlateError(asked, 'it holds a plate and other files and stores');
   } catch (error) {
     if (!(error instanceof NotAPlateError) || as === 'plate') throw error;
     refusal = error;

@@ -61,6 +61,18 @@ describe('a folder of nothing but TIFFs that no format recognises', () => {
   });
 });
 
+describe('a folder with one plate below it', () => {
+  it('is that plate, unless stacks lie beside it', async () => {
+    const folder = folderOf('beside', ['overview.tif', 'thumbnail.tif'], 1);
+    const { root } = await makePlate(join(folder, 'p'), { width: 8, height: 8, wells: ['A01'], sites: 1 });
+    expect(await recognise(folder, signal)).toMatchObject({ format: 'imagexpress', root });
+    const page = { width: 4, height: 3, bits: 8, pixels: new Uint8Array(12) };
+    for (const name of ['a.tif', 'b.tif', 'c.tif', 'd.tif'])
+      writeFileSync(join(folder, name), writeTiff({ pages: [page, page] }));
+    expect(await recognise(folder, signal)).toMatchObject({ scope: { kind: 'folder', plates: ['p'] } });
+  });
+});
+
 describe('what a folder is to be shown as', () => {
   it('decides where it could be both, each with an index of its own', async () => {
     const folder = join(scratch, 'both');

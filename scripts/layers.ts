@@ -64,6 +64,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'daemon',
     'fuse',
     'renders',
+    'zarr',
     'tree',
     'compute',
   ],

@@ -2,10 +2,12 @@ import { execFileSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readFileSync, statfsSync } from 'node:fs';
 import { release } from 'node:os';
 import { dirname, join } from 'node:path';
+import type { Environment } from '../config/xdg.ts';
 import type { ListedMount } from '../control/mount-registry.ts';
 import { formatByteSize } from '../core/byte-size.ts';
 import { explain } from '../core/errors.ts';
 import type { MountTableEntry } from '../fuse/mount-table.ts';
+import { coldCacheFolder, hdf5Library, s3Credentials } from './doctor-source-checks.ts';
 import { isPlateMount, probeMount } from './mount-table.ts';
 
 /** `fail`: PlateFS can't mount; `warn`: it can, with less. */
@@ -27,12 +29,15 @@ export interface Machine {
   readonly procSys: string;
   readonly kernelRelease: string;
   readonly isRoot: boolean;
+  readonly env: Environment;
+  /** For things that can be made again. */
+  readonly cacheFolder: string;
   readonly folders: Readonly<Record<string, string>>;
   readonly mounts: readonly MountTableEntry[];
   readonly entries: readonly ListedMount[];
 }
 
-export function thisMachine(parts: Pick<Machine, 'folders' | 'mounts' | 'entries'>): Machine {
+export function thisMachine(parts: Pick<Machine, 'folders' | 'cacheFolder' | 'mounts' | 'entries'>): Machine {
   return {
     fuseDevice: '/dev/fuse',
     fuseConf: '/etc/fuse.conf',
@@ -40,6 +45,7 @@ export function thisMachine(parts: Pick<Machine, 'folders' | 'mounts' | 'entries
     procSys: '/proc/sys',
     kernelRelease: release(),
     isRoot: process.getuid?.() === 0,
+    env: process.env,
     ...parts,
   };
 }
@@ -189,6 +195,9 @@ const CHECKS: Readonly<Record<string, Check>> = {
   folders,
   watching: watches,
   'other users': allowOther,
+  'HDF5 library': hdf5Library,
+  'cold cache': ({ env, cacheFolder }) => coldCacheFolder(env, cacheFolder),
+  'S3 keys': ({ env }) => s3Credentials(env),
   leftovers,
 };
 

@@ -13,7 +13,7 @@ interface KeepArgs {
 export interface KeepWords {
   readonly method: 'pin' | 'warm';
   readonly summary: string;
-  readonly example: string;
+  readonly examples: readonly string[];
   /** `pinned`, `brought to the cold cache` */
   readonly done: string;
 }
@@ -38,11 +38,11 @@ function resultText({ done }: KeepWords, results: readonly KeepResult[]): string
 
 /** A command that has mounts make files and keep them. */
 export function keepCommand(words: KeepWords): Command<KeepArgs> {
-  const { method, summary, example } = words;
+  const { method, summary, examples } = words;
   return {
     usage: `${method} <path..>`,
     summary,
-    examples: [example],
+    examples,
     options: (yargs) =>
       yargs.positional('path', {
         type: 'string',

@@ -6,8 +6,8 @@ import type { OptionOverrides } from '../config/mount-options.ts';
 import { BadMountpointError, BadParameterError, UnreadableSourceError } from '../core/errors.ts';
 import { systemCode } from '../core/system-code.ts';
 import { mountAt } from '../fuse/mount-table.ts';
-import type { HookRule, MountDefinition } from '../model/mount-definition.ts';
-import { isUrl } from '../tree/sources/source-url.ts';
+import type { HookRule, MountDefinition, ShownAs } from '../model/mount-definition.ts';
+import { isUrl } from '../model/source-url.ts';
 import { isPlateMount, mountpointPath, probeMount } from './mount-table.ts';
 
 /** What the command line says on top of a definition. */
@@ -20,12 +20,19 @@ export interface MountRequest {
 }
 
 /** A definition for a bare plate folder, a file or a store. */
-export function plainDefinition(source: string): MountDefinition {
+function plainDefinition(source: string): MountDefinition {
   return {
     source: isUrl(source) ? source : resolve(source),
     hooks: [],
     options: { allowOther: false, noPassthrough: false, readOnly: false },
   };
+}
+
+/** What a word of the command line asks for: a mount definition, by its extension, or a source itself. */
+export async function definitionOf(word: string): Promise<MountDefinition> {
+  if (isUrl(word) || !/\.ya?ml$/i.test(word)) return plainDefinition(word);
+  const { readMountDefinition } = await import('../config/definition-file.ts');
+  return await readMountDefinition(word);
 }
 
 /** One folder of state per pair of plate and output: the same pair mounted again goes on where it stopped. */
@@ -36,24 +43,39 @@ function stateName(source: string, output: string): string {
     .slice(0, 40)}-${digest}`;
 }
 
-/** Beside the source; where there is nothing beside it, among the states of mounts. */
-function defaultOutput(source: string, stateBase: string): string {
-  return isUrl(source) ? join(stateBase, 'results', stateName(source, '')) : `${source}_platefs`;
+/** Beside the source, or beside a definition of several; where there is nothing beside it, among the states of mounts. */
+function defaultOutput({ source, sources }: MountDefinition, stateBase: string): string {
+  if (isUrl(source)) return join(stateBase, 'results', stateName(source, ''));
+  return `${sources ? source.replace(/\.ya?ml$/i, '') : source}_platefs`;
+}
+
+/** @throws BadParameterError for what is said of one source, where a definition names several. */
+export function refuseForSeveral(
+  definition: string,
+  said: { readonly layout?: string | undefined; readonly as?: ShownAs | undefined },
+): void {
+  for (const key of ['layout', 'as'] as const)
+    if (said[key] !== undefined)
+      throw new BadParameterError(
+        `--${key}`,
+        `is said of one source; write  ${key}: …  beside that one's path in ${definition}`,
+      );
 }
 
 /**
  * Merges definition and command line and decides every folder.
  * @param stateBase the folder that holds the state folders of all mounts.
- * @throws BadParameterError when no mountpoint is named.
+ * @throws BadParameterError when no mountpoint is named, or when something is said of one source while there are several.
  */
 export function resolveDefinition(request: MountRequest, stateBase: string): ResolvedDefinition {
   const { definition, overrides, hooks } = request;
   const mountpoint = request.mountpoint ?? definition.mountpoint;
   if (mountpoint === undefined)
     throw new BadParameterError('MOUNTPOINT', 'is missing; write  platefs mount PLATE MOUNTPOINT');
-  const { source } = definition;
+  const { source, sources } = definition;
+  if (sources) refuseForSeveral(source, overrides);
   const given = overrides.output ?? definition.output;
-  const output = given === undefined ? defaultOutput(source, stateBase) : resolve(given);
+  const output = given === undefined ? defaultOutput(definition, stateBase) : resolve(given);
   const givenState = overrides.state ?? definition.state;
   const budgetBytes = overrides.budgetBytes ?? definition.budgetBytes;
   const readers = overrides.readers ?? definition.options.readers;
@@ -66,8 +88,13 @@ export function resolveDefinition(request: MountRequest, stateBase: string): Res
   const coldCacheBytes = overrides.coldCacheBytes ?? definition.options.coldCacheBytes;
   const names = overrides.names ?? definition.names;
   const layout = overrides.layout ?? definition.layout;
+  const as = overrides.as ?? definition.as;
+  if (layout !== undefined && as === 'sources')
+    throw new BadParameterError('--layout', 'reads a folder as a plate; leave it out, or  --as sources');
   return {
     source,
+    ...(sources ? { sources } : {}),
+    ...(as === undefined ? {} : { as }),
     mountpoint: mountpointPath(mountpoint),
     output,
     state: givenState === undefined ? join(stateBase, stateName(source, output)) : resolve(givenState),
@@ -168,14 +195,31 @@ export async function checkMountpoint(mountpoint: string): Promise<void> {
 
 const isWithin = (path: string, folder: string): boolean => path === folder || path.startsWith(folder + sep);
 
+/** A definition with every source by its real path, each checked to be one that can be read. @throws UnreadableSourceError */
+export function checkSources(definition: MountDefinition): MountDefinition {
+  return {
+    ...definition,
+    source: checkSource(definition.source),
+    ...(definition.sources
+      ? { sources: definition.sources.map((one) => ({ ...one, path: checkSource(one.path) })) }
+      : {}),
+  };
+}
+
 /**
  * Refuses folders inside each other in ways that would hide or change the plate, or make the mount wait for
  * itself.
  * @throws BadParameterError, BadMountpointError
  */
-export function checkFolders({ source, mountpoint, output, state, options }: ResolvedDefinition): void {
+export function checkFolders(definition: ResolvedDefinition): void {
+  const { source, sources = [], output, options } = definition;
+  for (const one of [source, ...sources.map(({ path }) => path)]) checkFoldersOf(one, definition);
+  if (!options.readOnly) checkWritable(output, '--output');
+}
+
+function checkFoldersOf(source: string, { mountpoint, output, state }: ResolvedDefinition): void {
   if (isWithin(mountpoint, source) || isWithin(source, mountpoint))
-    throw new BadMountpointError(mountpoint, `and the plate ${source} lie inside each other`, {
+    throw new BadMountpointError(mountpoint, `and ${source} lie inside each other`, {
       advice: 'name a mountpoint elsewhere',
     });
   for (const [name, path] of [
@@ -185,12 +229,11 @@ export function checkFolders({ source, mountpoint, output, state, options }: Res
     if (isWithin(path, source))
       throw new BadParameterError(
         name,
-        `${path} lies inside the plate, which is never written to; name a folder elsewhere`,
+        `${path} lies inside ${source}, which is never written to; name a folder elsewhere`,
       );
     if (isWithin(path, mountpoint))
       throw new BadParameterError(name, `${path} lies inside the mountpoint; name a folder elsewhere`);
   }
-  if (!options.readOnly) checkWritable(output, '--output');
 }
 
 /** @throws BadParameterError when neither the folder nor, before it exists, its nearest parent can be written. */

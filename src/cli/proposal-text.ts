@@ -31,6 +31,10 @@ export function proposalText(folder: string, proposal: LayoutProposal): string {
     '',
     `  platefs inspect ${shellWord(folder)} --layout ${shellWord(template)}`,
     `  platefs mount ${shellWord(folder)} MOUNTPOINT --layout ${shellWord(template)}`,
+    '',
+    'Or see each file by what it holds, without reading the names:',
+    '',
+    `  platefs mount ${shellWord(folder)} MOUNTPOINT --as sources`,
   );
   return `${lines.join('\n')}\n`;
 }

@@ -57,11 +57,20 @@ function summaryOf({ name, path, driver, catalog, files, families }: IndexedSour
 }
 
 /** Why a file of a folder is shown as it is; undefined where nobody would ask. */
-function whyOrdinary(name: string, warnings: readonly PlateWarning[]): string | undefined {
+function whyOrdinary({ rootPath, warnings }: PlateIndex, name: string): string | undefined {
   const container = containerKind(name);
   if (container) return `${container.title}, which is not decoded; open it with ${container.openWith}`;
-  return warnings.find(({ kind, files }) => kind === 'unreadable-source' && files[0] === name)?.message;
+  const unreadable = warnings.find((one) => isOfFile(one, name))?.message;
+  return unreadable
+    ?.slice(unreadable.indexOf(AS_IT_IS) + AS_IT_IS.length)
+    .replace(`${rootPath}/${name}: `, '');
 }
+
+/** How the warning of a file that is no source goes on after its name. */
+const AS_IT_IS = ' is shown as it is: ';
+
+const isOfFile = ({ kind, files }: PlateWarning, name: string): boolean =>
+  kind === 'unreadable-source' && files[0] === name;
 
 /** Everything worth telling of files and stores, as plain data. */
 export function sourceReport(index: PlateIndex, plates: readonly PlateSummary[]): SourceReport {
@@ -78,7 +87,7 @@ export function sourceReport(index: PlateIndex, plates: readonly PlateSummary[])
   const ordinary = names
     .filter((name) => !shown.has(name))
     .map((name) => {
-      const why = whyOrdinary(name, warnings);
+      const why = whyOrdinary(index, name);
       return { name, ...(why === undefined ? {} : { why }) };
     });
   return { root: rootPath, kind, sources: sources.map(summaryOf), plates, ordinary, warnings };
@@ -86,41 +95,104 @@ export function sourceReport(index: PlateIndex, plates: readonly PlateSummary[])
 
 /** Control characters of instruments' own texts would disturb a terminal. */
 const printable = (text: string): string => text.replace(/[\p{Cc}\p{Cf}]+/gu, ' ').trim();
-const plural = (count: number, one: string): string =>
-  `${count.toLocaleString('en-US')} ${count === 1 ? one : `${one}s`}`;
+const number = (count: number): string => count.toLocaleString('en-US');
+const plural = (count: number, one: string, more = `${one}s`): string =>
+  `${number(count)} ${count === 1 ? one : more}`;
 
 const MAX_IMAGES = 8;
 const MAX_NAMES = 20;
 const MAX_WARNINGS = 12;
+/** Longer names push what is said of them aside. */
+const MAX_NAME_WIDTH = 40;
 
-function sourceLines({ name, title, images, arrays, tables, files }: SourceSummary): string[] {
+/** A name, and what is said of it. */
+type Row = readonly [name: string, text: string];
+
+/** Rows with their texts below each other. */
+function aligned(rows: readonly Row[], indent: string): string[] {
+  const width = Math.min(MAX_NAME_WIDTH, Math.max(0, ...rows.map(([name]) => name.length)));
+  return rows.map(([name, text]) => `${indent}${name.padEnd(width)}  ${text}`.trimEnd());
+}
+
+/** A line that says how many more there are than are shown; none where all are. */
+const moreLine = (count: number, limit: number, indent: string, what: string): string[] =>
+  count <= limit ? [] : [`${indent}… and ${number(count - limit)} more ${what} (--json shows all)`];
+
+/** `186 × 226 pixels, 27 z-steps, uint16` */
+function imageText({ shape, dtype }: SourceSummary['images'][number]): string {
+  const [t = 1, c = 1, z = 1, y = 1, x = 1] = shape;
+  const axes = [
+    `${x} × ${y} pixels`,
+    c === 1 ? '' : plural(c, 'channel'),
+    z === 1 ? '' : plural(z, 'z-step'),
+    t === 1 ? '' : plural(t, 'time point'),
+    dtype,
+  ];
+  return axes.filter((text) => text !== '').join(', ');
+}
+
+function summaryText({ title, images, arrays, tables, files }: SourceSummary): string {
+  const [only] = images.length === 1 ? images : [];
   const counts = [
-    plural(images.length, 'image'),
-    plural(arrays, 'array'),
-    plural(tables, 'table'),
+    only ? `1 image (${imageText(only)})` : images.length === 0 ? '' : plural(images.length, 'image'),
+    arrays === 0 ? '' : plural(arrays, 'array'),
+    tables === 0 ? '' : plural(tables, 'table'),
     `shown as ${plural(files, 'file')}`,
   ];
-  const lines = [`${name === '' ? '' : `${printable(name)}/  `}${printable(title)}: ${counts.join(', ')}`];
-  for (const { path, shape, dtype } of images.slice(0, MAX_IMAGES))
-    lines.push(`  ${printable(path) || '(root)'}  ${shape.join(' × ')} (t c z y x), ${dtype}`);
-  if (images.length > MAX_IMAGES) lines.push(`  … and ${images.length - MAX_IMAGES} more images`);
-  return lines;
+  return `${printable(title)}: ${counts.filter((text) => text !== '').join(', ')}`;
+}
+
+/** What there is of several images. One alone is told with its source. */
+function imageLines({ images }: SourceSummary, indent: string): string[] {
+  if (images.length < 2) return [];
+  const rows = images
+    .slice(0, MAX_IMAGES)
+    .map((image): Row => [printable(image.path) || '(unnamed)', imageText(image)]);
+  return [...aligned(rows, indent), ...moreLine(images.length, MAX_IMAGES, indent, 'images')];
 }
 
 /** The report for people, ending in a line break. */
-export function sourceReportText({ root, sources, plates, ordinary, warnings }: SourceReport): string {
-  const lines = [root];
-  for (const { name, format, planes } of plates)
-    lines.push(`${printable(name)}/  plate, ${printable(format)}: ${plural(planes, 'plane')}`);
-  for (const source of sources) lines.push(...sourceLines(source));
-  for (const { name, why } of ordinary.slice(0, MAX_NAMES))
-    lines.push(`${printable(name)}  as it is${why === undefined ? '' : `: ${printable(why)}`}`);
-  if (ordinary.length > MAX_NAMES)
-    lines.push(`… and ${ordinary.length - MAX_NAMES} more files and folders as they are`);
-  if (warnings.length > 0) lines.push('', plural(warnings.length, 'warning'));
-  for (const { kind, message } of warnings.slice(0, MAX_WARNINGS))
-    lines.push(`  ${kind}: ${printable(message)}`);
-  const more = warnings.length - MAX_WARNINGS;
-  if (more > 0) lines.push(`  … and ${more} more (--json shows all)`);
+export function sourceReportText(report: SourceReport): string {
+  const { root, kind, sources, plates, ordinary, warnings } = report;
+  const lines = [kind === 'file' ? (sources[0]?.path ?? root) : root];
+  if (kind === 'folder') lines.push(...folderLines(report));
+  else for (const source of sources) lines.push(`  ${summaryText(source)}`, ...imageLines(source, '    '));
+  if (kind === 'folder' && sources.length + plates.length + ordinary.length === 0) lines.push('  nothing');
+  // Why a file stays a file is told with it.
+  const told = warnings.filter((one) => !ordinary.some(({ name }) => isOfFile(one, name)));
+  if (told.length > 0) lines.push('', plural(told.length, 'warning'));
+  for (const one of told.slice(0, MAX_WARNINGS)) lines.push(`  ${one.kind}: ${printable(one.message)}`);
+  lines.push(...moreLine(told.length, MAX_WARNINGS, '  ', 'warnings'));
   return `${lines.join('\n')}\n`;
+}
+
+function folderLines({ sources, plates, ordinary }: SourceReport): string[] {
+  const plateRows = plates.map(
+    ({ name, format, planes }): Row => [
+      `${printable(name)}/`,
+      `plate, ${printable(format)}: ${plural(planes, 'plane')}`,
+    ],
+  );
+  const sourceRows = sources.map((source): Row => [`${printable(source.name)}/`, summaryText(source)]);
+  const ordinaryRows = ordinary.map(
+    ({ name, why }): Row => [printable(name), `as it is${why === undefined ? '' : `: ${printable(why)}`}`],
+  );
+  // One width for what is shown of each.
+  const groups = [plateRows, sourceRows, ordinaryRows].map((rows) => rows.slice(0, MAX_NAMES));
+  const texts = aligned(groups.flat(), '  ');
+  const [shownPlates = [], shownSources = []] = groups;
+  const afterPlates = shownPlates.length;
+  const afterSources = afterPlates + shownSources.length;
+  const more = (all: readonly unknown[], what: string): string[] =>
+    moreLine(all.length, MAX_NAMES, '  ', what);
+  return [
+    ...texts.slice(0, afterPlates),
+    ...more(plates, 'plates'),
+    ...texts
+      .slice(afterPlates, afterSources)
+      .flatMap((text, i) => [text, ...(sources[i] ? imageLines(sources[i], '      ') : [])]),
+    ...more(sources, 'files and stores'),
+    ...texts.slice(afterSources),
+    ...more(ordinary, 'files and folders as they are'),
+  ];
 }

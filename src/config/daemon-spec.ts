@@ -13,8 +13,11 @@ export interface DaemonSpec {
   readonly cacheFolder: string;
   /** Where finished renders are kept; absent where none are. */
   readonly coldCache?: ColdCache;
-  /** What the source was recognised as before it was mounted; without it the daemon looks itself. */
-  readonly recognised?: RecognisedPlate;
+  /**
+   * What was recognised before it was mounted, by its folder of the mount ('' for the root); at what isn't there the
+   * daemon looks itself.
+   */
+  readonly recognised?: Readonly<Record<string, RecognisedPlate>>;
   /** ISO 8601; when the mount was asked for. */
   readonly startedAt: string;
 }

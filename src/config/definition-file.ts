@@ -18,12 +18,13 @@ import type {
 } from '../model/mount-definition.ts';
 import { NGFF_VERSIONS } from '../model/ngff.ts';
 import type { Profile } from '../model/profile.ts';
+import { isUrl } from '../model/source-url.ts';
 import { HOOKS } from '../registry.generated.ts';
 import { parseColdCache } from '../renders/render-folder.ts';
 import { mountSchema } from './definition-schema.ts';
-import { checkedLayout, checkedNames } from './mount-options.ts';
 import { ruleFaults } from './rule-check.ts';
 import { type Complaint, complaints } from './schema-complaint.ts';
+import { type ReadingForm, readingFaults, readSourceList, type SourceForm } from './source-list.ts';
 import { type ValuePath, YamlSource } from './yaml-source.ts';
 
 /** A definition is written by hand; a larger file is some other file. */
@@ -32,11 +33,10 @@ const MAX_FILE_BYTES = 1024 * 1024;
 type StepForm = string | Readonly<Record<string, Readonly<Record<string, unknown>> | string | null>>;
 
 /** A definition as the schema guarantees it. */
-interface DefinitionForm {
+interface DefinitionForm extends ReadingForm {
   readonly source?: string;
+  readonly sources?: readonly SourceForm[];
   readonly mountpoint?: string;
-  readonly names?: string;
-  readonly layout?: string;
   readonly output?: string;
   readonly state?: string;
   readonly budget?: string | number;
@@ -145,6 +145,26 @@ function optionsOf(source: YamlSource, form: DefinitionForm): MountOptions {
   };
 }
 
+/** A definition of several has no `source`. */
+const missing = (value: unknown, required: readonly string[]): readonly string[] =>
+  typeof value === 'object' && value !== null && 'sources' in value
+    ? required.filter((key) => key !== 'source')
+    : required;
+
+/** What is wrong with a definition that fits the schema, but for its rules. */
+function sourceFaults(source: YamlSource, form: DefinitionForm): Complaint[] {
+  const faults = [...readingFaults(form)].map(({ key, text }) => ({ line: source.lineOf([key]), text }));
+  if (form.sources === undefined) return faults;
+  const misplaced = {
+    source: "'source' and 'sources' exclude each other; write  - path: …  for it in the list",
+    layout: "'layout' is said of one source; write it beside that one's path in 'sources'",
+    as: "'as' is said of one source; write it beside that one's path in 'sources'",
+  };
+  for (const [key, text] of Object.entries(misplaced))
+    if (Object.hasOwn(form, key)) faults.push({ line: source.lineOfKey([key]), text });
+  return faults;
+}
+
 async function readForm(
   file: string,
   required: readonly string[],
@@ -154,8 +174,10 @@ async function readForm(
   if (source.value === null || source.value === undefined)
     throw new BadDefinitionError(file, 1, `is empty; it needs at least '${required.join("', '")}'`);
   const hooks = given ?? (await loadAll(HOOKS));
+  // Which of `source` and `sources` there must be is said in our own words; the schema tells editors.
+  const { oneOf: _, ...schema } = mountSchema(hooks);
   const ajv = new Ajv2020({ allErrors: true, verbose: true, allowUnionTypes: true, strict: false });
-  const validate = ajv.compile({ ...mountSchema(hooks), required });
+  const validate = ajv.compile({ ...schema, required: missing(source.value, required) });
   if (!validate(source.value)) refuse(file, complaints(source, validate.errors ?? []));
   const form = source.value as DefinitionForm;
   return { source, form, rules: checkedRules(source, form, hooks) };
@@ -180,18 +202,26 @@ function checked<T>(source: YamlSource, key: string, check: () => T): T {
  */
 export async function readMountDefinition(file: string, hooks?: readonly Hook[]): Promise<MountDefinition> {
   const { source, form, rules } = await readForm(file, ['source'], hooks);
-  const { budget, names, layout } = form;
-  const budgetBytes =
-    budget === undefined ? undefined : checked(source, 'budget', () => parseBudget(budget, 'budget'));
-  if (names !== undefined) checked(source, 'names', () => checkedNames('names', names));
-  if (layout !== undefined) checked(source, 'layout', () => checkedLayout('layout', layout));
+  const { budget, names, layout, as } = form;
   const folder = dirname(resolve(file));
   const path = (value: string): string => expandPath(value, folder);
+  const place = (value: string): string => (isUrl(value) ? value : path(value));
+  const several = form.sources && readSourceList(source, form.sources, place);
+  const faults = [...sourceFaults(source, form), ...(several?.faults ?? [])];
+  if (faults.length > 0)
+    refuse(
+      file,
+      faults.toSorted((a, b) => a.line - b.line),
+    );
+  const budgetBytes =
+    budget === undefined ? undefined : checked(source, 'budget', () => parseBudget(budget, 'budget'));
   return {
-    source: path(form.source ?? ''),
+    source: several ? resolve(file) : place(form.source ?? ''),
+    ...(several ? { sources: several.sources } : {}),
     ...(form.mountpoint === undefined ? {} : { mountpoint: path(form.mountpoint) }),
     ...(names === undefined ? {} : { names }),
     ...(layout === undefined ? {} : { layout }),
+    ...(as === undefined ? {} : { as }),
     ...(form.output === undefined ? {} : { output: path(form.output) }),
     ...(form.state === undefined ? {} : { state: path(form.state) }),
     ...(budgetBytes === undefined ? {} : { budgetBytes }),

@@ -1,9 +1,61 @@
 import type { Hook, ParameterSpec } from '../hooks.ts';
-import { FLOAT64_MODES, MISSING_MODES, WATCH_MODES } from '../model/mount-definition.ts';
+import { FLOAT64_MODES, MISSING_MODES, SHOWN_AS, WATCH_MODES } from '../model/mount-definition.ts';
 import { NGFF_VERSIONS } from '../model/ngff.ts';
 import { PROFILES } from '../model/profile.ts';
 
 type Schema = Readonly<Record<string, unknown>>;
+
+/** What can be said of a source, whether it is the only one or one of several. */
+const READING: Readonly<Record<string, Schema>> = {
+  as: {
+    enum: SHOWN_AS,
+    description:
+      'What it is shown as: plate, or sources: each of its files and stores by what it holds. What it is found to be unless set.',
+  },
+  names: {
+    type: 'string',
+    minLength: 1,
+    default: 'canonical',
+    description:
+      "How planes are named in images/: canonical, harmony, openhcs, or a template like '{well}/{field:03}_w{channel}_z{z:03}_t{t:03}{ext}'.",
+  },
+  layout: {
+    type: 'string',
+    minLength: 1,
+    description:
+      "What the names of the plate's files say, for plates of unknown origin: '{well}/field {site} {channel}.tif'; * is any text.",
+  },
+};
+
+/** Parts of a mount are counted; a folder of several needs some for its plates. */
+const MAX_SOURCES = 100;
+
+const SOURCES: Schema = {
+  type: 'array',
+  minItems: 1,
+  maxItems: MAX_SOURCES,
+  description: 'Several sources in place of one, each a folder of the mount.',
+  items: {
+    description: 'Where a source lies, or that with a name of its own and what is to be said of it.',
+    type: ['string', 'object'],
+    minLength: 1,
+    required: ['path'],
+    additionalProperties: false,
+    properties: {
+      path: {
+        type: 'string',
+        minLength: 1,
+        description: 'A plate folder, a file, a store, a folder of several, or an URL. Never written to.',
+      },
+      name: {
+        type: 'string',
+        minLength: 1,
+        description: "The folder of the mount that it becomes; the path's last name unless set.",
+      },
+      ...READING,
+    },
+  },
+};
 
 /** Options of a mount definition by their names in YAML, and in `-o` of the command line. */
 const OPTIONS: Readonly<Record<string, Schema>> = {
@@ -137,27 +189,21 @@ export function mountSchema(hooks: readonly Hook[]): Schema {
       'What `platefs mount mounts/x.yaml` reads. Relative paths start at the file; ~ is your home.',
     type: 'object',
     additionalProperties: false,
-    required: ['source'],
+    oneOf: [{ required: ['source'] }, { required: ['sources'] }],
     properties: {
-      source: { type: 'string', minLength: 1, description: 'The plate folder. Never written to.' },
-      mountpoint: { type: 'string', minLength: 1, description: 'The empty folder the plate appears in.' },
-      names: {
+      source: {
         type: 'string',
         minLength: 1,
-        default: 'canonical',
-        description:
-          "How planes are named in images/: canonical, harmony, openhcs, or a template like '{well}/{field:03}_w{channel}_z{z:03}_t{t:03}{ext}'.",
+        description: 'A plate folder, a file, a store, a folder of several, or an URL. Never written to.',
       },
-      layout: {
-        type: 'string',
-        minLength: 1,
-        description:
-          "What the names of the plate's files say, for plates of unknown origin: '{well}/field {site} {channel}.tif'; * is any text.",
-      },
+      sources: SOURCES,
+      mountpoint: { type: 'string', minLength: 1, description: 'The empty folder it appears in.' },
+      ...READING,
       output: {
         type: 'string',
         minLength: 1,
-        description: 'Where results land; <plate>_platefs beside the plate unless set.',
+        description:
+          'Where results land; unless set, <plate>_platefs beside the plate, or beside this file where it names several sources.',
       },
       state: {
         type: 'string',

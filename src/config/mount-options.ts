@@ -5,6 +5,8 @@ import {
   type Float64Mode,
   MISSING_MODES,
   type MissingMode,
+  SHOWN_AS,
+  type ShownAs,
   WATCH_MODES,
   type WatchMode,
 } from '../model/mount-definition.ts';
@@ -33,6 +35,7 @@ export interface OptionOverrides {
   state?: string;
   names?: string;
   layout?: string;
+  as?: ShownAs;
 }
 
 interface OptionSpec {
@@ -132,6 +135,12 @@ export const MOUNT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
     value: 'TEMPLATE',
     description: "what the names of the plate's files say, for plates of unknown origin",
     apply: (overrides, value) => void (overrides.layout = checkedLayout('-o layout', value)),
+  },
+  as: {
+    value: 'KIND',
+    description:
+      'what the source is shown as: plate, sources (each of its files and stores by what it holds)',
+    apply: (overrides, value) => void (overrides.as = oneOf(SHOWN_AS, '-o as', value)),
   },
   output: {
     value: 'DIR',

@@ -20,6 +20,8 @@ const TYPE_NAMES: Readonly<Record<string, string>> = {
 /** What to write for the keys whose form is not plain from their type. */
 const EXAMPLES: Readonly<Record<string, string>> = {
   source: 'source: ./plate1',
+  sources: 'sources: [./plate1, ./cells.h5ad]',
+  path: 'path: ./plate1',
   name: 'name: nuclei',
   on: 'on: "inbox/*.tif"',
   steps: 'steps: [otsu, label]',
@@ -106,6 +108,8 @@ function phrase(error: ErrorObject, path: ValuePath): string {
     case 'maximum':
     case 'exclusiveMaximum':
       return `${label} is ${shown(error.data)}; it must be ${params['comparison']} ${params['limit']}`;
+    case 'maxItems':
+      return `${label} are ${(error.data as unknown[]).length}; there may be ${params['limit']}`;
     case 'minItems':
     case 'minProperties':
     case 'minLength':

@@ -6,6 +6,7 @@ import type { PlateIndex } from '../model/plate-index.ts';
 import { succession } from '../model/plate-succession.ts';
 import { FORMATS } from '../registry.generated.ts';
 import { indexAgain } from '../tree/index-again.ts';
+import { NewPlates } from '../tree/sources/new-plates.ts';
 import { networkDiskKind } from '../watch/disk-kind.ts';
 import { PlaneCompleteness, wholenessTest } from './plane-completeness.ts';
 
@@ -38,6 +39,7 @@ const completeness = new PlaneCompleteness({
   isLocalDisk: networkDiskKind(first.rootPath) === undefined,
   nowMs: () => performance.now(),
 });
+const newPlates = first.scope?.kind === 'folder' ? new NewPlates(first) : undefined;
 /** Everything that is there, planes that are being written included. */
 let full: PlateIndex | undefined;
 
@@ -52,13 +54,15 @@ async function look({ shown, walk, isDoubted }: LookAgain): Promise<FromIndexWor
         ...(scope ? { scope } : {}),
       };
       const { sources = [], ...previous } = full ?? shown;
+      const { signal } = new AbortController();
       full = await indexAgain(thing, isDoubted ? previous : { ...previous, sources }, {
         followLinks: linksFollowed,
         mountpoint,
         sourceOptions,
-        signal: new AbortController().signal,
+        signal,
         ...(layout === undefined ? {} : { layout }),
       });
+      if (newPlates) full = await newPlates.tell(full, signal);
     }
     const { planes } = succession(shown, full);
     const isNew = (plane: number): boolean => planes[plane] === 0xffff_ffff;

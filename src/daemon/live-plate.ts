@@ -90,7 +90,8 @@ export class LivePlate {
   /** Begins to watch. `lookNow` when it is not known that nothing changed since the index was made. */
   start(lookNow: boolean): void {
     const { mode, warn } = this.#parts;
-    if (mode === 'off' || this.index.scope?.kind === 'url') return;
+    const kind = this.index.scope?.kind;
+    if (mode === 'off' || kind === 'url' || kind === 'list') return;
     const network = this.#networkKind();
     const events = mode === 'auto' && network === undefined;
     if (mode === 'auto' && network !== undefined)

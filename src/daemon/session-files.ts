@@ -2,14 +2,12 @@
 import { appendFileSync, existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DaemonSpec } from '../config/daemon-spec.ts';
-import { profileRules } from '../model/profile.ts';
 import type { OverlayFolders } from '../overlay/open-overlay.ts';
-import { indexFolder } from '../tree/index-cache.ts';
-import { openPlate } from '../tree/open-plate.ts';
 import { type SharedTree, shareTree } from '../tree/shared-tree.ts';
-import { logEvent } from './log.ts';
+import { type FoundPart, type OpenOptions, openAll, shownFor } from './opened-parts.ts';
 import { holdUnfinished } from './plane-completeness.ts';
-import { type NamedPart, numberParts, presentParts } from './session-parts.ts';
+import { keepKind } from './session-kind.ts';
+import { numberParts, presentParts } from './session-parts.ts';
 import { SessionTree } from './session-tree.ts';
 
 /** Counts this daemon. @returns how often one took over on this connection; 0 for its first. */
@@ -30,8 +28,6 @@ function mountedAtMs(folders: OverlayFolders, resumed: boolean): number {
   return statSync(path).mtimeMs;
 }
 
-const PROGRESS_EVERY_MS = 250;
-
 /** What a daemon begins with, of one part of the mount. */
 export interface OpenedPart {
   readonly number: number;
@@ -45,14 +41,9 @@ export interface OpenedPart {
   readonly isDoubtful: boolean;
 }
 
-interface OpenOptions {
-  readonly signal: AbortSignal;
-  readonly onProgress: (text: string) => void;
-}
-
 /**
  * Everything mounted as threads share it, the root first. A daemon that takes over a connection shows what its
- * predecessor showed: the kernel holds its node numbers. @throws a typed error when the source can't be read.
+ * predecessor showed: the kernel holds its node numbers. @throws a typed error when a source can't be read.
  */
 export async function openSessionParts(
   spec: DaemonSpec,
@@ -66,51 +57,31 @@ export async function openSessionParts(
       const session = new SessionTree(state, part.number);
       return { ...part, session, ...session.resume(), isDoubtful: true };
     });
-  const first = await openPart(spec, folders, { number: 0, name: '' }, options);
-  const { scope, rootPath } = first.shared.index;
-  const parts = numberParts(state, scope?.kind === 'folder' ? scope.plates : []);
-  const opened = [first];
-  for (const part of parts)
-    opened.push(await openPart(spec, folders, part, options, `${rootPath}/${part.name}`));
-  return opened;
+  const found = await openAll(spec, options);
+  const [root, ...others] = found;
+  if (root) keepKind(folders, root.index);
+  const numbers = numberParts(
+    state,
+    others.map(({ name }) => name),
+  );
+  const parts = [{ number: 0, name: '' }, ...numbers];
+  return await Promise.all(found.map((one, i) => beginPart(spec, folders, parts[i]?.number ?? 0, one)));
 }
 
-async function openPart(
-  { definition, recognised, cacheFolder }: DaemonSpec,
+async function beginPart(
+  { definition }: DaemonSpec,
   folders: OverlayFolders,
-  { number, name }: NamedPart,
-  options: OpenOptions,
-  folder?: string,
+  number: number,
+  { name, names, index }: FoundPart,
 ): Promise<OpenedPart> {
-  let toldMs = 0;
-  const { profile, float64, ngff } = definition.options;
-  const shownFor = {
-    ...(profile === undefined ? {} : { profile }),
-    ...(float64 === 'float32' ? { float64As: float64 } : {}),
-  };
-  const { index } = await openPlate(folder ?? definition.source, {
-    signal: options.signal,
-    ...(definition.layout === undefined ? {} : { layout: definition.layout }),
-    ...(recognised === undefined || folder !== undefined ? {} : { recognised }),
-    mountpoint: definition.mountpoint,
-    followLinks: definition.options.followLinks ?? false,
-    cacheDir: indexFolder(cacheFolder),
-    sourceOptions: shownFor,
-    log: logEvent,
-    onProgress: ({ files }) => {
-      if (Date.now() - toldMs < PROGRESS_EVERY_MS) return;
-      toldMs = Date.now();
-      options.onProgress(`indexing${name === '' ? '' : ` ${name}`}: ${files} files`);
-    },
-  });
   const { mountpoint } = definition;
-  const names = definition.names ?? profileRules(profile).names;
+  const { ngff } = definition.options;
   const held = await holdUnfinished(index);
   const shared = shareTree(held.index, mountedAtMs(folders, false), {
     mountpoint: name === '' ? mountpoint : `${mountpoint}/${name}`,
     missing: definition.options.missing ?? 'zeros',
     ...(names === undefined || index.scope ? {} : { names }),
-    ...shownFor,
+    ...shownFor(definition),
     ...(ngff === undefined ? {} : { ngff }),
   });
   const session = new SessionTree(folders.state, number);

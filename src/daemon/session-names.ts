@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { BadParameterError } from '../core/errors.ts';
 import { shellWord } from '../core/shell-word.ts';
 import { peekJournal } from '../journal/journal.ts';
-import type { MountDefinition } from '../model/mount-definition.ts';
+import type { MountDefinition, MountSource } from '../model/mount-definition.ts';
 import { journalPath, type OverlayFolders } from '../overlay/open-overlay.ts';
 import type { OverlayRecord, Place } from '../overlay/records.ts';
 import { PART_NODES } from '../tree/shared-mount.ts';
@@ -17,13 +17,15 @@ interface KeptNames {
   readonly names: string;
   /** '' where a format recognises the plate. */
   readonly layout: string;
+  /** Of the parts that have something of their own, by name. */
+  readonly parts?: Readonly<Record<string, { readonly names?: string; readonly layout?: string }>>;
 }
 
 const NAMES_FILE = 'names.json';
 
 const placeKey = ({ parent, name }: Place): string => `${parent}/${name}`;
-/** In a plate, which may be a folder of the mount. */
-const isPlanePath = (path: string | undefined): boolean => /^(?:[^/]+\/)?images\//.test(path ?? '');
+/** In a plate, which may be a folder of the mount, or of a folder of several. */
+const isPlanePath = (path: string | undefined): boolean => /^(?:[^/]+\/){0,2}images\//.test(path ?? '');
 const isInImages = (node: number): boolean => isImagesNode(node % PART_NODES);
 
 /** A change of a plane's name, or one in a folder that names make; undefined when the journal has none. */
@@ -55,9 +57,23 @@ function changedPlane(journal: string): string | undefined {
 }
 
 /** How names were asked for, as words of a command. */
-function words({ names, layout }: KeptNames): string {
+function words({ names, layout, parts = {} }: KeptNames): string {
   const layoutWords = layout === '' ? 'without --layout' : `--layout ${shellWord(layout)}`;
-  return `--names ${shellWord(names)} ${layoutWords}`;
+  const own = Object.entries(parts).map(([name, said]) => `; ${name}: ${JSON.stringify(said)}`);
+  return `--names ${shellWord(names)} ${layoutWords}${own.join('')}`;
+}
+
+/** Names and layouts of a definition's sources, in an order of their own. */
+function ownNames(sources: readonly MountSource[]): NonNullable<KeptNames['parts']> {
+  return Object.fromEntries(
+    sources
+      .filter(({ names, layout }) => names !== undefined || layout !== undefined)
+      .sort((a, b) => (a.name < b.name ? -1 : 1))
+      .map(({ name, names, layout }) => [
+        name,
+        { ...(names === undefined ? {} : { names }), ...(layout === undefined ? {} : { layout }) },
+      ]),
+  );
 }
 
 /**
@@ -69,11 +85,12 @@ export function keepNames(folders: OverlayFolders, definition: MountDefinition):
   const present: KeptNames = {
     names: definition.names ?? 'canonical',
     layout: definition.layout ?? '',
+    ...(definition.sources ? { parts: ownNames(definition.sources) } : {}),
   };
   const kept: KeptNames = existsSync(path)
     ? (JSON.parse(readFileSync(path, 'utf8')) as KeptNames)
     : { names: 'canonical', layout: '' };
-  if (kept.names !== present.names || kept.layout !== present.layout) {
+  if (JSON.stringify(kept) !== JSON.stringify(present)) {
     const changed = changedPlane(journalPath(folders));
     if (changed !== undefined)
       throw new BadParameterError(

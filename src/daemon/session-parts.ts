@@ -1,6 +1,6 @@
 /**
  * Which numbers the parts of a mount have. What was written into a folder is remembered by the folder's number, so
- * that a plate has the same one at every mount of the folder it lies in.
+ * that a part has the same one at every mount of the same folder or definition.
  */
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -27,7 +27,7 @@ function read(state: string): Parts {
 }
 
 /**
- * Numbers the plates of a folder of sources, for a mount that begins.
+ * Numbers the parts of a mount that begins, but for its root.
  * @throws BadParameterError when more had numbers in this state folder than there are.
  */
 export function numberParts(state: string, names: readonly string[]): NamedPart[] {
@@ -39,7 +39,7 @@ export function numberParts(state: string, names: readonly string[]): NamedPart[
   if (last >= MAX_PARTS)
     throw new BadParameterError(
       '--state',
-      `${state} has seen more than ${MAX_PARTS - 1} plates in this folder; name another folder with --state and --output`,
+      `${state} has seen more than ${MAX_PARTS - 1} plates and sources; name another folder with --state and --output`,
     );
   const path = join(state, FILE);
   writeFileSync(`${path}.new`, JSON.stringify({ numbers, present: names } satisfies Parts), { mode: 0o600 });
@@ -47,7 +47,7 @@ export function numberParts(state: string, names: readonly string[]): NamedPart[
   return names.map((name) => ({ name, number: numbers[name] ?? 0 }));
 }
 
-/** The plates of the mount that the last daemon of this connection served. */
+/** The parts of the mount, but for its root, that the last daemon of this connection served. */
 export function presentParts(state: string): NamedPart[] {
   const { numbers, present } = read(state);
   return present.map((name) => ({ name, number: numbers[name] ?? 0 }));

@@ -74,8 +74,9 @@ export class Status {
   /** What the control method `status` answers, and more. @throws when the front is gone. */
   async document(): Promise<StatusDocument & Record<string, unknown>> {
     const { spec, front, landings, warnings, resumes } = this.#parts;
-    const indexes = this.#parts.mount().map(({ shared }) => shared.index);
-    const { facts, sources = [], scope } = this.#part(0).shared.index;
+    const parts = this.#parts.mount();
+    const indexes = parts.map(({ shared }) => shared.index);
+    const { facts, scope } = this.#part(0).shared.index;
     const total = (count: (index: PlateIndex) => number): number =>
       indexes.reduce((sum, index) => sum + count(index), 0);
     const { mountpoint, source, output, state } = spec.definition;
@@ -89,8 +90,13 @@ export class Status {
       planes: total(({ planes }) => planes.count),
       ...(scope
         ? {
-            sources: sources.map(({ name, path, catalog }) => ({ name: name || path, title: catalog.title })),
-            plates: indexes.length - 1,
+            sources: parts.flatMap(({ name: folder, shared }) =>
+              (shared.index.sources ?? []).map(({ name, path, catalog }) => ({
+                name: [folder, name].filter((text) => text !== '').join('/') || path,
+                title: catalog.title,
+              })),
+            ),
+            plates: indexes.filter((index) => !index.scope).length,
           }
         : {}),
       warnings: total((index) => index.warnings.length) + warnings.count,

@@ -50,7 +50,9 @@ export type SourceScope =
   /** What an URL names; there are no files. */
   | { readonly kind: 'url' }
   /** A folder with several. `plates` are names in it of plates, which have indexes of their own. */
-  | { readonly kind: 'folder'; readonly plates: readonly string[] };
+  | { readonly kind: 'folder'; readonly plates: readonly string[] }
+  /** Several that a mount definition names: there is nothing in the root but them, and each is a part of its own. */
+  | { readonly kind: 'list' };
 
 /** A file that is made of one item when it is read. */
 export interface CatalogFile {

@@ -23,15 +23,39 @@ export interface HookRule {
   readonly outputs: Readonly<Record<string, string>>;
 }
 
+/**
+ * `plate`: as a plate or not at all; `sources`: by what its files and stores hold, a folder for each, also where the
+ * whole could be taken for a plate.
+ */
+export const SHOWN_AS = ['plate', 'sources'] as const;
+export type ShownAs = (typeof SHOWN_AS)[number];
+
+/** One of several sources of a mount. */
+export interface MountSource {
+  /** Absolute path, or an URL. */
+  readonly path: string;
+  /** The folder of the mount it becomes; no other source has the same. */
+  readonly name: string;
+  /** As in {@link MountDefinition}; the definition's where it is a plate and says nothing itself. */
+  readonly names?: string;
+  readonly layout?: string;
+  readonly as?: ShownAs;
+}
+
 /** What `platefs mount` was asked for, from the command line or from a file in mounts/. Paths are absolute. */
 export interface MountDefinition {
+  /** What is mounted, a path or an URL; the definition's own file where it names several `sources`. */
   readonly source: string;
+  /** Several, each a folder of the mount. */
+  readonly sources?: readonly MountSource[];
+  /** What the source is shown as; what it is found to be unless set. */
+  readonly as?: ShownAs;
   readonly mountpoint?: string;
   /** How planes are named in images/: a style or a template; canonical unless set. */
   readonly names?: string;
   /** What the names of the plate's files say, for plates that no format recognises: a template. */
   readonly layout?: string;
-  /** Where results land; `<plate>_platefs` beside the plate unless set. */
+  /** Where results land; `<plate>_platefs` beside the plate, or beside a definition of several, unless set. */
   readonly output?: string;
   /** Where journal and spilled bytes live; the XDG state folder unless set. */
   readonly state?: string;

@@ -24,7 +24,7 @@ export async function indexAgain(
   const leaveOut = scope?.kind === 'folder' ? { leaveOut: scope.plates } : {};
   const made =
     scope?.kind === 'url'
-      ? emptyIndex(root)
+      ? emptyIndex(root, 'remote store')
       : await handler.index(root, { ...options, ...leaveOut, ...(previous ? { previous } : {}) }, signal);
   const linked = { ...made, linksFollowed: followLinks };
   return scope

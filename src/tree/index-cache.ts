@@ -17,6 +17,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { systemCode } from '../core/system-code.ts';
+import type { ShownAs } from '../model/mount-definition.ts';
 import { PLATE_INDEX_LAYOUT_VERSION, type PlateIndex } from '../model/plate-index.ts';
 import { bufferOf, countsOf, layOutColumns, type PlateIndexCounts } from '../model/plate-index-columns.ts';
 import { directoryPath, filePath } from '../model/plate-lookup.ts';
@@ -44,12 +45,18 @@ export function defaultCacheDir(): string {
 /** Where indexes are kept in a folder for things that can be made again. */
 export const indexFolder = (cacheFolder: string): string => join(cacheFolder, 'index');
 
-/** The cache file of a plate folder: named by its real path, device and inode, and the layout it is read by. */
-function indexCachePath(cacheDir: string, folder: string, layout: string | undefined): string {
+/** How a folder is read: it has an index for each way. */
+export interface Reading {
+  readonly layout?: string | undefined;
+  readonly as?: ShownAs | undefined;
+}
+
+/** The cache file of a plate folder: named by its real path, device and inode, and how it is read. */
+function indexCachePath(cacheDir: string, folder: string, { layout, as }: Reading): string {
   const real = realpathSync(folder);
   const { dev, ino } = statSync(real, { bigint: true });
   const key = createHash('sha256')
-    .update(`${real}\0${dev}\0${ino}${layout === undefined ? '' : `\0${layout}`}`)
+    .update([real, dev, ino, ...(layout === undefined ? [] : [layout]), ...(as ? ['', as] : [])].join('\0'))
     .digest('hex')
     .slice(0, 40);
   return join(cacheDir, key + SUFFIX);
@@ -180,10 +187,10 @@ export function loadCachedIndex(
   cacheDir: string,
   folder: string,
   log: CacheLog,
-  layout?: string,
+  reading: Reading = {},
 ): CachedIndex | undefined {
   try {
-    const path = indexCachePath(cacheDir, folder, layout);
+    const path = indexCachePath(cacheDir, folder, reading);
     const index = readCache(path);
     const change = findChange(index);
     if (change !== undefined) {
@@ -232,6 +239,7 @@ export function saveCachedIndex(
   index: PlateIndex,
   startedAtMs: number,
   log: CacheLog,
+  as?: ShownAs,
 ): void {
   const buffer = bufferOf(index);
   const reason = buffer ? whyNotCached(index, startedAtMs) : 'it was not laid out by the builder';
@@ -242,7 +250,7 @@ export function saveCachedIndex(
   let temp: string | undefined;
   try {
     mkdirSync(cacheDir, { recursive: true, mode: 0o700 });
-    const path = indexCachePath(cacheDir, folder, index.facts.layout);
+    const path = indexCachePath(cacheDir, folder, { layout: index.facts.layout, as });
     temp = `${path}.${process.pid}.tmp`;
     writeDurably(temp, indexFileParts(index, buffer));
     renameSync(temp, path);

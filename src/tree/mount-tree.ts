@@ -1,4 +1,5 @@
 import type { FileLayout, ImageEncoder } from '../encoders.ts';
+import { lastName } from '../model/source-url.ts';
 import type { Probe } from './field-images.ts';
 import { PlateTree } from './plate-tree.ts';
 import { PART_NODES, type SharedMount } from './shared-mount.ts';
@@ -31,7 +32,12 @@ export function treeOf(shared: SharedTree, { encoders, probe }: TreeTools): Plat
   return shared.index.scope ? new SourceTree(shared) : new PlateTree(shared, encoders, probe);
 }
 
-/** Everything that is mounted: its first part at the root, further ones (plates in a folder of sources) in folders of it. */
+const slash = (folder: string, name: string): string => (folder === '' ? name : `${folder}/${name}`);
+
+/**
+ * Everything that is mounted: its first part at the root, further ones (plates in a folder of sources, and what a mount
+ * definition names) in folders of it, or of one of these.
+ */
 export class MountTree implements Tree {
   readonly parts: readonly MountPart[];
   readonly #byNumber = new Map<number, MountPart>();
@@ -67,9 +73,9 @@ export class MountTree implements Tree {
   }
 
   lookup(parent: number, name: string): number | undefined {
-    const { base, tree } = this.partAt(parent);
-    if (parent === ROOT_NODE) {
-      const part = this.#byName.get(name);
+    const { base, name: folder, tree } = this.partAt(parent);
+    if (parent - base === ROOT_NODE) {
+      const part = this.#byName.get(slash(folder, name));
       if (part) return part.base + ROOT_NODE;
     }
     const node = tree.lookup(parent - base, name);
@@ -99,7 +105,7 @@ export class MountTree implements Tree {
   pathOf(node: number): string {
     const { base, name, tree } = this.partAt(node);
     const path = tree.pathOf(node - base);
-    return name === '' || path === '' ? name + path : `${name}/${path}`;
+    return path === '' ? name : slash(name, path);
   }
 
   resolve(path: string): number | undefined {
@@ -113,12 +119,23 @@ export class MountTree implements Tree {
   }
 
   entryAfter(directory: number, cookie: number): TreeEntry | undefined {
-    const { base, tree } = this.partAt(directory);
+    const { base, name: folder, tree } = this.partAt(directory);
     const entry = cookie < PART_COOKIES ? tree.entryAfter(directory - base, cookie) : undefined;
     if (entry) return { ...entry, node: base + entry.node };
-    if (directory !== ROOT_NODE) return undefined;
-    const next = this.parts.find(({ number }) => number !== 0 && PART_COOKIES + number > cookie);
-    return next && { name: next.name, node: next.base + ROOT_NODE, cookie: PART_COOKIES + next.number };
+    if (directory - base !== ROOT_NODE) return undefined;
+    const next = this.parts.find(
+      (part) =>
+        part.number !== 0 &&
+        PART_COOKIES + part.number > cookie &&
+        slash(folder, lastName(part.name)) === part.name,
+    );
+    return (
+      next && {
+        name: lastName(next.name),
+        node: next.base + ROOT_NODE,
+        cookie: PART_COOKIES + next.number,
+      }
+    );
   }
 
   *names(directory: number): Generator<string> {

@@ -7,8 +7,10 @@ import { loadAll, loadById } from '../core/plugin.ts';
 import { shellWord } from '../core/shell-word.ts';
 import type { FormatHandler, IndexOptions, LayoutProposal } from '../formats.ts';
 import type { SourceOptions } from '../model/indexed-source.ts';
+import type { ShownAs } from '../model/mount-definition.ts';
 import type { RecognisedPlate } from '../model/plate.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
+import { isUrl } from '../model/source-url.ts';
 import { FORMATS } from '../registry.generated.ts';
 import { indexAgain } from './index-again.ts';
 import {
@@ -20,7 +22,6 @@ import {
 } from './index-cache.ts';
 import { namesIn, recognisedAs, recognisePlate } from './recognise-plate.ts';
 import { recognise } from './sources/recognise.ts';
-import { isUrl } from './sources/source-url.ts';
 
 export interface OpenPlateOptions extends IndexOptions {
   readonly signal: AbortSignal;
@@ -32,6 +33,8 @@ export interface OpenPlateOptions extends IndexOptions {
   readonly handlers?: readonly FormatHandler[];
   /** How files and stores that are no plates are to be shown. */
   readonly sourceOptions?: SourceOptions;
+  /** What it is shown as; what it is found to be unless set. Nothing beside a layout. */
+  readonly as?: ShownAs;
   /** What the folder was recognised as already: nobody looks again. */
   readonly recognised?: RecognisedPlate;
 }
@@ -60,16 +63,18 @@ export async function recogniseAgain(
   folder: string,
   cacheDir: string,
   signal: AbortSignal,
+  as?: ShownAs,
 ): Promise<RecognisedPlate> {
   const asked = isUrl(folder) ? folder : resolve(folder);
-  const cached = !isUrl(asked) && mayBeRead(asked) ? loadCachedIndex(cacheDir, asked, () => {}) : undefined;
+  const cached =
+    !isUrl(asked) && mayBeRead(asked) ? loadCachedIndex(cacheDir, asked, () => {}, { as }) : undefined;
   if (cached?.isPresent) {
     const { rootPath, facts, descriptions = [] } = cached.index;
     const root = cached.index.scope?.kind === 'file' ? asked : rootPath;
     const scoped = cached.index.scope ? { scope: cached.index.scope } : {};
     return { format: facts.format, root, reason: facts.formatDetail, descriptions, ...scoped };
   }
-  return await recognise(asked, signal);
+  return await recognise(asked, signal, as);
 }
 
 /**
@@ -94,13 +99,13 @@ export async function openPlate(folder: string, options: OpenPlateOptions): Prom
     options,
   );
   if (index.planes.count === 0 && !scope) refuseEmpty(index, handler, reason, options.layout);
-  if (cacheDir !== undefined) saveCachedIndex(cacheDir, root, index, startedAtMs, log);
+  if (cacheDir !== undefined) saveCachedIndex(cacheDir, root, index, startedAtMs, log, options.as);
   return { index, fromCache: false };
 }
 
 async function whatIs(
   folder: string,
-  { recognised, layout, handlers, signal }: OpenPlateOptions,
+  { recognised, layout, as, handlers, signal }: OpenPlateOptions,
 ): Promise<Omit<RecognisedPlate, 'format'> & { readonly handler: FormatHandler }> {
   if (layout !== undefined) {
     await namesIn(folder);
@@ -114,7 +119,7 @@ async function whatIs(
     const found = await recognisePlate(folder, signal, handlers);
     return { ...recognisedAs(found), handler: found.handler };
   }
-  const found = await recognise(folder, signal);
+  const found = await recognise(folder, signal, as);
   const handler = await loadById(FORMATS, found.format);
   if (!handler) throw new Error(`there is no format ${found.format}`);
   return { ...found, handler };
@@ -153,10 +158,10 @@ export async function proposeLayout(
 function fromCache(
   cacheDir: string | undefined,
   folder: string,
-  { followLinks = false, layout, sourceOptions = {} }: OpenPlateOptions,
+  { followLinks = false, layout, as, sourceOptions = {} }: OpenPlateOptions,
   log: CacheLog,
 ): CachedIndex | undefined {
-  const cached = cacheDir === undefined ? undefined : loadCachedIndex(cacheDir, folder, log, layout);
+  const cached = cacheDir === undefined ? undefined : loadCachedIndex(cacheDir, folder, log, { layout, as });
   if (cached?.index.linksFollowed !== followLinks) return undefined;
   const { scope, sourceOptions: shownSo = {} } = cached.index;
   const isAsAsked = scope === undefined || isDeepStrictEqual(shownSo, sourceOptions);

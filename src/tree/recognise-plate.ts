@@ -3,13 +3,23 @@ import { CancelledError, EmptyFolderError, NotAPlateError, UnreadableSourceError
 import { loadAll } from '../core/plugin.ts';
 import { shellWord } from '../core/shell-word.ts';
 import { systemCode } from '../core/system-code.ts';
-import type { FormatHandler } from '../formats.ts';
+import type { FormatHandler, LayoutProposal } from '../formats.ts';
 import type { RecognisedPlate } from '../model/plate.ts';
 import { FORMATS } from '../registry.generated.ts';
 import { containersOnly } from './container-folder.ts';
 import { type Choice, settle, type Verdict } from './plate-choice.ts';
 
 const code = (error: unknown): string => systemCode(error) ?? 'unknown error';
+
+/** No format recognises a folder; its names may say something all the same. */
+export class UnrecognisedFolderError extends NotAPlateError {
+  readonly proposal: LayoutProposal | undefined;
+
+  constructor(folder: string, detail: string, advice: string, proposal?: LayoutProposal) {
+    super(folder, detail, { advice });
+    this.proposal = proposal;
+  }
+}
 
 /** Names shown when a folder is not recognised. */
 const MAX_NAMES_SHOWN = 5;
@@ -64,16 +74,15 @@ function choose(folder: string, verdicts: readonly Verdict[], names: readonly st
     .map(({ handler, detection }) => `${handler.title}: ${detection.reason}`)
     .join('; ');
   const proposal = verdicts.find(({ detection }) => detection.proposal)?.detection.proposal;
-  if (proposal)
-    throw new NotAPlateError(folder, `it holds ${shown}. ${reasons}`, {
-      advice: `see what its names might say:  platefs inspect ${shellWord(folder)}  then mount it with  --layout ${shellWord(proposal.template)}`,
-    });
-  throw new NotAPlateError(folder, `it holds ${shown}. ${reasons}`, {
-    advice: `name the folder of a plate; recognised: ${verdicts
-      .filter(({ handler }) => !handler.takesLayout)
-      .map(({ handler }) => handler.title)
-      .join(', ')}`,
-  });
+  const known = verdicts.filter(({ handler }) => !handler.takesLayout).map(({ handler }) => handler.title);
+  throw new UnrecognisedFolderError(
+    folder,
+    `it holds ${shown}. ${reasons}`,
+    proposal
+      ? `see what its names might say:  platefs inspect ${shellWord(folder)}  then mount it as a plate with  --layout ${shellWord(proposal.template)}  or see each file by what it holds, with  --as sources`
+      : `name the folder of a plate; recognised: ${known.join(', ')}`,
+    proposal,
+  );
 }
 
 /**

@@ -2,14 +2,14 @@ import type { SharedTree } from './shared-tree.ts';
 
 /** A part of a mount with an index of its own. */
 export interface SharedPart {
-  /** 0 is the mount's root; a plate in a folder of sources has the same number at every mount of it. */
+  /** 0 is the mount's root; a part of a name has the same number at every mount of the same thing. */
   readonly number: number;
-  /** Its folder in the mount's root; '' for the root itself. */
+  /** Path of its folder below the mount's root; '' for the root itself. It stands in the root of another part. */
   readonly name: string;
   readonly shared: SharedTree;
 }
 
-/** What the threads of a mount share: one part, or a folder of sources and the plates in it. */
+/** What the threads of a mount share: one part; a folder of sources and the plates in it; or what a definition names. */
 export type SharedMount = readonly SharedPart[];
 
 /** Parts have numbers below: that many ranges of node numbers there are. */

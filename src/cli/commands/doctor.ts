@@ -13,7 +13,9 @@ function line({ verdict, check, detail, advice }: Finding): string {
 async function run(_: object, { terminal }: CommandContext): Promise<number> {
   const folders = { state: stateFolder(), cache: cacheFolder(), runtime: runtimeFolder() };
   const entries = ownRegistry().list();
-  const findings = await examine(thisMachine({ folders, mounts: readMountTable(), entries }));
+  const findings = await examine(
+    thisMachine({ folders, cacheFolder: folders.cache, mounts: readMountTable(), entries }),
+  );
   const failed = findings.filter(({ verdict }) => verdict === 'fail').length;
   const verdict = failed === 0 ? 'PlateFS can mount here.' : 'PlateFS cannot mount here yet.';
   terminal.result({ usable: failed === 0, findings }, [...findings.map(line), verdict].join('\n'));

@@ -51,7 +51,7 @@ async function run({ path = [] }: DropArgs, { terminal, signal }: CommandContext
 export const drop: Command<DropArgs> = {
   usage: 'drop [path..]',
   summary: 'Let go of pinned files, of the cold cache, and of the page cache',
-  examples: ['drop /mnt/plate1/stacks', 'drop'],
+  examples: ['drop /mnt/plate1/stacks', 'drop /mnt/plate1', 'drop'],
   options: (yargs) =>
     yargs.positional('path', {
       type: 'string',

@@ -1,51 +1,100 @@
+import { statSync } from 'node:fs';
 import { checkedLayout, checkedNames } from '../../config/mount-options.ts';
-import { NotAPlateError } from '../../core/errors.ts';
+import { BadParameterError, NotAPlateError } from '../../core/errors.ts';
+import { SHOWN_AS, type ShownAs } from '../../model/mount-definition.ts';
 import { PlaneNames } from '../../model/plane-names.ts';
 import { namePlanes } from '../../model/plane-naming.ts';
 import type { PlateIndex } from '../../model/plate-index.ts';
+import { isUrl } from '../../model/source-url.ts';
 import { openPlate, proposeLayout } from '../../tree/open-plate.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { exitCode } from '../exit-codes.ts';
 import { inspectReport, inspectText } from '../inspect-report.ts';
-import { checkSource } from '../mount-plan.ts';
-import { LAYOUT_HELP, NAMES_HELP } from '../naming-options.ts';
+import { checkSources, definitionOf, refuseForSeveral } from '../mount-plan.ts';
 import { proposalText } from '../proposal-text.ts';
+import { AS_HELP, LAYOUT_HELP, NAMES_HELP, SOURCE_HELP } from '../source-options.ts';
 import { type PlateSummary, sourceReport, sourceReportText } from '../source-report.ts';
 
 interface InspectArgs {
   readonly plate: string;
   readonly layout: string | undefined;
   readonly names: string | undefined;
+  readonly as: ShownAs | undefined;
 }
 
-async function run(args: InspectArgs, context: CommandContext): Promise<number> {
-  const { terminal, signal } = context;
+/** What is said of a source that is looked at. */
+interface Asked {
+  readonly path: string;
+  readonly layout?: string | undefined;
+  readonly names?: string | undefined;
+  readonly as?: ShownAs | undefined;
+}
+
+/** What is told of a source, as `--json` prints it and for people. */
+interface Told {
+  readonly report: object;
+  readonly text: string;
+}
+
+async function run(args: InspectArgs, { terminal, signal }: CommandContext): Promise<number> {
   const names = args.names === undefined ? undefined : checkedNames('--names', args.names);
   const layout = args.layout === undefined ? undefined : checkedLayout('--layout', args.layout);
-  const source = checkSource(args.plate);
-  terminal.progress(`looking at ${source}`);
+  const written = checkSources(await definitionOf(args.plate));
+  const tell = async (asked: Asked): Promise<Told> => {
+    terminal.progress(`looking at ${asked.path}`);
+    return await look(asked, signal, (text) => terminal.progress(text));
+  };
+  if (written.sources) {
+    refuseForSeveral(written.source, { layout, as: args.as });
+    const all: { name: string; told: Told }[] = [];
+    for (const one of written.sources)
+      all.push({ name: one.name, told: await tell({ ...one, names: names ?? one.names ?? written.names }) });
+    terminal.result(
+      { definition: written.source, sources: all.map(({ name, told }) => ({ name, ...told.report })) },
+      all.map(({ name, told }) => `${name}/\n${told.text.replaceAll(/^(?=.)/gm, '  ')}`).join('\n'),
+    );
+    return exitCode('ok');
+  }
+  const asked = {
+    path: written.source,
+    layout: layout ?? written.layout,
+    names: names ?? written.names,
+    as: args.as ?? written.as,
+  };
   try {
-    const { index } = await openPlate(source, {
-      signal,
-      ...(layout === undefined ? {} : { layout }),
-      onProgress: ({ files, directories }) => terminal.progress(`${files} files in ${directories} folders`),
-    });
-    if (index.scope) {
-      const report = sourceReport(index, await platesOf(index, signal));
-      terminal.result(report, sourceReportText(report));
-      return exitCode('ok');
-    }
-    const planeNames = new PlaneNames(index, namePlanes(index, names, '--names'));
-    terminal.result(inspectReport(index, planeNames), inspectText(index, planeNames));
+    const { report, text } = await tell(asked);
+    terminal.result(report, text);
     return exitCode('ok');
   } catch (error) {
-    if (!(error instanceof NotAPlateError) || layout !== undefined) throw error;
-    const proposal = await proposeLayout(source, signal);
+    if (!(error instanceof NotAPlateError) || asked.layout !== undefined || isUrl(asked.path)) throw error;
+    if (!statSync(asked.path).isDirectory()) throw error;
+    const proposal = await proposeLayout(asked.path, signal);
     if (!proposal) throw error;
     const { tag, message } = error;
-    terminal.result({ error: { tag, message }, proposal }, proposalText(source, proposal));
+    terminal.result({ error: { tag, message }, proposal }, proposalText(asked.path, proposal));
     return exitCode('failure');
   }
+}
+
+async function look(
+  { path, layout, names, as }: Asked,
+  signal: AbortSignal,
+  onProgress: (text: string) => void,
+): Promise<Told> {
+  if (layout !== undefined && as === 'sources')
+    throw new BadParameterError('--layout', 'reads a folder as a plate; leave it out, or  --as sources');
+  const { index } = await openPlate(path, {
+    signal,
+    ...(layout === undefined ? {} : { layout }),
+    ...(as === undefined ? {} : { as }),
+    onProgress: ({ files, directories }) => onProgress(`${files} files in ${directories} folders`),
+  });
+  if (index.scope) {
+    const report = sourceReport(index, await platesOf(index, signal));
+    return { report, text: sourceReportText(report) };
+  }
+  const planeNames = new PlaneNames(index, namePlanes(index, names, '--names'));
+  return { report: inspectReport(index, planeNames), text: inspectText(index, planeNames) };
 }
 
 /** What the plates are in a folder of several. */
@@ -61,11 +110,17 @@ async function platesOf({ rootPath, scope }: PlateIndex, signal: AbortSignal): P
 export const inspect: Command<InspectArgs> = {
   usage: 'inspect <plate>',
   summary: 'Tell what would be shown and what is wrong with it, without mounting',
-  examples: ['inspect /data/plate1', "inspect /data/folder --layout '{well}/field {site} {channel}.tif'"],
+  examples: [
+    'inspect /data/plate1',
+    'inspect /data/cells.h5ad',
+    'inspect mounts/experiment.yaml',
+    "inspect /data/folder --layout '{well}/field {site} {channel}.tif'",
+  ],
   options: (yargs) =>
     yargs
-      .positional('plate', { type: 'string', demandOption: true, describe: 'plate folder, file or store' })
+      .positional('plate', { type: 'string', demandOption: true, describe: SOURCE_HELP })
       .option('layout', { type: 'string', describe: LAYOUT_HELP })
+      .option('as', { choices: SHOWN_AS, describe: AS_HELP })
       .option('names', { type: 'string', describe: NAMES_HELP }),
   run,
 };

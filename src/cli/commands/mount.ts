@@ -1,3 +1,4 @@
+import type { ResolvedDefinition } from '../../config/daemon-spec.ts';
 import {
   checkedLayout,
   checkedNames,
@@ -10,8 +11,9 @@ import { callControl } from '../../control/control-client.ts';
 import type { StatusDocument } from '../../control/documents.ts';
 import { parseBudget } from '../../core/byte-size.ts';
 import { AlreadyRunningError } from '../../core/errors.ts';
-import { MISSING_MODES, type MissingMode, type MountDefinition } from '../../model/mount-definition.ts';
+import { MISSING_MODES, type MissingMode, SHOWN_AS, type ShownAs } from '../../model/mount-definition.ts';
 import { NGFF_VERSIONS, type NgffVersion } from '../../model/ngff.ts';
+import type { RecognisedPlate } from '../../model/plate.ts';
 import { PROFILES, type Profile } from '../../model/profile.ts';
 import { coldCache } from '../../renders/render-folder.ts';
 import { indexFolder } from '../../tree/index-cache.ts';
@@ -22,13 +24,13 @@ import { exitCode } from '../exit-codes.ts';
 import {
   checkFolders,
   checkMountpoint,
-  checkSource,
+  checkSources,
+  definitionOf,
   makeStateFolder,
-  plainDefinition,
   resolveDefinition,
 } from '../mount-plan.ts';
-import { LAYOUT_HELP, NAMES_HELP } from '../naming-options.ts';
 import { ownRegistry } from '../running-mount.ts';
+import { AS_HELP, LAYOUT_HELP, NAMES_HELP, SOURCE_HELP } from '../source-options.ts';
 import { type Launched, launchSupervisor } from '../supervisor-launch.ts';
 
 interface MountArgs {
@@ -43,6 +45,7 @@ interface MountArgs {
   readonly readOnly: boolean | undefined;
   readonly names: string | undefined;
   readonly layout: string | undefined;
+  readonly as: ShownAs | undefined;
   readonly missing: MissingMode | undefined;
   readonly profile: Profile | undefined;
   readonly ngff: NgffVersion | undefined;
@@ -57,32 +60,42 @@ function overridesOf(args: MountArgs): OptionOverrides {
     ...(args.readOnly === undefined ? {} : { readOnly: args.readOnly }),
     ...(args.names === undefined ? {} : { names: checkedNames('--names', args.names) }),
     ...(args.layout === undefined ? {} : { layout: checkedLayout('--layout', args.layout) }),
+    ...(args.as === undefined ? {} : { as: args.as }),
     ...(args.missing === undefined ? {} : { missing: args.missing }),
     ...(args.profile === undefined ? {} : { profile: args.profile }),
     ...(args.ngff === undefined ? {} : { ngff: args.ngff }),
   };
 }
 
-async function definitionOf(plate: string): Promise<MountDefinition> {
-  if (!/\.ya?ml$/i.test(plate)) return plainDefinition(plate);
-  const { readMountDefinition } = await import('../../config/definition-file.ts');
-  return readMountDefinition(plate);
+/** What everything to be mounted is recognised as, by its folder of the mount; what a layout is given for is not asked. */
+async function recogniseAll(
+  { source, sources, layout, as }: ResolvedDefinition,
+  folder: string,
+  { terminal, signal }: CommandContext,
+): Promise<Record<string, RecognisedPlate>> {
+  const recognised: Record<string, RecognisedPlate> = {};
+  for (const one of sources ?? [{ name: '', path: source, layout, as }]) {
+    terminal.progress(`looking at ${one.path}`);
+    if (one.layout === undefined)
+      recognised[one.name] = await recogniseAgain(one.path, folder, signal, one.as);
+  }
+  return recognised;
 }
 
-async function run(args: MountArgs, { terminal, signal }: CommandContext): Promise<number> {
+async function run(args: MountArgs, context: CommandContext): Promise<number> {
+  const { terminal, signal } = context;
   const overrides = overridesOf(args);
-  const written = await definitionOf(args.plate);
+  const written = checkSources(await definitionOf(args.plate));
   const hooks =
     args.hooks === undefined
       ? undefined
       : await (await import('../../config/definition-file.ts')).readHookRules(args.hooks);
-  const source = checkSource(written.source);
-  const request = { definition: { ...written, source }, mountpoint: args.mountpoint, overrides, hooks };
+  const request = { definition: written, mountpoint: args.mountpoint, overrides, hooks };
   const definition = resolveDefinition(request, stateFolder());
   const registry = ownRegistry();
   const running = registry.list().find(({ isAlive, state }) => isAlive && state === definition.state);
   if (running && running.mountpoint !== definition.mountpoint)
-    throw new AlreadyRunningError(`${source} is already mounted at ${running.mountpoint}`, {
+    throw new AlreadyRunningError(`${written.source} is already mounted at ${running.mountpoint}`, {
       advice: 'use that mount, unmount it, or name another --output',
     });
   await checkMountpoint(definition.mountpoint);
@@ -100,14 +113,10 @@ async function run(args: MountArgs, { terminal, signal }: CommandContext): Promi
   const supervisor = takeSupervisor(args.foreground ? 'inherit' : 'ignore');
   let launched: Launched;
   try {
-    terminal.progress(`looking at ${source}`);
-    const recognised =
-      definition.layout === undefined
-        ? await recogniseAgain(source, indexFolder(spec.cacheFolder), signal)
-        : undefined;
+    const recognised = await recogniseAll(definition, indexFolder(spec.cacheFolder), context);
     makeStateFolder(definition.state);
     launched = await launchSupervisor({
-      spec: { ...spec, ...(recognised ? { recognised } : {}), startedAt: new Date().toISOString() },
+      spec: { ...spec, recognised, startedAt: new Date().toISOString() },
       onProgress: (text) => terminal.progress(text),
       signal,
       attached: args.foreground,
@@ -124,12 +133,16 @@ async function run(args: MountArgs, { terminal, signal }: CommandContext): Promi
     : exitCode('ok');
 }
 
+const countOf = (count: number, one: string, more: string): string => `${count} ${count === 1 ? one : more}`;
+
 function mountedText(status: StatusDocument, foreground: boolean): string {
   const { plate, planes, mountpoint, output, warnings, sources, plates = 0 } = status;
   const remark = warnings === 0 ? '' : `\n${warnings} remarks about it: ${mountpoint}/.platefs/warnings.json`;
   const parts = [
-    plates === 0 ? '' : `${plates} ${plates === 1 ? 'plate' : 'plates'}`,
-    sources && (sources.length > 1 || plates > 0) ? `${sources.length} files and stores` : '',
+    plates === 0 ? '' : countOf(plates, 'plate', 'plates'),
+    sources && (sources.length > 1 || plates > 0)
+      ? countOf(sources.length, 'file or store', 'files and stores')
+      : '',
     sources && planes === 0 ? '' : `${planes} planes`,
   ].filter((part) => part !== '');
   const kind = [plate.format, ...parts].join(', ');
@@ -156,14 +169,16 @@ export const mount: Command<MountArgs> = {
   examples: [
     'mount /data/plate1 /mnt/plate1',
     'mount /data/cells.h5ad /mnt/cells',
-    'mount mounts/nuclei.yaml',
+    'mount /data/stacks /mnt/stacks --as sources',
+    'mount s3://bucket/image.zarr /mnt/image --output ~/results',
+    'mount mounts/experiment.yaml',
   ],
   options: (yargs) =>
     yargs
       .positional('plate', {
         type: 'string',
         demandOption: true,
-        describe: 'plate folder, file, store, URL, folder of several, or a mount definition (.yaml)',
+        describe: SOURCE_HELP,
       })
       .positional('mountpoint', { type: 'string', describe: 'an empty folder' })
       .option('foreground', {
@@ -190,6 +205,7 @@ export const mount: Command<MountArgs> = {
       .option('read-only', { type: 'boolean', describe: 'refuse every change' })
       .option('names', { type: 'string', describe: NAMES_HELP })
       .option('layout', { type: 'string', describe: LAYOUT_HELP })
+      .option('as', { choices: SHOWN_AS, describe: AS_HELP })
       .option('missing', {
         choices: MISSING_MODES,
         describe: 'what stacks and plate.ome.zarr show where a plane is missing (zeros unless set)',

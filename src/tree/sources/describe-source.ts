@@ -5,11 +5,11 @@ import { loadAll } from '../../core/plugin.ts';
 import { whenReady } from '../../core/when-ready.ts';
 import type { IndexedSource, SourceOptions } from '../../model/indexed-source.ts';
 import type { PlateWarning } from '../../model/plate.ts';
+import { isUrl } from '../../model/source-url.ts';
 import { SOURCES } from '../../registry.generated.ts';
 import type { OpenSource, SourceCatalog, SourceDriver } from '../../sources.ts';
 import { loadCatalogEncoders } from './catalog-encoders.ts';
 import { CatalogFiles, type SourceFiles } from './catalog-files.ts';
-import { isUrl } from './source-url.ts';
 
 /** A file or store as it is found in the world. */
 export interface FoundSource {

@@ -6,6 +6,7 @@ import type { PlateWarning } from '../../model/plate.ts';
 import type { PlateIndex } from '../../model/plate-index.ts';
 import { PlateIndexBuilder } from '../../model/plate-index-builder.ts';
 import { childDirectories, fileByName, nameAt } from '../../model/plate-lookup.ts';
+import { lastName } from '../../model/source-url.ts';
 import {
   describeSource,
   driversOf,
@@ -82,7 +83,10 @@ async function candidates(index: PlateIndex): Promise<FoundSource[]> {
   return found;
 }
 
-function onlySource(index: PlateIndex, scope: Exclude<SourceScope, { kind: 'folder' }>): FoundSource {
+function onlySource(
+  index: PlateIndex,
+  scope: Exclude<SourceScope, { kind: 'folder' | 'list' }>,
+): FoundSource {
   const { rootPath } = index;
   switch (scope.kind) {
     case 'url':
@@ -102,15 +106,17 @@ function onlySource(index: PlateIndex, scope: Exclude<SourceScope, { kind: 'fold
 }
 
 /** An index of something that has no files here. */
-export function emptyIndex(url: string): PlateIndex {
-  const name = url.replace(/\/+$/, '').split('/').at(-1) ?? url;
-  return new PlateIndexBuilder(url).finish({
-    name,
-    format: 'plain-files',
-    formatDetail: 'remote store',
-    channels: [],
-  });
+export function emptyIndex(place: string, formatDetail: string): PlateIndex {
+  const name = lastName(place) || place;
+  return new PlateIndexBuilder(place).finish({ name, format: 'plain-files', formatDetail, channels: [] });
 }
+
+/** The index of a mount's root in which there is nothing but what a mount definition names. */
+export const listIndex = (definition: string): PlateIndex => ({
+  ...emptyIndex(definition, 'mount definition'),
+  scope: { kind: 'list' },
+  sources: [],
+});
 
 /**
  * The index of something that is no plate, with what its files and stores hold. Those that are as they were in
@@ -129,6 +135,7 @@ export async function withSources(
   const describe = async (found: FoundSource): Promise<IndexedSource | undefined> =>
     known.get(`${found.name}\0${found.version}`) ?? (await describeSource(found, options, signal));
   const made = { ...index, scope, sourceOptions: options };
+  if (scope.kind === 'list') return made;
   if (scope.kind !== 'folder') {
     const source = await describe(onlySource(index, scope));
     if (!source) throw nobodyKnows(index, scope);

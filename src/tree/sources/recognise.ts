@@ -3,11 +3,13 @@ import { basename } from 'node:path';
 import { CancelledError, NotAPlateError, PlateFsError } from '../../core/errors.ts';
 import { containerKind } from '../../model/container-kind.ts';
 import type { SourceScope } from '../../model/indexed-source.ts';
+import type { ShownAs } from '../../model/mount-definition.ts';
 import { compareNatural } from '../../model/natural-order.ts';
 import type { RecognisedPlate } from '../../model/plate.ts';
-import { recognisedAs, recognisePlate } from '../recognise-plate.ts';
+import { isUrl } from '../../model/source-url.ts';
+import { namesIn, recognisedAs, recognisePlate, UnrecognisedFolderError } from '../recognise-plate.ts';
 import { driversOf, looksLikeStore } from './describe-source.ts';
-import { isUrl } from './source-url.ts';
+import { holdsStacks, isHeapOfImages } from './image-stacks.ts';
 
 /** Plates of one folder: each has an index and a watch of its own. */
 const MAX_PLATES = 100;
@@ -20,29 +22,51 @@ const asSources = (root: string, reason: string, scope: SourceScope): Recognised
   scope,
 });
 
+/** A folder, by its real path, that is taken for what lies in it. */
+async function folderAsSources(path: string, signal: AbortSignal): Promise<RecognisedPlate> {
+  if (looksLikeStore(readdirSync(path))) return asSources(path, 'a Zarr store', { kind: 'store' });
+  return asSources(path, 'a folder with several', { kind: 'folder', plates: await platesIn(path, signal) });
+}
+
 /**
  * Finds out what is to be mounted: a plate, or what else a folder, a file or an URL may be. What a plate's format
  * recognises is that plate; only a folder that is none is looked at for what lies in it.
+ * @param as what it is to be shown as, whatever it looks like; see {@link ShownAs}.
  * @throws NotAPlateError, EmptyFolderError, UnreadableSourceError, CancelledError
  */
-export async function recognise(asked: string, signal: AbortSignal): Promise<RecognisedPlate> {
+export async function recognise(asked: string, signal: AbortSignal, as?: ShownAs): Promise<RecognisedPlate> {
+  const isFile = !isUrl(asked) && statSync(asked, { throwIfNoEntry: false })?.isFile() === true;
+  if (as === 'plate' && (isFile || isUrl(asked)))
+    throw new NotAPlateError(asked, `it is ${isFile ? 'a file' : 'an address'}`, {
+      advice: 'leave out  --as plate, or name the folder that holds the plate',
+    });
   if (isUrl(asked)) return asSources(asked, 'its address', { kind: 'url' });
-  if (statSync(asked, { throwIfNoEntry: false })?.isFile()) return await recogniseFile(realpathSync(asked));
+  if (isFile) return await recogniseFile(realpathSync(asked));
+  if (as === 'sources') {
+    await namesIn(asked);
+    return await folderAsSources(realpathSync(asked), signal);
+  }
   let refusal: NotAPlateError;
   try {
     const plate = recognisedAs(await recognisePlate(asked, signal));
     const path = realpathSync(asked);
-    if (plate.root === path || !(await hasStores(path))) return plate;
-    refusal = new NotAPlateError(asked, 'it holds a plate and stores');
+    if (as === 'plate' || plate.root === path) return plate;
+    // A plate below is all that was meant, unless there is more to show beside it.
+    if (!(await hasStores(path)) && !(await holdsStacks(path, signal))) return plate;
+    refusal = new NotAPlateError(asked, 'it holds a plate and other files and stores');
   } catch (error) {
-    if (!(error instanceof NotAPlateError)) throw error;
+    if (!(error instanceof NotAPlateError) || as === 'plate') throw error;
     refusal = error;
   }
-  const path = realpathSync(asked);
-  if (looksLikeStore(readdirSync(path))) return asSources(path, 'a Zarr store', { kind: 'store' });
-  const plates = await platesIn(path, signal);
-  if (plates.length === 0 && !(await hasStores(path))) throw refusal;
-  return asSources(path, 'a folder with several', { kind: 'folder', plates });
+  const found = await folderAsSources(realpathSync(asked), signal);
+  const { root, scope } = found;
+  const isShown =
+    scope?.kind === 'store' ||
+    (scope?.kind === 'folder' && scope.plates.length > 0) ||
+    (await hasStores(root)) ||
+    (refusal instanceof UnrecognisedFolderError && (await isHeapOfImages(root, refusal.proposal, signal)));
+  if (!isShown) throw refusal;
+  return found;
 }
 
 async function recogniseFile(path: string): Promise<RecognisedPlate> {

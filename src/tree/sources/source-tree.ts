@@ -1,5 +1,6 @@
 import { FsRefusal } from '../../core/errors.ts';
 import { type IndexedSource, isMeasured, measuredBytes } from '../../model/indexed-source.ts';
+import { isUrl } from '../../model/source-url.ts';
 import { PlateFiles } from '../plate-files.ts';
 import { ngffVersionOf, type SharedTree } from '../shared-tree.ts';
 import { ROOT_NODE, type Tree, type TreeAttributes, type TreeContent, type TreeEntry } from '../tree.ts';
@@ -7,7 +8,6 @@ import { DocumentsView, isDocument } from '../views/documents.ts';
 import { OwnFiles } from './own-files.ts';
 import { addSourceFacts } from './source-facts.ts';
 import { type FolderNode, type ItemNode, SourceNodes } from './source-nodes.ts';
-import { isUrl } from './source-url.ts';
 
 /** The folder with a source's own bytes. */
 const OWN = 'source';

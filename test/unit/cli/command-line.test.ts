@@ -128,7 +128,7 @@ describe('mount refuses', () => {
       'a mountpoint inside the plate',
       'p',
       'p/sub',
-      'mountpoint $F/p/sub and the plate $F/p lie inside each other (name a mountpoint elsewhere)',
+      'mountpoint $F/p/sub and $F/p lie inside each other (name a mountpoint elsewhere)',
     ],
   ])('%s', async (_, plate, mountpoint, message) => {
     make('p', 'sub');
@@ -161,7 +161,7 @@ describe('mount refuses', () => {
     const [plate, mountpoint] = [make('p'), make('m')];
     const inPlate = await run('mount', plate, mountpoint, '--output', join(plate, 'out'));
     expect(inPlate.stderr).toBe(
-      'platefs: --output: $F/p/out lies inside the plate, which is never written to; name a folder elsewhere\n',
+      'platefs: --output: $F/p/out lies inside $F/p, which is never written to; name a folder elsewhere\n',
     );
     const inMount = await run('mount', plate, mountpoint, '-o', `state=${mountpoint}/s`);
     expect(inMount.stderr).toBe(

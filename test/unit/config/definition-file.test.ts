@@ -90,6 +90,87 @@ options: { allow-other: true, passthrough: false, readers: 2 }
     });
   });
 
+  it('leaves an address as it is', async () => {
+    expect((await read('source: s3://bucket/image.zarr')).source).toBe('s3://bucket/image.zarr');
+  });
+
+  it('reads what a source is shown as', async () => {
+    expect(await read('source: p\nas: sources')).toMatchObject({ as: 'sources' });
+  });
+
+  it('reads several sources, each the folder of its own name or of the path', async () => {
+    const definition = await read(`sources:
+  - ./plate1/
+  - path: ~/cells.h5ad
+  - { path: ../odd, name: screen 2, layout: '{well}_{site}.tif', names: harmony }
+  - { path: 'https://example.org/a%20b.zarr?x=1#y', as: sources }
+  - s3://bucket
+names: openhcs
+`);
+    expect(definition).toMatchObject({
+      source: file,
+      names: 'openhcs',
+      sources: [
+        { path: join(folder, 'plate1'), name: 'plate1' },
+        { path: join(homedir(), 'cells.h5ad'), name: 'cells.h5ad' },
+        {
+          path: join(folder, '../odd'),
+          name: 'screen 2',
+          layout: '{well}_{site}.tif',
+          names: 'harmony',
+        },
+        { path: 'https://example.org/a%20b.zarr?x=1#y', name: 'a b.zarr', as: 'sources' },
+        { path: 's3://bucket', name: 'bucket' },
+      ],
+    });
+    expect(definition).not.toHaveProperty('layout');
+  });
+
+  it.each([
+    ['sources: []', 'x.yaml:1: sources is empty'],
+    [
+      'sources: ./p',
+      "x.yaml:1: sources must be a list (- item), not './p'; write for example  sources: [./plate1, ./cells.h5ad]",
+    ],
+    ['sources:\n  - a\n  - 3', 'x.yaml:3: sources[2] must be text or a mapping (key: value), not 3'],
+    ['sources:\n  - a\n  - { pth: b }', "x.yaml:3: unknown key 'pth' in sources[2]; did you mean 'path'?"],
+    ['sources:\n  - name: b', "x.yaml:2: sources[1] lacks 'path'; write for example  path: ./plate1"],
+    [
+      'source: p\nsources: [q]',
+      "x.yaml:1: 'source' and 'sources' exclude each other; write  - path: …  for it in the list",
+    ],
+    [
+      'sources: [q]\nlayout: "{well}_{site}.tif"\nas: plate',
+      "x.yaml:2: 'layout' is said of one source; write it beside that one's path in 'sources'\nx.yaml:3: 'as' is said of one source; write it beside that one's path in 'sources'",
+    ],
+    [
+      'sources:\n  - /a/p\n  - path: /b/p\n  - path: /c/q\n    name: p',
+      "x.yaml:3: two sources would be the folder 'p', this one and that of line 2; give one another name with  name: …\nx.yaml:5: two sources would be the folder 'p', this one and that of line 2; give one another name with  name: …",
+    ],
+    ['sources:\n  - path: a\n    name: b/c', "x.yaml:3: 'b/c' can't be the name of a folder"],
+    ['sources:\n  - path: a\n    name: ..', "x.yaml:3: '..' can't be the name of a folder"],
+    [
+      'sources:\n  - /a/.platefs',
+      "x.yaml:2: '.platefs' is where PlateFS tells of itself; choose another name",
+    ],
+    ['sources:\n  - /', "x.yaml:2: '/' has no last name to be the folder's; give it one with  name: …"],
+    [
+      'sources:\n  - path: a\n    layout: "*.tif"',
+      "x.yaml:3: layout: '*.tif' says nothing of well, site, channel, z or t; write for instance {well}_{site}.tif",
+    ],
+    [
+      'source: a\nas: sources\nlayout: "{well}_{site}.tif"',
+      "x.yaml:3: 'layout' reads a folder as a plate; leave it out, or  as: sources",
+    ],
+    ['source: a\nas: plates', "x.yaml:2: as is 'plates'; write one of plate, sources"],
+    [
+      `sources: [${Array.from({ length: 101 }, (_, i) => `p${i}`).join(', ')}]`,
+      'x.yaml:1: sources are 101; there may be 100',
+    ],
+  ])('of sources %j', async (text, expected) => {
+    expect(await complaint(text)).toBe(expected);
+  });
+
   it('lets a step have a name of its own', async () => {
     const twice = RULE.replace('- otsu', '- gaussian: { sigma: 5 }\n        as: coarse');
     expect((await read(twice)).hooks[0]?.steps[1]).toEqual({
@@ -120,7 +201,7 @@ options: { allow-other: true, passthrough: false, readers: 2 }
     ['source: /p\nnames: 3', 'x.yaml:2: names must be text, not 3'],
     [
       'source: /p\nxyzzy: 1',
-      "x.yaml:2: unknown key 'xyzzy'; known: source, mountpoint, names, layout, output, state, budget, read-only, options, hooks",
+      "x.yaml:2: unknown key 'xyzzy'; known: source, sources, mountpoint, as, names, layout, output, state, budget, read-only, options, hooks",
     ],
     ['source: 5', 'x.yaml:1: source must be text, not 5; write for example  source: ./plate1'],
     ['source: /p\nread-only: "yes"', "x.yaml:2: read-only must be true or false, not 'yes'"],

@@ -1,0 +1,104 @@
+/** Looking at everything that a mount is to show, part by part. */
+import { join } from 'node:path';
+import type { DaemonSpec } from '../config/daemon-spec.ts';
+import type { SourceOptions } from '../model/indexed-source.ts';
+import type { ShownAs } from '../model/mount-definition.ts';
+import type { PlateIndex } from '../model/plate-index.ts';
+import { profileRules } from '../model/profile.ts';
+import { indexFolder } from '../tree/index-cache.ts';
+import { openPlate } from '../tree/open-plate.ts';
+import { listIndex } from '../tree/sources/index-sources.ts';
+import { logEvent } from './log.ts';
+
+const PROGRESS_EVERY_MS = 250;
+
+/** What is to be a part of the mount. */
+interface WantedPart {
+  /** As {@link SharedPart.name}. */
+  readonly name: string;
+  /** A path or an URL. */
+  readonly source: string;
+  readonly layout?: string | undefined;
+  readonly as?: ShownAs | undefined;
+  /** How its planes are named. */
+  readonly names?: string | undefined;
+}
+
+/** A part of the mount as it is on disk. */
+export interface FoundPart {
+  readonly name: string;
+  readonly names: string | undefined;
+  readonly index: PlateIndex;
+}
+
+export interface OpenOptions {
+  readonly signal: AbortSignal;
+  readonly onProgress: (text: string) => void;
+}
+
+/** What a mount's options say of images, as the tree takes it. */
+export function shownFor({ options: { profile, float64 } }: DaemonSpec['definition']): SourceOptions {
+  return {
+    ...(profile === undefined ? {} : { profile }),
+    ...(float64 === 'float32' ? { float64As: float64 } : {}),
+  };
+}
+
+/**
+ * Everything that is to be mounted, the root first. @throws a typed error when a source can't be read.
+ */
+export async function openAll(spec: DaemonSpec, options: OpenOptions): Promise<FoundPart[]> {
+  const { source, sources, names, layout, as } = spec.definition;
+  const commonNames = names ?? profileRules(spec.definition.options.profile).names;
+  if (!sources)
+    return await openWithPlates(spec, { name: '', source, names: commonNames, layout, as }, options);
+  const found: FoundPart[] = [{ name: '', names: undefined, index: listIndex(source) }];
+  for (const one of sources) {
+    const wanted = { ...one, source: one.path, names: one.names ?? commonNames };
+    found.push(...(await openWithPlates(spec, wanted, options)));
+  }
+  return found;
+}
+
+/** A part, and the plates in it where it is a folder of several. */
+async function openWithPlates(
+  spec: DaemonSpec,
+  wanted: WantedPart,
+  options: OpenOptions,
+): Promise<FoundPart[]> {
+  const { name, names } = wanted;
+  const index = await openIndex(spec, wanted, options);
+  const found: FoundPart[] = [{ name, names, index }];
+  const { scope, rootPath } = index;
+  for (const plate of scope?.kind === 'folder' ? scope.plates : []) {
+    const part = { name: join(name, plate), source: `${rootPath}/${plate}`, names };
+    found.push({ name: part.name, names, index: await openIndex(spec, part, options) });
+  }
+  return found;
+}
+
+async function openIndex(
+  { definition, recognised, cacheFolder }: DaemonSpec,
+  { name, source, layout, as }: WantedPart,
+  options: OpenOptions,
+): Promise<PlateIndex> {
+  const known = recognised && Object.hasOwn(recognised, name) ? recognised[name] : undefined;
+  let toldMs = 0;
+  const { index } = await openPlate(source, {
+    signal: options.signal,
+    ...(layout === undefined ? {} : { layout }),
+    ...(as === undefined ? {} : { as }),
+    ...(known ? { recognised: known } : {}),
+    mountpoint: definition.mountpoint,
+    followLinks: definition.options.followLinks ?? false,
+    cacheDir: indexFolder(cacheFolder),
+    sourceOptions: shownFor(definition),
+    log: logEvent,
+    onProgress: ({ files }) => {
+      if (Date.now() - toldMs < PROGRESS_EVERY_MS) return;
+      toldMs = Date.now();
+      options.onProgress(`indexing${name === '' ? '' : ` ${name}`}: ${files} files`);
+    },
+  });
+  return index;
+}

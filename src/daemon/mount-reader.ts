@@ -1,41 +1,36 @@
 import type { PourableBytes } from '../core/byte-pipe.ts';
 import type { ByteCache } from '../memory/byte-cache.ts';
-import type { SourceDriver } from '../sources.ts';
 import { type MountPart, MountTree } from '../tree/mount-tree.ts';
 import { PlateTree } from '../tree/plate-tree.ts';
 import type { SharedMount } from '../tree/shared-mount.ts';
 import type { SharedTree } from '../tree/shared-tree.ts';
-import { type CatalogEncoders, loadCatalogEncoders } from '../tree/sources/catalog-encoders.ts';
-import { OpenSources } from '../tree/sources/open-sources.ts';
-import { driversWanted, prepareDrivers } from '../tree/sources/source-drivers.ts';
-import { SourceReader } from '../tree/sources/source-reader.ts';
+import type { SourceReader } from '../tree/sources/source-reader.ts';
 import { StackReader } from '../tree/stack-reader.ts';
 import { loadPlaneTools, type PlaneTools } from './plane-tools.ts';
+import type { SourceReaders } from './source-readers.ts';
 
 /** Reads any file of a mount that is put together when it is read, whatever part it belongs to. One per reader thread. */
 export class MountReader {
   readonly #tree: MountTree;
   readonly #readers = new Map<number, StackReader | SourceReader>();
-  readonly #drivers: Map<string, SourceDriver>;
+  readonly #sources: SourceReaders | undefined;
 
   private constructor(
     mount: SharedMount,
     tools: PlaneTools,
-    encoders: CatalogEncoders | undefined,
-    drivers: Map<string, SourceDriver>,
+    sources: SourceReaders | undefined,
     decoded: ByteCache,
     onChanged: (node: number) => void,
   ) {
     this.#tree = new MountTree(mount, tools);
-    this.#drivers = drivers;
-    const sources = new OpenSources(drivers);
+    this.#sources = sources;
     for (const { number, tree, base } of this.#tree.parts) {
       if (tree instanceof PlateTree)
         this.#readers.set(
           number,
           new StackReader(tree, tools.driver, decoded, base, (node) => onChanged(base + node)),
         );
-      else if (encoders) this.#readers.set(number, new SourceReader(tree, encoders, sources, decoded));
+      else if (sources) this.#readers.set(number, sources.reader(tree, decoded));
     }
   }
 
@@ -48,22 +43,21 @@ export class MountReader {
     decoded: ByteCache,
     onChanged: (node: number) => void = () => {},
   ): Promise<MountReader> {
-    const drivers = new Map<string, SourceDriver>();
     const tools = await loadPlaneTools(mount.map(({ shared }) => shared.index));
     const hasSources = mount.some(({ shared }) => shared.index.scope);
-    const encoders = hasSources ? await loadCatalogEncoders() : undefined;
-    await prepareDrivers(driversWanted(mount), drivers);
-    return new MountReader(mount, tools, encoders, drivers, decoded, onChanged);
+    const sources = hasSources ? await (await import('./source-readers.ts')).SourceReaders.load() : undefined;
+    await sources?.prepareFor(mount);
+    return new MountReader(mount, tools, sources, decoded, onChanged);
   }
 
   /** Whether a part can be shown as it is now without loading anything first. */
   isReadyFor(shared: SharedTree): boolean {
-    return (shared.index.sources ?? []).every(({ driver }) => this.#drivers.has(driver));
+    return this.#sources?.isReadyFor([{ number: 0, name: '', shared }]) ?? true;
   }
 
   /** Loads what a part needs as it is now. */
   async prepareFor(shared: SharedTree): Promise<void> {
-    await prepareDrivers(driversWanted([{ number: 0, name: '', shared }]), this.#drivers);
+    await this.#sources?.prepareFor([{ number: 0, name: '', shared }]);
   }
 
   /** Shows a part as it was found now; what it needs is loaded. */

@@ -1,7 +1,7 @@
 import { dirname } from 'node:path';
 import { CancelledError, UnreadableSourceError } from '../core/errors.ts';
 import type { ArraySource, CatalogOptions, OpenSource, SourceCatalog, SourceDriver } from '../sources.ts';
-import { AnnDataSource, catalogOf } from './shared/anndata-source.ts';
+import type * as Parts from './shared/anndata-source.ts';
 import { fileVersion } from './shared/file-version.ts';
 import type { Hierarchy } from './shared/hierarchy.ts';
 import type { HierarchyOpener } from './shared/idle-hierarchy.ts';
@@ -16,21 +16,24 @@ const ZARR_DOCUMENTS = ['', 'obs/', 'var/', 'X/'].flatMap((group) =>
 );
 
 interface Openers {
+  readonly parts: typeof Parts;
   hdf5(path: string): Hierarchy;
   zarr(path: string): Hierarchy;
 }
 
 let prepared: Openers | undefined;
 
-/** Loads what reads HDF5 and Zarr: only threads that look at such files pay for it. */
+/** Loads what reads AnnData, HDF5 and Zarr: only threads that look at such files pay for it. */
 async function load(): Promise<Openers> {
   if (prepared) return prepared;
-  const [{ Hdf5Hierarchy }, { openZarrHierarchy }] = await Promise.all([
+  const [parts, { Hdf5Hierarchy }, { openZarrHierarchy }] = await Promise.all([
+    import('./shared/anndata-source.ts'),
     import('./shared/hdf5-hierarchy.ts'),
     import('./shared/zarr-hierarchy.ts'),
   ]);
   await Hdf5Hierarchy.prepare();
   prepared = {
+    parts,
     hdf5: (path) => Hdf5Hierarchy.open(path, dirname(path)),
     zarr: (path) => openZarrHierarchy(path),
   };
@@ -72,7 +75,7 @@ const anndata: SourceDriver = {
     const openers = await load();
     if (signal.aborted)
       throw new CancelledError(`looking into ${path} was cancelled`, { cause: signal.reason });
-    return catalogOf(openerOf(openers, path));
+    return openers.parts.catalogOf(openerOf(openers, path));
   },
 
   async prepare(): Promise<void> {
@@ -81,7 +84,7 @@ const anndata: SourceDriver = {
 
   openSync(path: string, catalog: SourceCatalog): OpenSource {
     if (!prepared) throw new Error('prepare() has to be called before openSync()');
-    return new AnnDataSource(openerOf(prepared, path), catalog);
+    return new prepared.parts.AnnDataSource(openerOf(prepared, path), catalog);
   },
 };
 

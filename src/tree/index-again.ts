@@ -3,7 +3,6 @@ import type { SourceScope } from '../model/indexed-source.ts';
 import type { PlateDescription } from '../model/plate.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
 import { compareDescriptions } from './described-plate.ts';
-import { emptyIndex, withSources } from './sources/index-sources.ts';
 
 /** What is needed to index again what was indexed before. */
 export interface IndexedThing {
@@ -20,13 +19,15 @@ export async function indexAgain(
   options: IndexOptions & { readonly signal: AbortSignal },
 ): Promise<PlateIndex> {
   const { signal, followLinks = false } = options;
+  // Plates never load what looks into other files.
+  const sources = scope && (await import('./sources/index-sources.ts'));
   const leaveOut = scope?.kind === 'folder' ? { leaveOut: scope.plates } : {};
   const made =
-    scope?.kind === 'url'
-      ? emptyIndex(root)
+    scope?.kind === 'url' && sources
+      ? sources.emptyIndex(root)
       : await handler.index(root, { ...options, ...leaveOut, ...(previous ? { previous } : {}) }, signal);
   const linked = { ...made, linksFollowed: followLinks };
-  return scope
-    ? await withSources(linked, scope, previous, signal)
+  return scope && sources
+    ? await sources.withSources(linked, scope, previous, signal)
     : await compareDescriptions(linked, descriptions, signal);
 }

@@ -17,7 +17,6 @@ import {
   saveCachedIndex,
 } from './index-cache.ts';
 import { namesIn, recognisedAs, recognisePlate } from './recognise-plate.ts';
-import { recognise } from './sources/recognise.ts';
 import { isUrl } from './sources/source-url.ts';
 
 export interface OpenPlateOptions extends IndexOptions {
@@ -65,6 +64,7 @@ export async function recogniseAgain(
     const scoped = cached.index.scope ? { scope: cached.index.scope } : {};
     return { format: facts.format, root, reason: facts.formatDetail, descriptions, ...scoped };
   }
+  const { recognise } = await import('./sources/recognise.ts');
   return await recognise(asked, signal);
 }
 
@@ -110,6 +110,7 @@ async function whatIs(
     const found = await recognisePlate(folder, signal, handlers);
     return { ...recognisedAs(found), handler: found.handler };
   }
+  const { recognise } = await import('./sources/recognise.ts');
   const found = await recognise(folder, signal);
   const handler = await loadById(FORMATS, found.format);
   if (!handler) throw new Error(`there is no format ${found.format}`);

@@ -13,7 +13,7 @@ import { fileVersion } from './describe-source.ts';
 import { inWhole } from './image-part.ts';
 import { itemLayout } from './item-layout.ts';
 import type { OpenSources } from './open-sources.ts';
-import { type ItemNode, isKeepable } from './source-nodes.ts';
+import { type ItemNode, isKeepable } from './source-node.ts';
 import type { SourceTree } from './source-tree.ts';
 import { sparseFile, tableFile } from './table-blocks.ts';
 

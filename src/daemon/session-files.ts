@@ -7,6 +7,7 @@ import type { OverlayFolders } from '../overlay/open-overlay.ts';
 import { indexFolder } from '../tree/index-cache.ts';
 import { openPlate } from '../tree/open-plate.ts';
 import { type SharedTree, shareTree } from '../tree/shared-tree.ts';
+import { CatalogThread } from './catalog-thread.ts';
 import { logEvent } from './log.ts';
 import { holdUnfinished } from './plane-completeness.ts';
 import { type NamedPart, numberParts, presentParts } from './session-parts.ts';
@@ -83,6 +84,7 @@ async function openPart(
   folder?: string,
 ): Promise<OpenedPart> {
   let toldMs = 0;
+  await using catalogs = new CatalogThread();
   const { index } = await openPlate(folder ?? definition.source, {
     signal: options.signal,
     ...(definition.layout === undefined ? {} : { layout: definition.layout }),
@@ -91,6 +93,7 @@ async function openPart(
     followLinks: definition.options.followLinks ?? false,
     cacheDir: indexFolder(cacheFolder),
     log: logEvent,
+    lookInto: (found, signal) => catalogs.describe(found, signal),
     onProgress: ({ files }) => {
       if (Date.now() - toldMs < PROGRESS_EVERY_MS) return;
       toldMs = Date.now();

@@ -8,7 +8,7 @@ import type { FormatHandler, IndexOptions, LayoutProposal } from '../formats.ts'
 import type { RecognisedPlate } from '../model/plate.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
 import { FORMATS } from '../registry.generated.ts';
-import { indexAgain } from './index-again.ts';
+import { indexAgain, type SourceOptions } from './index-again.ts';
 import {
   type CachedIndex,
   type CacheLog,
@@ -19,7 +19,7 @@ import {
 import { namesIn, recognisedAs, recognisePlate } from './recognise-plate.ts';
 import { isUrl } from './sources/source-url.ts';
 
-export interface OpenPlateOptions extends IndexOptions {
+export interface OpenPlateOptions extends IndexOptions, SourceOptions {
   readonly signal: AbortSignal;
   /** Where indexes are kept; {@link defaultCacheDir} unless set, none when null. */
   readonly cacheDir?: string | null;

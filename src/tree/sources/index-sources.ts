@@ -6,6 +6,7 @@ import type { PlateIndex } from '../../model/plate-index.ts';
 import { PlateIndexBuilder } from '../../model/plate-index-builder.ts';
 import { childDirectories, fileByName, nameAt } from '../../model/plate-lookup.ts';
 import {
+  type DescribeSource,
   describeSource,
   driversOf,
   type FoundSource,
@@ -121,10 +122,11 @@ export async function withSources(
   scope: SourceScope,
   previous: PlateIndex | undefined,
   signal: AbortSignal,
+  lookInto: DescribeSource = describeSource,
 ): Promise<PlateIndex> {
   const known = new Map(previous?.sources?.map((source) => [`${source.name}\0${source.version}`, source]));
   const describe = async (found: FoundSource): Promise<IndexedSource | undefined> =>
-    known.get(`${found.name}\0${found.version}`) ?? (await describeSource(found, signal));
+    known.get(`${found.name}\0${found.version}`) ?? (await lookInto(found, signal));
   const made = { ...index, scope };
   if (scope.kind !== 'folder') {
     const source = await describe(onlySource(index, scope));

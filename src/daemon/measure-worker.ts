@@ -6,11 +6,11 @@ import { setImmediate as breathe } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { errnoOf } from '../core/errno.ts';
 import { explain, SourceChangedError } from '../core/errors.ts';
-import type { SourceDriver } from '../sources.ts';
+import { whenReady } from '../core/when-ready.ts';
 import type { SharedMount } from '../tree/shared-mount.ts';
 import { loadCatalogEncoders } from '../tree/sources/catalog-encoders.ts';
 import { OpenSources } from '../tree/sources/open-sources.ts';
-import { prepareDrivers } from '../tree/sources/source-drivers.ts';
+import { PreparedDrivers } from '../tree/sources/source-drivers.ts';
 import { type Measure, takeMeasure, unmeasured } from '../tree/sources/source-measures.ts';
 
 export interface MeasureWorkerData {
@@ -55,10 +55,10 @@ for (const { number: part, shared } of mount)
 const wanted: string[] = [];
 parentPort?.on('message', (message: ToMeasureWorker) => wanted.push(keyOf(message)));
 
-const drivers = new Map<string, SourceDriver>();
-await prepareDrivers(new Set([...left.values()].map(({ measure }) => measure.source.driver)), drivers);
+const drivers = new PreparedDrivers();
+await drivers.prepareFor([...left.values()].map(({ measure }) => measure.source));
 const encoders = await loadCatalogEncoders();
-const sources = new OpenSources(drivers);
+const sources = new OpenSources(drivers.byId);
 
 /** Measures one; those that somebody waits for come in between. */
 async function take(key: string): Promise<void> {
@@ -67,13 +67,15 @@ async function take(key: string): Promise<void> {
   left.delete(key);
   const { address, measure } = one;
   try {
-    let untilMs = performance.now() + SLICE_MS;
-    for (const _ of takeMeasure(measure, encoders, (work) => sources.use(measure.source, work))) {
-      if (performance.now() < untilMs) continue;
-      await breathe();
-      await takeWanted();
-      untilMs = performance.now() + SLICE_MS;
-    }
+    await whenReady(async () => {
+      let untilMs = performance.now() + SLICE_MS;
+      for (const _ of takeMeasure(measure, encoders, (work) => sources.use(measure.source, work))) {
+        if (performance.now() < untilMs) continue;
+        await breathe();
+        await takeWanted();
+        untilMs = performance.now() + SLICE_MS;
+      }
+    });
     tell({ type: 'measured', ...address, errno: 0 });
   } catch (error) {
     const isSourceChanged = error instanceof SourceChangedError;

@@ -4,6 +4,7 @@ import { type MountPart, MountTree } from '../tree/mount-tree.ts';
 import { PlateTree } from '../tree/plate-tree.ts';
 import type { SharedMount } from '../tree/shared-mount.ts';
 import type { SharedTree } from '../tree/shared-tree.ts';
+import { sourcesOf } from '../tree/sources/source-drivers.ts';
 import type { SourceReader } from '../tree/sources/source-reader.ts';
 import { StackReader } from '../tree/stack-reader.ts';
 import { loadPlaneTools, type PlaneTools } from './plane-tools.ts';
@@ -46,18 +47,18 @@ export class MountReader {
     const tools = await loadPlaneTools(mount.map(({ shared }) => shared.index));
     const hasSources = mount.some(({ shared }) => shared.index.scope);
     const sources = hasSources ? await (await import('./source-readers.ts')).SourceReaders.load() : undefined;
-    await sources?.prepareFor(mount);
+    await sources?.prepareFor(sourcesOf(mount));
     return new MountReader(mount, tools, sources, decoded, onChanged);
   }
 
   /** Whether a part can be shown as it is now without loading anything first. */
   isReadyFor(shared: SharedTree): boolean {
-    return this.#sources?.isReadyFor([{ number: 0, name: '', shared }]) ?? true;
+    return this.#sources?.isReadyFor(shared.index.sources ?? []) ?? true;
   }
 
   /** Loads what a part needs as it is now. */
   async prepareFor(shared: SharedTree): Promise<void> {
-    await this.#sources?.prepareFor([{ number: 0, name: '', shared }]);
+    await this.#sources?.prepareFor(shared.index.sources ?? []);
   }
 
   /** Shows a part as it was found now; what it needs is loaded. */
@@ -79,7 +80,13 @@ export class MountReader {
     return reader.read(node - part.base, offsetBytes, target);
   }
 
-  /** As {@link StackReader.decodeAhead}; nothing for files of sources, whose drivers keep what they decoded. */
+  /** As {@link StackReader.isExactAt}. */
+  isExactAt(node: number, offsetBytes: number): boolean {
+    const { part, reader } = this.#at(node);
+    return reader.isExactAt(node - part.base, offsetBytes);
+  }
+
+  /** As {@link StackReader.decodeAhead}. */
   *decodeAhead(
     node: number,
     offsetBytes: number,
@@ -87,8 +94,7 @@ export class MountReader {
     passedBytes: () => number,
   ): Generator<void> {
     const { part, reader } = this.#at(node);
-    if (reader instanceof StackReader)
-      yield* reader.decodeAhead(node - part.base, offsetBytes, sizeBytes, passedBytes);
+    yield* reader.decodeAhead(node - part.base, offsetBytes, sizeBytes, passedBytes);
   }
 
   /** As {@link StackReader.keyOf}. */

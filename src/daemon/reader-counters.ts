@@ -64,7 +64,7 @@ export class ReaderCounters {
     Atomics.add(this.#bytes, reader * SLOTS + SERVED, BigInt(bytes));
   }
 
-  /** Whether reads of a rendered file went from its sources to the client as they lie. */
+  /** Whether reads of a rendered file went from its sources to the client as they lie, or any reader does any as well. */
   isPoured(node: number): boolean {
     return Atomics.load(this.#poured, node % POURED_FLAGS) === 1;
   }

@@ -7,6 +7,7 @@ import type { OverlayFolders } from '../overlay/open-overlay.ts';
 import { indexFolder } from '../tree/index-cache.ts';
 import { openPlate } from '../tree/open-plate.ts';
 import { type SharedTree, shareTree } from '../tree/shared-tree.ts';
+import { isUrl } from '../tree/sources/source-url.ts';
 import { CatalogThread } from './catalog-thread.ts';
 import { logEvent } from './log.ts';
 import { holdUnfinished } from './plane-completeness.ts';
@@ -93,7 +94,8 @@ async function openPart(
     followLinks: definition.options.followLinks ?? false,
     cacheDir: indexFolder(cacheFolder),
     log: logEvent,
-    lookInto: (found, signal) => catalogs.describe(found, signal),
+    // What reads from servers has a thread of its own already.
+    ...(isUrl(definition.source) ? {} : { lookInto: catalogs.describe.bind(catalogs) }),
     onProgress: ({ files }) => {
       if (Date.now() - toldMs < PROGRESS_EVERY_MS) return;
       toldMs = Date.now();

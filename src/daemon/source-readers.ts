@@ -1,17 +1,16 @@
 import type { ByteCache } from '../memory/byte-cache.ts';
-import type { SourceDriver } from '../sources.ts';
-import type { SharedMount } from '../tree/shared-mount.ts';
+import type { IndexedSource } from '../model/indexed-source.ts';
 import { type CatalogEncoders, loadCatalogEncoders } from '../tree/sources/catalog-encoders.ts';
 import { OpenSources } from '../tree/sources/open-sources.ts';
-import { driversWanted, prepareDrivers } from '../tree/sources/source-drivers.ts';
+import { PreparedDrivers } from '../tree/sources/source-drivers.ts';
 import { SourceReader } from '../tree/sources/source-reader.ts';
 import type { SourceTree } from '../tree/sources/source-tree.ts';
 
 /** What a thread reads files of sources by. Only mounts that have some load it. */
 export class SourceReaders {
   readonly #encoders: CatalogEncoders;
-  readonly #drivers = new Map<string, SourceDriver>();
-  readonly #open = new OpenSources(this.#drivers);
+  readonly #drivers = new PreparedDrivers();
+  readonly #open = new OpenSources(this.#drivers.byId);
 
   private constructor(encoders: CatalogEncoders) {
     this.#encoders = encoders;
@@ -22,12 +21,12 @@ export class SourceReaders {
   }
 
   /** Whether all drivers that these sources are read by are loaded. */
-  isReadyFor(mount: SharedMount): boolean {
-    return [...driversWanted(mount)].every((id) => this.#drivers.has(id));
+  isReadyFor(sources: readonly IndexedSource[]): boolean {
+    return this.#drivers.isReadyFor(sources);
   }
 
-  async prepareFor(mount: SharedMount): Promise<void> {
-    await prepareDrivers(driversWanted(mount), this.#drivers);
+  async prepareFor(sources: readonly IndexedSource[]): Promise<void> {
+    await this.#drivers.prepareFor(sources);
   }
 
   reader(tree: SourceTree, decoded: ByteCache): SourceReader {

@@ -128,6 +128,14 @@ export class LayoutReader {
     }
   }
 
+  /** Whether pixels that are decoded for a byte of the file cost no more in another thread than in this one. */
+  isExactAt(offsetBytes: number): boolean {
+    const [segment] = this.#options.layout.segments(offsetBytes, 1);
+    if (segment?.kind !== 'pixels') return false;
+    const plane = this.#options.pixels.parts?.(segment.region);
+    return plane !== undefined && plane !== 'zeros' && plane.isExact === true;
+  }
+
   /** Where a region's pixels lie verbatim. @throws RangeError when the source says another size than the layout. */
   #windowOf(region: Region, sizeBytes: number): ByteWindow | undefined {
     const window = this.#options.pixels.window?.(region);
@@ -178,7 +186,7 @@ export class LayoutReader {
         pixels.readPixels(segment.region, part);
         return;
       } else {
-        made = new Uint8Array(segment.sizeBytes);
+        made = planes.take(segment.sizeBytes);
         pixels.readPixels(segment.region, made);
       }
       planes.set(key, made);

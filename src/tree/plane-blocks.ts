@@ -1,5 +1,5 @@
 import type { ByteCache } from '../memory/byte-cache.ts';
-import type { PlaneBox } from '../sources.ts';
+import type { PlaneBlock, PlaneBox } from '../sources.ts';
 
 /** A plane that can be read in parts, row by row and block by block. */
 export interface PartialPlane {
@@ -9,7 +9,9 @@ export interface PartialPlane {
   readonly width: number;
   readonly itemBytes: number;
   /** What is decoded at once, to be kept by whoever reads a part of it; absent where the driver keeps it. */
-  readonly block?: { readonly height: number; readonly width: number };
+  readonly block?: PlaneBlock;
+  /** Whether any rows cost little more than they hold, whichever thread reads them. */
+  readonly isExact?: boolean;
   /** Fills `into`, exactly as long, with a box's pixels. */
   readBox(box: PlaneBox, into: Uint8Array): void;
 }
@@ -84,7 +86,7 @@ function fillFromRow(plane: PartialPlane, at: number, part: Uint8Array): void {
 /** A part of one row of blocks, from the blocks that it touches. */
 function fillFromBlocks(
   plane: PartialPlane,
-  block: { readonly height: number; readonly width: number },
+  block: PlaneBlock,
   cache: ByteCache,
   top: number,
   at: number,
@@ -118,7 +120,7 @@ function fillFromBlocks(
 
 function blockOf(
   plane: PartialPlane,
-  block: { readonly height: number; readonly width: number },
+  block: PlaneBlock,
   cache: ByteCache,
   top: number,
   across: number,

@@ -1,5 +1,6 @@
 import { BadZarrError, UnsupportedZarrError } from '../core/errors.ts';
 import { bloscDecodedBytes, decodeBlosc } from './codec/blosc-decode.ts';
+import { decodeBloscPart, type EncodedChunk } from './codec/blosc-part.ts';
 import { byteUnshuffle } from './codec/byte-shuffle.ts';
 import { adler32, crc32 } from './codec/checksums.ts';
 import { crc32c } from './codec/crc32c.ts';
@@ -30,6 +31,12 @@ export interface CodecStep {
    * @throws BadZarrError naming the file; UnsupportedZarrError
    */
   decode(encoded: Buffer, expected: Expected): Uint8Array;
+  /**
+   * Decodes bytes `fromBytes … fromBytes + output.length` of the `decodedBytes` that a chunk decodes to, reading little
+   * more of it than holds them; they are whole elements. Absent where nothing less than all can be decoded.
+   * @returns bytes decoded. @throws as `decode`
+   */
+  decodePart?(chunk: EncodedChunk, decodedBytes: number, fromBytes: number, output: Uint8Array): number;
 }
 
 const varies = (): undefined => undefined;
@@ -78,6 +85,7 @@ export const BLOSC: CodecStep = {
     decodeBlosc(encoded, output, expected.path);
     return output;
   },
+  decodePart: decodeBloscPart,
 };
 
 /** numcodecs' LZ4: the decoded size in four little-endian bytes, then one raw LZ4 block. */
@@ -137,6 +145,13 @@ export function swapStep(itemBytes: number): CodecStep {
     decode(encoded) {
       swapItems(encoded, itemBytes);
       return encoded;
+    },
+    decodePart(chunk, decodedBytes, fromBytes, output) {
+      if (chunk.sizeBytes !== decodedBytes)
+        throw new BadZarrError(chunk.path, `${chunk.sizeBytes} bytes instead of ${decodedBytes}`);
+      chunk.readInto(output, fromBytes);
+      swapItems(bufferOf(output), itemBytes);
+      return output.length;
     },
   };
 }

@@ -19,6 +19,10 @@ export class DecodedChunks {
     return chunk;
   }
 
+  has(identity: string): boolean {
+    return this.#chunks.has(identity);
+  }
+
   /** Keeps a chunk that nobody changes any more, unless it is larger than all there is room for. */
   set(identity: string, chunk: Uint8Array): void {
     if (chunk.length > this.#limitBytes || this.#chunks.has(identity)) return;

@@ -23,6 +23,9 @@ export const FILTER = {
   deflate: 1,
   shuffle: 2,
   fletcher32: 3,
+  szip: 4,
+  nbit: 5,
+  scaleOffset: 6,
   lzf: 32000,
   blosc: 32001,
   lz4: 32004,
@@ -37,8 +40,15 @@ export function filterName({ id, name }: Pick<StoredFilter, 'id' | 'name'>): str
   return name === '' ? `filter ${id}` : `filter ${id} (${name.slice(0, 40)})`;
 }
 
+/** Filters of the library's own whose output may be longer than the chunk. */
+const GROWING: readonly number[] = [FILTER.szip, FILTER.nbit, FILTER.scaleOffset];
+
 /** Why a pipeline can't be undone, undefined when it can. */
 export function refusedFilter(filters: readonly Pick<StoredFilter, 'id' | 'name'>[]): string | undefined {
   const unknown = filters.find(({ id }) => KNOWN[id] === undefined);
-  return unknown === undefined ? undefined : `${filterName(unknown)} can't be undone here`;
+  if (unknown !== undefined) return `${filterName(unknown)} can't be undone here`;
+  // The plugin aborts, and the library with it, where its output is longer than the chunk (seen with 0.2.1).
+  const lzf = filters.findIndex(({ id }) => id === FILTER.lzf);
+  const below = filters.slice(0, Math.max(0, lzf)).find(({ id }) => GROWING.includes(id));
+  return below === undefined ? undefined : `lzf over ${filterName(below)} can't be undone here`;
 }

@@ -19,9 +19,12 @@ const MAX_XML_BYTES = 1 << 30;
 /** Planes of one image; where each lies takes 16 bytes. */
 const MAX_PLANES = 1 << 24;
 
-/** Whether a text is that of OME-XML: the root's name, with or without a prefix, comes early. */
+/**
+ * Whether a text is that of OME-XML: the root's name, with or without a prefix, comes early. A byte order mark counts
+ * as a blank.
+ */
 export const looksLikeOme = (text: string): boolean =>
-  /^\s*\uFEFF?\s*</.test(text) && /<(?:\w+:)?OME[\s>]/.test(text.slice(0, 16 << 10));
+  /^\s*</.test(text) && /<(?:\w+:)?OME[\s>]/.test(text.slice(0, 16 << 10));
 
 /** Reads pieces of a document until there are none. @throws BadMetadataError; NoOmeXml */
 function parse(path: string, pieces: Iterable<Buffer>): OmeDocument {
@@ -207,10 +210,12 @@ function seriesOf(
   const [firstFile = 0] = places.files;
   const first = files.page(firstFile, places.pages[0] ?? 0);
   for (let at = 0; at < count; at++) {
-    const page = files.page(places.files[at] ?? 0, places.pages[at] ?? 0);
-    if (!sameShape(page, first)) throw wrong('pages that differ in shape');
-    checkDecodable(page);
+    const other = files.page(places.files[at] ?? 0, places.pages[at] ?? 0);
+    if (!sameShape(other, first)) throw wrong('pages that differ in shape');
+    checkDecodable(other);
   }
+  // Anew: of many files only some are open, and a page reads on through its own.
+  const page = files.page(firstFile, places.pages[0] ?? 0);
   const { pixelSizeUm, zSpacingUm, timeIntervalS, channels } = image;
   const facts = known({
     pixelSizeUm,
@@ -219,12 +224,12 @@ function seriesOf(
     channels: channels.map(({ name: channel, emissionNm }) => known({ name: channel, emissionNm })),
   });
   return {
-    image: imageOf(name, first, { t: paged.sizeT, pageChannels: paged.sizeC, z: paged.sizeZ }, facts),
+    image: imageOf(name, page, { t: paged.sizeT, pageChannels: paged.sizeC, z: paged.sizeZ }, facts),
     samples,
-    planar: first.planar,
+    planar: page.planar,
     places: places.files.every((file) => file === 0) ? { pages: places.pages } : places,
-    chunk: chunkOf(first),
-    levels: levelsBelow(first, (offset) => files.file(firstFile).pageAt(offset)),
+    chunk: chunkOf(page),
+    levels: levelsBelow(page, (offset) => files.file(firstFile).pageAt(offset)),
   };
 }
 

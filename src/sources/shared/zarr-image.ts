@@ -1,7 +1,7 @@
 import { UnsupportedZarrError } from '../../core/errors.ts';
 import type { Region } from '../../core/region.ts';
 import type { ImageInfo } from '../../model/image.ts';
-import type { ByteWindow, ImageItem, ImageLevel } from '../../sources.ts';
+import type { ByteWindow, ImageItem, ImageLevel, PlaneGrain } from '../../sources.ts';
 import { contiguousStrides } from '../../zarr/box.ts';
 import type { JsonObject } from '../../zarr/json.ts';
 import { type AxisMeasure, axisLetters, inSeconds, inUm, type NgffAxis } from '../../zarr/ngff-axes.ts';
@@ -93,6 +93,11 @@ export class ZarrLevel {
       ...this.#stored(region),
       target: { bytes: target, offset: 0, strides: this.#axes.map((axis) => strides[axis] ?? 1) },
     });
+  }
+
+  /** {@link ZarrLayout.planeGrain} of the five axes. */
+  planeGrain(areFiles: boolean): PlaneGrain | undefined {
+    return this.#isInOrder ? this.layout.planeGrain(areFiles) : undefined;
   }
 
   /** Where a region's bytes lie verbatim. */

@@ -6,10 +6,12 @@ import type {
   ByteWindow,
   ImageItem,
   OpenSource,
+  PlaneGrain,
   SourceCatalog,
   TableItem,
   TableRows,
 } from '../../sources.ts';
+import { FolderStore } from '../../zarr/folder-store.ts';
 import { rootVersion } from '../../zarr/node.ts';
 import type { ZarrStore } from '../../zarr/store.ts';
 import { ZarrHierarchy } from './zarr-hierarchy.ts';
@@ -31,6 +33,7 @@ interface Readable {
   regionBytes(region: Region): number;
   readRegion(region: Region, target: Uint8Array): void;
   window(region: Region): ByteWindow | undefined;
+  planeGrain(areFiles: boolean): PlaneGrain | undefined;
 }
 
 /** The store again. @throws SourceChangedError where it was whole and is no longer; UnreadableSourceError */
@@ -102,6 +105,12 @@ export class OpenZarr implements OpenSource {
     return this.#watched(() => this.#readable(path, region.start.length).window(region));
   }
 
+  planeGrain(path: string, rank: number): PlaneGrain | undefined {
+    return this.#watched(() =>
+      this.#readable(path, rank).planeGrain(this.#hierarchy.nodes.store instanceof FolderStore),
+    );
+  }
+
   /** @throws RangeError when the catalog has no such item, or the region isn't inside it. */
   #check(path: string, region: Region): void {
     const { item, level } = this.#found(path, region.start.length);
@@ -138,6 +147,7 @@ export class OpenZarr implements OpenSource {
       regionBytes: (region) => layout.regionBytes(region),
       readRegion: (region, target) => layout.readRegion(region, target),
       window: (region) => layout.window(region),
+      planeGrain: (areFiles) => layout.planeGrain(areFiles),
     };
   }
 

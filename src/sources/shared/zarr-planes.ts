@@ -2,10 +2,17 @@ import { dirname } from 'node:path';
 import { BadZarrError, UnsupportedZarrError } from '../../core/errors.ts';
 import { elementCount, itemSizeBytes } from '../../core/nd-array.ts';
 import type { Region } from '../../core/region.ts';
-import type { ArrayInfo, ByteWindow } from '../../sources.ts';
+import type { ArrayInfo, ByteWindow, PlaneGrain } from '../../sources.ts';
 import { type ArrayMetadata, readArrayMetadata } from '../../zarr/array-metadata.ts';
 import { contiguousStrides } from '../../zarr/box.ts';
-import { type ChunkBox, fillPart, forEachChunk, readChunkBox, storedRun } from '../../zarr/read-chunk.ts';
+import {
+  type ChunkBox,
+  fillPart,
+  forEachChunk,
+  partDecoder,
+  readChunkBox,
+  storedRun,
+} from '../../zarr/read-chunk.ts';
 import { type ChunkOpener, chunksInFolder } from '../../zarr/store.ts';
 import type { OpenBytes } from '../../zarr/stored-bytes.ts';
 
@@ -187,6 +194,26 @@ export class ZarrLayout {
 
   get byteOrder(): 'little' | 'big' {
     return this.#codecNames.includes('big-endian') ? 'big' : 'little';
+  }
+
+  /** How planes are read in parts, where that decodes no other plane; `rows` for chunks that are files only. */
+  planeGrain(areFiles: boolean): PlaneGrain | undefined {
+    const rank = this.metadata.shape.length;
+    if (rank < 2 || this.metadata.element.lanes !== 1) return undefined;
+    const { decodedShape } = this;
+    const [height = 1, width = 1] = decodedShape.slice(-2);
+    if (areFiles && this.#decodesRows) return 'rows';
+    return decodedShape.slice(0, -2).every((extent) => extent === 1) ? { height, width } : undefined;
+  }
+
+  /** Whether chunks are as wide as the array, and decoded part by part. */
+  get #decodesRows(): boolean {
+    let { chain, chunkShape }: Pick<ArrayMetadata, 'chain' | 'chunkShape'> = this.metadata;
+    while (chain.shard && chain.steps.length === 0 && chain.order === undefined) {
+      chunkShape = chain.shard.innerShape;
+      chain = chain.shard.inner;
+    }
+    return chunkShape.at(-1) === this.metadata.shape.at(-1) && partDecoder(chain) !== undefined;
   }
 
   /** The smallest piece that is decoded at once. */

@@ -2,6 +2,7 @@ import { statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { UnreadableSourceError } from '../../core/errors.ts';
 import { loadAll } from '../../core/plugin.ts';
+import { whenReady } from '../../core/when-ready.ts';
 import type { IndexedSource } from '../../model/indexed-source.ts';
 import type { PlateWarning } from '../../model/plate.ts';
 import { SOURCES } from '../../registry.generated.ts';
@@ -35,7 +36,7 @@ const ZARR_NAMES = ['zarr.json', '.zgroup', '.zarray', '.zmetadata'];
 export const looksLikeStore = (names: readonly string[]): boolean =>
   ZARR_NAMES.some((name) => names.includes(name));
 
-/** The drivers that take a file or store by its name, first those that know more of it. */
+/** The drivers that take a file or store by its name, in the order they are asked: AnnData's before those of any file. */
 export async function driversOf(path: string, isStore: boolean): Promise<SourceDriver[]> {
   const drivers = await loadAll(SOURCES);
   // A store may have any name: who takes it is asked by the name it would have.
@@ -65,10 +66,13 @@ async function describe(
   catalog: SourceCatalog,
 ): Promise<IndexedSource> {
   const { name, path } = found;
-  await driver.prepare?.();
-  using open = new OpenedOnce(driver, path, catalog);
+  await driver.prepare?.(path);
+  const encoders = await loadCatalogEncoders();
   const rootName = basename(path).replace(/(?:\.ome)?\.[^.]*$/, '') || basename(path);
-  const laidOut = CatalogFiles.of(catalog, await loadCatalogEncoders(), rootName, () => open.source);
+  const laidOut = await whenReady(() => {
+    using open = new OpenedOnce(driver, path, catalog);
+    return CatalogFiles.of(catalog, encoders, rootName, () => open.source);
+  });
   if (laidOut.files.length + laidOut.families.length === 0 && catalog.warnings.length === 0)
     throw new UnreadableSourceError(path, `${catalog.title}, but nothing in it can be shown`, {
       advice: 'name a file or store that holds arrays',

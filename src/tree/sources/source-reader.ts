@@ -2,10 +2,19 @@ import { hash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { PourableBytes } from '../../core/byte-pipe.ts';
 import { FsRefusal } from '../../core/errors.ts';
+import { itemSizeBytes } from '../../core/nd-array.ts';
+import type { Region } from '../../core/region.ts';
 import type { ByteCache } from '../../memory/byte-cache.ts';
-import { AS_IT_IS, fullVersion, isMeasured, measuredBytes } from '../../model/indexed-source.ts';
+import {
+  AS_IT_IS,
+  fullVersion,
+  type IndexedSource,
+  isMeasured,
+  measuredBytes,
+} from '../../model/indexed-source.ts';
 import type { SourceItem } from '../../sources.ts';
 import { LayoutReader } from '../layout-reader.ts';
+import type { PartialPlane } from '../plane-blocks.ts';
 import { SourceFiles } from '../source-files.ts';
 import { BlockReader } from './block-reader.ts';
 import type { CatalogEncoders } from './catalog-encoders.ts';
@@ -13,6 +22,7 @@ import { fileVersion } from './describe-source.ts';
 import { inWhole } from './image-part.ts';
 import { itemLayout } from './item-layout.ts';
 import type { OpenSources } from './open-sources.ts';
+import { sourceGrain } from './source-grain.ts';
 import { type ItemNode, isKeepable } from './source-node.ts';
 import type { SourceTree } from './source-tree.ts';
 import { sparseFile, tableFile } from './table-blocks.ts';
@@ -27,6 +37,10 @@ const RENDER_VERSION = 'source 1';
 interface FileReader {
   read(offsetBytes: number, target: Uint8Array): number;
   pourable(offsetBytes: number, sizeBytes: number): PourableBytes | undefined;
+  /** As {@link LayoutReader.isExactAt}; absent where it never is. */
+  isExactAt?(offsetBytes: number): boolean;
+  /** Absent where nothing is decoded. */
+  decodeAhead?(offsetBytes: number, sizeBytes: number, passedBytes: () => number): Generator<void>;
 }
 
 /** Reads any byte range of a file that a source is shown as. One per reader thread. */
@@ -52,6 +66,22 @@ export class SourceReader {
 
   pourable(node: number, offsetBytes: number, sizeBytes: number): PourableBytes | undefined {
     return this.#reader(node).pourable(offsetBytes, sizeBytes);
+  }
+
+  /** As {@link LayoutReader.isExactAt}. */
+  isExactAt(node: number, offsetBytes: number): boolean {
+    return this.#reader(node).isExactAt?.(offsetBytes) === true;
+  }
+
+  /** Decodes what a range is made of into the cache, step by step, but for what lies before `passedBytes` by then. */
+  *decodeAhead(
+    node: number,
+    offsetBytes: number,
+    sizeBytes: number,
+    passedBytes: () => number,
+  ): Generator<void> {
+    const reader = this.#reader(node);
+    if (reader.decodeAhead) yield* reader.decodeAhead(offsetBytes, sizeBytes, passedBytes);
   }
 
   /**
@@ -106,19 +136,48 @@ export class SourceReader {
     const { source, file } = node;
     const layout = itemLayout(node, this.#encoders);
     if (!layout) throw new Error(`there is no encoder ${file.encoder}`);
+    // Another version of the source has other nodes; another generation of another mount another process.
+    const cacheKey = `source\0${node.node}`;
     return new LayoutReader({
       layout,
-      // Another version of the source has other nodes; another generation of another mount another process.
-      cacheKey: `source\0${node.node}`,
+      cacheKey,
       planes: this.#decoded,
       files: this.#files,
       pixels: {
         window: (region) =>
           this.#sources.use(source, (open) => open.window(item.path, inWhole(region, file.part))),
+        parts: (region) => this.#parts(source, item, inWhole(region, file.part), cacheKey),
         readPixels: (region, target) =>
           this.#sources.use(source, (open) => open.readRegion(item.path, inWhole(region, file.part), target)),
       },
     });
+  }
+
+  /** How a region of one plane, or of rows of one, is read in parts. */
+  #parts(
+    source: IndexedSource,
+    item: Extract<SourceItem, { kind: 'image' | 'array' }>,
+    region: Region,
+    cacheKey: string,
+  ): PartialPlane | undefined {
+    const grain = this.#sources.use(source, (open) => sourceGrain(open, item, region));
+    if (grain === undefined) return undefined;
+    const [height = 1, width = 1] = region.shape.slice(-2);
+    const rank = region.start.length;
+    return {
+      key: `${cacheKey}\0${region.start.join()}`,
+      height,
+      width,
+      itemBytes: itemSizeBytes(item.kind === 'image' ? item.image.dtype : item.dtype),
+      ...(grain === 'rows' ? { isExact: true } : { block: grain }),
+      readBox: (box, into) => {
+        const start = [...region.start];
+        start[rank - 2] = (start[rank - 2] ?? 0) + box.y;
+        start[rank - 1] = (start[rank - 1] ?? 0) + box.x;
+        const shape = [...region.shape.slice(0, -2), box.height, box.width];
+        this.#sources.use(source, (open) => open.readRegion(item.path, { start, shape }, into));
+      },
+    };
   }
 
   #zarrReader(node: ItemNode, { zarr, ordinal }: NonNullable<ItemNode['inZarr']>): FileReader {

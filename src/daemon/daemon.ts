@@ -26,7 +26,6 @@ import { keptFolders } from './kept-stores.ts';
 import { Landings } from './landings.ts';
 import { LiveMount } from './live-mount.ts';
 import { logEvent } from './log.ts';
-import { Measuring } from './measuring.ts';
 import { memoryFolder, removeMemoryFolder } from './memory-folder.ts';
 import { MountMemory, writtenBoundBytes } from './mount-memory.ts';
 import { loadPlaneTools } from './plane-tools.ts';
@@ -71,7 +70,6 @@ export class Daemon {
   #plates: LiveMount | undefined;
   #control: ControlServer | undefined;
   #memory: MountMemory | undefined;
-  #measuring: Measuring | undefined;
   #renders: RenderKeeper | undefined;
   #ending: Promise<void> | undefined;
   #unlock: () => void = () => {};
@@ -141,15 +139,6 @@ export class Daemon {
       },
       onDeath: (error) => this.#die('a reader thread', error),
     });
-    const measuring = new Measuring({
-      first: mount,
-      plates: () => this.#plates,
-      cacheDir: indexFolder(this.#spec.cacheFolder),
-      tell: (message) => this.#front?.tell(message),
-      fail: (message) => this.#warnings.fail(message),
-      onDeath: (error) => this.#die('the measuring thread', error),
-    });
-    this.#measuring = measuring;
     const front = this.#startFront(mount, folders, budgetBytes, this.#readers);
     const landings = new Landings({
       outputFolder: output,
@@ -178,8 +167,10 @@ export class Daemon {
       warn: (message) => this.#warnings.warn('plate', message),
       onChange: () => {
         this.#renders?.treeChanged();
-        this.#measuring?.start();
       },
+      cacheDir: indexFolder(this.#spec.cacheFolder),
+      fail: (message) => this.#warnings.fail(message),
+      onDeath: (error) => this.#die('the measuring thread', error),
       signal: this.#stop.signal,
     });
     this.#plates = plates;
@@ -226,7 +217,6 @@ export class Daemon {
     plates.start();
     this.#running.resolve();
     this.#voice.tell({ type: 'ready' });
-    measuring.start();
     setImmediate(flushCompileCache);
     void this.#unmounted.promise.then(() => this.#end());
   }
@@ -332,7 +322,7 @@ export class Daemon {
         invalidateNode(this.#start.fuseFd, notice.node);
         return;
       case 'measure':
-        this.#measuring?.measure(notice.node);
+        void this.#running.promise.then(() => this.#plates?.measure(notice.node));
         return;
       case 'failed':
         this.#warnings.fail(notice.path === '' ? notice.message : `${notice.path}: ${notice.message}`);
@@ -384,7 +374,6 @@ export class Daemon {
     }
     this.#stop.abort();
     this.#memory?.[Symbol.dispose]();
-    this.#measuring?.close();
     await this.#plates?.close();
     await this.#hooks?.close();
     await this.#landings?.close();

@@ -3,6 +3,7 @@ import { invalidateNode } from '../fuse/notify.ts';
 import { giveBackSpentMemory } from '../memory/spent-memory.ts';
 import type { WatchMode } from '../model/mount-definition.ts';
 import { type PlateDifference, plateDifference, succession } from '../model/plate-succession.ts';
+import { saveMeasuredIndex } from '../tree/index-cache.ts';
 import { type TreeTools, treeOf } from '../tree/mount-tree.ts';
 import { PlateTree } from '../tree/plate-tree.ts';
 import { PART_NODES, type SharedMount } from '../tree/shared-mount.ts';
@@ -10,6 +11,7 @@ import type { SharedTree } from '../tree/shared-tree.ts';
 import type { FrontLink } from './front-link.ts';
 import { LivePlate } from './live-plate.ts';
 import { logEvent } from './log.ts';
+import type { Measuring } from './measuring.ts';
 import type { OpenedPart } from './session-files.ts';
 import { SizeSweep } from './size-sweep.ts';
 import { invalidateSourceChanges } from './source-invalidation.ts';
@@ -22,6 +24,12 @@ export interface LiveMountParts {
   readonly mode: WatchMode;
   readonly front: FrontLink;
   readonly warn: (message: string) => void;
+  /** Where indexes are kept for later mounts. */
+  readonly cacheDir: string;
+  /** Told what went wrong with a file. */
+  readonly fail: (message: string) => void;
+  /** A thread is gone. */
+  readonly onDeath: (error: Error) => void;
   /** Something is shown otherwise than before. */
   readonly onChange: () => void;
   /** Ends everything. */
@@ -39,6 +47,7 @@ export class LiveMount {
   readonly #parts: LiveMountParts;
   readonly #live: readonly LivePart[];
   #resting = false;
+  #measuring: Promise<Measuring> | undefined;
 
   constructor(parts: LiveMountParts) {
     this.#parts = parts;
@@ -77,12 +86,36 @@ export class LiveMount {
       } else this.#sweep(number, shared);
       plate.start(opened.isDoubtful);
     }
+    this.#measureRest();
   }
 
-  /** Keeps what was measured of a part for the daemon that takes over. @throws the system's error. */
-  keep(number: number): void {
-    const live = this.#live.find(({ opened }) => opened.number === number);
-    live?.opened.session.rewrite(live.plate.shared);
+  /** Somebody waits for a node to be measured: the front is told `measured`. */
+  async measure(node: number): Promise<void> {
+    this.#measuring ??= this.#openMeasuring();
+    (await this.#measuring).measure(node);
+  }
+
+  /** What measures; loaded where there is something that is no plate. */
+  async #openMeasuring(): Promise<Measuring> {
+    const { Measuring } = await import('./measuring.ts');
+    return new Measuring({
+      mount: () => this.mount,
+      keep: ({ number, shared }, isAll) => {
+        this.#live.find(({ opened }) => opened.number === number)?.opened.session.rewrite(shared);
+        if (isAll) saveMeasuredIndex(this.#parts.cacheDir, shared.index, logEvent);
+      },
+      tell: (message) => this.#parts.front.tell(message),
+      fail: this.#parts.fail,
+      sourceChanged: (part) => this.sourceChanged(part * PART_NODES),
+      onDeath: this.#parts.onDeath,
+    });
+  }
+
+  /** Measures what is not measured of what is shown now. */
+  #measureRest(): void {
+    if (this.#parts.signal.aborted || !this.mount.some(({ shared }) => shared.index.scope)) return;
+    this.#measuring ??= this.#openMeasuring();
+    void this.#measuring.then((measuring) => measuring.start());
   }
 
   /** Somebody found that what a file is made of is not what it was. */
@@ -104,6 +137,7 @@ export class LiveMount {
       invalidateSourceChanges({ fuseFd, base }, from, to, difference);
     this.#parts.onChange();
     this.#sweep(number, after);
+    this.#measureRest();
   }
 
   /** Looks at all files of a part, in place of what it was before. */
@@ -132,6 +166,7 @@ export class LiveMount {
   }
 
   async close(): Promise<void> {
+    (await this.#measuring)?.close();
     for (const { plate, sweeping } of this.#live) {
       sweeping.abort();
       await plate.close();

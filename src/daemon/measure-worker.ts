@@ -6,6 +6,7 @@ import { setImmediate as breathe } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { errnoOf } from '../core/errno.ts';
 import { explain, SourceChangedError } from '../core/errors.ts';
+import { whenReady } from '../core/when-ready.ts';
 import type { SharedMount } from '../tree/shared-mount.ts';
 import { loadCatalogEncoders } from '../tree/sources/catalog-encoders.ts';
 import { OpenSources } from '../tree/sources/open-sources.ts';
@@ -66,13 +67,15 @@ async function take(key: string): Promise<void> {
   left.delete(key);
   const { address, measure } = one;
   try {
-    let untilMs = performance.now() + SLICE_MS;
-    for (const _ of takeMeasure(measure, encoders, (work) => sources.use(measure.source, work))) {
-      if (performance.now() < untilMs) continue;
-      await breathe();
-      await takeWanted();
-      untilMs = performance.now() + SLICE_MS;
-    }
+    await whenReady(async () => {
+      let untilMs = performance.now() + SLICE_MS;
+      for (const _ of takeMeasure(measure, encoders, (work) => sources.use(measure.source, work))) {
+        if (performance.now() < untilMs) continue;
+        await breathe();
+        await takeWanted();
+        untilMs = performance.now() + SLICE_MS;
+      }
+    });
     tell({ type: 'measured', ...address, errno: 0 });
   } catch (error) {
     const isSourceChanged = error instanceof SourceChangedError;

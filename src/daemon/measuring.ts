@@ -1,26 +1,24 @@
 import { Worker } from 'node:worker_threads';
 import { errnoOf } from '../core/errno.ts';
 import { explain, FsRefusal } from '../core/errors.ts';
-import { saveMeasuredIndex } from '../tree/index-cache.ts';
 import { PART_NODES, type SharedMount, type SharedPart } from '../tree/shared-mount.ts';
 import { publishMeasure, unmeasured } from '../tree/sources/source-measures.ts';
 import { SourceTree } from '../tree/sources/source-tree.ts';
 import type { FrontLink } from './front-link.ts';
-import type { LiveMount } from './live-mount.ts';
-import { logEvent } from './log.ts';
 import type { FromMeasureWorker, MeasureAddress, MeasureWorkerData } from './measure-worker.ts';
 
 /** Measures that nobody waits for are kept together so long: keeping them costs as much for one as for all. */
 const KEEP_AFTER_MS = 1000;
 
 export interface MeasuringParts {
-  /** Everything as it is shown at first, before there are `plates`. */
-  readonly first: SharedMount;
-  readonly plates: () => Pick<LiveMount, 'mount' | 'keep' | 'sourceChanged'> | undefined;
-  /** Where indexes are kept for later mounts. */
-  readonly cacheDir: string;
+  /** Everything as it is shown now. */
+  readonly mount: () => SharedMount;
+  /** Writes what is known of a part to where the next daemon, or the next mount, finds it. @throws when it can't. */
+  readonly keep: (part: SharedPart, isAll: boolean) => void;
   readonly tell: FrontLink['tell'];
   readonly fail: (message: string) => void;
+  /** What a source of a part holds is not what it was. */
+  readonly sourceChanged: (part: number) => void;
   readonly onDeath: (error: Error) => void;
 }
 
@@ -43,13 +41,8 @@ export class Measuring {
     this.#parts = parts;
   }
 
-  /** Everything as it is shown now. */
-  get #mount(): SharedMount {
-    return this.#parts.plates()?.mount ?? this.#parts.first;
-  }
-
   #isDone(): boolean {
-    return this.#mount.every(({ shared }) => unmeasured(shared.index.sources ?? []).length === 0);
+    return this.#parts.mount().every(({ shared }) => unmeasured(shared.index.sources ?? []).length === 0);
   }
 
   /** Begins to measure whatever is not. Called again when something else is shown: then it begins anew. */
@@ -64,7 +57,7 @@ export class Measuring {
   }
 
   #startWorker(): Worker {
-    const workerData: MeasureWorkerData = { mount: this.#mount };
+    const workerData: MeasureWorkerData = { mount: this.#parts.mount() };
     const worker = new Worker(new URL('./measure-worker.ts', import.meta.url), { workerData });
     worker.on('message', (message: FromMeasureWorker) => {
       if (worker === this.#worker) this.#hear(message);
@@ -98,7 +91,7 @@ export class Measuring {
 
   #addressOf(node: number): MeasureAddress | undefined {
     const number = Math.floor(node / PART_NODES);
-    const part = this.#mount.find((one) => one.number === number);
+    const part = this.#parts.mount().find((one) => one.number === number);
     if (!part?.shared.index.scope) return undefined;
     const { nodes } = new SourceTree(part.shared);
     const inner = node - number * PART_NODES;
@@ -109,7 +102,7 @@ export class Measuring {
   }
 
   #isKnown({ part, source, item }: MeasureAddress): boolean {
-    const shown = this.#mount.find(({ number }) => number === part);
+    const shown = this.#parts.mount().find(({ number }) => number === part);
     const left = unmeasured(shown?.shared.index.sources ?? []);
     return !left.some((one) => one.source.name === source && one.item === item);
   }
@@ -131,7 +124,7 @@ export class Measuring {
     const waiting = this.#waiting.get(keyOf(address)) ?? [];
     this.#waiting.delete(keyOf(address));
     this.#parts.fail(message.message ?? `${source}: could not be measured`);
-    if (message.isSourceChanged) this.#parts.plates()?.sourceChanged(part * PART_NODES);
+    if (message.isSourceChanged) this.#parts.sourceChanged(part);
     for (const node of waiting) this.#parts.tell({ type: 'measured', node, errno });
   }
 
@@ -142,7 +135,7 @@ export class Measuring {
     const finished = this.#finished;
     this.#finished = [];
     if (finished.length === 0) return;
-    const mount = this.#mount;
+    const mount = this.#parts.mount();
     for (const part of mount) {
       const here = finished.filter((one) => one.part === part.number);
       if (here.length === 0) continue;
@@ -162,8 +155,7 @@ export class Measuring {
 
   #keep(part: SharedPart, isAll: boolean): void {
     try {
-      this.#parts.plates()?.keep(part.number);
-      if (isAll) saveMeasuredIndex(this.#parts.cacheDir, part.shared.index, logEvent);
+      this.#parts.keep(part, isAll);
     } catch (error) {
       // The disk is full, mostly: then it is measured again when it is needed again.
       this.#parts.fail(explain(error));

@@ -4,37 +4,34 @@ import { type MountPart, MountTree } from '../tree/mount-tree.ts';
 import { PlateTree } from '../tree/plate-tree.ts';
 import type { SharedMount } from '../tree/shared-mount.ts';
 import type { SharedTree } from '../tree/shared-tree.ts';
-import { type CatalogEncoders, loadCatalogEncoders } from '../tree/sources/catalog-encoders.ts';
-import { OpenSources } from '../tree/sources/open-sources.ts';
-import { PreparedDrivers, sourcesOf } from '../tree/sources/source-drivers.ts';
-import { SourceReader } from '../tree/sources/source-reader.ts';
+import { sourcesOf } from '../tree/sources/source-drivers.ts';
+import type { SourceReader } from '../tree/sources/source-reader.ts';
 import { StackReader } from '../tree/stack-reader.ts';
 import { loadPlaneTools, type PlaneTools } from './plane-tools.ts';
+import type { SourceReaders } from './source-readers.ts';
 
 /** Reads any file of a mount that is put together when it is read, whatever part it belongs to. One per reader thread. */
 export class MountReader {
   readonly #tree: MountTree;
   readonly #readers = new Map<number, StackReader | SourceReader>();
-  readonly #drivers: PreparedDrivers;
+  readonly #sources: SourceReaders | undefined;
 
   private constructor(
     mount: SharedMount,
     tools: PlaneTools,
-    encoders: CatalogEncoders | undefined,
-    drivers: PreparedDrivers,
+    sources: SourceReaders | undefined,
     decoded: ByteCache,
     onChanged: (node: number) => void,
   ) {
     this.#tree = new MountTree(mount, tools);
-    this.#drivers = drivers;
-    const sources = new OpenSources(drivers.byId);
+    this.#sources = sources;
     for (const { number, tree, base } of this.#tree.parts) {
       if (tree instanceof PlateTree)
         this.#readers.set(
           number,
           new StackReader(tree, tools.driver, decoded, base, (node) => onChanged(base + node)),
         );
-      else if (encoders) this.#readers.set(number, new SourceReader(tree, encoders, sources, decoded));
+      else if (sources) this.#readers.set(number, sources.reader(tree, decoded));
     }
   }
 
@@ -47,22 +44,21 @@ export class MountReader {
     decoded: ByteCache,
     onChanged: (node: number) => void = () => {},
   ): Promise<MountReader> {
-    const drivers = new PreparedDrivers();
     const tools = await loadPlaneTools(mount.map(({ shared }) => shared.index));
     const hasSources = mount.some(({ shared }) => shared.index.scope);
-    const encoders = hasSources ? await loadCatalogEncoders() : undefined;
-    await drivers.prepareFor(sourcesOf(mount));
-    return new MountReader(mount, tools, encoders, drivers, decoded, onChanged);
+    const sources = hasSources ? await (await import('./source-readers.ts')).SourceReaders.load() : undefined;
+    await sources?.prepareFor(sourcesOf(mount));
+    return new MountReader(mount, tools, sources, decoded, onChanged);
   }
 
   /** Whether a part can be shown as it is now without loading anything first. */
   isReadyFor(shared: SharedTree): boolean {
-    return this.#drivers.isReadyFor(shared.index.sources ?? []);
+    return this.#sources?.isReadyFor(shared.index.sources ?? []) ?? true;
   }
 
   /** Loads what a part needs as it is now. */
   async prepareFor(shared: SharedTree): Promise<void> {
-    await this.#drivers.prepareFor(shared.index.sources ?? []);
+    await this.#sources?.prepareFor(shared.index.sources ?? []);
   }
 
   /** Shows a part as it was found now; what it needs is loaded. */

@@ -5,9 +5,11 @@ import type { SourceOptions } from '../model/indexed-source.ts';
 import type { ShownAs } from '../model/mount-definition.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
 import { profileRules } from '../model/profile.ts';
+import { isUrl } from '../model/source-url.ts';
 import { indexFolder } from '../tree/index-cache.ts';
 import { openPlate } from '../tree/open-plate.ts';
 import { listIndex } from '../tree/sources/index-sources.ts';
+import { CatalogThread } from './catalog-thread.ts';
 import { logEvent } from './log.ts';
 
 const PROGRESS_EVERY_MS = 250;
@@ -84,6 +86,7 @@ async function openIndex(
 ): Promise<PlateIndex> {
   const known = recognised && Object.hasOwn(recognised, name) ? recognised[name] : undefined;
   let toldMs = 0;
+  await using catalogs = new CatalogThread();
   const { index } = await openPlate(source, {
     signal: options.signal,
     ...(layout === undefined ? {} : { layout }),
@@ -94,6 +97,8 @@ async function openIndex(
     cacheDir: indexFolder(cacheFolder),
     sourceOptions: shownFor(definition),
     log: logEvent,
+    // What reads from servers has a thread of its own already.
+    ...(isUrl(source) ? {} : { lookInto: catalogs.describe.bind(catalogs) }),
     onProgress: ({ files }) => {
       if (Date.now() - toldMs < PROGRESS_EVERY_MS) return;
       toldMs = Date.now();

@@ -1,15 +1,14 @@
 import { loadAll } from '../core/plugin.ts';
-import { type ImageEncoder, imageEncoders } from '../encoders.ts';
+import { imageEncoders } from '../encoders.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
 import { ENCODERS, SOURCES } from '../registry.generated.ts';
 import type { Probe } from '../tree/field-images.ts';
+import type { TreeTools } from '../tree/mount-tree.ts';
 import { PLATE_ENCODERS } from '../tree/plate-tree.ts';
 import type { PlaneDriver } from '../tree/stack-reader.ts';
 
 /** What front and reader threads need of the plugs. */
-export interface PlaneTools {
-  readonly encoders: readonly ImageEncoder[];
-  readonly probe: Probe;
+export interface PlaneTools extends TreeTools {
   readonly driver: PlaneDriver;
 }
 
@@ -29,11 +28,17 @@ const NO_PLATES: PlaneTools = {
 
 /**
  * Loads the encoders and the drivers of the plates' plane files. Every thread has them, so that a driver that the
- * plate doesn't need would cost its memory several times.
+ * plate doesn't need would cost its memory several times. What only files that are no plates need is loaded for those.
  */
 export async function loadPlaneTools(indexes: readonly PlateIndex[]): Promise<PlaneTools> {
   const plates = indexes.filter(({ scope }) => scope === undefined);
-  if (plates.length === 0) return NO_PLATES;
+  const planeTools = plates.length === 0 ? NO_PLATES : await toolsOf(plates);
+  if (plates.length === indexes.length) return planeTools;
+  const { SourceTree } = await import('../tree/sources/source-tree.ts');
+  return { ...planeTools, sourceTree: (shared) => new SourceTree(shared) };
+}
+
+async function toolsOf(plates: readonly PlateIndex[]): Promise<PlaneTools> {
   const drivers = await loadAll(
     plates.every(isOfTiffs) ? SOURCES.filter(({ id }) => id === 'tiff') : SOURCES,
   );

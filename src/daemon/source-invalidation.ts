@@ -1,7 +1,8 @@
 import { invalidateEntry, invalidateNode } from '../fuse/notify.ts';
 import { nameAt } from '../model/plate-lookup.ts';
 import type { PlateDifference } from '../model/plate-succession.ts';
-import { isFolderNode, type SourceNodes } from '../tree/sources/source-nodes.ts';
+import { isFolderNode } from '../tree/sources/source-node.ts';
+import type { SourceNodes } from '../tree/sources/source-nodes.ts';
 import type { SourceTree } from '../tree/sources/source-tree.ts';
 import type { ChangedPart } from './tree-invalidation.ts';
 

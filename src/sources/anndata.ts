@@ -2,7 +2,7 @@ import { dirname } from 'node:path';
 import { CancelledError, UnreadableSourceError } from '../core/errors.ts';
 import { whenReady } from '../core/when-ready.ts';
 import type { ArraySource, CatalogOptions, OpenSource, SourceCatalog, SourceDriver } from '../sources.ts';
-import { AnnDataSource, catalogOf } from './shared/anndata-source.ts';
+import type * as Parts from './shared/anndata-source.ts';
 import { fileVersion } from './shared/file-version.ts';
 import { isHdf5 } from './shared/hdf5-signature.ts';
 import type { Hierarchy } from './shared/hierarchy.ts';
@@ -24,9 +24,11 @@ type Open = (path: string) => Hierarchy;
 const formatOf = (path: string): Format => (HDF5_NAME.test(path) ? 'hdf5' : 'zarr');
 
 const loaded = new Map<Format, Open>();
+let parts: typeof Parts | undefined;
 
 /** Loads what reads files of one format: only threads that look at such files pay for it. */
-async function load(format: Format): Promise<void> {
+async function load(format: Format): Promise<typeof Parts> {
+  parts ??= await import('./shared/anndata-source.ts');
   if (format === 'hdf5') {
     const { Hdf5Hierarchy } = await import('./shared/hdf5-hierarchy.ts');
     await Hdf5Hierarchy.prepare();
@@ -35,6 +37,7 @@ async function load(format: Format): Promise<void> {
     const { openZarrHierarchy } = await import('./shared/zarr-hierarchy.ts');
     loaded.set(format, openZarrHierarchy);
   }
+  return parts;
 }
 
 function openerOf(file: string): HierarchyOpener {
@@ -74,7 +77,7 @@ const anndata: SourceDriver = {
     const format = formatOf(path);
     // What is named for AnnData is told what is wrong with it; any other file may be something else altogether.
     if (format === 'hdf5' && !OWN_NAME.test(path) && !isHdf5(path)) return undefined;
-    await load(format);
+    const { catalogOf } = await load(format);
     if (signal.aborted)
       throw new CancelledError(`looking into ${path} was cancelled`, { cause: signal.reason });
     return await whenReady(() => catalogOf(openerOf(path)));
@@ -86,7 +89,8 @@ const anndata: SourceDriver = {
   },
 
   openSync(path: string, catalog: SourceCatalog): OpenSource {
-    return new AnnDataSource(openerOf(path), catalog);
+    if (!parts) throw new Error('prepare() has to be called before openSync()');
+    return new parts.AnnDataSource(openerOf(path), catalog);
   },
 };
 

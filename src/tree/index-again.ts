@@ -4,7 +4,7 @@ import type { PlateDescription } from '../model/plate.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
 import { compareDescriptions } from './described-plate.ts';
 import { warnOfTypes } from './forbidden-types.ts';
-import { emptyIndex, withSources } from './sources/index-sources.ts';
+import type { DescribeSource } from './sources/describe-source.ts';
 
 /** What is needed to index again what was indexed before. */
 export interface IndexedThing {
@@ -18,16 +18,23 @@ export interface IndexedThing {
 export async function indexAgain(
   { handler, root, descriptions, scope }: IndexedThing,
   previous: PlateIndex | undefined,
-  options: IndexOptions & { readonly signal: AbortSignal; readonly sourceOptions?: SourceOptions },
+  options: IndexOptions & {
+    readonly signal: AbortSignal;
+    readonly sourceOptions?: SourceOptions;
+    /** Looks into a file or store that is no plate; on this thread unless set. */
+    readonly lookInto?: DescribeSource;
+  },
 ): Promise<PlateIndex> {
   const { signal, followLinks = false, sourceOptions = {} } = options;
+  // Plates never load what looks into other files.
+  const sources = scope && (await import('./sources/index-sources.ts'));
   const leaveOut = scope?.kind === 'folder' ? { leaveOut: scope.plates } : {};
   const made =
-    scope?.kind === 'url'
-      ? emptyIndex(root, 'remote store')
+    scope?.kind === 'url' && sources
+      ? sources.emptyIndex(root, 'remote store')
       : await handler.index(root, { ...options, ...leaveOut, ...(previous ? { previous } : {}) }, signal);
   const linked = { ...made, linksFollowed: followLinks };
-  return scope
-    ? await withSources(linked, scope, previous, sourceOptions, signal)
+  return scope && sources
+    ? await sources.withSources(linked, scope, previous, sourceOptions, signal, options.lookInto)
     : await compareDescriptions(await warnOfTypes(linked), descriptions, signal);
 }

@@ -6,8 +6,8 @@ import { PART_NODES, type SharedMount } from './shared-mount.ts';
 import type { SharedTree } from './shared-tree.ts';
 import type { CatalogEncoders } from './sources/catalog-encoders.ts';
 import { itemLayout } from './sources/item-layout.ts';
-import { isKeepable } from './sources/source-nodes.ts';
-import { SourceTree } from './sources/source-tree.ts';
+import { isKeepable } from './sources/source-node.ts';
+import type { SourceTree } from './sources/source-tree.ts';
 import { ROOT_NODE, type Tree, type TreeAttributes, type TreeContent, type TreeEntry } from './tree.ts';
 
 /** One part of a mount, and where its node numbers begin. */
@@ -21,15 +21,22 @@ export interface MountPart {
 /** Cookies of further parts in the root: behind all others. */
 const PART_COOKIES = 2 ** 40 - 1024;
 
-/** What plates need of the plugs to be shown. */
+/** What plates need of the plugs to be shown, and what only mounts of something else need at all. */
 export interface TreeTools {
   readonly encoders: readonly ImageEncoder[];
   readonly probe: Probe;
+  /** Set where part of the mount is no plate. */
+  readonly sourceTree?: (shared: SharedTree) => SourceTree;
 }
 
 /** The tree of one part: a plate's, or that of what is no plate. */
-export function treeOf(shared: SharedTree, { encoders, probe }: TreeTools): PlateTree | SourceTree {
-  return shared.index.scope ? new SourceTree(shared) : new PlateTree(shared, encoders, probe);
+export function treeOf(
+  shared: SharedTree,
+  { encoders, probe, sourceTree }: TreeTools,
+): PlateTree | SourceTree {
+  if (!shared.index.scope) return new PlateTree(shared, encoders, probe);
+  if (!sourceTree) throw new Error('what shows files that are no plates is not loaded');
+  return sourceTree(shared);
 }
 
 const slash = (folder: string, name: string): string => (folder === '' ? name : `${folder}/${name}`);

@@ -21,7 +21,7 @@ import {
   saveCachedIndex,
 } from './index-cache.ts';
 import { namesIn, recognisedAs, recognisePlate } from './recognise-plate.ts';
-import { recognise } from './sources/recognise.ts';
+import type { DescribeSource } from './sources/describe-source.ts';
 
 export interface OpenPlateOptions extends IndexOptions {
   readonly signal: AbortSignal;
@@ -33,6 +33,8 @@ export interface OpenPlateOptions extends IndexOptions {
   readonly handlers?: readonly FormatHandler[];
   /** How files and stores that are no plates are to be shown. */
   readonly sourceOptions?: SourceOptions;
+  /** Looks into a file or store that is no plate; on this thread unless set. */
+  readonly lookInto?: DescribeSource;
   /** What it is shown as; what it is found to be unless set. Nothing beside a layout. */
   readonly as?: ShownAs;
   /** What the folder was recognised as already: nobody looks again. */
@@ -74,6 +76,7 @@ export async function recogniseAgain(
     const scoped = cached.index.scope ? { scope: cached.index.scope } : {};
     return { format: facts.format, root, reason: facts.formatDetail, descriptions, ...scoped };
   }
+  const { recognise } = await import('./sources/recognise.ts');
   return await recognise(asked, signal, as);
 }
 
@@ -119,6 +122,7 @@ async function whatIs(
     const found = await recognisePlate(folder, signal, handlers);
     return { ...recognisedAs(found), handler: found.handler };
   }
+  const { recognise } = await import('./sources/recognise.ts');
   const found = await recognise(folder, signal, as);
   const handler = await loadById(FORMATS, found.format);
   if (!handler) throw new Error(`there is no format ${found.format}`);

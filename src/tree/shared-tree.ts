@@ -14,8 +14,8 @@ import {
 } from '../model/plate-succession.ts';
 import type { Profile } from '../model/profile.ts';
 import { type ImageBlock, nextBlock } from './ngff/image-numbers.ts';
+import { withEarlierMeasures } from './sources/earlier-measures.ts';
 import { type ItemNumbers, numberItems } from './sources/item-numbers.ts';
-import { withEarlierMeasures } from './sources/source-measures.ts';
 import { offsetCount } from './tables/table-file.ts';
 
 /** What a user asked of the tree. */

@@ -19,7 +19,7 @@ import { SourceImageZarr } from '../ngff/source-image.ts';
 import type { CatalogEncoders } from './catalog-encoders.ts';
 import { CatalogPaths, type ChangedSpelling } from './catalog-paths.ts';
 import { imageFiles } from './image-files.ts';
-import { emptyNames } from './member-names.ts';
+import { emptyNames } from './name-table.ts';
 import { isSmall, lateNames, lateRows, measureFiles } from './source-measures.ts';
 import { isEven, sparseFile, tableFile } from './table-blocks.ts';
 

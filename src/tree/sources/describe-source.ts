@@ -24,6 +24,13 @@ export interface FoundSource {
   readonly mtimeMs: number;
 }
 
+/** As {@link describeSource}. */
+export type DescribeSource = (
+  found: FoundSource,
+  options: SourceOptions,
+  signal: AbortSignal,
+) => Promise<IndexedSource | undefined>;
+
 /** Warnings of one kind told one by one. */
 const MAX_TOLD = 50;
 /** Files that describe a Zarr node, by which a folder of any name is known for a store. */

@@ -8,6 +8,7 @@ import { PlateIndexBuilder } from '../../model/plate-index-builder.ts';
 import { childDirectories, fileByName, nameAt } from '../../model/plate-lookup.ts';
 import { lastName } from '../../model/source-url.ts';
 import {
+  type DescribeSource,
   describeSource,
   driversOf,
   type FoundSource,
@@ -129,11 +130,12 @@ export async function withSources(
   previous: PlateIndex | undefined,
   options: SourceOptions,
   signal: AbortSignal,
+  lookInto: DescribeSource = describeSource,
 ): Promise<PlateIndex> {
   const same = isDeepStrictEqual(previous?.sourceOptions ?? {}, options) ? previous?.sources : [];
   const known = new Map(same?.map((source) => [`${source.name}\0${source.version}`, source]));
   const describe = async (found: FoundSource): Promise<IndexedSource | undefined> =>
-    known.get(`${found.name}\0${found.version}`) ?? (await describeSource(found, options, signal));
+    known.get(`${found.name}\0${found.version}`) ?? (await lookInto(found, options, signal));
   const made = { ...index, scope, sourceOptions: options };
   if (scope.kind === 'list') return made;
   if (scope.kind !== 'folder') {

@@ -1,7 +1,7 @@
 import type { FileLayout } from '../../encoders.ts';
 import type { CatalogEncoders } from './catalog-encoders.ts';
 import { shownImage } from './image-part.ts';
-import type { ItemNode } from './source-nodes.ts';
+import type { ItemNode } from './source-node.ts';
 
 /** How a file of pixels is laid out; undefined for a file of text. */
 export function itemLayout(

@@ -1,7 +1,7 @@
 import type { CatalogFamily, CatalogFile, IndexedSource } from '../../model/indexed-source.ts';
 import { isMeasured } from '../../model/indexed-source.ts';
 import { nameAt } from '../../model/plate-lookup.ts';
-import { emptyNames, fillNames } from './member-names.ts';
+import { emptyNames, fillNames } from './name-table.ts';
 
 /** A file without its shared memory: of what is not measured yet only how much it needs. */
 type Packed<T extends CatalogFile> = Omit<T, 'rowOffsets' | 'known' | 'names' | 'members'> & {

@@ -1,5 +1,5 @@
 import type { IndexedSource } from '../../model/indexed-source.ts';
-import type { ItemNode } from './source-nodes.ts';
+import type { ItemNode } from './source-node.ts';
 
 /** Adds what is known of a source, or of a file it is shown as. */
 export function addSourceFacts(

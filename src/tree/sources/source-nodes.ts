@@ -1,14 +1,9 @@
-import {
-  type CatalogFamily,
-  type CatalogFile,
-  type IndexedSource,
-  isMeasured,
-} from '../../model/indexed-source.ts';
+import { type IndexedSource, isMeasured } from '../../model/indexed-source.ts';
 import type { NgffVersion } from '../../model/ngff.ts';
 import { folderNumber } from '../../model/plane-folders.ts';
-import type { SourceImageZarr } from '../ngff/source-image.ts';
 import { ROOT_NODE } from '../tree.ts';
 import { type ItemNumbers, itemKey, sourceZarr } from './item-numbers.ts';
+import { type FolderNode, type ItemNode, isFolderNode } from './source-node.ts';
 
 /** Node numbers of files that are made of sources. */
 const ITEMS = 2 ** 40;
@@ -20,38 +15,6 @@ const BEYOND_FOLDERS = FOLDERS + FOLDER_NUMBERS;
 /** In lists, files stand behind folders and whatever else stands in a folder. */
 const ITEM_COOKIES = 2 ** 39;
 
-export interface ItemNode {
-  readonly node: number;
-  /** As {@link TreeEntry.cookie}. */
-  readonly cookie: number;
-  readonly name: string;
-  /** In the mount. */
-  readonly path: string;
-  readonly source: IndexedSource;
-  readonly file: Pick<
-    CatalogFile,
-    'item' | 'encoder' | 'sizeBytes' | 'rowOffsets' | 'known' | 'part' | 'level'
-  >;
-  /** Which member of a family. */
-  readonly member?: number;
-  /** Set for what stands in an OME-Zarr, and for its folder: which place in it. */
-  readonly inZarr?: { readonly zarr: SourceImageZarr; readonly ordinal: number };
-}
-
-export interface FolderNode {
-  readonly node: number;
-  readonly cookie: number;
-  readonly name: string;
-  /** In the mount. */
-  readonly path: string;
-  readonly parent: FolderNode | undefined;
-  /** Absent for the mount's root where several sources are mounted. */
-  readonly source?: IndexedSource;
-  readonly children: (FolderNode | ItemNode)[];
-  readonly byName: Map<string, FolderNode | ItemNode>;
-  readonly family?: { readonly family: CatalogFamily; readonly firstNode: number };
-}
-
 interface Item {
   readonly first: number;
   readonly count: number;
@@ -59,14 +22,6 @@ interface Item {
   /** Absent for a family. */
   readonly file?: ItemNode;
 }
-
-/** Whether a finished render of a file may be kept: of pixels in a source that is one file, which tells its version. */
-export function isKeepable({ source, file, inZarr }: ItemNode): boolean {
-  const kind = source.catalog.items[file.item]?.kind;
-  return !inZarr && !source.isFolder && (kind === 'image' || kind === 'array');
-}
-
-export const isFolderNode = (node: FolderNode | ItemNode): node is FolderNode => 'children' in node;
 
 const textOf = (bytes: Uint8Array): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();

@@ -23,7 +23,7 @@ import { inWhole, itemOfShown } from './image-part.ts';
 import { itemLayout } from './item-layout.ts';
 import type { OpenSources } from './open-sources.ts';
 import { sourceGrain } from './source-grain.ts';
-import { type ItemNode, isKeepable } from './source-nodes.ts';
+import { type ItemNode, isKeepable } from './source-node.ts';
 import type { SourceTree } from './source-tree.ts';
 import { sparseFile, tableFile } from './table-blocks.ts';
 

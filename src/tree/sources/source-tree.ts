@@ -7,7 +7,8 @@ import { ROOT_NODE, type Tree, type TreeAttributes, type TreeContent, type TreeE
 import { DocumentsView, isDocument } from '../views/documents.ts';
 import { OwnFiles } from './own-files.ts';
 import { addSourceFacts } from './source-facts.ts';
-import { type FolderNode, type ItemNode, SourceNodes } from './source-nodes.ts';
+import type { FolderNode, ItemNode } from './source-node.ts';
+import { SourceNodes } from './source-nodes.ts';
 
 /** The folder with a source's own bytes. */
 const OWN = 'source';

@@ -8,14 +8,10 @@ import { PART_NODES } from '../../../../src/tree/shared-mount.ts';
 import { type SharedTree, shareTree, succeedTree } from '../../../../src/tree/shared-tree.ts';
 import { loadCatalogEncoders } from '../../../../src/tree/sources/catalog-encoders.ts';
 import { CatalogFiles } from '../../../../src/tree/sources/catalog-files.ts';
+import { withEarlierMeasures } from '../../../../src/tree/sources/earlier-measures.ts';
 import { inWhole } from '../../../../src/tree/sources/image-part.ts';
 import { packSources, unpackSources } from '../../../../src/tree/sources/packed-sources.ts';
-import {
-  publishMeasure,
-  takeMeasure,
-  unmeasured,
-  withEarlierMeasures,
-} from '../../../../src/tree/sources/source-measures.ts';
+import { publishMeasure, takeMeasure, unmeasured } from '../../../../src/tree/sources/source-measures.ts';
 import { SourceTree } from '../../../../src/tree/sources/source-tree.ts';
 import { ROOT_NODE, type Tree } from '../../../../src/tree/tree.ts';
 
@@ -175,7 +171,11 @@ describe('the tree of sources', () => {
         { number: 0, name: '', shared: root },
         { number: 5, name: 'plate', shared: part },
       ],
-      { encoders: [], probe: () => expect.unreachable() },
+      {
+        encoders: [],
+        probe: () => expect.unreachable(),
+        sourceTree: (one) => new SourceTree(one),
+      },
     );
     const found = walk(tree);
     expect(found.get('plate')).toBe(5 * PART_NODES + ROOT_NODE);

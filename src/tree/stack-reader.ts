@@ -254,10 +254,14 @@ export class StackReader {
     };
   }
 
-  /** Of planes whose driver decodes them whole only. */
+  /** Of planes whose driver decodes them whole only, and of those that are shown as another type. */
   #readPixels(image: RenderedImage, region: Region, target: Uint8Array): void {
     const plane = image.planeAt(region);
-    if (plane === undefined) throw noPlaneAt(region);
+    if (plane === undefined) {
+      if (this.#tree.shared.options.missing === 'error') throw noPlaneAt(region);
+      target.fill(0);
+      return;
+    }
     const { bytes } = this.#driver.read(this.#tree.planeLocation(plane));
     target.set(bytes);
   }

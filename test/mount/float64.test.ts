@@ -78,6 +78,31 @@ describe.skipIf(problem !== undefined)('planes of types that few programs open, 
     30_000,
   );
 
+  it('are zeros where a plane is missing', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'platefs-float64-'));
+    try {
+      const plate = join(folder, 'plate');
+      mkdirSync(plate);
+      execFileSync(PYTHON, ['-c', WRITE, plate]);
+      rmSync(join(plate, 'A01_s2_w1_t1.tif'));
+      agePlate(plate);
+      await using mount = await PlateMount.start({
+        plate,
+        args: ['--layout', '{well}_s{site}_w{channel}_t{t}.tif'],
+      });
+      const seen = await mount.python(`
+import tifffile
+want = (np.arange(12).reshape(3, 4) * 0.3 + 2).astype('float16')
+for name in ('A01_s002.tif', 'A01_s002.ome.tif'):
+    a = tifffile.imread(os.path.join(mnt, 'stacks', name))
+    assert not a[0].any() and np.array_equal(a[1], want.astype('float32')), name
+print('seen')`);
+      expect(seen).toBe('seen\n');
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
   it.each([
     ['float64', [], 0, ['A01_s001.ome.tif'], /^pixels are float64.*float64=float32/],
     [

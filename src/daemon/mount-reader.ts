@@ -17,6 +17,8 @@ export class MountReader {
   readonly #tree: MountTree;
   readonly #readers = new Map<number, StackReader | SourceReader>();
   readonly #drivers: Map<string, SourceDriver>;
+  readonly #sources: OpenSources;
+  readonly #decoded: ByteCache;
 
   private constructor(
     mount: SharedMount,
@@ -29,6 +31,8 @@ export class MountReader {
     this.#tree = new MountTree(mount, tools);
     this.#drivers = drivers;
     const sources = new OpenSources(drivers);
+    this.#sources = sources;
+    this.#decoded = decoded;
     for (const { number, tree, base } of this.#tree.parts) {
       if (tree instanceof PlateTree)
         this.#readers.set(
@@ -77,6 +81,13 @@ export class MountReader {
     const reader = this.#readers.get(part.number);
     if (!reader) throw new Error(`nothing reads node ${node}`);
     return { part, reader };
+  }
+
+  /** What was opened and kept is of no more use: sources may be others by now, as no node tells. */
+  forget(): void {
+    for (const reader of this.#readers.values()) reader.treeChanged();
+    this.#sources.clear();
+    this.#decoded.clear();
   }
 
   /** As {@link StackReader.read}. */

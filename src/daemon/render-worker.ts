@@ -1,7 +1,7 @@
 import { closeSync, openSync, rmSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { crc32 } from 'node:zlib';
-import { explain, SourceChangedError } from '../core/errors.ts';
+import { explain, FsRefusal, SourceChangedError } from '../core/errors.ts';
 import { writeFully } from '../core/io.ts';
 import { ByteCache } from '../memory/byte-cache.ts';
 import type { SharedMount } from '../tree/shared-mount.ts';
@@ -53,8 +53,14 @@ function write(node: number, fd: number): { sizeBytes: number; checksum: number 
 
 function render({ node, temporaryPath, presentKeys }: RenderTask): FromRenderer {
   try {
+    // What one task has seen is not to be taken for what the next one finds.
+    files.forget();
     const key = files.keyOf(node);
-    if (key === undefined) throw new RangeError(`node ${node} is not rendered`);
+    if (key === undefined)
+      throw new FsRefusal(
+        'not-supported',
+        'nobody can tell when its source changes: it lies on a server, or in too many files to be asked',
+      );
     if (presentKeys.includes(key)) return { type: 'present', key };
     const fd = openSync(temporaryPath, 'wx', 0o600);
     try {

@@ -95,6 +95,11 @@ export class ZarrLevel {
     });
   }
 
+  /** Files of the chunks that a region touches. */
+  filesOf(region: Region): string[] {
+    return this.layout.filesOf(this.#stored(region));
+  }
+
   /** Where a region's bytes lie verbatim. */
   window(region: Region): ByteWindow | undefined {
     return this.#isInOrder ? this.layout.window(this.#stored(region)) : undefined;

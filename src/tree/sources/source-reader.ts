@@ -1,27 +1,24 @@
-import { hash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { PourableBytes } from '../../core/byte-pipe.ts';
 import { FsRefusal } from '../../core/errors.ts';
+import type { Region } from '../../core/region.ts';
 import type { ByteCache } from '../../memory/byte-cache.ts';
-import { AS_IT_IS, fullVersion } from '../../model/indexed-source.ts';
+import { AS_IT_IS, type IndexedSource } from '../../model/indexed-source.ts';
 import type { SourceItem } from '../../sources.ts';
 import { LayoutReader } from '../layout-reader.ts';
 import { SourceFiles } from '../source-files.ts';
 import { BlockReader } from './block-reader.ts';
 import type { CatalogEncoders } from './catalog-encoders.ts';
-import { fileVersion } from './describe-source.ts';
 import { inWhole } from './image-part.ts';
 import { itemLayout } from './item-layout.ts';
 import type { OpenSources } from './open-sources.ts';
+import { regionVersion, sourceRenderKey } from './source-key.ts';
 import { type ItemNode, isKeepable } from './source-nodes.ts';
 import type { SourceTree } from './source-tree.ts';
 import { sparseFile, tableFile } from './table-blocks.ts';
 
 const MAX_READERS = 256;
 const MAX_SOURCE_FILES = 32;
-
-/** Counts up when the same sources would be rendered to other bytes. */
-const RENDER_VERSION = 'source 1';
 
 /** Reads ranges of one file. */
 interface FileReader {
@@ -56,23 +53,13 @@ export class SourceReader {
 
   /**
    * A name for all of a file's bytes as its source is now; undefined for text, which costs nothing to keep, and where
-   * the source is more than one file.
-   * @throws the system's error when the source can't be asked.
+   * nobody can tell whether the source changes.
+   * @throws what opening the source throws; the system's error when its files can't be asked.
    */
   keyOf(node: number): string | undefined {
     const item = this.#tree.itemAt(node);
     if (!item || !isKeepable(item)) return undefined;
-    const { source, file } = item;
-    const { version } = fileVersion(source.path);
-    const parts = [
-      RENDER_VERSION,
-      version,
-      fullVersion(source),
-      source.path,
-      file.encoder,
-      file.part?.suffix ?? '',
-    ];
-    return hash('sha256', [...parts, source.catalog.items[file.item]?.path].join('\0')).slice(0, 40);
+    return sourceRenderKey(item, this.#encoders, (work) => this.#sources.use(item.source, work));
   }
 
   /** Nodes stand for the same files as before, but sources may be others. */
@@ -115,6 +102,7 @@ export class SourceReader {
       pixels: {
         window: (region) =>
           this.#sources.use(source, (open) => open.window(item.path, inWhole(region, file.part))),
+        version: (region) => this.#versionOf(source, item.path, inWhole(region, file.part)),
         readPixels: (region, target) =>
           this.#sources.use(source, (open) => open.readRegion(item.path, inWhole(region, file.part), target)),
       },
@@ -131,10 +119,15 @@ export class SourceReader {
       },
       cache: this.#decoded,
       files: this.#files,
+      version: (path, region) => this.#versionOf(source, path, region),
       cacheKey: `source\0${node.node - ordinal}`,
     });
     if (!reader) throw new FsRefusal('stale', 'the file is no longer there');
     return reader;
+  }
+
+  #versionOf(source: IndexedSource, path: string, region: Region): string {
+    return regionVersion(source, path, region, (work) => this.#sources.use(source, work));
   }
 
   #blockReader(

@@ -79,4 +79,6 @@ export interface MountOptions {
   readonly ngff?: NgffVersion;
   /** Bytes of finished renders kept on disk; 0 for none; the environment's word, else the default, unless set. */
   readonly coldCacheBytes?: number;
+  /** Bytes of memory for files that were read whole; 0 for none; a quarter of the budget unless set, and at most. */
+  readonly hotCacheBytes?: number;
 }

@@ -1,3 +1,4 @@
+import { FsRefusal } from './core/errors.ts';
 import type { Dtype } from './core/nd-array.ts';
 import type { Region } from './core/region.ts';
 import type { ImageInfo, PlaneLookup } from './model/image.ts';
@@ -29,6 +30,8 @@ export type Segment =
       readonly kind: 'derived';
       readonly offsetBytes: number;
       readonly sizeBytes: number;
+      /** All pixels it asks for lie in it: a plane, or a part of one. */
+      readonly region: Region;
       /**
        * Makes the piece, exactly as long, of the pixels it asks for: whole planes, or some rows of one where a plane is
        * large. Equal pixels give equal bytes.
@@ -144,3 +147,21 @@ export type Encoder = ImageEncoder | ArrayEncoder;
 /** The encoders of images among all. */
 export const imageEncoders = (encoders: readonly Encoder[]): ImageEncoder[] =>
   encoders.filter((encoder) => encoder.takes === 'image');
+
+/**
+ * The pixel type that images of a type have in an encoder's files; undefined where it refuses them.
+ * @param float64As as {@link ImageInfo.float64As}.
+ */
+export function shownDtype(
+  encoder: ImageEncoder,
+  dtype: Dtype,
+  float64As: ImageInfo['float64As'],
+): Dtype | undefined {
+  const image: ImageInfo = { name: '', shape: [1, 1, 1, 1, 1], dtype, channels: [] };
+  try {
+    return encoder.layout(float64As === undefined ? image : { ...image, float64As }).shownDtype ?? dtype;
+  } catch (error) {
+    if (error instanceof FsRefusal) return undefined;
+    throw error;
+  }
+}

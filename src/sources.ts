@@ -79,6 +79,18 @@ export interface PlaneBox {
   readonly width: number;
 }
 
+/** Rows and columns of a plane. */
+export interface PlaneBlock {
+  readonly height: number;
+  readonly width: number;
+}
+
+/**
+ * How planes are best read in parts: by blocks that are decoded at once, each of which whoever reads a part of it reads
+ * whole and keeps; or, for `rows`, exactly as far as wanted, since any rows cost little more than they hold.
+ */
+export type PlaneGrain = PlaneBlock | 'rows';
+
 /**
  * One image of a file, held open by one thread and read in parts. It goes on showing the file that was opened,
  * whatever takes its name.
@@ -90,7 +102,9 @@ export interface OpenPlane extends Disposable {
    * What is decoded at once: a strip, a tile. Whoever reads parts of one reads it whole and keeps it. Absent where
    * the driver keeps what it decoded itself: then exactly what is wanted is asked for.
    */
-  readonly block?: { readonly height: number; readonly width: number };
+  readonly block?: PlaneBlock;
+  /** Whether any rows cost little more than they hold: nothing is gained by one thread reading all of them. */
+  readonly isExact?: boolean;
   /**
    * Fills `into`, exactly as long, with a box: little-endian, C order. Only the strips, tiles or chunks that it
    * touches are decoded. After an error `into` holds nothing of worth.
@@ -114,7 +128,8 @@ export interface SparseEntries {
 /**
  * A source held open by one thread, all calls synchronous. Whatever can't be read exactly throws a typed error that
  * names the file and what stands in it. A source that changed on disk since its catalog was made throws
- * SourceChangedError; one that is being written SourceBusyError.
+ * SourceChangedError; one that is being written SourceBusyError; one whose library damaged data broke, which is loaded
+ * anew, SourceNotReadyError.
  */
 export interface OpenSource extends Disposable {
   /**
@@ -130,6 +145,11 @@ export interface OpenSource extends Disposable {
    * Asked with a region of images, their levels and arrays of sources that are folders; without one of all others.
    */
   filesOf?(path: ItemPath, region?: Region): readonly string[] | undefined;
+  /**
+   * How planes, the last two axes, of an image or of an array of `rank` axes are read in parts; undefined where that
+   * would decode other planes as well. Absent where the catalog's chunks tell.
+   */
+  planeGrain?(path: ItemPath, rank: number): PlaneGrain | undefined;
   /**
    * Rows of a table, or of one member of a family. Of a family without `member`: the text columns, which all members
    * share; the other columns are empty lists, and nothing of them is read.
@@ -190,8 +210,11 @@ export interface SourceDriver {
    * @throws UnreadableSourceError, BadMetadataError, SourceBusyError … naming the file.
    */
   catalog?(path: string, options: CatalogOptions, signal: AbortSignal): Promise<SourceCatalog | undefined>;
-  /** Loads what `openSync` needs (a WebAssembly module, an index), once per thread, before its first call. */
-  prepare?(): Promise<void>;
+  /**
+   * Loads what `openSync` needs (a WebAssembly module, an index), once per thread, before its first call.
+   * @param path the source that is to be opened; without it, what any may need.
+   */
+  prepare?(path?: string): Promise<void>;
   /**
    * Opens what `catalog` described, on a thread that must not wait on a promise.
    * @throws what `catalog` throws; SourceChangedError when it is no longer what was described.

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { makePlate, type PlateTruth } from '../plate-maker/plate-maker.ts';
 import { plateOfPlanes } from '../plate-maker/plate-options.ts';
 import { tiffFile } from '../plate-maker/tiff-file.ts';
+import { type ArrayStores, makeArrayStores } from './array-stores.ts';
 import type { Row } from './figure.ts';
 import { LinkedFiles } from './linked-files.ts';
 import { OwnMounts } from './own-mounts.ts';
@@ -30,6 +31,7 @@ export class Bench implements Disposable {
   readonly memoryFolder: string;
   readonly mounts: OwnMounts;
   readonly #plates = new Map<string, Promise<PlateTruth>>();
+  #arrayStores: ArrayStores | undefined;
 
   constructor(options: BenchOptions) {
     this.options = options;
@@ -138,6 +140,16 @@ export class Bench implements Disposable {
       }
       return truth;
     });
+  }
+
+  /** Stores of one image of 2048² pixels of 16 bits, 512 MiB each where they are not compressed. */
+  arrayStores(): ArrayStores {
+    if (this.#arrayStores) return this.#arrayStores;
+    const folder = this.newFolder('stores');
+    console.error('making arrays');
+    this.#arrayStores = makeArrayStores({ folder, planes: this.options.quick ? 12 : 64, side: 2048 });
+    letRest(folder);
+    return this.#arrayStores;
   }
 
   [Symbol.dispose](): void {

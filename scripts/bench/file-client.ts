@@ -20,10 +20,10 @@ import {
   symlinkSync,
   writeSync,
 } from 'node:fs';
+import { chanceNumbers, windowPlace } from './chance-numbers.ts';
 
 const STEP_BYTES = 1 << 20;
 const PAGE_BYTES = 4096;
-const READS = 4096;
 
 function timed(work: () => void): number {
   const startMs = performance.now();
@@ -39,19 +39,10 @@ function readAll(paths: readonly string[], buffer: Uint8Array): void {
   }
 }
 
-/** The same page numbers in every run: a linear congruential generator (Numerical Recipes' constants). */
-function pageNumbers(pages: number): number[] {
-  let state = 1;
-  return Array.from({ length: READS }, () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state % pages;
-  });
-}
-
 function random(path: string, passes: number): number[] {
   const fd = openSync(path, 'r');
   const buffer = Buffer.alloc(PAGE_BYTES);
-  const numbers = pageNumbers(Math.floor(fstatSync(fd).size / PAGE_BYTES));
+  const numbers = chanceNumbers(Math.floor(fstatSync(fd).size / PAGE_BYTES));
   return Array.from({ length: passes }, () =>
     timed(() => {
       for (const number of numbers)
@@ -78,9 +69,8 @@ function windows(path: string, passes: number, width: number, height: number, pl
   const fd = openSync(path, 'r');
   const row = Buffer.alloc(WINDOW * 2);
   const pixelsAt = fstatSync(fd).size - planes * width * height * 2;
-  const numbers = pageNumbers(2 ** 31);
   return Array.from({ length: passes }, (_, pass) => {
-    const [plane = 0, y = 0, x = 0] = numbers.slice(3 * pass, 3 * pass + 3);
+    const { plane, y, x } = windowPlace(pass);
     const top = (plane % planes) * height + (y % (height - WINDOW));
     return timed(() => {
       for (let line = 0; line < WINDOW; line++)

@@ -10,6 +10,7 @@ import { cpus, loadavg, release, tmpdir } from 'node:os';
 import { parseArgs } from 'node:util';
 import { Bench, type Measure } from './bench.ts';
 import { type Row, table } from './figure.ts';
+import { arrayAccess, compressedArrays, plainArrays } from './measures/array-reads.ts';
 import { arrivals } from './measures/arrivals.ts';
 import { harmonyIndexing } from './measures/harmony.ts';
 import { indexMemory } from './measures/index-memory.ts';
@@ -44,6 +45,9 @@ const MEASURES: Readonly<Record<string, Measure>> = {
   'lzw-stack': compressedStack,
   'first-byte': firstByte,
   'random-window': randomWindow,
+  'plain-arrays': plainArrays,
+  'compressed-arrays': compressedArrays,
+  'array-access': arrayAccess,
   'second-read': secondRead,
   'scan-rss': scanMemory,
   writes: writing,

@@ -11,6 +11,9 @@ const DAEMON_ENTRY = new URL('../daemon/main.ts', import.meta.url);
 /** A log that grew past this is set aside as `platefs.log.1` at the next mount. */
 const MAX_LOG_BYTES = 16 * 1024 * 1024;
 
+/** How long a supervisor that can't mount may take to end: longer than it gives its daemon. */
+const END_TIMEOUT_MS = 10_000;
+
 export interface LaunchOptions {
   readonly spec: DaemonSpec;
   readonly onProgress: (text: string) => void;
@@ -70,7 +73,7 @@ export function launchSupervisor(options: LaunchOptions): Promise<Launched> {
     rotateLog(log);
     const supervisor = options.start(supervisorSpec(options), (message) => {
       if (message.type === 'progress') onProgress(message.text);
-      else if (message.type === 'fatal') fail(new RemoteError(message));
+      else if (message.type === 'fatal') refused(new RemoteError(message));
       else if (message.type === 'ready') {
         if (!attached) supervisor.detach();
         // From here on an interrupt is for the mount's owner, who drains; a second signal would cut that short.
@@ -83,6 +86,15 @@ export function launchSupervisor(options: LaunchOptions): Promise<Launched> {
     const fail = (error: Error): void => {
       supervisor.detach();
       reject(error);
+    };
+    /** Once it has unmounted and ended, so that the mountpoint is free when the user hears of it. */
+    const refused = (error: Error): void => {
+      child.off('exit', onExit);
+      const end = setTimeout(() => fail(error), END_TIMEOUT_MS);
+      void ended.then(() => {
+        clearTimeout(end);
+        fail(error);
+      });
     };
     const onAbort = (): void => {
       child.kill('SIGTERM');

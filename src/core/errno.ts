@@ -19,6 +19,7 @@ const ERRNO: Record<ErrorTag, number> = {
   'bad-hdf5': E.EIO,
   'unsupported-hdf5': E.EIO,
   'source-busy': E.EBUSY,
+  'source-not-ready': E.EBUSY,
   'bad-definition': E.EINVAL,
   'bad-parameter': E.EINVAL,
   'bad-mountpoint': E.EINVAL,

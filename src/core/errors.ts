@@ -26,6 +26,7 @@ export type ErrorTag =
   | 'bad-hdf5'
   | 'unsupported-hdf5'
   | 'source-busy'
+  | 'source-not-ready'
   | 'bad-definition'
   | 'bad-parameter'
   | 'bad-mountpoint'
@@ -176,6 +177,18 @@ export class SourceBusyError extends PlateFsError {
   constructor(path: string, detail: string, options: ErrorOptionsWithAdvice = {}) {
     super(`${path} is being written: ${detail}`, options);
     this.path = path;
+  }
+}
+
+/** What decodes the file is being loaded on this thread: once `ready` is fulfilled, the same call works. */
+export class SourceNotReadyError extends PlateFsError {
+  readonly tag = 'source-not-ready';
+  readonly path: string;
+  readonly ready: Promise<void>;
+  constructor(path: string, detail: string, ready: Promise<void>) {
+    super(`${path}: ${detail}`, { advice: 'try again' });
+    this.path = path;
+    this.ready = ready;
   }
 }
 

@@ -11,6 +11,7 @@ import { FrontWake } from '../fuse/front-wake.ts';
 import { invalidateNode } from '../fuse/notify.ts';
 import { budgetOf } from '../memory/budget.ts';
 import { type OverlayFolders, stagingFolder } from '../overlay/open-overlay.ts';
+import { indexFolder } from '../tree/index-cache.ts';
 import type { SharedMount } from '../tree/shared-mount.ts';
 import type { FrontNotice } from '../vfs/jobs.ts';
 import { chooseBudgetBytes, chooseHotBytes } from './budget-choice.ts';
@@ -25,6 +26,7 @@ import { hotStore, keptFolders } from './kept-stores.ts';
 import { Landings } from './landings.ts';
 import { LiveMount } from './live-mount.ts';
 import { logEvent } from './log.ts';
+import { Measuring } from './measuring.ts';
 import { memoryFolder, removeMemoryFolder } from './memory-folder.ts';
 import { MountMemory, writtenBoundBytes } from './mount-memory.ts';
 import { loadPlaneTools } from './plane-tools.ts';
@@ -66,6 +68,7 @@ export class Daemon {
   #plates: LiveMount | undefined;
   #control: ControlServer | undefined;
   #memory: MountMemory | undefined;
+  #measuring: Measuring | undefined;
   #renders: RenderKeeper | undefined;
   #hot: HotRenders | undefined;
   #ending: Promise<void> | undefined;
@@ -138,6 +141,15 @@ export class Daemon {
       },
       onDeath: (error) => this.#die('a reader thread', error),
     });
+    const measuring = new Measuring({
+      first: mount,
+      plates: () => this.#plates,
+      cacheDir: indexFolder(this.#spec.cacheFolder),
+      tell: (message) => this.#front?.tell(message),
+      fail: (message) => this.#warnings.fail(message),
+      onDeath: (error) => this.#die('the measuring thread', error),
+    });
+    this.#measuring = measuring;
     const hotBytes = this.#start.privileged ? chooseHotBytes(budgetBytes, this.#definition.options) : 0;
     const front = this.#startFront(mount, folders, { budgetBytes, hotBytes }, this.#readers);
     const landings = new Landings({
@@ -166,7 +178,10 @@ export class Daemon {
       mode: this.#definition.options.watch ?? 'auto',
       front,
       warn: (message) => this.#warnings.warn('plate', message),
-      onChange: () => this.#renders?.treeChanged(),
+      onChange: () => {
+        this.#renders?.treeChanged();
+        this.#measuring?.start();
+      },
       signal: this.#stop.signal,
     });
     this.#plates = plates;
@@ -229,6 +244,7 @@ export class Daemon {
     plates.start();
     this.#running.resolve();
     this.#voice.tell({ type: 'ready' });
+    measuring.start();
     setImmediate(flushCompileCache);
     void this.#unmounted.promise.then(() => this.#end());
   }
@@ -332,6 +348,9 @@ export class Daemon {
       case 'read-whole':
         this.#hot?.wanted(notice.node);
         return;
+      case 'measure':
+        this.#measuring?.measure(notice.node);
+        return;
       case 'failed':
         this.#warnings.fail(notice.path === '' ? notice.message : `${notice.path}: ${notice.message}`);
     }
@@ -382,6 +401,7 @@ export class Daemon {
     }
     this.#stop.abort();
     this.#memory?.[Symbol.dispose]();
+    this.#measuring?.close();
     await this.#plates?.close();
     await this.#hooks?.close();
     await this.#landings?.close();

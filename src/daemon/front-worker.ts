@@ -8,7 +8,7 @@ import { FrontWake } from '../fuse/front-wake.ts';
 import type { Negotiated } from '../fuse/negotiation.ts';
 import { resend } from '../fuse/notify.ts';
 import { BackingFiles } from '../fuse/passthrough.ts';
-import { openBody } from '../fuse/reply.ts';
+import { attributesBody, entryBody, openBody } from '../fuse/reply.ts';
 import { replyTo } from '../fuse/reply-writer.ts';
 import { runSession } from '../fuse/session.ts';
 import { isFile } from '../overlay/inode.ts';
@@ -106,6 +106,9 @@ function receive({ overlay, front, tree, readers, units, wholeReads }: Rooms, me
       return;
     case 'staged':
       front.staged(message.node, message.errno);
+      return;
+    case 'measured':
+      front.measured(message.node, message.errno);
       return;
     case 'failed':
       front.failed(message.job, message.errno, message.message);
@@ -266,6 +269,10 @@ async function serve(): Promise<void> {
     },
     notify: (notice) => tell({ type: 'notice', notice }),
     answer: ({ uniqueLow, uniqueHigh }, bytes) => replyTo(data.fuseFd, uniqueLow, uniqueHigh, [bytes]),
+    answerLate: ({ uniqueLow, uniqueHigh }, late) => {
+      const body = late.kind === 'entry' ? entryBody(late.entry) : attributesBody(late.reply);
+      replyTo(data.fuseFd, uniqueLow, uniqueHigh, [body]);
+    },
     refuse: ({ uniqueLow, uniqueHigh }, errno) => replyTo(data.fuseFd, uniqueLow, uniqueHigh, errno),
     renders,
     passedFolder: join(data.folders.memory, 'passed'),

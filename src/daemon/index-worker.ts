@@ -44,7 +44,7 @@ let full: PlateIndex | undefined;
 async function look({ shown, walk, isDoubted }: LookAgain): Promise<FromIndexWorker> {
   try {
     if (walk || !full) {
-      const { linksFollowed, rootPath, descriptions = [], scope } = first;
+      const { linksFollowed, rootPath, descriptions = [], scope, sourceOptions = {} } = first;
       const thing = {
         handler: format,
         root: scope?.kind === 'file' ? `${rootPath}/${scope.name}` : rootPath,
@@ -55,6 +55,7 @@ async function look({ shown, walk, isDoubted }: LookAgain): Promise<FromIndexWor
       full = await indexAgain(thing, isDoubted ? previous : { ...previous, sources }, {
         followLinks: linksFollowed,
         mountpoint,
+        sourceOptions,
         signal: new AbortController().signal,
         ...(layout === undefined ? {} : { layout }),
       });

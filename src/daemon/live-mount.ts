@@ -79,6 +79,12 @@ export class LiveMount {
     }
   }
 
+  /** Keeps what was measured of a part for the daemon that takes over. @throws the system's error. */
+  keep(number: number): void {
+    const live = this.#live.find(({ opened }) => opened.number === number);
+    live?.opened.session.rewrite(live.plate.shared);
+  }
+
   /** Somebody found that what a file is made of is not what it was. */
   sourceChanged(node: number): void {
     invalidateNode(this.#parts.fuseFd, node);

@@ -1,13 +1,12 @@
 import type { PourableBytes } from '../core/byte-pipe.ts';
 import type { ByteCache } from '../memory/byte-cache.ts';
-import type { SourceDriver } from '../sources.ts';
 import { type MountPart, MountTree } from '../tree/mount-tree.ts';
 import { PlateTree } from '../tree/plate-tree.ts';
 import type { SharedMount } from '../tree/shared-mount.ts';
 import type { SharedTree } from '../tree/shared-tree.ts';
 import { type CatalogEncoders, loadCatalogEncoders } from '../tree/sources/catalog-encoders.ts';
 import { OpenSources } from '../tree/sources/open-sources.ts';
-import { driversWanted, prepareDrivers } from '../tree/sources/source-drivers.ts';
+import { PreparedDrivers, sourcesOf } from '../tree/sources/source-drivers.ts';
 import { SourceReader } from '../tree/sources/source-reader.ts';
 import { StackReader } from '../tree/stack-reader.ts';
 import { loadPlaneTools, type PlaneTools } from './plane-tools.ts';
@@ -16,7 +15,7 @@ import { loadPlaneTools, type PlaneTools } from './plane-tools.ts';
 export class MountReader {
   readonly #tree: MountTree;
   readonly #readers = new Map<number, StackReader | SourceReader>();
-  readonly #drivers: Map<string, SourceDriver>;
+  readonly #drivers: PreparedDrivers;
   readonly #sources: OpenSources;
   readonly #decoded: ByteCache;
 
@@ -24,13 +23,13 @@ export class MountReader {
     mount: SharedMount,
     tools: PlaneTools,
     encoders: CatalogEncoders | undefined,
-    drivers: Map<string, SourceDriver>,
+    drivers: PreparedDrivers,
     decoded: ByteCache,
     onChanged: (node: number) => void,
   ) {
     this.#tree = new MountTree(mount, tools);
     this.#drivers = drivers;
-    const sources = new OpenSources(drivers);
+    const sources = new OpenSources(drivers.byId);
     this.#sources = sources;
     this.#decoded = decoded;
     for (const { number, tree, base } of this.#tree.parts) {
@@ -52,22 +51,22 @@ export class MountReader {
     decoded: ByteCache,
     onChanged: (node: number) => void = () => {},
   ): Promise<MountReader> {
-    const drivers = new Map<string, SourceDriver>();
+    const drivers = new PreparedDrivers();
     const tools = await loadPlaneTools(mount.map(({ shared }) => shared.index));
     const hasSources = mount.some(({ shared }) => shared.index.scope);
     const encoders = hasSources ? await loadCatalogEncoders() : undefined;
-    await prepareDrivers(driversWanted(mount), drivers);
+    await drivers.prepareFor(sourcesOf(mount));
     return new MountReader(mount, tools, encoders, drivers, decoded, onChanged);
   }
 
   /** Whether a part can be shown as it is now without loading anything first. */
   isReadyFor(shared: SharedTree): boolean {
-    return (shared.index.sources ?? []).every(({ driver }) => this.#drivers.has(driver));
+    return this.#drivers.isReadyFor(shared.index.sources ?? []);
   }
 
   /** Loads what a part needs as it is now. */
   async prepareFor(shared: SharedTree): Promise<void> {
-    await prepareDrivers(driversWanted([{ number: 0, name: '', shared }]), this.#drivers);
+    await this.#drivers.prepareFor(shared.index.sources ?? []);
   }
 
   /** Shows a part as it was found now; what it needs is loaded. */
@@ -96,7 +95,13 @@ export class MountReader {
     return reader.read(node - part.base, offsetBytes, target);
   }
 
-  /** As {@link StackReader.decodeAhead}; nothing for files of sources, whose drivers keep what they decoded. */
+  /** As {@link StackReader.isExactAt}. */
+  isExactAt(node: number, offsetBytes: number): boolean {
+    const { part, reader } = this.#at(node);
+    return reader.isExactAt(node - part.base, offsetBytes);
+  }
+
+  /** As {@link StackReader.decodeAhead}. */
   *decodeAhead(
     node: number,
     offsetBytes: number,
@@ -104,8 +109,7 @@ export class MountReader {
     passedBytes: () => number,
   ): Generator<void> {
     const { part, reader } = this.#at(node);
-    if (reader instanceof StackReader)
-      yield* reader.decodeAhead(node - part.base, offsetBytes, sizeBytes, passedBytes);
+    yield* reader.decodeAhead(node - part.base, offsetBytes, sizeBytes, passedBytes);
   }
 
   /** As {@link StackReader.keyOf}. */

@@ -3,8 +3,8 @@ import { type ImageEncoder, imageEncoders } from '../encoders.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
 import { ENCODERS, SOURCES } from '../registry.generated.ts';
 import type { Probe } from '../tree/field-images.ts';
+import { PLATE_ENCODERS } from '../tree/plate-tree.ts';
 import type { PlaneDriver } from '../tree/stack-reader.ts';
-import { STACK_ENCODERS } from '../tree/views/stack-files.ts';
 
 /** What front and reader threads need of the plugs. */
 export interface PlaneTools {
@@ -49,7 +49,7 @@ export async function loadPlaneTools(indexes: readonly PlateIndex[]): Promise<Pl
   const driverOf = (path: string) => synchronous.find(({ canOpen }) => canOpen(path)) ?? tiff;
   const probe: Probe = ({ path, page }) => driverOf(path).probeSync(path, page);
   return {
-    encoders: imageEncoders(await loadAll(ENCODERS.filter(({ id }) => STACK_ENCODERS.has(id)))),
+    encoders: imageEncoders(await loadAll(ENCODERS.filter(({ id }) => PLATE_ENCODERS.has(id)))),
     probe,
     driver: {
       probe,

@@ -55,6 +55,11 @@ export class ReaderCounters {
     Atomics.store(this.#bytes, reader * SLOTS + HELD, BigInt(bytes));
   }
 
+  /** What a reader keeps decoded. */
+  heldBytes(reader: number): number {
+    return Number(Atomics.load(this.#bytes, reader * SLOTS + HELD));
+  }
+
   /** What a reader has decoded so far, all in all. */
   decoded(reader: number, bytes: number): void {
     Atomics.store(this.#bytes, reader * SLOTS + DECODED, BigInt(bytes));
@@ -64,7 +69,7 @@ export class ReaderCounters {
     Atomics.add(this.#bytes, reader * SLOTS + SERVED, BigInt(bytes));
   }
 
-  /** Whether reads of a rendered file went from its sources to the client as they lie. */
+  /** Whether reads of a rendered file went from its sources to the client as they lie, or any reader does any as well. */
   isPoured(node: number): boolean {
     return Atomics.load(this.#poured, node % POURED_FLAGS) === 1;
   }

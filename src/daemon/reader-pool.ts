@@ -6,7 +6,7 @@ import type { ReaderJob } from '../vfs/jobs.ts';
 import type { AheadJob, ForgetAheadJob } from './decoding-ahead.ts';
 import type { ReadAhead } from './read-ahead.ts';
 import type { ReaderCounters } from './reader-counters.ts';
-import { type ReadPartJob, SplitRead } from './split-read.ts';
+import { type ReadPartJob, SplitReads } from './split-read.ts';
 
 type RenderedJob = Extract<ReaderJob, { readonly kind: 'read-rendered' }>;
 
@@ -41,6 +41,7 @@ export class ReaderPool {
   readonly #parts: ReaderPoolParts;
   readonly #submitted: number[];
   readonly #readerOf = new LRUCache<string, number>({ max: MAX_KNOWN_UNITS });
+  readonly #splits = new SplitReads();
   #started = false;
 
   constructor(parts: ReaderPoolParts) {
@@ -97,7 +98,7 @@ export class ReaderPool {
       this.#give(reader, job);
       return;
     }
-    const { memory } = SplitRead.of(sizeBytes, 2);
+    const { memory } = this.#splits.begin(sizeBytes, 2);
     const part = { kind: 'read-part', uniqueLow, uniqueHigh, node, memory } as const;
     this.#give(reader, { ...part, offsetBytes, sizeBytes: headBytes, atBytes: 0 });
     this.#give(other, {
@@ -126,12 +127,14 @@ export class ReaderPool {
     return ((this.#submitted[reader] ?? 0) - this.#parts.counters.finishedJobs(reader)) | 0;
   }
 
+  /** The reader with the least to do; of several, the one that keeps least decoded, so that all of the cache is used. */
   #idlest(): number {
+    const { counters } = this.#parts;
     let best = 0;
     let least = Number.POSITIVE_INFINITY;
     for (let i = 0; i < this.#submitted.length; i++) {
       const left = this.#jobsOf(i);
-      if (left < least) {
+      if (left < least || (left === least && counters.heldBytes(i) < counters.heldBytes(best))) {
         least = left;
         best = i;
       }

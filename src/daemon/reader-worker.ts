@@ -2,7 +2,8 @@ import { flushCompileCache } from 'node:module';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { decodedBytesSoFar } from '../core/decode-count.ts';
 import { errnoOf } from '../core/errno.ts';
-import { explain, SourceChangedError } from '../core/errors.ts';
+import { explain, SourceChangedError, SourceNotReadyError } from '../core/errors.ts';
+import { boundKeptDecoded, keptDecodedBytes } from '../core/kept-decoded.ts';
 import { replyTo } from '../fuse/reply-writer.ts';
 import { SplicedReplies } from '../fuse/spliced-replies.ts';
 import { LandedReader } from '../materializer/landed-reader.ts';
@@ -17,7 +18,8 @@ import { type KeptFolders, keptStores } from './kept-stores.ts';
 import { MountReader } from './mount-reader.ts';
 import { ReaderCounters } from './reader-counters.ts';
 import type { TreeAdoption } from './reader-pool.ts';
-import { type ReadPartJob, SplitRead } from './split-read.ts';
+import { type ReadPartJob, type SplitOutcome, SplitRead } from './split-read.ts';
+import { WaitingJobs } from './waiting-jobs.ts';
 
 /** What a reader thread is started with. */
 export interface ReaderData {
@@ -56,11 +58,15 @@ export type FromReader =
   /** It keeps no more than that. */
   | { readonly type: 'bounded'; readonly boundBytes: number };
 
+/** The share of what is kept decoded that may be what sources keep themselves: chunks, and parts of tables. */
+const KEPT_BY_SOURCES = 0.5;
+
 const data = workerData as ReaderData;
 const tell = (message: FromReader): void => parentPort?.postMessage(message);
 
 const counters = ReaderCounters.over(data.counters);
-const decoded = new ByteCache(data.decodedBytes);
+const decoded = new ByteCache(data.decodedBytes, keptDecodedBytes);
+boundKeptDecoded(data.decodedBytes * KEPT_BY_SOURCES);
 const rendered = await MountReader.open(data.mount, decoded, (node) =>
   tell({ type: 'source-changed', node }),
 );
@@ -74,7 +80,10 @@ const reader = new Reader({
 const kept = keptStores(data.kept);
 const spliced = new SplicedReplies(data.fuseFd);
 
-const showHeld = (): void => counters.hold(data.number, decoded.usedBytes);
+function showHeld(): void {
+  decoded.trim();
+  counters.hold(data.number, decoded.usedBytes + keptDecodedBytes());
+}
 
 function noteChange(node: number, error: unknown): void {
   if (error instanceof SourceChangedError) tell({ type: 'source-changed', node });
@@ -91,6 +100,7 @@ const ahead = new DecodingAhead(
   () => counters.finishJob(data.number),
 );
 
+/** @param isPoured whether any reader does reads of the file as well as this one. */
 function noteRendered(node: number, sizeBytes: number, isPoured: boolean): void {
   counters.served(data.number, sizeBytes);
   counters.decoded(data.number, decodedBytesSoFar());
@@ -134,9 +144,14 @@ function answer(job: Exclude<ByteJob, { kind: 'stage' }>): void {
   }
   const before = decodedBytesSoFar();
   const bytes = reader.run(job);
-  if (job.kind === 'read-rendered') ahead.passed(job.node, job.offsetBytes + (bytes?.length ?? 0));
-  if (job.kind === 'read-rendered')
-    noteRendered(job.node, bytes?.length ?? 0, counters.isPoured(job.node) && decodedBytesSoFar() === before);
+  if (job.kind === 'read-rendered') {
+    const { node, offsetBytes } = job;
+    const sizeBytes = bytes?.length ?? 0;
+    ahead.passed(node, offsetBytes + sizeBytes);
+    const isPoured =
+      decodedBytesSoFar() === before ? counters.isPoured(node) : rendered.isExactAt(node, offsetBytes);
+    noteRendered(node, sizeBytes, isPoured);
+  }
   replyTo(data.fuseFd, job.uniqueLow, job.uniqueHigh, bytes === undefined ? [] : [bytes]);
 }
 
@@ -144,21 +159,23 @@ function answer(job: Exclude<ByteJob, { kind: 'stage' }>): void {
 function answerPart(job: ReadPartJob): void {
   const { uniqueLow, uniqueHigh, node, offsetBytes, sizeBytes, atBytes } = job;
   const split = SplitRead.over(job.memory);
+  let outcome: SplitOutcome | undefined;
   try {
     const part = { kind: 'read-rendered', uniqueLow, uniqueHigh, node, offsetBytes, sizeBytes } as const;
     const bytes = reader.run(part) ?? new Uint8Array(0);
-    noteRendered(node, bytes.length, false);
+    noteRendered(node, bytes.length, rendered.isExactAt(node, offsetBytes));
     ahead.passed(node, offsetBytes + bytes.length);
-    split.fill(atBytes, bytes);
+    outcome = split.finish(atBytes, bytes);
   } catch (error) {
-    split.fail(errnoOf(error));
+    if (isHeld(job, error)) return;
+    outcome = split.fail(errnoOf(error));
     tell({ type: 'failed', message: explain(error) });
     noteChange(node, error);
   }
   counters.finishJob(data.number);
-  const outcome = split.finishPart();
-  if (outcome !== undefined)
-    replyTo(data.fuseFd, uniqueLow, uniqueHigh, typeof outcome === 'number' ? outcome : [outcome]);
+  if (outcome === undefined) return;
+  replyTo(data.fuseFd, uniqueLow, uniqueHigh, outcome);
+  split.release();
 }
 
 function run(job: ByteJob): void {
@@ -167,6 +184,7 @@ function run(job: ByteJob): void {
     if (job.kind === 'stage') reader.run(job);
     else answer(job);
   } catch (error) {
+    if (isHeld(job, error)) return;
     errno = errnoOf(error);
     const message = explain(error);
     if (job.kind === 'read-pieces' || job.kind === 'read-landed' || job.kind === 'persist') {
@@ -184,11 +202,31 @@ function run(job: ByteJob): void {
 
 type Message = ReaderJob | ReadPartJob | AheadJob | ForgetAheadJob | TreeAdoption;
 
-/** Messages that came while something was loaded, which they may need. */
-let waiting: Message[] | undefined;
+const messages = new WaitingJobs<Message>(take);
+
+/** Whether a job that failed is done again once what it needs is there. */
+function isHeld(job: Message, error: unknown): boolean {
+  if (!(error instanceof SourceNotReadyError && messages.mayWait(job))) return false;
+  messages.hold(job, error.ready);
+  return true;
+}
+
+/** Loads what a part needs as it is now. What can't be loaded fails when it is read. */
+async function loadFor({ shared }: TreeAdoption): Promise<void> {
+  try {
+    await rendered.prepareFor(shared);
+  } catch (error) {
+    tell({ type: 'failed', message: explain(error) });
+    throw error;
+  }
+}
 
 function take(message: Message): void {
   if (message.kind === 'adopt') {
+    if (!rendered.isReadyFor(message.shared) && messages.mayWait(message)) {
+      messages.hold(message, loadFor(message));
+      return;
+    }
     rendered.adopt(message.part, message.shared);
     ahead.clear();
   } else if (message.kind === 'read-part') answerPart(message);
@@ -199,26 +237,9 @@ function take(message: Message): void {
   showHeld();
 }
 
-async function loadFor(adoption: TreeAdoption): Promise<void> {
-  const behind: Message[] = [adoption];
-  waiting = behind;
-  await rendered.prepareFor(adoption.shared);
-  waiting = undefined;
-  take(adoption);
-  for (const message of behind.slice(1)) hear(message);
-}
-
-function hear(message: Message): void {
-  if (waiting) waiting.push(message);
-  else if (message.kind === 'adopt' && !rendered.isReadyFor(message.shared))
-    loadFor(message).catch((error: unknown) => {
-      throw error;
-    });
-  else take(message);
-}
-
-data.jobs.on('message', hear);
+data.jobs.on('message', (message: Message) => messages.hear(message));
 parentPort?.on('message', ({ boundBytes }: ToReader) => {
+  boundKeptDecoded(boundBytes * KEPT_BY_SOURCES);
   decoded.resize(boundBytes);
   showHeld();
   tell({ type: 'bounded', boundBytes });

@@ -2,8 +2,9 @@ import { closeSync, openSync, rmSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { crc32 } from 'node:zlib';
-import { explain, FsRefusal, SourceChangedError } from '../core/errors.ts';
+import { explain, FsRefusal, SourceChangedError, SourceNotReadyError } from '../core/errors.ts';
 import { writeFully } from '../core/io.ts';
+import { whenReady } from '../core/when-ready.ts';
 import { ByteCache } from '../memory/byte-cache.ts';
 import type { SharedMount } from '../tree/shared-mount.ts';
 import { MountReader } from './mount-reader.ts';
@@ -104,8 +105,19 @@ function render({ node, temporaryPath, presentKeys }: RenderTask): FromRenderer 
     }
   } catch (error) {
     rmSync(temporaryPath, { force: true });
+    if (error instanceof SourceNotReadyError) throw error;
     return { type: 'failed', message: explain(error) };
   }
 }
 
-parentPort?.on('message', (task: RenderTask) => tell(render(task)));
+async function serve(task: RenderTask): Promise<void> {
+  let answer: FromRenderer;
+  try {
+    answer = await whenReady(() => render(task));
+  } catch (error) {
+    answer = { type: 'failed', message: explain(error) };
+  }
+  tell(answer);
+}
+
+parentPort?.on('message', (task: RenderTask) => void serve(task));

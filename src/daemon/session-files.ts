@@ -83,6 +83,11 @@ async function openPart(
   folder?: string,
 ): Promise<OpenedPart> {
   let toldMs = 0;
+  const { profile, float64, ngff } = definition.options;
+  const shownFor = {
+    ...(profile === undefined ? {} : { profile }),
+    ...(float64 === 'float32' ? { float64As: float64 } : {}),
+  };
   const { index } = await openPlate(folder ?? definition.source, {
     signal: options.signal,
     ...(definition.layout === undefined ? {} : { layout: definition.layout }),
@@ -90,6 +95,7 @@ async function openPart(
     mountpoint: definition.mountpoint,
     followLinks: definition.options.followLinks ?? false,
     cacheDir: indexFolder(cacheFolder),
+    sourceOptions: shownFor,
     log: logEvent,
     onProgress: ({ files }) => {
       if (Date.now() - toldMs < PROGRESS_EVERY_MS) return;
@@ -98,15 +104,13 @@ async function openPart(
     },
   });
   const { mountpoint } = definition;
-  const { profile, float64, ngff } = definition.options;
   const names = definition.names ?? profileRules(profile).names;
   const held = await holdUnfinished(index);
   const shared = shareTree(held.index, mountedAtMs(folders, false), {
     mountpoint: name === '' ? mountpoint : `${mountpoint}/${name}`,
     missing: definition.options.missing ?? 'zeros',
     ...(names === undefined || index.scope ? {} : { names }),
-    ...(profile === undefined ? {} : { profile }),
-    ...(float64 === 'float32' ? { float64As: float64 } : {}),
+    ...shownFor,
     ...(ngff === undefined ? {} : { ngff }),
   });
   const session = new SessionTree(folders.state, number);

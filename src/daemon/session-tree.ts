@@ -121,6 +121,11 @@ export class SessionTree {
     writeFileSync(this.#path(`${shared.generation}.numbers`), serialize(plain), { mode: 0o600 });
   }
 
+  /** Writes a generation's index anew, of which more is known now. */
+  rewrite({ generation, index }: SharedTree): void {
+    writeIndexFile(this.#path(`${generation}.index`), index);
+  }
+
   /** Takes in a new generation. The one before stays until {@link told}. */
   succeed(shared: SharedTree): void {
     this.#write(shared);

@@ -15,12 +15,16 @@ export interface ReadPartJob extends Ticket {
 const PARTS_LEFT = 0;
 const ERRNO = 1;
 const FILLED = 2;
+const IN_USE = 3;
 const HEAD_BYTES = 16;
 
-/** What came of a READ: its bytes, or an errno. */
-export type SplitOutcome = Uint8Array | number;
+/** What came of a READ: its bytes in pieces, or an errno. */
+export type SplitOutcome = readonly Uint8Array[] | number;
 
-/** A READ whose parts are read in several threads; the one that finishes last answers. */
+/**
+ * A READ whose parts are read in several threads; the one that finishes last answers, with its own part from where it
+ * lies.
+ */
 export class SplitRead {
   /** To be handed to the threads, and to {@link SplitRead.over} there. */
   readonly memory: SharedArrayBuffer;
@@ -35,7 +39,7 @@ export class SplitRead {
 
   static of(sizeBytes: number, parts: number): SplitRead {
     const made = new SplitRead(new SharedArrayBuffer(HEAD_BYTES + sizeBytes));
-    made.#head[PARTS_LEFT] = parts;
+    made.#begin(parts);
     return made;
   }
 
@@ -43,21 +47,64 @@ export class SplitRead {
     return new SplitRead(memory);
   }
 
-  /** A part is there. Only the last part may be shorter than was asked, at the end of the file. */
-  fill(atBytes: number, part: Uint8Array): void {
-    this.#bytes.set(part, atBytes);
-    Atomics.add(this.#head, FILLED, part.length);
+  #begin(parts: number): void {
+    this.#head.set([parts, 0, 0, 1]);
   }
 
-  /** A part can't be read: then the READ fails with its errno. */
-  fail(errno: number): void {
+  /** Uses the memory of a READ that was answered for another one. @returns false where it has not been, or is too small. */
+  reuse(sizeBytes: number, parts: number): boolean {
+    if (this.#bytes.length < sizeBytes || Atomics.load(this.#head, IN_USE) !== 0) return false;
+    this.#begin(parts);
+    return true;
+  }
+
+  /** The READ was answered: nobody looks at its memory any more. */
+  release(): void {
+    Atomics.store(this.#head, IN_USE, 0);
+  }
+
+  /** A part can't be read: then the READ fails with its errno. @returns as {@link finish}. */
+  fail(errno: number): SplitOutcome | undefined {
     Atomics.store(this.#head, ERRNO, errno);
+    return this.#isLast() ? errno : undefined;
   }
 
-  /** A part is done. @returns what is to be answered when it was the last. */
-  finishPart(): SplitOutcome | undefined {
-    if (Atomics.sub(this.#head, PARTS_LEFT, 1) !== 1) return undefined;
+  /**
+   * A part is there. Only the last part of the READ may be shorter than was asked, at the end of the file.
+   * @returns what is to be answered when it was the last that was due, good until {@link release}.
+   */
+  finish(atBytes: number, part: Uint8Array): SplitOutcome | undefined {
+    const isAlone = Atomics.load(this.#head, PARTS_LEFT) === 1;
+    if (!isAlone) this.#bytes.set(part, atBytes);
+    const filledBytes = Atomics.add(this.#head, FILLED, part.length) + part.length;
+    if (!this.#isLast()) return undefined;
     const errno = Atomics.load(this.#head, ERRNO);
-    return errno === 0 ? Uint8Array.from(this.#bytes.subarray(0, Atomics.load(this.#head, FILLED))) : errno;
+    if (errno !== 0) return errno;
+    if (!isAlone) return [this.#bytes.subarray(0, filledBytes)];
+    const end = atBytes + part.length;
+    const pieces = [this.#bytes.subarray(0, atBytes), part, this.#bytes.subarray(end, filledBytes)];
+    return pieces.filter(({ length }) => length > 0);
+  }
+
+  #isLast(): boolean {
+    return Atomics.sub(this.#head, PARTS_LEFT, 1) === 1;
+  }
+}
+
+/** So many READs in parts are on their way at most times. */
+const MAX_KEPT = 8;
+
+/** Memory of READs in parts, used again once they are answered. */
+export class SplitReads {
+  readonly #kept: SplitRead[] = [];
+
+  /** For a READ of so many bytes. */
+  begin(sizeBytes: number, parts: number): SplitRead {
+    const kept = this.#kept.find((split) => split.reuse(sizeBytes, parts));
+    if (kept) return kept;
+    const made = SplitRead.of(sizeBytes, parts);
+    this.#kept.unshift(made);
+    this.#kept.length = Math.min(this.#kept.length, MAX_KEPT);
+    return made;
   }
 }

@@ -138,8 +138,11 @@ export class Supervision {
       this.negotiated = message.negotiated;
       const { mounted } = this;
       if (mounted?.privileged) setReadAhead(mounted.connection, this.spec.readAheadKib ?? READ_AHEAD_KIB);
-    } else if (message.type === 'fatal') this.fail(message);
-    else if (message.type === 'unmount')
+    } else if (message.type === 'fatal') {
+      this.fail(message);
+      // It has tidied up, and all that still runs are threads that were loading.
+      this.child?.kill('SIGKILL');
+    } else if (message.type === 'unmount')
       this.send({ type: 'unmounted', result: this.tryUnmount(message.lazy) });
     else if (message.type === 'done') this.end(0);
     else this.tell(message);

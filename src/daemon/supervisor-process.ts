@@ -39,7 +39,7 @@ export interface WaitingSupervisor {
    * @param onMessage - Hears what it and its daemon report until {@link SupervisorProcess.detach}.
    */
   begin(spec: SupervisorSpec, onMessage: (message: FromSupervisor) => void): SupervisorProcess;
-  /** Ends it, where it was not told to mount. */
+  /** Ends it, where it was not told to mount; else it goes by itself. */
   abandon(): void;
 }
 
@@ -64,8 +64,10 @@ export function prepareSupervisor(output: 'ignore' | 'inherit' = 'ignore'): Wait
     if (child.connected) child.disconnect();
     child.unref();
   };
+  let hasBegun = false;
   return {
     begin(spec, onMessage) {
+      hasBegun = true;
       const absolute: SupervisorSpec = {
         ...spec,
         mountpoint: resolve(spec.mountpoint),
@@ -79,8 +81,9 @@ export function prepareSupervisor(output: 'ignore' | 'inherit' = 'ignore'): Wait
     },
     abandon: () => {
       detach();
-      // Nothing is mounted yet; one that ends by itself would still write into folders that are gone by then.
-      child.kill('SIGKILL');
+      // One that mounts has to unmount. Of another nothing is left, and by itself it would still write into folders that
+      // are gone by then.
+      if (!hasBegun) child.kill('SIGKILL');
     },
   };
 }

@@ -47,14 +47,20 @@ export function invalidateChanges(
     [after, come.planes],
   ] as const)
     for (const plane of positions)
-      for (const { parent, name } of tree.images.placesOf(plane)) {
+      for (const { parent, name } of [
+        ...tree.images.placesOf(plane),
+        ...(tree.previews?.placesOf(plane) ?? []),
+      ]) {
         const place = `${parent}/${name}`;
         if (told.has(place)) continue;
         told.add(place);
         invalidateEntry(parent, name);
         touched.add(parent);
       }
-  for (const plane of movedPlanes) invalidateNode(after.images.nodeOf(plane));
+  for (const plane of movedPlanes) {
+    invalidateNode(after.images.nodeOf(plane));
+    if (after.previews) invalidateNode(after.previews.nodeOf(plane));
+  }
 
   for (const [tree, index, directories, files] of [
     [before, from, gone.directories, gone.files],

@@ -2,7 +2,13 @@ import type { FileLayout, ImageEncoder } from '../encoders.ts';
 import type { ImageInfo, PlaneLookup } from '../model/image.ts';
 import { withFileDtype } from './shared/file-dtype.ts';
 import { omeXml } from './shared/ome-xml.ts';
-import { CLASSIC_LIMIT_BYTES, pixelsPerUnit, TiffLayout, tiffSizeAtMostBytes } from './shared/tiff-layout.ts';
+import {
+  CLASSIC_LIMIT_BYTES,
+  checkPlaneCount,
+  pixelsPerUnit,
+  TiffLayout,
+  tiffSizeAtMostBytes,
+} from './shared/tiff-layout.ts';
 
 /** Micrometres in a centimetre, the unit of the resolution tags. */
 const UM_PER_CM = 10_000;
@@ -17,6 +23,7 @@ const omeTiff: ImageEncoder = {
   extension: '.ome.tif',
 
   layout(stored: ImageInfo, planes?: PlaneLookup): FileLayout {
+    checkPlaneCount(stored);
     const typed = withFileDtype(stored, { float16: 'float32' });
     const { image } = typed;
     const { pixelSizeUm } = image;

@@ -1,5 +1,6 @@
 import { FsRefusal } from '../core/errors.ts';
 import { itemSizeBytes } from '../core/nd-array.ts';
+import type { Region } from '../core/region.ts';
 import type { FileLayout, ImageEncoder, PixelReader, Segment } from '../encoders.ts';
 import type { ImageInfo } from '../model/image.ts';
 import {
@@ -15,6 +16,8 @@ import { BoxMeans, contrastOf, shade } from './shared/preview.ts';
 
 /** Most pixels of a preview's side. */
 const MOST_SIDE = 1024;
+/** Largest plane: of a larger one, whoever lists a folder with pictures would wait for minutes. */
+const MOST_PLANE_BYTES = 2 ** 30;
 /** Pixels of the source that are held at once; a longer row is held whole. */
 const BAND_BYTES = 64 * 1024 * 1024;
 /** Longest of a double with nine digits: `-1.23456789e+308`. */
@@ -68,6 +71,7 @@ class PngLayout implements FileLayout {
         kind: 'derived',
         offsetBytes: headBytes,
         sizeBytes: this.#bodyBytes,
+        region: this.#rows(0, this.#image.shape[3]),
         derive: this.#derive,
       });
     return found;
@@ -90,16 +94,22 @@ class PngLayout implements FileLayout {
     ]);
   }
 
+  /** Rows of the plane that is shown. */
+  #rows(first: number, count: number): Region {
+    const [, , slices, , width] = this.#image.shape;
+    return { start: [0, 0, Math.floor(slices / 2), first, 0], shape: [1, 1, 1, count, width] };
+  }
+
   #means(read: PixelReader): BoxMeans {
     const { shape, dtype } = this.#image;
-    const [, , slices, height, width] = shape;
+    const [, , , height, width] = shape;
     const means = new BoxMeans(width, height, this.#factor);
     const rowBytes = width * itemSizeBytes(dtype);
     const bandRows = Math.max(1, Math.floor(BAND_BYTES / rowBytes));
     for (let row = 0; row < height; row += bandRows) {
       const rows = Math.min(bandRows, height - row);
       const band = new Uint8Array(rows * rowBytes);
-      read({ start: [0, 0, Math.floor(slices / 2), row, 0], shape: [1, 1, 1, rows, width] }, band);
+      read(this.#rows(row, rows), band);
       means.addRows(dtype, row, width, band);
     }
     return means;
@@ -120,6 +130,11 @@ const png: ImageEncoder = {
   layout(image: ImageInfo): FileLayout {
     if (image.shape.some((extent) => !Number.isSafeInteger(extent) || extent < 1))
       throw new FsRefusal('not-supported', `${image.name}: no preview of ${image.shape.join(' × ')} pixels`);
+    const [, , , height, width] = image.shape;
+    if (height * width * itemSizeBytes(image.dtype) > MOST_PLANE_BYTES)
+      throw new FsRefusal('not-supported', `${image.name}: no preview of a plane over 1 GiB`, {
+        advice: 'open its OME-Zarr, which has lower resolutions',
+      });
     return new PngLayout(image);
   },
 };

@@ -1,6 +1,7 @@
 import type { ImagePart } from './image-parts.ts';
 import type { PlateWarning } from './plate.ts';
 import type { NameTable } from './plate-index.ts';
+import type { Profile } from './profile.ts';
 import type { SourceCatalog } from './source-catalog.ts';
 
 /**
@@ -28,6 +29,14 @@ export interface IndexedSource {
   readonly warnings: readonly PlateWarning[];
 }
 
+/** What a mount asks of the files that sources are shown as. */
+export interface SourceOptions {
+  /** The program that the mount is for. */
+  readonly profile?: Profile;
+  /** What float64 pixels are shown as; as they are unless set. */
+  readonly float64As?: 'float32';
+}
+
 /** A source's version, and what its driver takes it by. */
 export const fullVersion = ({ version, catalog }: IndexedSource): string =>
   `${version}:${catalog.version ?? ''}`;
@@ -51,18 +60,29 @@ export interface CatalogFile {
   readonly item: number;
   /** Id of the encoder; {@link AS_IT_IS} for a text. */
   readonly encoder: string;
+  /** Of a table with `rowOffsets` that of its header; else that of the file. */
   readonly sizeBytes: number;
-  /** Of a table whose rows have different lengths: where every {@link ROWS_PER_BLOCK}th begins. */
-  readonly rowOffsets?: readonly number[];
-  /** Of an image that is too large for one file: which part of it. */
+  /**
+   * Of a table whose rows have different lengths: where every {@link ROWS_PER_BLOCK}th begins, counted from the first,
+   * and behind the last the length of all. In shared memory.
+   */
+  readonly rowOffsets?: Float64Array;
+  /**
+   * Of what only reading tells (`rowOffsets`, names of a family's members): one number in shared memory, 0 until that
+   * is filled in. Absent where nothing has to be read.
+   */
+  readonly known?: Int32Array;
+  /** Of an image that is not in one file: which part of it. */
   readonly part?: ImagePart;
+  /** Of a file that shows an image at a lower resolution: which of its levels. */
+  readonly level?: number;
 }
 
 /** A folder with a file per member of a family of tables. */
 export interface CatalogFamily extends CatalogFile {
-  /** Names of the files without their extension, sorted bytewise, in shared memory. */
+  /** Names of the files without their extension, sorted bytewise, in shared memory; nothing until they are known. */
   readonly names: NameTable;
-  /** Which member each name stands for. */
+  /** Which member each name stands for. In shared memory. */
   readonly members: Uint32Array;
   readonly extension: string;
 }
@@ -73,6 +93,16 @@ export interface CatalogZarr {
   readonly path: string;
   readonly item: number;
 }
+
+/** Whether all of a file is known; else it has to be measured first. */
+export const isMeasured = ({ known }: Pick<CatalogFile, 'known'>): boolean =>
+  known === undefined || Atomics.load(known, 0) !== 0;
+
+/** Size of a file that is measured. */
+export const measuredBytes = ({
+  sizeBytes,
+  rowOffsets,
+}: Pick<CatalogFile, 'sizeBytes' | 'rowOffsets'>): number => sizeBytes + (rowOffsets?.at(-1) ?? 0);
 
 /** In `CatalogFile.encoder`: the file is the item's text. */
 export const AS_IT_IS = 'text';

@@ -34,12 +34,20 @@ export class PlaneNames {
   readonly #values = untoldValues();
   /** Then names are found without a template, in two thirds of the time. */
   readonly #isCanonical: boolean;
+  /** What names end in, where that is not what the template says. */
+  readonly #ending: string | undefined;
+  /** What the template ends in in its place. */
+  readonly #literalExtension: string;
 
-  constructor(index: PlateIndex, naming: PlaneNaming) {
+  /** `ending` stands in place of the extension of every name: `.png`. */
+  constructor(index: PlateIndex, naming: PlaneNaming, ending?: string) {
     this.#index = index;
     this.#naming = naming;
+    this.#ending = ending;
     this.#isCanonical = isCanonical(naming.template);
     this.#template = compileNameTemplate({ parameter: 'names', template: naming.template });
+    const { hasExtension, fileSegment } = this.#template;
+    this.#literalExtension = hasExtension ? '' : (/\.[a-z0-9]+$/i.exec(fileSegment.ending)?.[0] ?? '');
   }
 
   /** How many folders lie above each plane. */
@@ -52,29 +60,46 @@ export class PlaneNames {
     return this.#template.hasExtension ? (extensions[planes.extensions[plane] ?? 0] ?? '') : '';
   }
 
+  /** What a template made of a plane, with what it ends in. */
+  #ended(text: string, plane: number): string {
+    return this.#ending === undefined
+      ? text + this.#extensionOf(plane)
+      : text.slice(0, text.length - this.#literalExtension.length) + this.#ending;
+  }
+
+  /** A name with what its template ends in; undefined where it ends otherwise than all do. */
+  #asTemplated(name: string): string | undefined {
+    if (this.#ending === undefined) return name;
+    return name.endsWith(this.#ending)
+      ? name.slice(0, name.length - this.#ending.length) + this.#literalExtension
+      : undefined;
+  }
+
   /** Name of a plane in its folder. */
   nameOf(plane: number): string {
-    if (this.#isCanonical) return planeName(this.#index, plane);
+    if (this.#isCanonical) return planeName(this.#index, plane, this.#ending);
     fillValues(this.#index, plane, this.#values);
-    return this.#template.fileSegment.format(this.#values) + this.#extensionOf(plane);
+    return this.#ended(this.#template.fileSegment.format(this.#values), plane);
   }
 
   /** Path of a plane from the uppermost folder on. */
   pathOf(plane: number): string {
     const path = folderPathOf(this.#template, fillValues(this.#index, plane, this.#values), this.depth);
-    return path + this.#extensionOf(plane);
+    return this.#ended(path, plane);
   }
 
   /** The plane of this name in a folder, or at the top where names have no folders; undefined when there is none. */
   planeNamed(folder: number | undefined, name: string): number | undefined {
     const values = this.#values;
-    if (this.#isCanonical) return planeByName(this.#index, name);
+    if (this.#isCanonical) return planeByName(this.#index, name, this.#ending);
+    const text = this.#asTemplated(name);
+    if (text === undefined) return undefined;
     if (folder === undefined) {
       if (this.depth > 0) return undefined;
       values.fill(UNTOLD);
     } else if (!this.#fillFolder(folder, this.depth - 1)) return undefined;
     const { constants, fields } = this.#naming;
-    const end = this.#template.fileSegment.parse(name, values);
+    const end = this.#template.fileSegment.parse(text, values);
     if (end < 0) return undefined;
     for (let slot = 0; slot < values.length; slot += 1)
       if (values[slot] === UNTOLD) values[slot] = constants[slot] ?? UNTOLD;
@@ -95,8 +120,8 @@ export class PlaneNames {
     );
     if (plane === undefined || (field !== UNTOLD && fieldNumberOf(this.#index, plane) !== field))
       return undefined;
-    const extension = this.#extensionOf(plane);
-    return name.length === end + extension.length && name.endsWith(extension) ? plane : undefined;
+    const extension = this.#ending === undefined ? this.#extensionOf(plane) : '';
+    return text.length === end + extension.length && text.endsWith(extension) ? plane : undefined;
   }
 
   /** Fills in what the folder of this number tells; false when there is none, or it is of another level. */

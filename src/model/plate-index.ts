@@ -1,6 +1,6 @@
 import type { Dtype } from '../core/nd-array.ts';
 import type { ChunkFolders } from './chunk-grid.ts';
-import type { IndexedSource, SourceScope } from './indexed-source.ts';
+import type { IndexedSource, SourceOptions, SourceScope } from './indexed-source.ts';
 import type { ExclusionReason, PlateDescription, PlateFacts, PlateWarning } from './plate.ts';
 
 /**
@@ -83,6 +83,8 @@ export interface PlateIndex {
   readonly chunkFolders?: ChunkFolders;
   /** What is mounted where it is no plate; there are no planes then. */
   readonly scope?: SourceScope;
+  /** How sources were asked to be shown. */
+  readonly sourceOptions?: SourceOptions;
   /** Files and stores that are shown by what they hold. */
   readonly sources?: readonly IndexedSource[];
   /** Shapes of planes that the metadata tells. */
@@ -112,7 +114,7 @@ export interface NameTable {
 }
 
 /** Version of the layout this code reads and writes. */
-export const PLATE_INDEX_LAYOUT_VERSION = 4;
+export const PLATE_INDEX_LAYOUT_VERSION = 6;
 
 /** Order of the codes in `files.exclusions`. */
 export const EXCLUSIONS: readonly ExclusionReason[] = [

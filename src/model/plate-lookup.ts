@@ -147,10 +147,10 @@ const Z = 122;
 const T = 116;
 
 /**
- * The plane whose canonical name, extension included, is exactly `name`; undefined when there is none.
- * About 0.3 µs among a million planes.
+ * The plane whose canonical name is exactly `name`, which ends in the plane's own extension, or in `ending` where that
+ * is given; undefined when there is none. About 0.3 µs among a million planes.
  */
-export function planeByName(index: PlateIndex, name: string): number | undefined {
+export function planeByName(index: PlateIndex, name: string, ending?: string): number | undefined {
   let row = name.charCodeAt(0) - 65;
   if (!(row >= 0 && row <= 25)) return undefined;
   let at = 1;
@@ -172,7 +172,7 @@ export function planeByName(index: PlateIndex, name: string): number | undefined
   const end = readEnd;
   const plane = planeByAddress(index, row, column, site, channel, z, readValue);
   if (plane === undefined) return undefined;
-  const extension = index.extensions[index.planes.extensions[plane] ?? 0] ?? '';
+  const extension = ending ?? index.extensions[index.planes.extensions[plane] ?? 0] ?? '';
   return name.length === end + extension.length && name.endsWith(extension) ? plane : undefined;
 }
 
@@ -187,9 +187,11 @@ export function planeAddress({ planes }: PlateIndex, i: number): PlaneAddress {
   };
 }
 
-/** The canonical flat name of plane `i`, extension included. */
-export function planeName(index: PlateIndex, i: number): string {
-  return planeStem(planeAddress(index, i)) + (index.extensions[index.planes.extensions[i] ?? 0] ?? '');
+/** The canonical flat name of plane `i`, with its own extension, or `ending` where that is given. */
+export function planeName(index: PlateIndex, i: number, ending?: string): string {
+  return (
+    planeStem(planeAddress(index, i)) + (ending ?? index.extensions[index.planes.extensions[i] ?? 0] ?? '')
+  );
 }
 
 /** The planes of a field as a range, or undefined when the plate has none of it. */

@@ -1,13 +1,16 @@
 import { dirname } from 'node:path';
 import { CancelledError, UnreadableSourceError } from '../core/errors.ts';
+import { whenReady } from '../core/when-ready.ts';
 import type { ArraySource, CatalogOptions, OpenSource, SourceCatalog, SourceDriver } from '../sources.ts';
 import { AnnDataSource, catalogOf } from './shared/anndata-source.ts';
 import { fileVersion } from './shared/file-version.ts';
+import { isHdf5 } from './shared/hdf5-signature.ts';
 import type { Hierarchy } from './shared/hierarchy.ts';
 import type { HierarchyOpener } from './shared/idle-hierarchy.ts';
 
-/** Files of AnnData's own extension, and Zarr stores, which may be anything. */
-const HDF5_NAME = /\.h5ad$/i;
+/** Files of AnnData's own extension, and HDF5 files and Zarr stores, which may be anything. */
+const HDF5_NAME = /\.(?:h5ad|h5|hdf5|hdf|he5)$/i;
+const OWN_NAME = /\.h5ad$/i;
 const ZARR_NAME = /\.zarr(?:\.zip)?\/?$/i;
 
 /** What in a store says what it holds: it changes whenever an element is written anew. */
@@ -15,40 +18,39 @@ const ZARR_DOCUMENTS = ['', 'obs/', 'var/', 'X/'].flatMap((group) =>
   ['zarr.json', '.zattrs', '.zgroup', '.zarray'].map((name) => `${group}${name}`),
 );
 
-interface Openers {
-  hdf5(path: string): Hierarchy;
-  zarr(path: string): Hierarchy;
+type Format = Hierarchy['format'];
+type Open = (path: string) => Hierarchy;
+
+const formatOf = (path: string): Format => (HDF5_NAME.test(path) ? 'hdf5' : 'zarr');
+
+const loaded = new Map<Format, Open>();
+
+/** Loads what reads files of one format: only threads that look at such files pay for it. */
+async function load(format: Format): Promise<void> {
+  if (format === 'hdf5') {
+    const { Hdf5Hierarchy } = await import('./shared/hdf5-hierarchy.ts');
+    await Hdf5Hierarchy.prepare();
+    loaded.set(format, (path) => Hdf5Hierarchy.open(path, dirname(path)));
+  } else {
+    const { openZarrHierarchy } = await import('./shared/zarr-hierarchy.ts');
+    loaded.set(format, openZarrHierarchy);
+  }
 }
 
-let prepared: Openers | undefined;
-
-/** Loads what reads HDF5 and Zarr: only threads that look at such files pay for it. */
-async function load(): Promise<Openers> {
-  if (prepared) return prepared;
-  const [{ Hdf5Hierarchy }, { openZarrHierarchy }] = await Promise.all([
-    import('./shared/hdf5-hierarchy.ts'),
-    import('./shared/zarr-hierarchy.ts'),
-  ]);
-  await Hdf5Hierarchy.prepare();
-  prepared = {
-    hdf5: (path) => Hdf5Hierarchy.open(path, dirname(path)),
-    zarr: (path) => openZarrHierarchy(path),
-  };
-  return prepared;
-}
-
-function openerOf(openers: Openers, file: string): HierarchyOpener {
-  const format = HDF5_NAME.test(file) ? 'hdf5' : 'zarr';
+function openerOf(file: string): HierarchyOpener {
+  const format = formatOf(file);
+  const open = loaded.get(format);
+  if (!open) throw new Error('prepare() has to be called before openSync()');
   return {
     file,
     format,
-    open: () => openers[format](file),
+    open: () => open(file),
     version: () => fileVersion(file, format === 'zarr' ? ZARR_DOCUMENTS : []),
   };
 }
 
 /**
- * AnnData files (HDF5, `.h5ad`) and stores (Zarr), of 0.5 to now: observations, variables, matrices, embeddings,
+ * AnnData files (HDF5, `.h5ad` or any other name of HDF5) and stores (Zarr), of 0.5 to now: observations, variables, matrices, embeddings,
  * graphs and unstructured data as tables, arrays, sparse matrices and JSON; a table per gene and per cell.
  */
 const anndata: SourceDriver = {
@@ -69,19 +71,22 @@ const anndata: SourceDriver = {
     _options: CatalogOptions,
     signal: AbortSignal,
   ): Promise<SourceCatalog | undefined> {
-    const openers = await load();
+    const format = formatOf(path);
+    // What is named for AnnData is told what is wrong with it; any other file may be something else altogether.
+    if (format === 'hdf5' && !OWN_NAME.test(path) && !isHdf5(path)) return undefined;
+    await load(format);
     if (signal.aborted)
       throw new CancelledError(`looking into ${path} was cancelled`, { cause: signal.reason });
-    return catalogOf(openerOf(openers, path));
+    return await whenReady(() => catalogOf(openerOf(path)));
   },
 
-  async prepare(): Promise<void> {
-    await load();
+  async prepare(path?: string): Promise<void> {
+    const formats: readonly Format[] = path === undefined ? ['hdf5', 'zarr'] : [formatOf(path)];
+    await Promise.all(formats.map(load));
   },
 
   openSync(path: string, catalog: SourceCatalog): OpenSource {
-    if (!prepared) throw new Error('prepare() has to be called before openSync()');
-    return new AnnDataSource(openerOf(prepared, path), catalog);
+    return new AnnDataSource(openerOf(path), catalog);
   },
 };
 

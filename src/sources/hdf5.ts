@@ -1,8 +1,9 @@
-import { closeSync, openSync as openFile, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { CancelledError, SourceChangedError, UnreadableSourceError } from '../core/errors.ts';
+import { whenReady } from '../core/when-ready.ts';
 import type { ArraySource, CatalogOptions, OpenSource, SourceCatalog, SourceDriver } from '../sources.ts';
 import type * as Parts from './shared/hdf5-parts.ts';
+import { isHdf5 } from './shared/hdf5-signature.ts';
 
 let prepared: typeof Parts | undefined;
 
@@ -14,8 +15,8 @@ async function load(): Promise<typeof Parts> {
 }
 
 /**
- * HDF5 files: BigDataViewer, Imaris, ilastik, CellH5, and any other as its tree of groups. AnnData files are another
- * driver's.
+ * HDF5 files: BigDataViewer, Imaris, ilastik, CellH5, and any other as its tree of groups. The AnnData driver, which
+ * stands before it in the registry, takes those that are AnnData.
  */
 const hdf5: SourceDriver = {
   id: 'hdf5',
@@ -37,10 +38,12 @@ const hdf5: SourceDriver = {
   ): Promise<SourceCatalog | undefined> {
     if (signal.aborted)
       throw new CancelledError(`looking into ${path} was cancelled`, { cause: signal.reason });
-    const { catalogOf, findSuperblock, Hdf5Hierarchy, isAnnData } = await load();
-    if (!hasSignature(path, findSuperblock)) return undefined;
-    using hierarchy = Hdf5Hierarchy.open(path, root);
-    return isAnnData(hierarchy) ? undefined : { ...(await catalogOf(hierarchy, signal)), root };
+    if (!isHdf5(path)) return undefined;
+    const { catalogOf, Hdf5Hierarchy } = await load();
+    return await whenReady(async () => {
+      using hierarchy = Hdf5Hierarchy.open(path, root);
+      return { ...(await catalogOf(hierarchy, signal)), root };
+    });
   },
 
   async prepare(): Promise<void> {
@@ -57,20 +60,5 @@ const hdf5: SourceDriver = {
     return new OpenHdf5(Hdf5Hierarchy.open(path, catalog.root ?? dirname(path)), catalog);
   },
 };
-
-function hasSignature(path: string, find: (fd: number, sizeBytes: number) => number | undefined): boolean {
-  let fd: number | undefined;
-  try {
-    // A pipe of that name would be waited for.
-    const stats = statSync(path);
-    if (!stats.isFile()) return false;
-    fd = openFile(path, 'r');
-    return find(fd, stats.size) !== undefined;
-  } catch (cause) {
-    throw new UnreadableSourceError(path, "can't be read", { cause });
-  } finally {
-    if (fd !== undefined) closeSync(fd);
-  }
-}
 
 export default hdf5;

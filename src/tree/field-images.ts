@@ -1,12 +1,14 @@
+import { FsRefusal } from '../core/errors.ts';
 import type { Dtype } from '../core/nd-array.ts';
 import type { ImageInfo } from '../model/image.ts';
 import type { PlateAxes } from '../model/plate-axes.ts';
 import type { PlaneShape } from '../model/plate-index.ts';
+import { planeName } from '../model/plate-lookup.ts';
 import type { PlaneProbe } from '../sources.ts';
 import { type PlaneLocation, planeLocation, toldShape } from './plane-access.ts';
 import { channelNumbers, PlaneGrid } from './plane-grid.ts';
 import type { PlateFiles } from './plate-files.ts';
-import type { SharedTree } from './shared-tree.ts';
+import { fieldOfPlane, type SharedTree } from './shared-tree.ts';
 
 /** Codes of pixel types in shared memory; 0 means nobody has looked yet. */
 const DTYPES: readonly (Dtype | undefined)[] = [
@@ -59,14 +61,25 @@ export class FieldImages {
   }
 
   /** Whether the field has any plane of this kind. */
-  has({ field, projection }: FieldImage): boolean {
+  has(image: FieldImage): boolean {
+    return this.#firstPlane(image) !== undefined;
+  }
+
+  /** The number of its planes' shape in the index; 0 where that doesn't tell it. */
+  toldShapeNumber(image: FieldImage): number {
+    const { shapes, planes } = this.#shared.index;
+    const plane = shapes.length === 0 ? undefined : this.#firstPlane(image);
+    return plane === undefined ? 0 : (planes.shapes[plane] ?? 0);
+  }
+
+  #firstPlane({ field, projection }: FieldImage): number | undefined {
     const { axes, fieldStarts, index } = this.#shared;
-    if (channelNumbers(axes, projection).length === 0) return false;
+    if (channelNumbers(axes, projection).length === 0) return undefined;
     const end = fieldStarts[field + 1] ?? 0;
     for (let plane = fieldStarts[field] ?? 0; plane < end; plane++) {
-      if ((index.planes.zs[plane] === 0) === projection) return true;
+      if ((index.planes.zs[plane] === 0) === projection) return plane;
     }
-    return false;
+    return undefined;
   }
 
   /** Whether {@link shapeOf} answers from memory. */
@@ -76,26 +89,69 @@ export class FieldImages {
 
   /** Extent and type of an image's planes. @throws when no plane of it can be read. */
   shapeOf(image: FieldImage): PlaneShape {
-    const { widths, heights, dtypes, fieldStarts: starts, index } = this.#shared;
+    const { fieldStarts: starts, index } = this.#shared;
     const { field, projection } = image;
-    const slot = shapeSlot(image);
-    const known = DTYPES[dtypes[slot] ?? 0];
-    if (known) return { width: widths[slot] ?? 0, height: heights[slot] ?? 0, dtype: known };
+    const known = this.#knownShape(image);
+    if (known) return known;
     let failure: unknown;
     for (let plane = starts[field] ?? 0; plane < (starts[field + 1] ?? 0); plane++) {
       if ((index.planes.zs[plane] === 0) !== projection) continue;
       try {
         const shape = toldShape(index, plane) ?? this.seenShape(plane);
         if (!shape) continue;
-        widths[slot] = shape.width;
-        heights[slot] = shape.height;
-        dtypes[slot] = DTYPES.indexOf(shape.dtype);
+        this.#remember(image, shape);
         return shape;
       } catch (error) {
         failure = error;
       }
     }
     throw failure ?? new Error(`no plane of the field is a grey image`);
+  }
+
+  #knownShape(image: FieldImage): PlaneShape | undefined {
+    const { widths, heights, dtypes } = this.#shared;
+    const slot = shapeSlot(image);
+    const dtype = DTYPES[dtypes[slot] ?? 0];
+    return dtype && { width: widths[slot] ?? 0, height: heights[slot] ?? 0, dtype };
+  }
+
+  #remember(image: FieldImage, { width, height, dtype }: PlaneShape): void {
+    const { widths, heights, dtypes } = this.#shared;
+    const slot = shapeSlot(image);
+    widths[slot] = width;
+    heights[slot] = height;
+    dtypes[slot] = DTYPES.indexOf(dtype);
+  }
+
+  /** The image that a plane belongs to. */
+  #imageWith(plane: number): FieldImage {
+    const { fieldStarts, index } = this.#shared;
+    return { field: fieldOfPlane(fieldStarts, plane), projection: index.planes.zs[plane] === 0 };
+  }
+
+  /** Whether {@link shapeOfPlane} answers from memory. */
+  isPlaneShapeKnown(plane: number): boolean {
+    return toldShape(this.#shared.index, plane) !== undefined || this.isShapeKnown(this.#imageWith(plane));
+  }
+
+  /**
+   * Extent and type of one plane: what the index says of it, else those of its image, for which no other plane is
+   * looked at than this one. Whoever reads it finds out whether it is as all others of the image.
+   * @throws what its file throws; FsRefusal, not-supported, when it has colours.
+   */
+  shapeOfPlane(plane: number): PlaneShape {
+    const image = this.#imageWith(plane);
+    const known = toldShape(this.#shared.index, plane) ?? this.#knownShape(image);
+    if (known) return known;
+    const seen = this.seenShape(plane);
+    if (!seen)
+      throw new FsRefusal(
+        'not-supported',
+        `${planeName(this.#shared.index, plane)} has colours, and is shown in grey nowhere`,
+        { advice: 'open the image itself, in images/' },
+      );
+    this.#remember(image, seen);
+    return seen;
   }
 
   /** What a plane's file says; undefined when it isn't grey. */

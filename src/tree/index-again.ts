@@ -1,8 +1,9 @@
 import type { FormatHandler, IndexOptions } from '../formats.ts';
-import type { SourceScope } from '../model/indexed-source.ts';
+import type { SourceOptions, SourceScope } from '../model/indexed-source.ts';
 import type { PlateDescription } from '../model/plate.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
 import { compareDescriptions } from './described-plate.ts';
+import { warnOfTypes } from './forbidden-types.ts';
 import { emptyIndex, withSources } from './sources/index-sources.ts';
 
 /** What is needed to index again what was indexed before. */
@@ -17,9 +18,9 @@ export interface IndexedThing {
 export async function indexAgain(
   { handler, root, descriptions, scope }: IndexedThing,
   previous: PlateIndex | undefined,
-  options: IndexOptions & { readonly signal: AbortSignal },
+  options: IndexOptions & { readonly signal: AbortSignal; readonly sourceOptions?: SourceOptions },
 ): Promise<PlateIndex> {
-  const { signal, followLinks = false } = options;
+  const { signal, followLinks = false, sourceOptions = {} } = options;
   const leaveOut = scope?.kind === 'folder' ? { leaveOut: scope.plates } : {};
   const made =
     scope?.kind === 'url'
@@ -27,6 +28,6 @@ export async function indexAgain(
       : await handler.index(root, { ...options, ...leaveOut, ...(previous ? { previous } : {}) }, signal);
   const linked = { ...made, linksFollowed: followLinks };
   return scope
-    ? await withSources(linked, scope, previous, signal)
-    : await compareDescriptions(linked, descriptions, signal);
+    ? await withSources(linked, scope, previous, sourceOptions, signal)
+    : await compareDescriptions(await warnOfTypes(linked), descriptions, signal);
 }

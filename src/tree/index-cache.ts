@@ -255,6 +255,16 @@ export function saveCachedIndex(
   }
 }
 
+/** Saves an index again of which more is known than when it was saved; one that was not saved then is not now. */
+export function saveMeasuredIndex(cacheDir: string, index: PlateIndex, log: CacheLog): void {
+  const { scope, rootPath } = index;
+  if (scope === undefined || scope.kind === 'url') return;
+  const path = scope.kind === 'file' ? `${rootPath}/${scope.name}` : rootPath;
+  const cached = loadCachedIndex(cacheDir, path, log);
+  if (cached?.isPresent && cached.index.indexedAtMs === index.indexedAtMs)
+    saveCachedIndex(cacheDir, path, index, index.indexedAtMs, log);
+}
+
 function writeDurably(path: string, parts: readonly Uint8Array[]): void {
   const fd = openSync(path, 'w', 0o600);
   try {

@@ -15,6 +15,8 @@ export interface PixelAccess {
    * it can only be read whole. Cheap: asked at every read.
    */
   parts?(region: Region): PartialPlane | 'zeros' | undefined;
+  /** Rows of a plane, where the others take whole planes only; any region unless set. */
+  readonly planeHeight?: number;
   /** Tells a region's pixels from those that their file held before it changed; absent where `cacheKey` does. */
   version?(region: Region): string;
   /**
@@ -128,6 +130,14 @@ export class LayoutReader {
     }
   }
 
+  /** Whether pixels that are decoded for a byte of the file cost no more in another thread than in this one. */
+  isExactAt(offsetBytes: number): boolean {
+    const [segment] = this.#options.layout.segments(offsetBytes, 1);
+    if (segment?.kind !== 'pixels') return false;
+    const plane = this.#options.pixels.parts?.(segment.region);
+    return plane !== undefined && plane !== 'zeros' && plane.isExact === true;
+  }
+
   /** Where a region's pixels lie verbatim. @throws RangeError when the source says another size than the layout. */
   #windowOf(region: Region, sizeBytes: number): ByteWindow | undefined {
     const window = this.#options.pixels.window?.(region);
@@ -169,8 +179,7 @@ export class LayoutReader {
   /** From pixels that can only be decoded together. */
   #fillWhole(segment: Exclude<Segment, { kind: 'bytes' }>, skipBytes: number, part: Uint8Array): void {
     const { pixels, planes, cacheKey } = this.#options;
-    const version = segment.kind === 'pixels' ? pixels.version?.(segment.region) : undefined;
-    const key = wholeKey(cacheKey, version, segment.offsetBytes);
+    const key = wholeKey(cacheKey, pixels.version?.(segment.region), segment.offsetBytes);
     let made = planes.get(key);
     if (made === undefined) {
       if (segment.kind === 'derived') made = this.#derive(segment);
@@ -178,21 +187,32 @@ export class LayoutReader {
         pixels.readPixels(segment.region, part);
         return;
       } else {
-        made = new Uint8Array(segment.sizeBytes);
+        made = planes.take(segment.sizeBytes);
         pixels.readPixels(segment.region, made);
       }
       planes.set(key, made);
     }
     part.set(made.subarray(skipBytes, skipBytes + part.length));
+    planes.served(key, part.length);
   }
 
   /** @throws RangeError when the piece isn't as long as the layout says. */
   #derive(segment: Extract<Segment, { kind: 'derived' }>): Uint8Array {
-    const { pixels, files } = this.#options;
+    const { planeHeight } = this.#options.pixels;
+    // What is decoded on the way must not be taken for the piece.
+    const offsetBytes = -1 - segment.offsetBytes;
     const made = segment.derive((region, target) => {
-      const window = this.#windowOf(region, target.length);
-      if (window === undefined) pixels.readPixels(region, target);
-      else files.readWindow(window, 0, target);
+      const [t = 0, c = 0, z = 0, y = 0] = region.start;
+      const rows = region.shape[3] ?? 1;
+      const width = region.shape[4] ?? 1;
+      const whole = { kind: 'pixels', offsetBytes, sizeBytes: target.length, region } as const;
+      if (planeHeight === undefined || rows === planeHeight) {
+        this.#fill(whole, 0, target);
+        return;
+      }
+      const rowBytes = target.length / rows;
+      const plane = { start: [t, c, z, 0, 0], shape: [1, 1, 1, planeHeight, width] };
+      this.#fill({ ...whole, sizeBytes: rowBytes * planeHeight, region: plane }, y * rowBytes, target);
     });
     if (made.length !== segment.sizeBytes)
       throw new RangeError(`${made.length} bytes were made for a piece of ${segment.sizeBytes}`);

@@ -163,6 +163,11 @@ export class MountTree implements Tree {
     return tree.isKnown(node - base);
   }
 
+  isMeasured(node: number): boolean {
+    const { base, tree } = this.partAt(node);
+    return tree.isMeasured(node - base);
+  }
+
   facts(node: number): ReadonlyMap<string, string> {
     const { base, tree } = this.partAt(node);
     return tree.facts(node - base);

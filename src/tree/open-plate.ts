@@ -1,10 +1,12 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { BadParameterError, NotAPlateError } from '../core/errors.ts';
 import { loadAll, loadById } from '../core/plugin.ts';
 import { shellWord } from '../core/shell-word.ts';
 import type { FormatHandler, IndexOptions, LayoutProposal } from '../formats.ts';
+import type { SourceOptions } from '../model/indexed-source.ts';
 import type { RecognisedPlate } from '../model/plate.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
 import { FORMATS } from '../registry.generated.ts';
@@ -28,6 +30,8 @@ export interface OpenPlateOptions extends IndexOptions {
   readonly log?: CacheLog;
   /** The handlers to ask; all of the registry unless set. */
   readonly handlers?: readonly FormatHandler[];
+  /** How files and stores that are no plates are to be shown. */
+  readonly sourceOptions?: SourceOptions;
   /** What the folder was recognised as already: nobody looks again. */
   readonly recognised?: RecognisedPlate;
 }
@@ -149,9 +153,12 @@ export async function proposeLayout(
 function fromCache(
   cacheDir: string | undefined,
   folder: string,
-  { followLinks = false, layout }: OpenPlateOptions,
+  { followLinks = false, layout, sourceOptions = {} }: OpenPlateOptions,
   log: CacheLog,
 ): CachedIndex | undefined {
   const cached = cacheDir === undefined ? undefined : loadCachedIndex(cacheDir, folder, log, layout);
-  return cached?.index.linksFollowed === followLinks ? cached : undefined;
+  if (cached?.index.linksFollowed !== followLinks) return undefined;
+  const { scope, sourceOptions: shownSo = {} } = cached.index;
+  const isAsAsked = scope === undefined || isDeepStrictEqual(shownSo, sourceOptions);
+  return { ...cached, isPresent: cached.isPresent && isAsAsked };
 }

@@ -1,5 +1,5 @@
 import type { ByteCache } from '../memory/byte-cache.ts';
-import type { PlaneBox } from '../sources.ts';
+import type { PlaneBlock, PlaneBox } from '../sources.ts';
 
 /** A plane that can be read in parts, row by row and block by block. */
 export interface PartialPlane {
@@ -9,7 +9,9 @@ export interface PartialPlane {
   readonly width: number;
   readonly itemBytes: number;
   /** What is decoded at once, to be kept by whoever reads a part of it; absent where the driver keeps it. */
-  readonly block?: { readonly height: number; readonly width: number };
+  readonly block?: PlaneBlock;
+  /** Whether any rows cost little more than they hold, whichever thread reads them. */
+  readonly isExact?: boolean;
   /** Fills `into`, exactly as long, with a box's pixels. */
   readBox(box: PlaneBox, into: Uint8Array): void;
 }
@@ -84,7 +86,7 @@ function fillFromRow(plane: PartialPlane, at: number, part: Uint8Array): void {
 /** A part of one row of blocks, from the blocks that it touches. */
 function fillFromBlocks(
   plane: PartialPlane,
-  block: { readonly height: number; readonly width: number },
+  block: PlaneBlock,
   cache: ByteCache,
   top: number,
   at: number,
@@ -104,21 +106,27 @@ function fillFromBlocks(
   for (let across = firstAcross; across <= lastAcross; across++) {
     const left = across * blockBytes;
     const right = Math.min(rowBytes, left + blockBytes);
+    const isWide = left === 0 && right === rowBytes;
     let bytes: Uint8Array | undefined;
+    let servedBytes = 0;
     for (let row = firstRow; row <= lastRow; row++) {
       const from = Math.max(at, row * rowBytes + left);
-      const to = Math.min(end, row * rowBytes + right);
+      // Rows of a strip follow each other as they do in the range.
+      const to = isWide ? end : Math.min(end, row * rowBytes + right);
       if (from >= to) continue;
       bytes ??= blockOf(plane, block, cache, top, across);
       const source = (row - top) * (right - left) + (from - row * rowBytes - left);
       part.set(bytes.subarray(source, source + to - from), from - at);
+      servedBytes += to - from;
+      if (isWide) break;
     }
+    cache.served(blockKey(plane.key, top, across), servedBytes);
   }
 }
 
 function blockOf(
   plane: PartialPlane,
-  block: { readonly height: number; readonly width: number },
+  block: PlaneBlock,
   cache: ByteCache,
   top: number,
   across: number,

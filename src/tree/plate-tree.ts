@@ -1,5 +1,5 @@
 import type { ImageEncoder } from '../encoders.ts';
-import { planeEncoder } from '../model/profile.ts';
+import { planeEncoder, profileRules } from '../model/profile.ts';
 import { FieldImages, type Probe } from './field-images.ts';
 import { type PlaneLocation, planeLocation } from './plane-access.ts';
 import { PlateFiles } from './plate-files.ts';
@@ -9,7 +9,9 @@ import { ROOT_NODE, type Tree, type TreeAttributes, type TreeContent, type TreeE
 import { DocumentsView, documentAttributes, isDocument, OPENHCS_DOCUMENT } from './views/documents.ts';
 import { ImagesView } from './views/images.ts';
 import { OmeZarrView } from './views/ome-zarr.ts';
+import { PreviewsView } from './views/previews.ts';
 import { SourceView } from './views/source.ts';
+import { STACK_ENCODERS } from './views/stack-files.ts';
 import { StacksView } from './views/stacks.ts';
 import { TablesView } from './views/tables.ts';
 import type { View } from './views/view.ts';
@@ -23,8 +25,13 @@ interface TreeState {
   readonly source: SourceView;
   readonly tables: TablesView;
   readonly omeZarr: OmeZarrView;
+  /** Absent where the mount has none. */
+  readonly previews: PreviewsView | undefined;
   readonly views: readonly View[];
 }
+
+/** The encoders of what plates are shown as. */
+export const PLATE_ENCODERS: ReadonlySet<string> = new Set([...STACK_ENCODERS, 'png']);
 
 /** The tree of one plate: a folder per view, and the document that OpenHCS looks for. */
 export class PlateTree implements Tree {
@@ -46,6 +53,9 @@ export class PlateTree implements Tree {
     const source = new SourceView(shared, files);
     const tables = new TablesView(shared, before?.tables);
     const omeZarr = new OmeZarrView(shared, fields, before?.omeZarr);
+    const png = profileRules(shared.options.profile).previews ? this.#encoders.get('png') : undefined;
+    const previews = png && new PreviewsView(shared, files, fields, png);
+    const documents = new DocumentsView(shared);
     return {
       shared,
       files,
@@ -54,7 +64,8 @@ export class PlateTree implements Tree {
       source,
       tables,
       omeZarr,
-      views: [images, stacks, omeZarr, tables, source, new DocumentsView(shared)],
+      previews,
+      views: [images, stacks, omeZarr, ...(previews ? [previews] : []), tables, source, documents],
     };
   }
 
@@ -89,6 +100,11 @@ export class PlateTree implements Tree {
 
   get omeZarr(): OmeZarrView {
     return this.#state.omeZarr;
+  }
+
+  /** Absent where the mount has none. */
+  get previews(): PreviewsView | undefined {
+    return this.#state.previews;
   }
 
   /** The view a node belongs to; undefined for the root and what lies in it beside the views. */
@@ -138,6 +154,10 @@ export class PlateTree implements Tree {
     return this.#viewOf(node)?.isKnown(node) ?? true;
   }
 
+  isMeasured(): boolean {
+    return true;
+  }
+
   refreshNode(node: number): void {
     this.#viewOf(node)?.refresh(node);
   }
@@ -153,6 +173,7 @@ export class PlateTree implements Tree {
   renderedImage(node: number): RenderedImage | undefined {
     if (this.images.owns(node)) return this.images.rendered(node);
     if (this.omeZarr.owns(node)) return this.omeZarr.rendered(node);
+    if (this.previews?.owns(node)) return this.previews.rendered(node);
     return this.stacks.owns(node) ? this.stacks.rendered(node) : undefined;
   }
 

@@ -37,7 +37,6 @@ export function renderKey(
       hash.update(segment.bytes);
       continue;
     }
-    if (segment.kind === 'derived') throw new RangeError('what is made of pixels in one piece is not kept');
     const plane = planeAt(segment.region);
     const location = plane === undefined ? undefined : locationOf(plane);
     const files = location ? filesOf(location).map(known) : ['zeros'];

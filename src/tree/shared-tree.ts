@@ -15,6 +15,7 @@ import {
 import type { Profile } from '../model/profile.ts';
 import { type ImageBlock, nextBlock } from './ngff/image-numbers.ts';
 import { type ItemNumbers, numberItems } from './sources/item-numbers.ts';
+import { withEarlierMeasures } from './sources/source-measures.ts';
 import { offsetCount } from './tables/table-file.ts';
 
 /** What a user asked of the tree. */
@@ -211,15 +212,19 @@ function numberStacks(
 }
 
 /**
- * What threads share once the plate was found to be as `index` says. Everything that is still there keeps its
+ * What threads share once the plate was found to be as `found` says. Everything that is still there keeps its
  * number, and what was seen of it.
  * @throws BadParameterError when planes can't be named as before: two would have one name now.
  */
 export function succeedTree(
   before: SharedTree,
-  index: PlateIndex,
+  found: PlateIndex,
   atMs: number,
 ): { readonly after: SharedTree; readonly difference: PlateDifference } {
+  const { sources } = found;
+  const index = sources
+    ? { ...found, sources: withEarlierMeasures(sources, before.index.sources ?? []) }
+    : found;
   const same = succession(before.index, index);
   const difference = plateDifference(before.index, index, same);
   inheritSeenFiles(before.index, index, same);

@@ -80,6 +80,11 @@ export class StackReader {
     return this.#reader(node).read(offsetBytes, target);
   }
 
+  /** As {@link LayoutReader.isExactAt}; of tables, too, which are made of nothing but the index. */
+  isExactAt(node: number, offsetBytes: number): boolean {
+    return this.#tree.tables.owns(node) || this.#reader(node).isExactAt(offsetBytes);
+  }
+
   /**
    * Decodes a range into the cache, step by step: as far as the cache holds it along with what it is needed for, and
    * nothing before `passedBytes` of the file.
@@ -166,6 +171,7 @@ export class StackReader {
       pixels: {
         window: (region) => this.#window(node, image, region),
         parts: (region) => this.#parts(node, image, region),
+        planeHeight: image.shape.height,
         version: (region) => this.#version(node, image, region),
         readPixels: (region, target) => this.#readPixels(image, region, target),
       },
@@ -243,6 +249,7 @@ export class StackReader {
       width,
       itemBytes: itemSizeBytes(dtype),
       ...(open.block === undefined ? {} : { block: open.block }),
+      isExact: open.isExact === true,
       readBox: (box, into) => open.readBox(box, into),
     };
   }

@@ -52,6 +52,11 @@ export interface Tree {
   isDocument(node: number): boolean;
   /** Whether `attributes` answers from memory; else it asks the source, which may be slow. */
   isKnown(node: number): boolean;
+  /**
+   * Whether a file's size, or the names in a folder, are known without reading all of what they are made of; else
+   * `attributes` throws, and the measuring thread has to be asked first. Nothing below a folder has a node before.
+   */
+  isMeasured(node: number): boolean;
   /** `user.platefs.*` facts, without the prefix. */
   facts(node: number): ReadonlyMap<string, string>;
 }

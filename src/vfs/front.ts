@@ -22,6 +22,7 @@ import type {
 import type { MovableJob, Ticket } from './jobs.ts';
 import { knownInode } from './known-inode.ts';
 import { Listing } from './listing.ts';
+import { type MeasureParts, Measures } from './measures.ts';
 import { MAX_NAME_BYTES, type NameChangeParts, NameChanges } from './name-changes.ts';
 import { FOPEN_CACHE_DIR, FOPEN_KEEP_CACHE, SourceDescriptors } from './open-files.ts';
 import { INVALID, NOT_A_DIRECTORY, NOT_PERMITTED, STALE } from './refusals.ts';
@@ -31,7 +32,12 @@ import { Xattrs } from './xattrs.ts';
 /** Descriptors kept for reads that are not passed through. */
 const MAX_SOURCE_DESCRIPTORS = 128;
 
-export interface FrontParts extends NameChangeParts, StagedCopyParts, FileDataParts, FileOpenParts {
+export interface FrontParts
+  extends NameChangeParts,
+    StagedCopyParts,
+    FileDataParts,
+    FileOpenParts,
+    MeasureParts {
   readonly owner: Owner;
   /** Whose free space statfs shows. */
   readonly diskFolder: string;
@@ -54,6 +60,7 @@ export class Front implements FileSystem {
   readonly #xattrs: Xattrs;
   readonly #descriptors = new SourceDescriptors(MAX_SOURCE_DESCRIPTORS);
   readonly #documents: DocumentRequests;
+  readonly #measures: Measures;
   readonly #names: NameChanges;
   readonly #copies: StagedCopies;
   readonly #data: FileData;
@@ -70,6 +77,7 @@ export class Front implements FileSystem {
     );
     this.#xattrs = new Xattrs(parts.tree, parts.overlay);
     this.#documents = new DocumentRequests(parts.tree, parts.notify);
+    this.#measures = new Measures(parts);
     this.#names = new NameChanges(parts, this.#attributes);
     this.#copies = new StagedCopies(parts, this.#attributes, this.#documents, (node, error) =>
       this.#report(node, error),
@@ -86,6 +94,11 @@ export class Front implements FileSystem {
     this.#opens = new FileOpens(parts, rooms, this.#descriptors);
   }
 
+  /** What was asked to be measured is, or could not be: then `errno` is not 0. */
+  measured(node: number, errno: number): void {
+    this.#measures.measured(node, errno);
+  }
+
   // ---- names
 
   lookup(context: RequestContext, parent: number, name: string): Entry | Deferred {
@@ -95,12 +108,18 @@ export class Front implements FileSystem {
       return { node: 0, entryTimeoutMs: DAY_MS, attrTimeoutMs: 0 };
     }
     if (this.#documents.isDocument(node)) return this.#documents.ask(context, node, { op: 'lookup' });
+    if (!this.#measures.isMeasured(node))
+      return this.#measures.wait(context, node, () => ({
+        kind: 'entry',
+        entry: this.#attributes.entry(node),
+      }));
     return this.#attributes.entry(node);
   }
 
   /** For a listing: nothing where the main thread, a slow or a failing source would have to be asked. */
   #listedEntry(node: number, mayAsk: boolean): Entry | undefined {
     if (this.#documents.isDocument(node)) return undefined;
+    if (!this.#measures.isMeasured(node)) return undefined;
     if (!mayAsk && !isOverlayNode(node) && !this.#tree.isKnown(node)) return undefined;
     try {
       return this.#attributes.entry(node);
@@ -165,6 +184,15 @@ export class Front implements FileSystem {
 
   getattr(context: RequestContext, node: number): AttributesReply | Deferred {
     if (this.#documents.isDocument(node)) return this.#documents.ask(context, node, { op: 'getattr' });
+    if (!this.#measures.isMeasured(node))
+      return this.#measures.wait(context, node, () => ({
+        kind: 'attributes',
+        reply: this.#attributesReply(node),
+      }));
+    return this.#attributesReply(node);
+  }
+
+  #attributesReply(node: number): AttributesReply {
     const attributes = this.#attributes.of(node);
     if (!attributes) throw STALE;
     return { attrTimeoutMs: DAY_MS, attributes };

@@ -1,9 +1,11 @@
 import { BadZarrError, UnsupportedZarrError } from '../core/errors.ts';
 import { bloscDecodedBytes, decodeBlosc } from './codec/blosc-decode.ts';
+import { decodeBloscPart, type EncodedChunk } from './codec/blosc-part.ts';
 import { byteUnshuffle } from './codec/byte-shuffle.ts';
 import { adler32, crc32 } from './codec/checksums.ts';
 import { crc32c } from './codec/crc32c.ts';
 import { decodeStream, type StreamFormat } from './codec/deflate-zstd.ts';
+import { inflate } from './codec/inflate.ts';
 import { decodeLz4Block } from './codec/lz4-block.ts';
 import { swapItems } from './codec/swap-items.ts';
 
@@ -26,10 +28,17 @@ export interface CodecStep {
   /** Size of the encoded form of `decodedBytes`, or undefined when it depends on the content. */
   encodedBytes(decodedBytes: number): number | undefined;
   /**
-   * Undoes the codec. `encoded` belongs to the step: it may be changed and returned.
+   * Undoes the codec. `encoded` belongs to the step: it may be changed and returned. Where the size is known, the result
+   * may lie in memory of this thread that is good until the next chunk.
    * @throws BadZarrError naming the file; UnsupportedZarrError
    */
   decode(encoded: Buffer, expected: Expected): Uint8Array;
+  /**
+   * Decodes bytes `fromBytes … fromBytes + output.length` of the `decodedBytes` that a chunk decodes to, reading little
+   * more of it than holds them; they are whole elements. Absent where nothing less than all can be decoded.
+   * @returns bytes decoded. @throws as `decode`
+   */
+  decodePart?(chunk: EncodedChunk, decodedBytes: number, fromBytes: number, output: Uint8Array): number;
 }
 
 const varies = (): undefined => undefined;
@@ -58,6 +67,11 @@ export function streamStep(format: StreamFormat): CodecStep {
     name: format,
     encodedBytes: varies,
     decode(encoded, expected) {
+      const { sizeBytes } = expected;
+      if (sizeBytes !== undefined && (format === 'zlib' || format === 'gzip')) {
+        const inflated = inflate(format, encoded, sizeBytes);
+        if (inflated) return inflated;
+      }
       let decoded: Buffer;
       try {
         decoded = decodeStream(format, encoded, expected.sizeBytes ?? expected.maxBytes);
@@ -78,6 +92,7 @@ export const BLOSC: CodecStep = {
     decodeBlosc(encoded, output, expected.path);
     return output;
   },
+  decodePart: decodeBloscPart,
 };
 
 /** numcodecs' LZ4: the decoded size in four little-endian bytes, then one raw LZ4 block. */
@@ -137,6 +152,13 @@ export function swapStep(itemBytes: number): CodecStep {
     decode(encoded) {
       swapItems(encoded, itemBytes);
       return encoded;
+    },
+    decodePart(chunk, decodedBytes, fromBytes, output) {
+      if (chunk.sizeBytes !== decodedBytes)
+        throw new BadZarrError(chunk.path, `${chunk.sizeBytes} bytes instead of ${decodedBytes}`);
+      chunk.readInto(output, fromBytes);
+      swapItems(bufferOf(output), itemBytes);
+      return output.length;
     },
   };
 }

@@ -1,14 +1,20 @@
+import { type DecodedKeeper, keptDecodedChanged } from '../core/kept-decoded.ts';
+
 /**
  * The chunks that this thread decoded last, least recently used out first. Planes that share a chunk then cost one
  * decoding; nothing is kept of a chunk that is one plane.
  */
-export class DecodedChunks {
+export class DecodedChunks implements DecodedKeeper {
   readonly #limitBytes: number;
   readonly #chunks = new Map<string, Uint8Array>();
   #sizeBytes = 0;
 
   constructor(limitBytes: number) {
     this.#limitBytes = limitBytes;
+  }
+
+  get usedBytes(): number {
+    return this.#sizeBytes;
   }
 
   get(identity: string): Uint8Array | undefined {
@@ -19,16 +25,25 @@ export class DecodedChunks {
     return chunk;
   }
 
+  has(identity: string): boolean {
+    return this.#chunks.has(identity);
+  }
+
   /** Keeps a chunk that nobody changes any more, unless it is larger than all there is room for. */
   set(identity: string, chunk: Uint8Array): void {
     if (chunk.length > this.#limitBytes || this.#chunks.has(identity)) return;
+    this.shrinkTo(this.#limitBytes - chunk.length, false);
+    this.#chunks.set(identity, chunk);
+    this.#sizeBytes += chunk.length;
+    keptDecodedChanged(this);
+  }
+
+  shrinkTo(keptBytes: number, isNewestKept: boolean): void {
     for (const [oldest, bytes] of this.#chunks) {
-      if (this.#sizeBytes + chunk.length <= this.#limitBytes) break;
+      if (this.#sizeBytes <= keptBytes || (isNewestKept && this.#chunks.size === 1)) break;
       this.#chunks.delete(oldest);
       this.#sizeBytes -= bytes.length;
     }
-    this.#chunks.set(identity, chunk);
-    this.#sizeBytes += chunk.length;
   }
 }
 

@@ -49,8 +49,8 @@ export interface JsonDocument {
 }
 
 /**
- * Reads a metadata document, an object at its top. `NaN` and `Infinity`, which Python writes although JSON has
- * none, become null; whole numbers beyond 2^53 become bigint.
+ * Reads a metadata document, an object at its top. `NaN`, `Infinity` and `-Infinity`, which Python writes although
+ * JSON has none, become texts, as Zarr writes them itself; whole numbers beyond 2^53 become bigint.
  * @throws UnreadableSourceError, BadZarrError naming `path`.
  */
 export function readJsonObject(path: string): JsonDocument {
@@ -155,7 +155,7 @@ function withoutPythonNumbers(text: string): string {
   for (let at = 0; at < text.length; ) {
     const quote = text.indexOf('"', at);
     const outside = text.slice(at, quote === -1 ? undefined : quote);
-    parts.push(outside.replace(/-?\bInfinity\b|\bNaN\b/g, 'null'));
+    parts.push(outside.replace(/-?\bInfinity\b|\bNaN\b/g, '"$&"'));
     if (quote === -1) break;
     const end = stringEnd(text, quote);
     parts.push(text.slice(quote, end));

@@ -10,8 +10,9 @@ import {
   offsetOf,
   permuted,
 } from './box.ts';
+import { scratchBytes } from './codec/scratch-bytes.ts';
 import type { CodecChain, Shard } from './codec-chain.ts';
-import { bufferOf } from './codec-step.ts';
+import { bufferOf, type CodecStep } from './codec-step.ts';
 import { keptChunks } from './decoded-chunks.ts';
 import { innerChunks } from './shard-index.ts';
 import { memoryBytes, type StoredBytes } from './stored-bytes.ts';
@@ -60,6 +61,7 @@ export function readChunkBox(
     decodeChunk(bytes, chain, sizeBytes, target.bytes.subarray(from, from + sizeBytes));
     return;
   }
+  if (!isWhole && readRun(bytes, chain, storedShape, itemBytes, storedBox)) return;
   const { identity } = bytes;
   let decoded = isWhole || identity === undefined ? undefined : keptChunks.get(identity);
   if (decoded?.length !== sizeBytes) {
@@ -70,6 +72,44 @@ export function readChunkBox(
   const strides = contiguousStrides(storedShape);
   const source = { bytes: decoded, offset: offsetOf(storedBox.start, strides), strides };
   copyBox(storedBox.shape, source, target, itemBytes);
+}
+
+/**
+ * What undoes a chunk's codecs part by part: a function, or undefined where all of the chunk has to be decoded for any
+ * part of it.
+ */
+export function partDecoder({ steps, order, shard }: CodecChain): CodecStep['decodePart'] {
+  if (order !== undefined || shard) return undefined;
+  return steps.length === 0 ? readPart : steps.length === 1 ? steps[0]?.decodePart : undefined;
+}
+
+const readPart: NonNullable<CodecStep['decodePart']> = (chunk, decodedBytes, fromBytes, output) => {
+  if (chunk.sizeBytes !== decodedBytes)
+    throw new BadZarrError(chunk.path, `${chunk.sizeBytes} bytes instead of ${decodedBytes}`);
+  chunk.readInto(output, fromBytes);
+  return output.length;
+};
+
+/** Reads a box that is one run of the chunk and of the target, where no more need be decoded; else returns false. */
+function readRun(
+  bytes: StoredBytes,
+  chain: CodecChain,
+  shape: readonly number[],
+  itemBytes: number,
+  { start, shape: boxShape, target }: ChunkBox,
+): boolean {
+  const decode = partDecoder(chain);
+  const strides = contiguousStrides(shape);
+  if (!decode || !isOneRun(boxShape, strides) || !isOneRun(boxShape, target.strides)) return false;
+  // Parts of what has to be fetched or unpacked as a whole cost as much as all of it.
+  if (bytes.file === undefined || (bytes.identity !== undefined && keptChunks.has(bytes.identity)))
+    return false;
+  const from = target.offset * itemBytes;
+  const output = target.bytes.subarray(from, from + product(boxShape) * itemBytes);
+  const decodedBytes = product(shape) * itemBytes;
+  checkedBytes(bytes, encodedLimit(decodedBytes));
+  countDecoded(decode(bytes, decodedBytes, offsetOf(start, strides) * itemBytes, output));
+  return true;
 }
 
 /** The same box with the axes in another order. */
@@ -95,11 +135,15 @@ function encodedLimit(decodedBytes: number): number {
 
 /** All of them, in memory. @throws BadZarrError when they are more than `maxBytes`. */
 export function readWhole(bytes: StoredBytes, maxBytes: number): Buffer {
-  if (bytes.sizeBytes > maxBytes)
-    throw new BadZarrError(bytes.path, `${bytes.sizeBytes} bytes, more than a chunk here can have`);
-  const encoded = Buffer.allocUnsafeSlow(bytes.sizeBytes);
+  const encoded = Buffer.allocUnsafeSlow(checkedBytes(bytes, maxBytes));
   bytes.readInto(encoded, 0);
   return encoded;
+}
+
+function checkedBytes({ path, sizeBytes }: StoredBytes, maxBytes: number): number {
+  if (sizeBytes > maxBytes)
+    throw new BadZarrError(path, `${sizeBytes} bytes, more than a chunk here can have`);
+  return sizeBytes;
 }
 
 /** Decodes a whole chunk into `output`, axes as stored. */
@@ -113,7 +157,9 @@ function decodeChunk(bytes: StoredBytes, { steps }: CodecChain, sizeBytes: numbe
     for (const step of steps) step.decode(bufferOf(output), { path, sizeBytes, maxBytes: sizeBytes });
     return;
   }
-  const decoded = undoSteps(readWhole(bytes, encodedLimit(sizeBytes)), steps, output, sizeBytes, path);
+  const encoded = scratchBytes(checkedBytes(bytes, encodedLimit(sizeBytes)));
+  bytes.readInto(encoded, 0);
+  const decoded = undoSteps(encoded, steps, output, sizeBytes, path);
   if (decoded.length !== sizeBytes)
     throw new BadZarrError(path, `decodes to ${decoded.length} bytes instead of ${sizeBytes}`);
   if (decoded !== output) output.set(decoded);

@@ -1,4 +1,12 @@
-import { type BigIntStats, closeSync, constants, fstatSync, openSync, readlinkSync } from 'node:fs';
+import {
+  type BigIntStats,
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readlinkSync,
+} from 'node:fs';
 import { BadZarrError, UnreadableSourceError } from '../core/errors.ts';
 import { readFully } from '../core/io.ts';
 import { systemCode } from '../core/system-code.ts';
@@ -26,6 +34,9 @@ export function isWithin(path: string, folder: string): boolean {
 
 const identityOf = ({ dev, ino, size, mtimeNs }: BigIntStats): string => `${dev}:${ino}:${size}:${mtimeNs}`;
 
+const isLink = (path: string): boolean =>
+  lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+
 /** An open chunk file. */
 export class ChunkFile implements StoredBytes, Disposable {
   readonly path: string;
@@ -45,7 +56,8 @@ export class ChunkFile implements StoredBytes, Disposable {
   }
 
   /**
-   * Opens the first of these files that exists; undefined when none does, which in Zarr means fill value.
+   * Opens the first of these files that exists; undefined when none does, which in Zarr means fill value. A link to a
+   * file that is not there is none of those: its content is elsewhere (so git-annex leaves what it did not fetch).
    * @param insideOf real path of a folder that symbolic links must not leave; absent where they may.
    * @throws UnreadableSourceError for anything but its absence; BadZarrError when it is no file.
    */
@@ -56,7 +68,7 @@ export class ChunkFile implements StoredBytes, Disposable {
         // Without waiting, so that a pipe of this name can't hold us up.
         fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
       } catch (cause) {
-        if (systemCode(cause) === 'ENOENT') continue;
+        if (systemCode(cause) === 'ENOENT' && !isLink(path)) continue;
         throw new UnreadableSourceError(path, 'opening the chunk failed', { cause });
       }
       try {

@@ -119,8 +119,8 @@ function openMember(file: StoredBytes, member: ZipMember, path: string): OpenByt
   const isBomb = format === 'deflate' && sizeBytes > MAX_DEFLATE_RATIO * packedBytes + MAX_DEFLATE_RATIO;
   if (isBomb || sizeBytes > MAX_UNPACKED_BYTES)
     throw new BadZarrError(path, `${packedBytes} bytes in the zip file can't be ${sizeBytes}`);
-  const identity = packed.identity === undefined ? undefined : `${packed.identity} unpacked`;
-  const unpack = (): OpenBytes => memoryBytes(path, unpacked(packed, format, member, identity), identity);
+  const { identity } = packed;
+  const unpack = (): OpenBytes => memoryBytes(path, unpacked(packed, format, member));
   let bytes: OpenBytes | undefined;
   return {
     path,
@@ -149,9 +149,10 @@ function unpacked(
   packed: StoredBytes,
   format: StreamFormat,
   { sizeBytes, crc32: expected }: ZipMember,
-  identity: string | undefined,
 ): Uint8Array {
-  const kept = identity === undefined ? undefined : keptChunks.get(identity);
+  // Not the member's own identity: under that its chunk is kept, which is decoded further.
+  const key = packed.identity === undefined ? undefined : `${packed.identity} unpacked`;
+  const kept = key === undefined ? undefined : keptChunks.get(key);
   if (kept) return kept;
   let bytes: Buffer;
   try {
@@ -163,6 +164,6 @@ function unpacked(
     throw new BadZarrError(packed.path, `${bytes.length} bytes in the zip file instead of ${sizeBytes}`);
   if (crc32(bytes) !== expected)
     throw new BadZarrError(packed.path, 'the checksum in the zip file is another');
-  if (identity !== undefined) keptChunks.set(identity, bytes);
+  if (key !== undefined) keptChunks.set(key, bytes);
   return bytes;
 }

@@ -159,6 +159,9 @@ export class KernelDouble {
         if (notice.kind === 'failed') throw new Error(`failed: ${notice.path}: ${notice.message}`);
       },
       answer: ({ uniqueLow }, bytes) => this.#answers.set(uniqueLow, Uint8Array.from(bytes)),
+      answerLate: () => {
+        throw new Error('nothing here is measured late');
+      },
       refuse: ({ uniqueLow }, errno) => this.#answers.set(uniqueLow, errno),
       drain: () => {},
     });

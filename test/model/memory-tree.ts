@@ -89,6 +89,10 @@ export class MemoryTree implements Tree {
     return false;
   }
 
+  isMeasured(): boolean {
+    return true;
+  }
+
   isKnown(): boolean {
     return true;
   }

@@ -1,4 +1,4 @@
-import { cpSync, existsSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { mountProblem } from './harness.ts';
@@ -62,6 +62,30 @@ describe.skipIf(why)(`AnnData mounted${why === undefined ? '' : ` (skipped: ${wh
     const path = join(SHARED_DATA, name);
     await using mount = await PlateMount.start({ plate: path });
     expect(Number(await mount.python(COMPARE, path))).toBeGreaterThan(20);
+  });
+
+  it('has any name of an HDF5 file', async () => {
+    await using mount = await PlateMount.make({ plate: 'unset' });
+    const folder = join(mount.folder, 'several');
+    mkdirSync(folder);
+    const names = ['a.h5', 'b.hdf5', 'c.he5'];
+    for (const name of names)
+      cpSync(join(SHARED_DATA, 'h5ad/zellkonverter-krumsiek11.h5ad'), join(folder, name));
+    writeFileSync(join(folder, 'text.h5'), 'no HDF5 file');
+    cpSync(join(SHARED_DATA, 'ilastik-h5/probabilities.h5'), join(folder, 'image.h5'));
+    const report = await mount.json<{ sources: { name: string; driver: string }[] }>(['inspect', folder]);
+    expect(Object.fromEntries(report.sources.map(({ name, driver }) => [name, driver]))).toEqual({
+      'a.h5': 'anndata',
+      'b.hdf5': 'anndata',
+      'c.he5': 'anndata',
+      'image.h5': 'hdf5',
+    });
+    await mount.json(mount.mountWords().map((word) => (word === 'unset' ? folder : word)));
+    for (const name of names)
+      expect(await mount.shell('cd "$1"; head -1 tables/genes/Gata1.csv; ls source', name)).toBe(
+        `name,value\n${name}\n`,
+      );
+    expect(await mount.shell('cat text.h5')).toBe('no HDF5 file');
   });
 
   it('is held by nobody while nobody reads: Python writes to the file, and later reads say that it changed', async () => {

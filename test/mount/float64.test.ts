@@ -16,6 +16,16 @@ for t in (1, 2):
         a = (numpy.arange(12).reshape(3, 4) * 0.3 + t).astype(dtype)
         tifffile.imwrite('%s/A01_s%d_w1_t%d.tif' % (sys.argv[1], site, t), a, photometric='minisblack')`;
 
+/** An OME-Zarr of two slices. */
+const WRITE_STORE = `
+import numpy, sys, zarr
+group = zarr.open_group(sys.argv[1] + '/i.zarr', 'w')
+a = numpy.arange(24).reshape(1, 1, 2, 3, 4).astype(sys.argv[2])
+group.create_dataset('0', data=a, chunks=(1, 1, 1, 3, 4), dimension_separator='/')
+axes = [{'name': n} for n in 'tczyx']
+datasets = [{'path': '0', 'coordinateTransformations': [{'type': 'scale', 'scale': [1] * 5}]}]
+group.attrs['multiscales'] = [{'version': '0.4', 'axes': axes, 'datasets': datasets}]`;
+
 const LOOK = `
 import numpy, tifffile
 out = {}
@@ -61,6 +71,39 @@ describe.skipIf(problem !== undefined)('planes of types that few programs open, 
           'A01_s002.tif': widened,
           'A01_s002.ome.tif': widened,
         });
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
+      }
+    },
+    30_000,
+  );
+
+  it.each([
+    ['float64', [], 0, ['A01_s001.ome.tif'], /^pixels are float64.*float64=float32/],
+    [
+      'float64',
+      ['-o', 'float64=float32'],
+      2,
+      ['A01_s001.ome.tif', 'A01_s001.tif'],
+      /^pixels are float64.*float64=float32/,
+    ],
+    ['int64', [], 0, [], /^pixels are int64.*open plate\.ome\.zarr/],
+  ] as const)(
+    'of a store of %s are listed where they can be made (%j)',
+    async (dtype, args, images, stacks, warning) => {
+      const folder = mkdtempSync(join(tmpdir(), 'platefs-types-'));
+      try {
+        execFileSync(PYTHON, ['-c', WRITE_STORE, folder, dtype]);
+        agePlate(folder);
+        await using mount = await PlateMount.start({ plate: join(folder, 'i.zarr'), args });
+        const names = await mount.shell('ls images | wc -l; ls previews | wc -l; ls stacks');
+        expect(names.trim().split(/\s+/)).toEqual([String(images), '2', ...stacks]);
+        const { plate } = JSON.parse(await mount.shell('cat .platefs/warnings.json')) as {
+          plate: { kind: string; message: string }[];
+        };
+        expect(plate.filter(({ kind }) => kind === 'not-shown')).toEqual([
+          expect.objectContaining({ message: expect.stringMatching(warning) }),
+        ]);
       } finally {
         rmSync(folder, { recursive: true, force: true });
       }

@@ -39,6 +39,7 @@ test $(find untarred/images -type f | wc -l) = 32
 rm -r untarred; rm packed.tgz
 test "$(ls)" = "images
 openhcs_metadata.json
+plate.ome.zarr
 source
 stacks
 tables"`);

@@ -3,7 +3,7 @@ import type { ImageInfo } from '../../model/image.ts';
 import { type Widening, withFileDtype } from './file-dtype.ts';
 import { imagejMetadata, imagejText } from './imagej-text.ts';
 import type { TiffRecipe } from './tiff-directory.ts';
-import { pixelsPerUnit } from './tiff-layout.ts';
+import { checkPlaneCount, pixelsPerUnit } from './tiff-layout.ts';
 
 /** ImageJ takes 8-bit integers for unsigned whatever the file says, and has no half precision. */
 const WIDENED: Widening = { int8: 'int16', float16: 'float32' };
@@ -13,6 +13,7 @@ const WIDENED: Widening = { int8: 'int16', float16: 'float32' };
  * @throws FsRefusal `not-supported` for pixels that ImageJ would show wrongly.
  */
 export function imagejRecipe(stored: ImageInfo): TiffRecipe {
+  checkPlaneCount(stored);
   const typed = withFileDtype(stored, WIDENED);
   const { image } = typed;
   if (image.dtype === 'float64')

@@ -31,6 +31,18 @@ export function planeCount(image: ImageInfo): number {
   return t * c * z;
 }
 
+/** Planes of one file: each has a directory or a name, and no program opens more. */
+const MOST_PLANES = 2 ** 22;
+
+/** @throws FsRefusal `not-supported` for an image of more planes than can be told of one by one. */
+export function checkPlaneCount(image: ImageInfo): void {
+  const planes = planeCount(image);
+  if (planes > MOST_PLANES)
+    throw new FsRefusal('not-supported', `${image.name}: ${planes} planes are too many for a TIFF`, {
+      advice: 'read it as OME-Zarr or .npy instead',
+    });
+}
+
 /** An upper bound of a classic file's size, cheap: nothing is laid out. */
 export function tiffSizeAtMostBytes(recipe: Pick<TiffRecipe, 'image' | 'description'>): number {
   const directoryBytes = 256;
@@ -191,7 +203,7 @@ export class TiffLayout implements FileLayout {
     const offsetBytes = this.#pixelsOffset + plane * this.#planeBytes;
     const sizeBytes = this.#planeBytes;
     return this.#converted
-      ? { kind: 'derived', offsetBytes, sizeBytes, derive: this.#converted(region) }
+      ? { kind: 'derived', offsetBytes, sizeBytes, region, derive: this.#converted(region) }
       : { kind: 'pixels', offsetBytes, sizeBytes, region };
   }
 

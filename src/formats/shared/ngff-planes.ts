@@ -25,15 +25,6 @@ export function extentOf({ letters, shape }: Pick<PlacedImage, 'letters' | 'shap
   return axis === -1 ? 1 : (shape[axis] ?? 1);
 }
 
-/** What TIFF readers open; planes of other types stay reachable as chunks of the source. */
-export const SHOWN_DTYPES: ReadonlySet<Dtype> = new Set([
-  'uint8',
-  'uint16',
-  'int16',
-  'uint32',
-  'int32',
-  'float32',
-]);
 /** Planes of one plate: an index of more would not fit in memory. */
 const MAX_PLANES = 2 ** 26;
 
@@ -79,7 +70,7 @@ export function readPlacedImage(
   const axes = image.axes ?? OLD_AXES;
   const letters = axisLetters(axes);
   const { shape, element } = array;
-  const why = whyNotShown(letters, shape, element.lanes, element.dtype);
+  const why = whyNotShown(letters, shape, element.lanes);
   if (why !== undefined) {
     store.warn('unsupported-image', path, why, 'its files are reachable under source/');
     return undefined;
@@ -103,7 +94,6 @@ function whyNotShown(
   letters: readonly (string | undefined)[],
   shape: readonly number[],
   lanes: number,
-  dtype: Dtype,
 ): string | undefined {
   if (letters.length !== shape.length) return `names ${letters.length} axes of an array of ${shape.length}`;
   if (letters.at(-1) !== 'x' || letters.at(-2) !== 'y') return 'has axes that do not end in y, x';
@@ -112,8 +102,7 @@ function whyNotShown(
   const strange = letters.findIndex((letter, axis) => letter === undefined && (shape[axis] ?? 1) !== 1);
   if (strange !== -1) return `has ${shape[strange]} planes along an axis that is none of t, c, z`;
   if (shape.some((extent) => extent === 0)) return `is an array of [${shape}] pixels, so it holds none`;
-  if (lanes !== 1 || !SHOWN_DTYPES.has(dtype))
-    return `holds ${lanes === 1 ? dtype : 'numbers of several parts'}, which TIFF readers don't open`;
+  if (lanes !== 1) return 'holds numbers of several parts, of which there are no images';
   return undefined;
 }
 

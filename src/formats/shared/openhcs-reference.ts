@@ -3,7 +3,6 @@ import type { PlaneDetail } from '../../model/plane-details.ts';
 import { WHOLE_FILE } from '../../model/plate-index.ts';
 import type { ArrayMetadata } from '../../zarr/array-metadata.ts';
 import { asString, type JsonObject, parseJsonObject } from '../../zarr/json.ts';
-import { SHOWN_DTYPES } from './ngff-planes.ts';
 import type { OpenHcsReference } from './openhcs-file.ts';
 import type { OpenHcsFiles } from './openhcs-files.ts';
 import { pathInPlate } from './openhcs-path.ts';
@@ -28,7 +27,7 @@ export function pageAt(shape: readonly number[], indices: readonly number[]): nu
 /** Why the planes of an array can't be shown as images, or undefined. */
 export function whyNoImages({ shape, element }: ArrayMetadata): string | undefined {
   if (shape.length < 2 || shape.includes(0)) return `an array of [${shape}] holds no image`;
-  if (element.lanes !== 1 || !SHOWN_DTYPES.has(element.dtype)) return `TIFF readers open no ${element.dtype}`;
+  if (element.lanes !== 1) return 'its numbers are of several parts, of which there are no images';
   return undefined;
 }
 

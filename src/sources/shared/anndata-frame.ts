@@ -78,9 +78,12 @@ function groupFrame(source: ColumnSource, path: NodePath): Frame {
   return { path, rowCount: index.rowCount, index, columns, warnings };
 }
 
-/** What can't be shown, as a warning. @throws what is no error of a file. */
+/** States that pass: whoever asked tries again. */
+const PASSING: readonly PlateFsError['tag'][] = ['source-not-ready', 'source-busy', 'source-changed'];
+
+/** What can't be shown, as a warning. @throws what is no error of a file, or one that passes. */
 export function leftOut(path: NodePath, error: unknown): Warning {
-  if (!(error instanceof PlateFsError)) throw error;
+  if (!(error instanceof PlateFsError) || PASSING.includes(error.tag)) throw error;
   return { path, message: error.message };
 }
 

@@ -22,8 +22,13 @@ const KEPT_BYTES = 64 * 2 ** 20;
 export function catalogOf(opener: HierarchyOpener): SourceCatalog | undefined {
   const version = opener.version();
   using tree = opener.open();
-  const source = { tree, kept: new ByteLru<unknown>(KEPT_BYTES) };
-  return isAnnData(source) ? { ...planOf(source).catalog, version } : undefined;
+  const kept = new ByteLru<unknown>(KEPT_BYTES);
+  const source = { tree, kept };
+  try {
+    return isAnnData(source) ? { ...planOf(source).catalog, version } : undefined;
+  } finally {
+    kept.clear();
+  }
 }
 
 /** An AnnData file held by one thread; its file is open only while it is read. */
@@ -46,7 +51,7 @@ export class AnnDataSource implements OpenSource {
       // Making the plan has followed every link.
       this.#files = this.#tree.filesInUse();
     } catch (error) {
-      this.#tree[Symbol.dispose]();
+      this[Symbol.dispose]();
       throw error;
     }
   }
@@ -122,6 +127,7 @@ export class AnnDataSource implements OpenSource {
 
   [Symbol.dispose](): void {
     this.#tree[Symbol.dispose]();
+    this.#kept.clear();
     this.#kept.clear();
   }
 }

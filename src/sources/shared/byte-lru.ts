@@ -1,5 +1,7 @@
+import { type DecodedKeeper, keptDecodedChanged } from '../../core/kept-decoded.ts';
+
 /** Values of known size, least recently used ones given up first; the newest is kept whatever its size. */
-export class ByteLru<V> {
+export class ByteLru<V> implements DecodedKeeper {
   readonly #values = new Map<string, { readonly value: V; readonly sizeBytes: number }>();
   readonly #boundBytes: number;
   #usedBytes = 0;
@@ -24,16 +26,22 @@ export class ByteLru<V> {
     const sizeBytes = sizeOf(value);
     this.#values.set(key, { value, sizeBytes });
     this.#usedBytes += sizeBytes;
-    for (const [oldest, entry] of this.#values) {
-      if (this.#usedBytes <= this.#boundBytes || oldest === key) break;
-      this.#values.delete(oldest);
-      this.#usedBytes -= entry.sizeBytes;
-    }
+    this.shrinkTo(this.#boundBytes, true);
+    keptDecodedChanged(this);
     return value;
+  }
+
+  shrinkTo(keptBytes: number, isNewestKept: boolean): void {
+    for (const [oldest, { sizeBytes }] of this.#values) {
+      if (this.#usedBytes <= keptBytes || (isNewestKept && this.#values.size === 1)) break;
+      this.#values.delete(oldest);
+      this.#usedBytes -= sizeBytes;
+    }
   }
 
   clear(): void {
     this.#values.clear();
     this.#usedBytes = 0;
+    keptDecodedChanged(this);
   }
 }

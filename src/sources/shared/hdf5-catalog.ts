@@ -14,15 +14,6 @@ export function familyOf(hierarchy: Hdf5Hierarchy): Hdf5Family | undefined {
   return bdvFamily(hierarchy) ?? imarisFamily(hierarchy);
 }
 
-/**
- * Whether the file says that it is AnnData, or has AnnData's three parts as files of before 0.7 do, which do not say
- * it: such files are another driver's.
- */
-export function isAnnData(hierarchy: Hdf5Hierarchy): boolean {
-  const parts = ['X', 'obs', 'var'].every((name) => hierarchy.kindOf(name) !== undefined);
-  return parts || hierarchy.attributes('')['encoding-type'] === 'anndata';
-}
-
 /** A version of the file and of others that its catalog came from: JSON of each one's path and identity. */
 function versionOf(files: readonly string[]): string {
   return JSON.stringify(files.map((path) => [path, identityNow(path)]));
@@ -39,7 +30,7 @@ export function isVersion(version: string | undefined): boolean {
   return files.every(([path, identity]) => identityNow(path) === identity);
 }
 
-/** @throws CancelledError, BadHdf5Error, SourceBusyError, SourceChangedError, UnreadableSourceError */
+/** @throws CancelledError, BadHdf5Error, SourceBusyError, SourceChangedError, SourceNotReadyError, UnreadableSourceError */
 export async function catalogOf(hierarchy: Hdf5Hierarchy, signal: AbortSignal): Promise<SourceCatalog> {
   const family = familyOf(hierarchy);
   const items: SourceItem[] = [];

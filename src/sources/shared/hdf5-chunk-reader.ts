@@ -1,3 +1,4 @@
+import { countDecoded } from '../../core/decode-count.ts';
 import { BadHdf5Error, UnsupportedHdf5Error } from '../../core/errors.ts';
 import { elementCount } from '../../core/nd-array.ts';
 import type { Region } from '../../core/region.ts';
@@ -7,8 +8,10 @@ import {
   fillBox,
   forEachPosition,
   type Items,
+  isOneRun,
   offsetOf,
 } from '../../zarr/box.ts';
+import { scratchBytes } from '../../zarr/codec/scratch-bytes.ts';
 import { DecodedChunks } from '../../zarr/decoded-chunks.ts';
 import { type Hdf5Bytes, NotUnderstood, UNDEFINED_ADDRESS } from './hdf5-bytes.ts';
 import { FixedArrayChunks, ImplicitChunks, SingleChunk } from './hdf5-chunk-array.ts';
@@ -23,6 +26,9 @@ type Chunked = Extract<StoredLayout, { kind: 'chunked' }>;
 
 /** What a chunk may decode to: it has to be in memory whole. */
 const MAX_CHUNK_BYTES = 1024 * 1024 * 1024;
+/** No filter makes more of a chunk than this times its bytes, and so many beyond. */
+const MAX_GROWTH = 2;
+const MAX_STORED_EXCESS_BYTES = 1024 * 1024;
 /** Chunks of one read: at some 10 µs each, a limit in seconds. */
 const MAX_CHUNKS_PER_READ = 1_000_000;
 
@@ -121,8 +127,18 @@ export class ChunkReader {
       return;
     }
     const strides = contiguousStrides(this.#chunkShape);
-    const source = { bytes: this.#decoded(chunk), offset: offsetOf(start, strides), strides };
-    copyBox(shape, source, target, this.#itemBytes);
+    const isWhole = shape.every((extent, axis) => extent === this.#chunkShape[axis]);
+    if (isWhole && isOneRun(shape, target.strides)) {
+      const from = target.offset * this.#itemBytes;
+      const into = target.bytes.subarray(from, from + this.#chunkBytes);
+      const decoded = decodedChunks.get(this.#keyOf(chunk)) ?? this.#decode(chunk, into);
+      if (decoded !== into) into.set(decoded);
+      return;
+    }
+    const bytes = isWhole
+      ? (decodedChunks.get(this.#keyOf(chunk)) ?? this.#decode(chunk))
+      : this.#decoded(chunk);
+    copyBox(shape, { bytes, offset: offsetOf(start, strides), strides }, target, this.#itemBytes);
   }
 
   #find(position: readonly number[]): StoredChunk | undefined {
@@ -139,25 +155,41 @@ export class ChunkReader {
     );
   }
 
+  #keyOf(chunk: StoredChunk): string {
+    return `${this.#dataset.file.identity}:${chunk.address}`;
+  }
+
+  /** Kept, since more of it will be asked for. */
   #decoded(chunk: StoredChunk): Uint8Array {
-    const { file } = this.#dataset;
-    const key = `${file.identity}:${chunk.address}`;
-    const kept = decodedChunks.get(key);
-    if (kept !== undefined) return kept;
+    const key = this.#keyOf(chunk);
+    let decoded = decodedChunks.get(key);
+    if (decoded === undefined) {
+      // Copied where a filter gave back the memory of the stored bytes.
+      const into = new Uint8Array(this.#chunkBytes);
+      decoded = this.#decode(chunk, into);
+      if (decoded !== into) into.set(decoded);
+      decoded = into;
+      decodedChunks.set(key, decoded);
+    }
+    return decoded;
+  }
+
+  /** A chunk without its filters: in `into` where they can do that, else in memory that is valid until the next one. */
+  #decode(chunk: StoredChunk, into?: Uint8Array): Uint8Array {
     if (this.#chunkBytes > MAX_CHUNK_BYTES)
       throw this.#unsupported(`chunks of ${this.#chunkBytes} bytes, more than ${MAX_CHUNK_BYTES}`);
+    if (chunk.storedBytes > MAX_GROWTH * this.#chunkBytes + MAX_STORED_EXCESS_BYTES)
+      throw this.#bad(`the chunk at ${chunk.address}: ${chunk.storedBytes} bytes for ${this.#chunkBytes}`);
     this.#bytes.positionOf(chunk.address, chunk.storedBytes);
-    const stored = Buffer.allocUnsafe(chunk.storedBytes);
+    const stored = scratchBytes(chunk.storedBytes);
     this.#bytes.readInto(stored, chunk.address);
-    let decoded: Uint8Array;
+    countDecoded(this.#chunkBytes);
     try {
-      decoded = undoFilters(stored, this.#storage.filters, chunk.filterMask, this.#chunkBytes);
+      return undoFilters(stored, this.#storage.filters, chunk.filterMask, this.#chunkBytes, into);
     } catch (cause) {
       if (cause instanceof BadChunk) throw this.#bad(`the chunk at ${chunk.address}: ${cause.message}`);
       throw cause;
     }
-    decodedChunks.set(key, decoded);
-    return decoded;
   }
 
   /** Where a region lies when it is one run of one chunk without filters. */

@@ -2,8 +2,9 @@ import { elementCount, itemSizeBytes } from '../../core/nd-array.ts';
 import { NotUnderstood } from './hdf5-bytes.ts';
 import { elementType, unwrapArray } from './hdf5-element.ts';
 import type { Hdf5File } from './hdf5-file.ts';
-import { refusedFilter } from './hdf5-filter-names.ts';
+import { libraryFails, refusedFilter } from './hdf5-filter-names.ts';
 import type { LibraryMetadata, LibraryType } from './hdf5-library.ts';
+import { holdsPointers } from './hdf5-library-read.ts';
 import { type FoundNode, fileBeside, type Hdf5Links } from './hdf5-links.ts';
 import { MESSAGE, readObjectHeader } from './hdf5-object-header.ts';
 import { type DatasetStorage, type HeaderFacts, readDatasetStorage } from './hdf5-storage.ts';
@@ -31,6 +32,8 @@ export interface Hdf5Dataset {
   /** Undefined when the HDF5 library has to read it. */
   readonly storage: DatasetStorage | undefined;
   readonly unreadable: string | undefined;
+  /** Texts of varying length that the library can't read: `HeapTexts` does. */
+  readonly areHeapTexts: boolean;
 }
 
 /** @throws BadHdf5Error, SourceBusyError, SourceChangedError, UnreadableSourceError */
@@ -46,6 +49,9 @@ export function lookAtDataset(links: Hdf5Links, { file, at }: FoundNode, depth =
     refusedShape(shape, base) ??
     (typeof found === 'string' ? found : undefined) ??
     refusedFilter(filters) ??
+    (libraryFails(filters, holdsPointers(metadata)) && type.kind !== 'text'
+      ? 'lzf over values of varying length can’t be undone here'
+      : undefined) ??
     refusedVirtual(links, file, metadata, depth);
   const storage = typeof found === 'object' && unreadable === undefined ? found.storage : undefined;
   const chunks = metadata.chunks ?? outer;
@@ -63,6 +69,7 @@ export function lookAtDataset(links: Hdf5Links, { file, at }: FoundNode, depth =
     ],
     storage,
     unreadable,
+    areHeapTexts: type.kind === 'text' && libraryFails(filters, holdsPointers(metadata)),
   };
 }
 
@@ -137,7 +144,8 @@ function refusedPart(links: Hdf5Links, file: Hdf5File, name: string, depth: numb
         .join('/')}`
   )
     return 'is a link';
-  return lookAtDataset(links, found, depth).unreadable;
+  const part = lookAtDataset(links, found, depth);
+  return part.unreadable ?? (part.areHeapTexts ? 'texts under lzf can’t be read through others' : undefined);
 }
 
 /** Bytes of one element of `shape`. */

@@ -10,6 +10,7 @@ import {
   closedInLibrary,
   type LibraryInstance,
   type LibraryModule,
+  type LibraryTask,
   libraryFor,
   type OpenInLibrary,
   withLibrary,
@@ -56,7 +57,8 @@ export class Hdf5File implements Disposable {
 
   /**
    * The library must have been prepared on this thread.
-   * @throws UnreadableSourceError, BadHdf5Error; SourceBusyError while another program is writing it.
+   * @throws UnreadableSourceError, BadHdf5Error; SourceBusyError while another program is writing it; what `library`
+   * throws.
    */
   static open(path: string): Hdf5File {
     let fd: number;
@@ -106,18 +108,22 @@ export class Hdf5File implements Disposable {
 
   /**
    * Runs calls of the HDF5 library on this file. `what` is what for, for messages.
-   * @throws BadHdf5Error, SourceBusyError, SourceChangedError
+   * @throws BadHdf5Error, SourceBusyError, SourceChangedError; SourceNotReadyError after damaged data broke the library
    */
   library<T>(what: string, call: (module: LibraryModule, file: bigint) => T): T {
     if (this.#isClosed) throw new UnreadableSourceError(this.path, 'was closed');
     const { instance, id } = this.#inLibrary();
     try {
-      return withLibrary(instance, this.path, what, () => call(instance.module, id));
+      return withLibrary(instance, this.#task(what), () => call(instance.module, id));
     } catch (error) {
       // What stands in the file now is not what the library knows of it.
       this.checkUnchanged();
       throw error;
     }
+  }
+
+  #task(what: string): LibraryTask {
+    return { path: this.path, what, identity: this.identity };
   }
 
   #inLibrary(): OpenInLibrary {
@@ -126,7 +132,7 @@ export class Hdf5File implements Disposable {
     const { module } = instance;
     this.#closeOutdated(instance);
     const open = (mode: number): bigint =>
-      withLibrary(instance, this.path, 'opening', () => module.open(this.path, mode, false, -1, -1));
+      withLibrary(instance, this.#task('opening'), () => module.open(this.path, mode, false, -1, -1));
     let id: bigint;
     try {
       id = open(module.H5F_ACC_RDONLY);
@@ -181,6 +187,8 @@ function closeInLibrary(open: OpenInLibrary, path: string): void {
   if (!instance.openFiles.delete(open)) return;
   open.isStale = true;
   if (instance.isBroken) return;
-  withLibrary(instance, path, 'closing', () => instance.module.close_file(open.id));
+  withLibrary(instance, { path, what: 'closing', identity: open.identity }, () =>
+    instance.module.close_file(open.id),
+  );
   closedInLibrary(instance, path);
 }

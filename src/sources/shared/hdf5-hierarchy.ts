@@ -133,12 +133,16 @@ export class Hdf5Hierarchy implements Hierarchy {
 
   readText(path: NodePath, region: Region): readonly string[] {
     this.checkUnchanged();
-    return readTexts(this.dataset(path), region);
+    const texts = readTexts(this.dataset(path), region);
+    this.checkUnchanged();
+    return texts;
   }
 
   readCompound(path: NodePath, first: number, count: number): readonly (readonly CompoundValue[])[] {
     this.checkUnchanged();
-    return readCompounds(this.dataset(path), { start: [first], shape: [count] });
+    const rows = readCompounds(this.dataset(path), { start: [first], shape: [count] });
+    this.checkUnchanged();
+    return rows;
   }
 
   [Symbol.dispose](): void {

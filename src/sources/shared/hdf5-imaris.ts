@@ -9,6 +9,18 @@ const ROOT = 'DataSet';
 const INFO = 'DataSetInfo';
 /** Levels, times and channels of one file. */
 const MAX_NAMES = 1_000_000;
+/** Names of missing parts that are told one by one. */
+const TOLD = 5;
+
+type Warning = Hdf5Family['warnings'][number];
+
+/** Numbers of time points and channels that an image's axes stand for, and which of them are recorded at all. */
+interface Extents {
+  readonly times: number;
+  readonly channels: number;
+  /** Channels of each time point at full resolution. */
+  readonly recorded: readonly ReadonlySet<number>[];
+}
 
 /** An attribute's text: Imaris writes texts as lists of single characters. */
 function textOf(value: AttributeValue | undefined): string | undefined {
@@ -42,13 +54,11 @@ function numbered(hierarchy: Hdf5Hierarchy, path: string, name: string): number[
  */
 export function imarisFamily(hierarchy: Hdf5Hierarchy): Hdf5Family | undefined {
   const levels = numbered(hierarchy, ROOT, 'ResolutionLevel');
-  const base = `${ROOT}/ResolutionLevel 0`;
-  const times = numbered(hierarchy, base, 'TimePoint');
-  const firstTime = `${base}/TimePoint ${times[0]}`;
-  const channels = times.length === 0 ? [] : numbered(hierarchy, firstTime, 'Channel');
-  if (levels[0] !== 0 || channels.length === 0) return undefined;
-  const warnings: { path: string; message: string }[] = [];
-  const plans = levels.flatMap((level) => planOf(hierarchy, level, times, channels, warnings));
+  if (levels[0] !== 0) return undefined;
+  const extents = extentsOf(hierarchy);
+  if (extents === undefined) return undefined;
+  const warnings: Warning[] = [...missingOf(extents)];
+  const plans = levels.flatMap((level) => planOf(hierarchy, level, extents, warnings));
   const [largest, ...others] = plans;
   if (largest === undefined || largest.path !== ROOT) return undefined;
   const { kept, left } = shrinkingLevels([largest, ...others]);
@@ -57,25 +67,74 @@ export function imarisFamily(hierarchy: Hdf5Hierarchy): Hdf5Family | undefined {
     title: 'Imaris',
     images: [kept],
     isShown: (path) => /^DataSet\/ResolutionLevel \d+\/TimePoint \d+\/Channel \d+\/Data$/.test(path),
-    describe: (image) => describe(hierarchy, image, channels),
+    describe: (image) => describe(hierarchy, image, extents.channels),
     warnings,
     files: [],
   };
 }
 
+const groupAt = (level: number, t: number, c: number): string =>
+  `${ROOT}/ResolutionLevel ${level}/TimePoint ${t}/Channel ${c}`;
+
+/**
+ * Time points and channels count from 0, and each has its number whatever others are missing. Undefined where there is
+ * no image, or where numbers are too large to be numbers of anything.
+ */
+function extentsOf(hierarchy: Hdf5Hierarchy): Extents | undefined {
+  const base = `${ROOT}/ResolutionLevel 0`;
+  const found = new Map(
+    numbered(hierarchy, base, 'TimePoint').map((time) => [
+      time,
+      new Set(
+        numbered(hierarchy, `${base}/TimePoint ${time}`, 'Channel').filter(
+          (channel) => hierarchy.kindOf(`${groupAt(0, time, channel)}/Data`) === 'array',
+        ),
+      ),
+    ]),
+  );
+  const sets = [...found.values()].map((set) => [...set]);
+  if (sets.every(({ length }) => length === 0)) return undefined;
+  const described = numbered(hierarchy, INFO, 'Channel').at(-1) ?? -1;
+  // All of them are in ascending order.
+  const times = 1 + ([...found.keys()].at(-1) ?? -1);
+  const channels = 1 + sets.reduce((most, set) => Math.max(most, set.at(-1) ?? -1), described);
+  if (times * channels > MAX_NAMES) return undefined;
+  const none = new Set<number>();
+  const recorded = Array.from({ length: times }, (_, time) => found.get(time) ?? none);
+  return { times, channels, recorded };
+}
+
+/** Time points and channels without pixels. */
+function missingOf({ channels, recorded }: Extents): Warning[] {
+  const told: string[] = [];
+  let count = 0;
+  const note = (name: string): void => {
+    count += 1;
+    if (told.length < TOLD) told.push(name);
+  };
+  for (const [time, set] of recorded.entries()) {
+    if (set.size === 0) note(`TimePoint ${time}`);
+    else
+      for (let channel = 0; channel < channels; channel += 1)
+        if (!set.has(channel)) note(`TimePoint ${time}/Channel ${channel}`);
+  }
+  if (count === 0) return [];
+  const more = count > told.length ? ` and ${count - told.length} more` : '';
+  return [{ path: ROOT, message: `not recorded and shown as zeros: ${told.join(', ')}${more}` }];
+}
+
 function planOf(
   hierarchy: Hdf5Hierarchy,
   level: number,
-  times: readonly number[],
-  channels: readonly number[],
-  warnings: { path: string; message: string }[],
+  { times, channels, recorded }: Extents,
+  warnings: Warning[],
 ): ImagePlan[] {
-  const at = (t: number, c: number): string =>
-    `${ROOT}/ResolutionLevel ${level}/TimePoint ${times[t]}/Channel ${channels[c]}`;
-  const path = `${at(0, 0)}/Data`;
+  const firstTime = recorded.findIndex(({ size }) => size > 0);
+  const firstGroup = groupAt(level, firstTime, Math.min(...(recorded[firstTime] ?? [])));
+  const path = `${firstGroup}/Data`;
   if (hierarchy.kindOf(path) !== 'array') return [];
   const { shape, type, chunkShape, unreadable } = hierarchy.dataset(path);
-  const attributes = hierarchy.attributes(at(0, 0));
+  const attributes = hierarchy.attributes(firstGroup);
   const size = ['Z', 'Y', 'X'].map((axis) => numberOf(attributes[`ImageSize${axis}`]));
   const isGood =
     shape.length === 3 &&
@@ -93,7 +152,7 @@ function planOf(
   return [
     {
       path: level === 0 ? ROOT : `${ROOT}/ResolutionLevel ${level}`,
-      shape: fiveOf([times.length, channels.length, ...extents], 'tczyx'),
+      shape: fiveOf([times, channels, ...extents], 'tczyx'),
       chunkShape: fiveOf(
         chunkShape.map((extent, axis) => Math.min(extent, extents[axis] ?? 1)),
         'zyx',
@@ -102,10 +161,8 @@ function planOf(
       axes: 'zyx',
       choosesDataset: true,
       isPadded: true,
-      datasetAt: (t, c) => {
-        const wanted = `${at(t, c)}/Data`;
-        return hierarchy.kindOf(wanted) === 'array' ? wanted : undefined;
-      },
+      // What is recorded at full resolution and lacks at this one is an error, not zeros.
+      datasetAt: (t, c) => (recorded[t]?.has(c) ? `${groupAt(level, t, c)}/Data` : undefined),
     },
   ];
 }
@@ -113,7 +170,7 @@ function planOf(
 function describe(
   hierarchy: Hdf5Hierarchy,
   [{ shape }]: ImagePlans,
-  channels: readonly number[],
+  channels: number,
 ): Omit<ImageInfo, 'shape' | 'dtype'> {
   const attributesOf = (path: string) =>
     hierarchy.kindOf(path) === 'group' ? hierarchy.attributes(path) : {};
@@ -128,7 +185,7 @@ function describe(
   };
   const [, , depth, height, width] = shape;
   const [x, y, z] = [spacing(0, width), spacing(1, height), spacing(2, depth)];
-  const described = channels.map((channel) => {
+  const described = Array.from({ length: channels }, (_, channel) => {
     const { Name: name, LSMEmissionWavelength: wavelength } = attributesOf(`${INFO}/Channel ${channel}`);
     const text = textOf(name)?.trim();
     const emissionNm = numberOf(wavelength);

@@ -39,7 +39,7 @@ export function forEachSlice(
         readSlice(partStart, partShape);
       return;
     }
-    file.library(at, (module, id) => {
+    file.library(`${at} [${start}] + [${shape}]`, (module, id) => {
       const sizeBytes = count * elementBytes;
       const pointer = module._malloc(sizeBytes);
       if (pointer === 0) throw new Error(`no memory for ${sizeBytes} bytes`);

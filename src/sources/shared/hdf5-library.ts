@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { BadHdf5Error, PlateFsError, SourceBusyError } from '../../core/errors.ts';
+import { BadHdf5Error, PlateFsError, SourceNotReadyError } from '../../core/errors.ts';
 
 /** How the library describes a type (h5wasm `hdf5_util_helpers.d.ts`); what it says of bit fields is not in there. */
 export interface LibraryType {
@@ -161,13 +161,11 @@ export async function prepareHdf5(): Promise<void> {
 
 /**
  * This thread's instance of the library.
- * @throws SourceBusyError while another instance takes the place of one that damaged data broke; the next try works.
+ * @throws SourceNotReadyError while another instance takes the place of one that damaged data broke.
  */
 export function libraryFor(path: string): LibraryInstance {
-  if (current === undefined || current.isBroken) {
-    startInBackground();
-    throw new SourceBusyError(path, 'the HDF5 library is being loaded', { advice: 'try again' });
-  }
+  if (current === undefined || current.isBroken)
+    throw new SourceNotReadyError(path, 'the HDF5 library is being loaded', startInBackground());
   if (current.openFiles.size === 0 && current.module.HEAPU8.length > KEEP_BYTES) startInBackground();
   return current;
 }
@@ -179,9 +177,11 @@ function startAgain(): Promise<void> {
   return starting;
 }
 
-function startInBackground(): void {
-  // Whoever needs it next starts it again, and tells its user when that fails.
-  startAgain().catch(() => {});
+function startInBackground(): Promise<void> {
+  const started = startAgain();
+  // Whoever needs it next waits for this, or starts it again, and tells its user when that fails.
+  started.catch(() => {});
+  return started;
 }
 
 /** Says that a file was closed: what failed calls forgot to close holds it open, and then this instance has to go. */
@@ -191,12 +191,30 @@ export function closedInLibrary(instance: LibraryInstance, path: string): void {
   if (!isOpen && instance.module.FS.streams.some((stream) => stream?.path === path)) startInBackground();
 }
 
+/** What broke an instance, and why: asking again would break the next one. */
+const breakers = new Map<string, string>();
+const MAX_BREAKERS = 4096;
+
+/** What is asked of the library. */
+export interface LibraryTask {
+  readonly path: string;
+  /** What for, for messages. */
+  readonly what: string;
+  /** Which version of the file. */
+  readonly identity: string;
+}
+
 /**
  * Runs calls of the library. What it throws becomes a typed error that names the file; when it aborts, because of
- * damaged data that a plugin did not expect, this instance is given up and another one loaded.
+ * damaged data that a plugin did not expect, this instance is given up, another one loaded, and the same is not tried
+ * again.
  * @throws BadHdf5Error
  */
-export function withLibrary<T>(instance: LibraryInstance, path: string, what: string, call: () => T): T {
+export function withLibrary<T>(instance: LibraryInstance, task: LibraryTask, call: () => T): T {
+  const { path, what, identity } = task;
+  const key = `${path}\0${identity}\0${what}`;
+  const known = breakers.get(key);
+  if (known !== undefined) throw cannotDecode(task, known);
   try {
     return call();
   } catch (cause) {
@@ -205,13 +223,18 @@ export function withLibrary<T>(instance: LibraryInstance, path: string, what: st
       giveUp(instance);
       startInBackground();
       const reason = cause.message.slice(0, 200);
-      throw new BadHdf5Error(path, `${what}: the HDF5 library can't decode it: ${reason}`);
+      if (breakers.size >= MAX_BREAKERS) breakers.clear();
+      breakers.set(key, reason);
+      throw cannotDecode(task, reason);
     }
     // The handler writes every error's text to a file of its own and leaves it open.
     closeStreams(instance, (opened) => ERROR_TEXT.test(opened));
     throw new BadHdf5Error(path, `${what}: ${libraryMessage(cause)}`);
   }
 }
+
+const cannotDecode = ({ path, what }: LibraryTask, reason: string): BadHdf5Error =>
+  new BadHdf5Error(path, `${what}: the HDF5 library can't decode it: ${reason}`);
 
 const ERROR_TEXT = /\/tmpfile_\w+$/;
 

@@ -1,6 +1,7 @@
 import { realpathSync, statSync } from 'node:fs';
-import { dirname, isAbsolute, relative, resolve, sep } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { BadHdf5Error } from '../../core/errors.ts';
+import { isWithin } from '../../zarr/stored-bytes.ts';
 import { Hdf5File } from './hdf5-file.ts';
 
 /** Links followed for one path. */
@@ -41,14 +42,9 @@ export function fileBeside(path: string, named: string, root: string): string | 
   if (statSync(target, { throwIfNoEntry: false })?.isFile() !== true)
     return dead(`there is no file ${named}`);
   const real = realpathSync(target);
-  return isUnder(folder, real) && isUnder(realpathSync(root), real)
+  return isWithin(real, folder) && isWithin(real, realpathSync(root))
     ? real
     : dead(`${named} lies outside the file's folder and is not opened`);
-}
-
-function isUnder(folder: string, path: string): boolean {
-  const way = relative(folder, path);
-  return way === '' || !(way === '..' || way.startsWith(`..${sep}`) || isAbsolute(way));
 }
 
 /**

@@ -3,6 +3,8 @@ import { PlateFsError } from '../../core/errors.ts';
 import { bloscDecodedBytes, decodeBlosc } from '../../zarr/codec/blosc-decode.ts';
 import { byteUnshuffle } from '../../zarr/codec/byte-shuffle.ts';
 import { decodeStream } from '../../zarr/codec/deflate-zstd.ts';
+import { inflate } from '../../zarr/codec/inflate.ts';
+import { bufferOf } from '../../zarr/codec-step.ts';
 import { decodeBitshuffle, decodeLz4Frame } from './hdf5-blocks.ts';
 import { FILTER, filterName } from './hdf5-filter-names.ts';
 import { fletcher32, swappedFletcher32 } from './hdf5-fletcher32.ts';
@@ -13,7 +15,12 @@ import type { StoredFilter } from './hdf5-storage.ts';
 interface Expected {
   readonly sizeBytes: number | undefined;
   readonly maxBytes: number;
+  /** Memory of exactly `sizeBytes` to undo it into; the filter need not use it. */
+  readonly into?: Uint8Array;
 }
+
+const room = ({ into }: Expected, sizeBytes: number): Uint8Array =>
+  into?.length === sizeBytes ? into : new Uint8Array(sizeBytes);
 
 type Undo = (encoded: Buffer, filter: StoredFilter, expected: Expected) => Uint8Array;
 
@@ -22,8 +29,6 @@ export class BadChunk extends Error {}
 
 const CHECKSUM_BYTES = 4;
 
-const bufferOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-
 function exact({ sizeBytes }: Expected, name: string): number {
   if (sizeBytes === undefined) throw new BadChunk(`${name} over another compressor`);
   return sizeBytes;
@@ -31,13 +36,14 @@ function exact({ sizeBytes }: Expected, name: string): number {
 
 const UNDO: Readonly<Record<number, Undo>> = {
   [FILTER.deflate]: (encoded, _, { sizeBytes, maxBytes }) =>
+    (sizeBytes === undefined ? undefined : inflate('zlib', encoded, sizeBytes)) ??
     decodeStream('zlib', encoded, sizeBytes ?? maxBytes),
   [FILTER.zstd]: (encoded, _, { sizeBytes, maxBytes }) =>
     zstdDecompressSync(encoded, { maxOutputLength: Math.max(1, sizeBytes ?? maxBytes) }),
-  [FILTER.shuffle]: (encoded, { values }) => {
+  [FILTER.shuffle]: (encoded, { values }, expected) => {
     const elementBytes = values[0] ?? 0;
     if (elementBytes <= 1) return encoded;
-    const output = new Uint8Array(encoded.length);
+    const output = room(expected, encoded.length);
     byteUnshuffle(encoded, elementBytes, output);
     return output;
   },
@@ -51,14 +57,14 @@ const UNDO: Readonly<Record<number, Undo>> = {
     return content;
   },
   [FILTER.lzf]: (encoded, _, expected) => {
-    const output = new Uint8Array(exact(expected, 'lzf'));
+    const output = room(expected, exact(expected, 'lzf'));
     if (!decodeLzf(encoded, output)) throw new BadChunk('a damaged lzf stream');
     return output;
   },
   [FILTER.blosc]: (encoded, _, expected) => {
     const sizeBytes = bloscDecodedBytes(encoded, 'blosc');
     if (sizeBytes > expected.maxBytes) throw new BadChunk(`decodes to ${sizeBytes} bytes`);
-    const output = new Uint8Array(sizeBytes);
+    const output = room(expected, sizeBytes);
     decodeBlosc(encoded, output, 'blosc');
     return output;
   },
@@ -91,13 +97,16 @@ export function canUndo(filters: readonly StoredFilter[]): boolean {
 
 /**
  * Undoes a chunk's filters, last first, those that `filterMask` names left out (HDF5 File Format Specification 3.0,
- * IV.A.2.l). @throws BadChunk when the result is not `chunkBytes` long, or a filter's input is damaged.
+ * IV.A.2.l). `stored` may be overwritten and returned; other memory
+ * of this thread may be, too, which is good until the next call. @param into memory for the result, which need not be used.
+ * @throws BadChunk when the result is not `chunkBytes` long, or a filter's input is damaged.
  */
 export function undoFilters(
   stored: Buffer,
   filters: readonly StoredFilter[],
   filterMask: number,
   chunkBytes: number,
+  into?: Uint8Array,
 ): Uint8Array {
   // Sizes before each filter, as far as they are known.
   const sizes: (number | undefined)[] = [chunkBytes];
@@ -109,10 +118,11 @@ export function undoFilters(
   // What a compressor makes of incompressible input is a little longer.
   const maxBytes = chunkBytes + Math.ceil(chunkBytes / 8) + 65_536;
   let bytes: Uint8Array = stored;
+  const last = filters.findIndex((_, index) => ((filterMask >>> index) & 1) === 0);
   for (let index = filters.length - 1; index >= 0; index--) {
     const filter = filters[index];
     if (filter === undefined || (filterMask >>> index) & 1) continue;
-    const expected = { sizeBytes: sizes[index], maxBytes };
+    const expected = { sizeBytes: sizes[index], maxBytes, ...(into && index === last ? { into } : {}) };
     bytes = undo(bufferOf(bytes), filter, expected);
     if (expected.sizeBytes !== undefined && bytes.length !== expected.sizeBytes)
       throw new BadChunk(

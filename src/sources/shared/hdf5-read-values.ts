@@ -1,8 +1,10 @@
 import { UnsupportedHdf5Error } from '../../core/errors.ts';
 import { elementCount } from '../../core/nd-array.ts';
 import { isInside, type Region } from '../../core/region.ts';
+import { NotUnderstood } from './hdf5-bytes.ts';
 import type { Hdf5Dataset } from './hdf5-dataset.ts';
 import type { Hdf5File } from './hdf5-file.ts';
+import { HeapTexts } from './hdf5-heap-text.ts';
 import type { LibraryModule, LibraryType } from './hdf5-library.ts';
 import { forEachSlice } from './hdf5-library-read.ts';
 import { keepsOrder, textAt, type ValueContext, valueAt } from './hdf5-values.ts';
@@ -37,9 +39,26 @@ function checkReadable(dataset: Hdf5Dataset, region: Region, isKind: boolean): v
     });
 }
 
+const heapReaders = new WeakMap<Hdf5Dataset, HeapTexts>();
+
+/** @throws UnsupportedHdf5Error when they can't be read without the library either */
+function heapTexts(dataset: Hdf5Dataset): HeapTexts {
+  const known = heapReaders.get(dataset);
+  if (known) return known;
+  try {
+    const reader = new HeapTexts(dataset);
+    heapReaders.set(dataset, reader);
+    return reader;
+  } catch (error) {
+    if (!(error instanceof NotUnderstood)) throw error;
+    throw new UnsupportedHdf5Error(dataset.file.path, `${dataset.at}: texts under lzf: ${error.message}`);
+  }
+}
+
 /** The texts of a region in C order. @throws RangeError, UnsupportedHdf5Error, BadHdf5Error … */
 export function readTexts(dataset: Hdf5Dataset, region: Region): string[] {
   checkReadable(dataset, region, dataset.type.kind === 'text');
+  if (dataset.areHeapTexts) return heapTexts(dataset).read(region);
   const outerRank = dataset.shape.length - dataset.innerRank;
   const inner = dataset.shape.slice(outerRank);
   const positions = positionsIn(inner, region, outerRank);

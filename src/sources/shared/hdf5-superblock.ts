@@ -1,20 +1,10 @@
 import { readFully } from '../../core/io.ts';
 import { Hdf5Bytes, Hdf5Cursor, NotUnderstood } from './hdf5-bytes.ts';
+import { findSuperblock, SIGNATURE_BYTES } from './hdf5-signature.ts';
 
-const SIGNATURE = Buffer.from('\x89HDF\r\n\x1a\n', 'latin1');
-/** The superblock lies at 0, or at 512, 1024, 2048 … behind what a user put in front (II.A). */
-const FIRST_USER_BLOCK_BYTES = 512;
 const SUPERBLOCK_BYTES = 96;
 /** Widths of addresses and lengths that the format allows and numbers here can hold. */
 const WIDTHS: readonly number[] = [2, 4, 8];
-
-/** Where the superblock lies, undefined when the file is no HDF5 file. @throws the system's error. */
-export function findSuperblock(fd: number, sizeBytes: number): number | undefined {
-  const found = Buffer.alloc(SIGNATURE.length);
-  for (let at = 0; at + SIGNATURE.length <= sizeBytes; at = at === 0 ? FIRST_USER_BLOCK_BYTES : at * 2)
-    if (readFully(fd, found, at) === found.length && found.equals(SIGNATURE)) return at;
-  return undefined;
-}
 
 /**
  * Widths and base address as the superblock says them (HDF5 File Format Specification 3.0, II.A).
@@ -26,7 +16,7 @@ export function readSuperblock(fd: number, path: string, sizeBytes: number): Hdf
   const bytes = Buffer.alloc(Math.min(SUPERBLOCK_BYTES, sizeBytes - at));
   readFully(fd, bytes, at);
   const head = new Hdf5Cursor(bytes, { offsetBytes: 8, lengthBytes: 8 });
-  head.skip(SIGNATURE.length);
+  head.skip(SIGNATURE_BYTES);
   const version = head.u8();
   if (version > 3) throw new NotUnderstood(`superblock version ${version}`);
   // Versions 0 and 1 name the versions of other parts first, and K values and flags after the widths.

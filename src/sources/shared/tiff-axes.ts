@@ -1,3 +1,4 @@
+import { attributesOf, startTags } from './start-tags.ts';
 import { imagejNumber } from './tiff-imagej.ts';
 
 /** How the pages of a file are ordered: extents of the axes before `yx`, outermost first. */
@@ -38,17 +39,11 @@ function imagejAxes(description: string, pageCount: number): PageAxes | undefine
   ]);
 }
 
-type Attributes = ReadonlyMap<string, string>;
-
-function attributesOf(tag: string): Attributes {
-  return new Map([...tag.matchAll(/([A-Za-z]+)\s*=\s*"([^"]*)"/g)].map((m) => [m[1] ?? '', m[2] ?? '']));
-}
-
 /** OME-XML (schema 2016-06): `DimensionOrder` names the axes from the fastest, `TiffData` where planes lie. */
 function omeAxes(xml: string, pageCount: number, samples: number): PageAxes | undefined {
-  const pixels = /<(?:\w+:)?Pixels\s([^>]*)>/.exec(xml);
-  if (pixels === null) return undefined;
-  const attributes = attributesOf(pixels[1] ?? '');
+  const [pixels] = startTags(xml, ['Pixels']);
+  if (pixels === undefined) return undefined;
+  const attributes = attributesOf(pixels.content);
   const order = attributes.get('DimensionOrder') ?? '';
   if (!/^XY(?:CZT|CTZ|ZCT|ZTC|TCZ|TZC)$/.test(order)) return undefined;
   const extent = (letter: string): number => {
@@ -58,13 +53,8 @@ function omeAxes(xml: string, pageCount: number, samples: number): PageAxes | un
   const letters = [...order.slice(2)].reverse();
   const axes = letters.map((letter) => [letter.toLowerCase(), extent(letter)] as const);
   if (axes.reduce((product, [, size]) => product * size, 1) !== pageCount) return undefined;
-  const end = xml.indexOf('Pixels>', pixels.index);
-  const pages = tiffDataPages(
-    xml.slice(pixels.index, end === -1 ? undefined : end),
-    letters,
-    extent,
-    pageCount,
-  );
+  const end = xml.indexOf('Pixels>', pixels.at);
+  const pages = tiffDataPages(xml.slice(pixels.at, end === -1 ? undefined : end), letters, extent, pageCount);
   if (pages === undefined) return undefined;
   return named(axes, pages.every((page, index) => page === index) ? undefined : pages);
 }
@@ -76,12 +66,12 @@ function tiffDataPages(
   extent: (letter: string) => number,
   pageCount: number,
 ): number[] | undefined {
-  const blocks = [...xml.matchAll(/<(?:\w+:)?TiffData\b([^>]*)>/g)];
+  const blocks = [...startTags(xml, ['TiffData'])];
   if (blocks.length > pageCount) return undefined;
   if (blocks.length === 0) return Array.from({ length: pageCount }, (_, index) => index);
   const pages = new Array<number>(pageCount).fill(-1);
   for (const block of blocks) {
-    const attributes = attributesOf(block[1] ?? '');
+    const attributes = attributesOf(block.content);
     const number = (key: string): number => Number(attributes.get(key) ?? 0);
     let first = 0;
     for (const letter of letters) first = first * extent(letter) + number(`First${letter}`);

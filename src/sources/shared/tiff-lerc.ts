@@ -4,6 +4,7 @@ import { type BadTiffError, UnsupportedTiffError } from '../../core/errors.ts';
 import type { Dtype } from '../../core/nd-array.ts';
 import { TAG } from '../../core/tiff-tags.ts';
 import type { TiffPage } from './tiff-page.ts';
+import { swapBytes } from './tiff-predictor.ts';
 
 /** What is used of Esri's decoder. */
 interface LercDecoder {
@@ -32,10 +33,10 @@ const SLACK_BYTES = 4096;
 
 let decoder: LercDecoder | undefined;
 
-/** Loaded when the first such file is read: hardly anybody has one. It comes with geotiff. */
+/** Loaded when the first such file is read: hardly anybody has one. */
 function lerc(): LercDecoder {
   const require = createRequire(import.meta.url);
-  decoder ??= createRequire(require.resolve('geotiff'))('lerc') as LercDecoder;
+  decoder ??= require('lerc') as LercDecoder;
   return decoder;
 }
 
@@ -79,6 +80,9 @@ export function decodeLercSegment(page: TiffPage, stored: Uint8Array, target: Ui
   if (pixels === undefined || pixels.byteLength !== target.length)
     throw page.bad(`LERC data has ${pixels?.byteLength} bytes of pixels, but ${target.length} are needed`);
   target.set(new Uint8Array(pixels.buffer, pixels.byteOffset, pixels.byteLength));
+  // In a big-endian file libtiff compresses samples whose bytes it swapped before, and swaps them when it reads (seen
+  // with 4.5).
+  if (!page.littleEndian) swapBytes(target, page.bitsPerSample / 8);
 }
 
 function expanded(page: TiffPage, stored: Uint8Array, plainBytes: number): Uint8Array {

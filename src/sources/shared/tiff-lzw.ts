@@ -1,83 +1,96 @@
-const CLEAR = 256;
-const END = 257;
-const FIRST_FREE = 258;
-const TABLE_SIZE = 4096;
-/** More entries than the table has. */
-const NEVER = 8192;
+import { TIFF_LZW_WASM } from './tiff-lzw.generated.ts';
+
+const PAGE_BYTES = 65_536;
+/** More than the longest string has: it grows by a byte per entry of a table of 4096. */
+const STRING_BYTES = 4096;
+/** The kernel reads and writes whole vectors. */
+const SLACK_BYTES = 64;
+const STORED_BYTES = 128 * 1024;
+const OUTPUT_BYTES = 512 * 1024;
+/** From here on the end of a table is a good place to stop: what was written is still in the CPU's cache then. */
+const REST_BYTES = 128 * 1024;
+
+/** Above what AssemblyScript keeps from 1024 on. */
+const TABLE_AT = 2048;
+/** The table has one entry more than there are codes: it is full only then. */
+const LITERALS_AT = TABLE_AT + 4104 * 8;
+const STORED_AT = LITERALS_AT + 256 + SLACK_BYTES;
+const OUTPUT_AT = STORED_AT + STORED_BYTES + SLACK_BYTES + STRING_BYTES;
+const KEPT_AT = OUTPUT_AT + OUTPUT_BYTES + STRING_BYTES + SLACK_BYTES;
+
+const STARVED = 1;
+const ENDED = 2;
+const IMPOSSIBLE = 3;
+
+type KernelName = 'place' | 'begin' | 'outputEnd' | 'dropUsedBytes' | 'reuseEnd' | 'reuse' | 'decode';
+type Kernel = Readonly<Record<KernelName, (...parameters: number[]) => number>>;
 
 /**
- * Where the output of each code since the last clear begins. Code 258 + j stands for the output of the j-th
- * code since the clear and the one byte after it, so its length follows from its neighbour.
+ * This thread's decoder in WebAssembly. Stored bytes and output pass through its memory in parts: whatever the size of
+ * a strip, this is less than a MiB, and 8 MiB for a strip whose table holds strings of thousands of bytes.
  */
-const starts = new Uint32Array(TABLE_SIZE + 2);
+class LzwDecoder {
+  readonly #memory = new WebAssembly.Memory({ initial: Math.ceil(KEPT_AT / PAGE_BYTES) });
+  readonly #kernel: Kernel;
+  #bytes = new Uint8Array(this.#memory.buffer);
+
+  constructor() {
+    const module = new WebAssembly.Module(Buffer.from(TIFF_LZW_WASM, 'base64'));
+    const instance = new WebAssembly.Instance(module, { env: { memory: this.#memory } });
+    this.#kernel = instance.exports as unknown as Kernel;
+    this.#kernel.place(TABLE_AT, LITERALS_AT, OUTPUT_AT, KEPT_AT);
+  }
+
+  /** As {@link decodeLzw}. */
+  decode(source: Uint8Array, target: Uint8Array): number {
+    const kernel = this.#kernel;
+    kernel.begin();
+    let takenBytes = this.#take(source, 0);
+    let storedBytes = takenBytes;
+    let filledBytes = 0;
+    while (filledBytes < target.length) {
+      const leftBytes = target.length - filledBytes;
+      const limit = OUTPUT_AT + Math.min(OUTPUT_BYTES, leftBytes);
+      const why = kernel.decode(STORED_AT, storedBytes, OUTPUT_AT + REST_BYTES, limit);
+      if (why === IMPOSSIBLE) return -1;
+      if (why === STARVED && takenBytes < source.length) {
+        const from = takenBytes - storedBytes + kernel.dropUsedBytes();
+        storedBytes = this.#take(source, from);
+        takenBytes = from + storedBytes;
+        continue;
+      }
+      const madeBytes = Math.min(leftBytes, kernel.outputEnd() - OUTPUT_AT);
+      target.set(this.#bytes.subarray(OUTPUT_AT, OUTPUT_AT + madeBytes), filledBytes);
+      filledBytes += madeBytes;
+      if (why === STARVED || why === ENDED) break;
+      this.#grow(kernel.reuseEnd() + SLACK_BYTES);
+      kernel.reuse();
+    }
+    return filledBytes;
+  }
+
+  /** @returns how many bytes from there on are now the stored ones. */
+  #take(source: Uint8Array, from: number): number {
+    const part = source.subarray(from, from + STORED_BYTES);
+    this.#bytes.set(part, STORED_AT);
+    return part.length;
+  }
+
+  #grow(sizeBytes: number): void {
+    const missingBytes = sizeBytes - this.#bytes.length;
+    if (missingBytes <= 0) return;
+    this.#memory.grow(Math.ceil(missingBytes / PAGE_BYTES));
+    this.#bytes = new Uint8Array(this.#memory.buffer);
+  }
+}
+
+let decoder: LzwDecoder | undefined;
 
 /**
- * TIFF's LZW (TIFF 6.0 section 13: most significant bit first, codes widen one entry early). The table holds
- * no strings but the places in the output where they were written: the string that a code adds is its
- * predecessor's output and the one byte after it, which lies there already.
+ * TIFF's LZW (TIFF 6.0 section 13: most significant bit first, codes widen one entry early).
  * @returns bytes written, fewer than `target` holds when the stream ends early; -1 for a code that can't be.
  */
 export function decodeLzw(source: Uint8Array, target: Uint8Array): number {
-  const sourceEnd = source.length;
-  const targetEnd = target.length;
-  const table = starts;
-  let at = 0;
-  /** Bits of `source[at]` used already. */
-  let used = 0;
-  let out = 0;
-  let width = 9;
-  let next = FIRST_FREE;
-  let widenAt = 512;
-  while (out < targetEnd) {
-    const end = used + width;
-    let three = 0;
-    if (at + 2 < sourceEnd) {
-      three = ((source[at] as number) << 16) | ((source[at + 1] as number) << 8) | (source[at + 2] as number);
-    } else {
-      if (at + ((end + 7) >> 3) > sourceEnd) return out;
-      three = ((source[at] as number) << 16) | ((source[at + 1] ?? 0) << 8);
-    }
-    const code = (three >>> (24 - end)) & ((1 << width) - 1);
-    at += end >> 3;
-    used = end & 7;
-    if (code < CLEAR) {
-      if (next <= TABLE_SIZE) table[next++] = out;
-      target[out++] = code;
-    } else if (code >= FIRST_FREE) {
-      if (code >= next) return -1;
-      if (next <= TABLE_SIZE) table[next++] = out;
-      let from = table[code] as number;
-      let length = (table[code + 1] as number) - from + 1;
-      if (length <= 4 && out + 4 <= targetEnd) {
-        // Most strings are short: four bytes without asking how many, the next code overwrites the surplus.
-        target[out] = target[from] as number;
-        target[out + 1] = target[from + 1] as number;
-        target[out + 2] = target[from + 2] as number;
-        target[out + 3] = target[from + 3] as number;
-        out += length;
-      } else {
-        if (out + length > targetEnd) length = targetEnd - out;
-        if (length > 48 && from + length <= out) {
-          target.copyWithin(out, from, from + length);
-          out += length;
-        } else {
-          // Forward byte by byte: the newest string may overlap what it writes.
-          const stop = out + length;
-          while (out < stop) target[out++] = target[from++] as number;
-        }
-      }
-    } else if (code === CLEAR) {
-      width = 9;
-      next = FIRST_FREE;
-      widenAt = 512;
-      continue;
-    } else {
-      return code === END ? out : -1;
-    }
-    if (next === widenAt) {
-      width++;
-      widenAt = width === 12 ? NEVER : widenAt << 1;
-    }
-  }
-  return out;
+  decoder ??= new LzwDecoder();
+  return decoder.decode(source, target);
 }

@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, openSync, readSync, realpathSync } from 'node:fs';
-import { basename, dirname, join, sep } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { BadMetadataError, explain, PlateFsError, UnreadableSourceError } from '../../core/errors.ts';
 import { known } from '../../core/metadata-values.ts';
 import { recordedPath } from '../../core/recorded-path.ts';
@@ -8,6 +8,7 @@ import type { OmeDocument, OmeImage } from '../../ome/ome-document.ts';
 import { NoOmeXml, OmeHandler } from '../../ome/ome-handler.ts';
 import { XmlFault } from '../../xml/xml-fault.ts';
 import { XmlScanner } from '../../xml/xml-scanner.ts';
+import { isWithin } from '../../zarr/stored-bytes.ts';
 import { checkDecodable } from './tiff-decode.ts';
 import type { TiffFiles } from './tiff-files.ts';
 import type { TiffPage } from './tiff-page.ts';
@@ -19,9 +20,12 @@ const MAX_XML_BYTES = 1 << 30;
 /** Planes of one image; where each lies takes 16 bytes. */
 const MAX_PLANES = 1 << 24;
 
-/** Whether a text is that of OME-XML: the root's name, with or without a prefix, comes early. */
+/**
+ * Whether a text is that of OME-XML: the root's name, with or without a prefix, comes early. A byte order mark counts
+ * as a blank.
+ */
 export const looksLikeOme = (text: string): boolean =>
-  /^\s*\uFEFF?\s*</.test(text) && /<(?:\w+:)?OME[\s>]/.test(text.slice(0, 16 << 10));
+  /^\s*</.test(text) && /<(?:\w+:)?OME[\s>]/.test(text.slice(0, 16 << 10));
 
 /** Reads pieces of a document until there are none. @throws BadMetadataError; NoOmeXml */
 function parse(path: string, pieces: Iterable<Buffer>): OmeDocument {
@@ -95,7 +99,7 @@ class Companions {
     } catch (cause) {
       throw new UnreadableSourceError(path, 'is not there', { cause });
     }
-    return real.startsWith(root.endsWith(sep) ? root : root + sep);
+    return isWithin(real, root);
   }
 
   number(name: string): number {
@@ -207,10 +211,12 @@ function seriesOf(
   const [firstFile = 0] = places.files;
   const first = files.page(firstFile, places.pages[0] ?? 0);
   for (let at = 0; at < count; at++) {
-    const page = files.page(places.files[at] ?? 0, places.pages[at] ?? 0);
-    if (!sameShape(page, first)) throw wrong('pages that differ in shape');
-    checkDecodable(page);
+    const other = files.page(places.files[at] ?? 0, places.pages[at] ?? 0);
+    if (!sameShape(other, first)) throw wrong('pages that differ in shape');
+    checkDecodable(other);
   }
+  // Anew: of many files only some are open, and a page reads on through its own.
+  const page = files.page(firstFile, places.pages[0] ?? 0);
   const { pixelSizeUm, zSpacingUm, timeIntervalS, channels } = image;
   const facts = known({
     pixelSizeUm,
@@ -219,12 +225,12 @@ function seriesOf(
     channels: channels.map(({ name: channel, emissionNm }) => known({ name: channel, emissionNm })),
   });
   return {
-    image: imageOf(name, first, { t: paged.sizeT, pageChannels: paged.sizeC, z: paged.sizeZ }, facts),
+    image: imageOf(name, page, { t: paged.sizeT, pageChannels: paged.sizeC, z: paged.sizeZ }, facts),
     samples,
-    planar: first.planar,
+    planar: page.planar,
     places: places.files.every((file) => file === 0) ? { pages: places.pages } : places,
-    chunk: chunkOf(first),
-    levels: levelsBelow(first, (offset) => files.file(firstFile).pageAt(offset)),
+    chunk: chunkOf(page),
+    levels: levelsBelow(page, (offset) => files.file(firstFile).pageAt(offset)),
   };
 }
 

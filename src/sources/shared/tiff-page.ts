@@ -16,6 +16,9 @@ import {
 } from './tiff-field.ts';
 import { readSegmentTable, type SegmentTable } from './tiff-segments.ts';
 
+/** Sides halve from level to level, and no side is longer than 2^53 pixels. */
+const MAX_SUB_IFDS = 64;
+
 /**
  * One image of a TIFF: its directory, read once. Strips and tiles are both called segments here; a strip is a
  * segment as wide as the image. Pixels are the samples as stored: no palette, colour or orientation applied.
@@ -367,10 +370,14 @@ export class TiffPage {
     return field === undefined || field.count < 2 ? 0 : fieldValue(this.#bytes, field, 1);
   }
 
-  /** Offsets of the directories below this one (a pyramid's smaller levels). @throws BadTiffError */
+  /**
+   * Offsets of the directories below this one (a pyramid's smaller levels), no more than a pyramid can have.
+   * @throws BadTiffError
+   */
   subIfdOffsets(): number[] {
     const field = this.#subIfds;
     if (field === undefined) return [];
-    return Array.from({ length: field.count }, (_, index) => fieldValue(this.#bytes, field, index));
+    const length = Math.min(field.count, MAX_SUB_IFDS);
+    return Array.from({ length }, (_, index) => fieldValue(this.#bytes, field, index));
   }
 }

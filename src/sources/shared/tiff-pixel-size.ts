@@ -1,3 +1,5 @@
+import { attributesOf, startTags } from './start-tags.ts';
+
 /** Size of a pixel in micrometres. */
 export interface PixelSizeUm {
   readonly x: number;
@@ -32,12 +34,17 @@ function sized(x: number, y: number, unit: string): PixelSizeUm | undefined {
   return { x: x * scale, y: y * scale };
 }
 
+const CALIBRATION = 'spatial-calibration-';
+
 /** MetaMorph's XML: `<prop id="spatial-calibration-x" … value="0.65"/>` while the calibration is on. */
 function metamorph(text: string): PixelSizeUm | undefined {
-  const property = (id: string): string | undefined => {
-    const tag = new RegExp(`<(?:custom-)?prop\\s[^>]*id="spatial-calibration-${id}"[^>]*>`).exec(text)?.[0];
-    return tag === undefined ? undefined : /\svalue="([^"]*)"/.exec(tag)?.[1];
-  };
+  const properties = new Map<string, string | undefined>();
+  for (const { content } of startTags(text, ['prop', 'custom-prop'])) {
+    const attributes = attributesOf(content);
+    const id = attributes.get('id') ?? '';
+    if (id.startsWith(CALIBRATION) && !properties.has(id)) properties.set(id, attributes.get('value'));
+  }
+  const property = (id: string): string | undefined => properties.get(`${CALIBRATION}${id}`);
   const [x, y, units] = [property('x'), property('y'), property('units')];
   if (x === undefined || y === undefined || units === undefined || property('state') === 'off')
     return undefined;
@@ -46,12 +53,12 @@ function metamorph(text: string): PixelSizeUm | undefined {
 
 /** OME-XML, schema 2016-06: `PhysicalSizeX`, in µm unless `PhysicalSizeXUnit` says otherwise. */
 function ome(text: string): PixelSizeUm | undefined {
-  const pixels = /<(?:\w+:)?Pixels\s[^>]*>/.exec(text)?.[0];
+  const [pixels] = startTags(text, ['Pixels']);
   if (pixels === undefined) return undefined;
-  const attribute = (name: string): string | undefined =>
-    new RegExp(`\\s${name}="([^"]*)"`).exec(pixels)?.[1];
-  const [x, y] = [attribute('PhysicalSizeX'), attribute('PhysicalSizeY')];
-  const [unitX = 'µm', unitY = 'µm'] = [attribute('PhysicalSizeXUnit'), attribute('PhysicalSizeYUnit')];
+  const attributes = attributesOf(pixels.content);
+  const [x, y] = [attributes.get('PhysicalSizeX'), attributes.get('PhysicalSizeY')];
+  const unitX = attributes.get('PhysicalSizeXUnit') ?? 'µm';
+  const unitY = attributes.get('PhysicalSizeYUnit') ?? 'µm';
   if (x === undefined || y === undefined) return undefined;
   const sizeX = sized(Number(x), Number(x), unitX);
   const sizeY = sized(Number(y), Number(y), unitY);

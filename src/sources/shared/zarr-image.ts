@@ -1,7 +1,7 @@
 import { UnsupportedZarrError } from '../../core/errors.ts';
 import type { Region } from '../../core/region.ts';
 import type { ImageInfo } from '../../model/image.ts';
-import type { ByteWindow, ImageItem, ImageLevel } from '../../sources.ts';
+import type { ByteWindow, ImageItem, ImageLevel, PlaneGrain } from '../../sources.ts';
 import { contiguousStrides } from '../../zarr/box.ts';
 import type { JsonObject } from '../../zarr/json.ts';
 import { type AxisMeasure, axisLetters, inSeconds, inUm, type NgffAxis } from '../../zarr/ngff-axes.ts';
@@ -86,10 +86,13 @@ export class ZarrLevel {
     return this.layout.regionBytes(this.#stored(region));
   }
 
-  /** Fills `target`, exactly as long, with a region of the five axes, which lies inside. */
-  readRegion(region: Region, target: Uint8Array): void {
+  /**
+   * Fills `target`, exactly as long, with a region of the five axes, which lies inside.
+   * @returns how many chunks are not there.
+   */
+  readRegion(region: Region, target: Uint8Array): number {
     const strides = contiguousStrides(region.shape);
-    this.layout.readBox({
+    return this.layout.readBox({
       ...this.#stored(region),
       target: { bytes: target, offset: 0, strides: this.#axes.map((axis) => strides[axis] ?? 1) },
     });
@@ -98,6 +101,11 @@ export class ZarrLevel {
   /** Files of the chunks that a region touches. */
   filesOf(region: Region): string[] {
     return this.layout.filesOf(this.#stored(region));
+  }
+
+  /** {@link ZarrLayout.planeGrain} of the five axes. */
+  planeGrain(areFiles: boolean): PlaneGrain | undefined {
+    return this.#isInOrder ? this.layout.planeGrain(areFiles) : undefined;
   }
 
   /** Where a region's bytes lie verbatim. */

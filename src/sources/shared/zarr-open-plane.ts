@@ -1,9 +1,11 @@
-import type { ArrayInfo, OpenPlane, PlaneBox } from '../../sources.ts';
+import type { ArrayInfo, OpenPlane, PlaneBlock, PlaneBox } from '../../sources.ts';
 import { ZarrLayout } from './zarr-planes.ts';
 
-/** One plane of a Zarr array. Chunks that are read in parts are kept where chunks are decoded. */
+/** One plane of a Zarr array. Chunks that hold several planes are kept where chunks are decoded. */
 export class OpenZarrPlane implements OpenPlane {
   readonly info: ArrayInfo;
+  readonly block?: PlaneBlock;
+  readonly isExact: boolean;
   readonly #layout: ZarrLayout;
   readonly #start: readonly number[];
   readonly #path: string;
@@ -17,6 +19,9 @@ export class OpenZarrPlane implements OpenPlane {
     this.#layout = layout;
     this.#start = layout.planeRegion(page).start;
     this.info = layout.planeInfo;
+    const grain = layout.planeGrain(true);
+    this.isExact = grain === 'rows';
+    if (grain !== undefined && grain !== 'rows') this.block = grain;
   }
 
   readBox({ y, x, height, width }: PlaneBox, into: Uint8Array): void {

@@ -6,6 +6,7 @@ import type {
   ByteWindow,
   ImageItem,
   OpenSource,
+  PlaneGrain,
   SourceCatalog,
   TableItem,
   TableRows,
@@ -36,8 +37,10 @@ interface Readable {
   /** Files of the chunks that a region touches. */
   filesOf(region: Region): string[];
   regionBytes(region: Region): number;
-  readRegion(region: Region, target: Uint8Array): void;
+  /** @returns how many chunks are not there. */
+  readRegion(region: Region, target: Uint8Array): number;
   window(region: Region): ByteWindow | undefined;
+  planeGrain(areFiles: boolean): PlaneGrain | undefined;
 }
 
 /** The store again. @throws SourceChangedError where it was whole and is no longer; UnreadableSourceError */
@@ -98,8 +101,17 @@ export class OpenZarr implements OpenSource {
       const sizeBytes = source.regionBytes(region);
       if (target.length !== sizeBytes)
         throw new RangeError(`[${region.shape}] of ${path} have ${sizeBytes} bytes, not ${target.length}`);
-      source.readRegion(region, target);
+      const missing = source.readRegion(region, target);
+      if (missing > 0) this.#mustBeThere();
     });
+  }
+
+  /**
+   * Of a folder that was moved away or whose disk is gone every chunk is missing. What is on a server is not asked
+   * for again: that would be a journey for every read of an array with holes.
+   */
+  #mustBeThere(): void {
+    if (!this.#hierarchy.nodes.store.isRemote && this.#hasChanged()) throw this.#changed('what describes it');
   }
 
   window(path: string, region: Region): ByteWindow | undefined {
@@ -123,6 +135,12 @@ export class OpenZarr implements OpenSource {
       );
       return [...documents, source.layout.metadata.path, ...source.filesOf(region)];
     });
+  }
+
+  planeGrain(path: string, rank: number): PlaneGrain | undefined {
+    return this.#watched(() =>
+      this.#readable(path, rank).planeGrain(this.#hierarchy.nodes.store instanceof FolderStore),
+    );
   }
 
   /** @throws RangeError when the catalog has no such item, or the region isn't inside it. */
@@ -163,6 +181,7 @@ export class OpenZarr implements OpenSource {
       regionBytes: (region) => layout.regionBytes(region),
       readRegion: (region, target) => layout.readRegion(region, target),
       window: (region) => layout.window(region),
+      planeGrain: (areFiles) => layout.planeGrain(areFiles),
     };
   }
 
@@ -214,7 +233,9 @@ export class OpenZarr implements OpenSource {
     if (item?.kind !== 'table') throw this.#noTable(path);
     return this.#watched(() => {
       if (this.#hierarchy.metadata(path).shape[0] !== item.rowCount) throw this.#changed(path);
-      return { columns: [this.#hierarchy.readText(path, { start: [firstRow], shape: [rowCount] })] };
+      const texts = this.#hierarchy.readText(path, { start: [firstRow], shape: [rowCount] });
+      this.#mustBeThere();
+      return { columns: [texts] };
     });
   }
 

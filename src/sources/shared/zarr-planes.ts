@@ -2,10 +2,17 @@ import { dirname } from 'node:path';
 import { BadZarrError, UnsupportedZarrError } from '../../core/errors.ts';
 import { elementCount, itemSizeBytes } from '../../core/nd-array.ts';
 import type { Region } from '../../core/region.ts';
-import type { ArrayInfo, ByteWindow } from '../../sources.ts';
+import type { ArrayInfo, ByteWindow, PlaneGrain } from '../../sources.ts';
 import { type ArrayMetadata, readArrayMetadata } from '../../zarr/array-metadata.ts';
 import { contiguousStrides } from '../../zarr/box.ts';
-import { type ChunkBox, fillPart, forEachChunk, readChunkBox, storedRun } from '../../zarr/read-chunk.ts';
+import {
+  type ChunkBox,
+  fillPart,
+  forEachChunk,
+  partDecoder,
+  readChunkBox,
+  storedRun,
+} from '../../zarr/read-chunk.ts';
 import { type ChunkOpener, chunksInFolder } from '../../zarr/store.ts';
 import type { OpenBytes } from '../../zarr/stored-bytes.ts';
 
@@ -123,25 +130,32 @@ export class ZarrLayout {
 
   /**
    * Decodes a region, which lies inside the array, into `bytes` of exactly its size. Only the chunks it touches are
-   * read; `beforeChunk` is called before each. @throws BadZarrError, UnsupportedZarrError, UnreadableSourceError
+   * read; `beforeChunk` is called before each.
+   * @returns how many chunks are not there: their part is fill value.
+   * @throws BadZarrError, UnsupportedZarrError, UnreadableSourceError
    */
-  readRegion(region: Region, bytes: Uint8Array, beforeChunk: () => void = () => {}): void {
-    this.readBox(
+  readRegion(region: Region, bytes: Uint8Array, beforeChunk: () => void = () => {}): number {
+    return this.readBox(
       { ...region, target: { bytes, offset: 0, strides: contiguousStrides(region.shape) } },
       beforeChunk,
     );
   }
 
   /** {@link readRegion} to where the box's target says. */
-  readBox(whole: ChunkBox, beforeChunk: () => void = () => {}): void {
+  readBox(whole: ChunkBox, beforeChunk: () => void = () => {}): number {
     const { chunkShape } = this;
     const items = this.#chunkItems;
+    let missing = 0;
     forEachChunk(whole, chunkShape, (position, part) => {
       beforeChunk();
       using file = this.#chunkAt(position);
       if (file) readChunkBox(file, this.metadata.chain, chunkShape, items, part);
-      else fillPart(part, items);
+      else {
+        missing += 1;
+        fillPart(part, items);
+      }
     });
+    return missing;
   }
 
   /** Files of the chunks that a region touches, be they there or not, of an array in a local folder. */
@@ -187,6 +201,26 @@ export class ZarrLayout {
 
   get byteOrder(): 'little' | 'big' {
     return this.#codecNames.includes('big-endian') ? 'big' : 'little';
+  }
+
+  /** How planes are read in parts, where that decodes no other plane; `rows` for chunks that are files only. */
+  planeGrain(areFiles: boolean): PlaneGrain | undefined {
+    const rank = this.metadata.shape.length;
+    if (rank < 2 || this.metadata.element.lanes !== 1) return undefined;
+    const { decodedShape } = this;
+    const [height = 1, width = 1] = decodedShape.slice(-2);
+    if (areFiles && this.#decodesRows) return 'rows';
+    return decodedShape.slice(0, -2).every((extent) => extent === 1) ? { height, width } : undefined;
+  }
+
+  /** Whether chunks are as wide as the array, and decoded part by part. */
+  get #decodesRows(): boolean {
+    let { chain, chunkShape }: Pick<ArrayMetadata, 'chain' | 'chunkShape'> = this.metadata;
+    while (chain.shard && chain.steps.length === 0 && chain.order === undefined) {
+      chunkShape = chain.shard.innerShape;
+      chain = chain.shard.inner;
+    }
+    return chunkShape.at(-1) === this.metadata.shape.at(-1) && partDecoder(chain) !== undefined;
   }
 
   /** The smallest piece that is decoded at once. */

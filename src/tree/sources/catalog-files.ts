@@ -1,12 +1,11 @@
 import { explain, FsRefusal } from '../../core/errors.ts';
-import { itemSizeBytes } from '../../core/nd-array.ts';
-import type { ImageInfo } from '../../model/image.ts';
-import { type ImagePart, imageParts } from '../../model/image-parts.ts';
 import {
   AS_IT_IS,
   type CatalogFamily,
   type CatalogFile,
   type CatalogZarr,
+  isMeasured,
+  type SourceOptions,
 } from '../../model/indexed-source.ts';
 import type {
   ImageItem,
@@ -19,16 +18,13 @@ import type {
 import { SourceImageZarr } from '../ngff/source-image.ts';
 import type { CatalogEncoders } from './catalog-encoders.ts';
 import { CatalogPaths, type ChangedSpelling } from './catalog-paths.ts';
-import { partOf } from './image-part.ts';
-import { memberNames } from './member-names.ts';
-import { isEven, measureFamily, measureTable, sparseFile, tableFile } from './table-blocks.ts';
+import { imageFiles } from './image-files.ts';
+import { emptyNames } from './member-names.ts';
+import { isSmall, lateNames, lateRows, measureFiles } from './source-measures.ts';
+import { isEven, sparseFile, tableFile } from './table-blocks.ts';
 
 /** Files and folders of one OME-Zarr. */
 const MAX_ZARR_ENTRIES = 2 ** 32;
-
-/** Smaller images need no parts, whatever their planes cost beside pixels. */
-const SMALLEST_LARGE_BYTES = 2 ** 31;
-const MAX_PLANES = 2 ** 22;
 
 /** The files a source is shown as, and what can't be shown. */
 export interface SourceFiles {
@@ -41,29 +37,18 @@ export interface SourceFiles {
 
 /** One way to show an item. */
 interface Shape {
-  readonly view: 'stacks' | 'arrays' | 'tables';
+  readonly view: 'arrays' | 'tables';
   readonly encoder: string;
   /** What the file's name has behind the item's. */
   readonly extension: string;
-  readonly part?: ImagePart;
   /** @throws FsRefusal when the format can't hold it. */
   readonly sizeBytes: () => number;
 }
 
-const counted = (extent: number): number[] => Array.from({ length: extent }, (_, place) => place + 1);
-
-/** The parts that a classic TIFF of an image is cut into; undefined where one holds it. */
-function partsOf({ shape, dtype }: ImageInfo): readonly ImagePart[] | undefined {
-  const [t, c, z, height, width] = shape;
-  const planeBytes = height * width * itemSizeBytes(dtype);
-  // Of more planes than any file holds, the encoder tells why it can't be shown.
-  if (t * c * z > MAX_PLANES || t * c * z * planeBytes < SMALLEST_LARGE_BYTES) return undefined;
-  return imageParts({ ts: counted(t), channels: counted(c), zs: counted(z) }, planeBytes);
-}
-
-/** Lays out the files of a catalog; reads what sizes can't be told without. */
+/** Lays out the files of a catalog; of small tables reads what their sizes can't be told without. */
 export class CatalogFiles {
   readonly #encoders: CatalogEncoders;
+  readonly #options: SourceOptions;
   readonly #rootName: string;
   readonly #open: () => OpenSource;
   readonly #paths = new CatalogPaths();
@@ -72,8 +57,14 @@ export class CatalogFiles {
   readonly #zarrs: CatalogZarr[] = [];
   readonly #refused: { path: string; message: string }[] = [];
 
-  private constructor(encoders: CatalogEncoders, rootName: string, open: () => OpenSource) {
+  private constructor(
+    encoders: CatalogEncoders,
+    options: SourceOptions,
+    rootName: string,
+    open: () => OpenSource,
+  ) {
     this.#encoders = encoders;
+    this.#options = options;
     this.#rootName = rootName;
     this.#open = open;
   }
@@ -87,8 +78,9 @@ export class CatalogFiles {
     encoders: CatalogEncoders,
     rootName: string,
     open: () => OpenSource,
+    options: SourceOptions = {},
   ): SourceFiles {
-    const made = new CatalogFiles(encoders, rootName, open);
+    const made = new CatalogFiles(encoders, options, rootName, open);
     for (const [number, item] of catalog.items.entries()) made.#add(item, number);
     return {
       files: made.#files,
@@ -111,7 +103,7 @@ export class CatalogFiles {
         this.#addTable(item, number);
         break;
       case 'image':
-        this.#addShapes(item.path, this.#shapesOf(item), number);
+        this.#addImage(item, number);
         this.#addZarr(item, number);
         break;
       default:
@@ -143,26 +135,25 @@ export class CatalogFiles {
         item: number,
         encoder: shape.encoder,
         sizeBytes,
-        ...(shape.part ? { part: shape.part } : {}),
       });
   }
 
-  #shapesOf(item: Extract<SourceItem, { kind: 'image' | 'array' | 'sparse' }>): Shape[] {
-    const { images, arrays, sparse } = this.#encoders;
+  #addImage(item: ImageItem, number: number): void {
+    const { files, refused } = imageFiles(item, this.#encoders.images, this.#options);
+    this.#refused.push(...refused.map((message) => ({ path: item.path, message })));
+    for (const view of ['stacks', 'images', 'previews'] as const) {
+      const shown = files.filter((file) => file.view === view);
+      if (shown.length === 0) continue;
+      const endings = shown.map(({ ending }) => ending);
+      const paths = this.#paths.give(view, item.path, this.#rootName, endings);
+      for (const [place, { view: _, ending: __, ...file }] of shown.entries())
+        this.#files.push({ ...file, path: paths[place] ?? '', item: number });
+    }
+  }
+
+  #shapesOf(item: Extract<SourceItem, { kind: 'array' | 'sparse' }>): Shape[] {
+    const { arrays, sparse } = this.#encoders;
     switch (item.kind) {
-      case 'image':
-        return ['tiff', 'ome-tiff'].flatMap((id): Shape[] => {
-          const encoder = images.get(id);
-          if (!encoder) return [];
-          const parts = id === 'tiff' ? partsOf(item.image) : undefined;
-          return (parts ?? [undefined]).map((part) => ({
-            view: 'stacks',
-            encoder: id,
-            extension: (part?.suffix ?? '') + encoder.extension,
-            ...(part ? { part } : {}),
-            sizeBytes: () => encoder.layout(partOf(item.image, part)).sizeBytes,
-          }));
-        });
       case 'array':
         return [...arrays.values()].map((encoder) => ({
           view: 'arrays',
@@ -202,37 +193,35 @@ export class CatalogFiles {
   #addTable(item: TableItem, number: number): void {
     const encoders = [...this.#encoders.tables.values()];
     const extensions = encoders.map(({ extension }) => extension);
-    const offsets = isEven(item) ? undefined : measureTable(item, encoders, this.#open());
-    const measured = encoders.map((encoder, at) => {
-      const rowOffsets = offsets?.[at];
-      return { encoder, rowOffsets, sizeBytes: tableFile(item, encoder, rowOffsets).sizeBytes };
-    });
     const paths = this.#paths.give('tables', item.path, this.#rootName, extensions);
-    for (const [place, { encoder, rowOffsets, sizeBytes }] of measured.entries())
-      this.#files.push({
-        path: paths[place] ?? '',
-        item: number,
-        encoder: encoder.id,
-        sizeBytes,
-        ...(rowOffsets === undefined ? {} : { rowOffsets }),
-      });
+    const files = encoders.map((encoder, place): CatalogFile => {
+      const at = { path: paths[place] ?? '', item: number, encoder: encoder.id };
+      return isEven(item)
+        ? { ...at, sizeBytes: tableFile(item, encoder, undefined).sizeBytes }
+        : { ...at, sizeBytes: encoder.header(item.columns).length, ...lateRows(item.rowCount) };
+    });
+    this.#measureSmall(item, files);
+    this.#files.push(...files);
   }
 
   /** A folder of tables, as CSV alone. */
   #addFamily(item: TableFamilyItem, number: number): void {
     const encoder = this.#encoders.tables.get('csv');
     if (!encoder || item.memberCount === 0) return;
-    // Text cells of a family are the same in every member, so that one tells the size of all.
-    const rowOffsets = isEven(item) ? undefined : measureFamily(item, encoder, this.#open());
     const [path = ''] = this.#paths.give('tables', item.path, this.#rootName, ['']);
-    this.#families.push({
-      path,
-      item: number,
-      encoder: encoder.id,
-      extension: encoder.extension,
-      sizeBytes: tableFile(item, encoder, rowOffsets, 0).sizeBytes,
-      ...(rowOffsets === undefined ? {} : { rowOffsets }),
-      ...memberNames(item, this.#open()),
-    });
+    const at = { path, item: number, encoder: encoder.id, extension: encoder.extension };
+    const names = emptyNames(item.memberCount);
+    // Text cells of a family are the same in every member, so that one tells the size of all.
+    const family: CatalogFamily = isEven(item)
+      ? { ...at, ...names, sizeBytes: tableFile(item, encoder, undefined, 0).sizeBytes, ...lateNames() }
+      : { ...at, ...names, sizeBytes: encoder.header(item.columns).length, ...lateRows(item.rowCount) };
+    this.#measureSmall(item, [family]);
+    this.#families.push(family);
+  }
+
+  #measureSmall(item: TableItem | TableFamilyItem, files: readonly CatalogFile[]): void {
+    if (!isSmall(item) || files.every(isMeasured)) return;
+    for (const _ of measureFiles(item, files, this.#encoders, (work) => work(this.#open())));
+    for (const { known } of files) if (known) Atomics.store(known, 0, 1);
   }
 }

@@ -2,7 +2,8 @@ import { statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { UnreadableSourceError } from '../../core/errors.ts';
 import { loadAll } from '../../core/plugin.ts';
-import type { IndexedSource } from '../../model/indexed-source.ts';
+import { whenReady } from '../../core/when-ready.ts';
+import type { IndexedSource, SourceOptions } from '../../model/indexed-source.ts';
 import type { PlateWarning } from '../../model/plate.ts';
 import { SOURCES } from '../../registry.generated.ts';
 import type { OpenSource, SourceCatalog, SourceDriver } from '../../sources.ts';
@@ -32,7 +33,7 @@ const ZARR_NAMES = ['zarr.json', '.zgroup', '.zarray', '.zmetadata'];
 export const looksLikeStore = (names: readonly string[]): boolean =>
   ZARR_NAMES.some((name) => names.includes(name));
 
-/** The drivers that take a file or store by its name, first those that know more of it. */
+/** The drivers that take a file or store by its name, in the order they are asked: AnnData's before those of any file. */
 export async function driversOf(path: string, isStore: boolean): Promise<SourceDriver[]> {
   const drivers = await loadAll(SOURCES);
   // A store may have any name: who takes it is asked by the name it would have.
@@ -47,25 +48,39 @@ export async function driversOf(path: string, isStore: boolean): Promise<SourceD
  */
 export async function describeSource(
   found: FoundSource,
+  options: SourceOptions,
   signal: AbortSignal,
 ): Promise<IndexedSource | undefined> {
   for (const driver of await driversOf(found.path, found.isFolder)) {
     const catalog = await driver.catalog?.(found.path, { root: found.root }, signal);
-    if (catalog) return await describe(found, driver, catalog);
+    if (catalog) return await describe(found, driver, withOptions(catalog, options), options);
   }
   return undefined;
+}
+
+/** The catalog whose images say what their files are to hold. */
+function withOptions(catalog: SourceCatalog, { float64As }: SourceOptions): SourceCatalog {
+  if (float64As === undefined) return catalog;
+  const items = catalog.items.map((item) =>
+    item.kind === 'image' ? { ...item, image: { ...item.image, float64As } } : item,
+  );
+  return { ...catalog, items };
 }
 
 async function describe(
   found: FoundSource,
   driver: SourceDriver,
   catalog: SourceCatalog,
+  options: SourceOptions,
 ): Promise<IndexedSource> {
   const { name, path } = found;
-  await driver.prepare?.();
-  using open = new OpenedOnce(driver, path, catalog);
+  await driver.prepare?.(path);
+  const encoders = await loadCatalogEncoders();
   const rootName = basename(path).replace(/(?:\.ome)?\.[^.]*$/, '') || basename(path);
-  const laidOut = CatalogFiles.of(catalog, await loadCatalogEncoders(), rootName, () => open.source);
+  const laidOut = await whenReady(() => {
+    using open = new OpenedOnce(driver, path, catalog);
+    return CatalogFiles.of(catalog, encoders, rootName, () => open.source, options);
+  });
   if (laidOut.files.length + laidOut.families.length === 0 && catalog.warnings.length === 0)
     throw new UnreadableSourceError(path, `${catalog.title}, but nothing in it can be shown`, {
       advice: 'name a file or store that holds arrays',

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { explain, NotAPlateError, PlateFsError } from '../../core/errors.ts';
-import type { IndexedSource, SourceScope } from '../../model/indexed-source.ts';
+import type { IndexedSource, SourceOptions, SourceScope } from '../../model/indexed-source.ts';
 import type { PlateWarning } from '../../model/plate.ts';
 import type { PlateIndex } from '../../model/plate-index.ts';
 import { PlateIndexBuilder } from '../../model/plate-index-builder.ts';
@@ -113,19 +114,21 @@ export function emptyIndex(url: string): PlateIndex {
 
 /**
  * The index of something that is no plate, with what its files and stores hold. Those that are as they were in
- * `previous` are not looked into again.
+ * `previous`, shown as it was asked then, are not looked into again.
  * @throws where one alone is mounted, what is wrong with it; in a folder that is a warning, and the file stays a file.
  */
 export async function withSources(
   index: PlateIndex,
   scope: SourceScope,
   previous: PlateIndex | undefined,
+  options: SourceOptions,
   signal: AbortSignal,
 ): Promise<PlateIndex> {
-  const known = new Map(previous?.sources?.map((source) => [`${source.name}\0${source.version}`, source]));
+  const same = isDeepStrictEqual(previous?.sourceOptions ?? {}, options) ? previous?.sources : [];
+  const known = new Map(same?.map((source) => [`${source.name}\0${source.version}`, source]));
   const describe = async (found: FoundSource): Promise<IndexedSource | undefined> =>
-    known.get(`${found.name}\0${found.version}`) ?? (await describeSource(found, signal));
-  const made = { ...index, scope };
+    known.get(`${found.name}\0${found.version}`) ?? (await describeSource(found, options, signal));
+  const made = { ...index, scope, sourceOptions: options };
   if (scope.kind !== 'folder') {
     const source = await describe(onlySource(index, scope));
     if (!source) throw nobodyKnows(index, scope);

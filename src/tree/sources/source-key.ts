@@ -5,7 +5,7 @@ import { fullVersion, type IndexedSource } from '../../model/indexed-source.ts';
 import type { OpenSource } from '../../sources.ts';
 import { identityOf } from '../render-key.ts';
 import type { CatalogEncoders } from './catalog-encoders.ts';
-import { inWhole } from './image-part.ts';
+import { inWhole, itemOfShown } from './image-part.ts';
 import { itemLayout } from './item-layout.ts';
 import type { ItemNode } from './source-nodes.ts';
 import { isUrl } from './source-url.ts';
@@ -37,14 +37,16 @@ export function sourceRenderKey(node: ItemNode, encoders: CatalogEncoders, use: 
   const files = filesBehind(node, encoders, use);
   if (!files) return undefined;
   const hash = createHash('sha256').update(`platefs render source ${RENDER_VERSION}\0`);
-  const item = source.catalog.items[file.item]?.path;
+  const item = source.catalog.items[file.item];
   const made = [
     fullVersion(source),
     source.path,
-    item,
+    item?.path,
     file.encoder,
     file.sizeBytes,
     file.part?.suffix,
+    file.level,
+    item?.kind === 'image' ? item.image.float64As : undefined,
     member,
   ];
   hash.update(`${JSON.stringify(made)}\0`);
@@ -87,12 +89,13 @@ function* regionsOf(node: ItemNode, encoders: CatalogEncoders): Generator<Part |
     yield inZarr.zarr.chunkSource(inZarr.ordinal);
     return;
   }
-  const path = source.catalog.items[file.item]?.path ?? '';
+  const item = source.catalog.items[file.item];
+  const path = (item?.kind === 'image' ? itemOfShown(item, file) : item)?.path ?? '';
   const layout = itemLayout(node, encoders);
   if (!layout) yield undefined;
   for (const segment of layout?.segments(0, layout.sizeBytes) ?? []) {
     if (segment.kind === 'derived') yield undefined;
-    else if (segment.kind === 'pixels') yield { path, region: inWhole(segment.region, file.part) };
+    else if (segment.kind === 'pixels') yield { path, region: inWhole(segment.region, file) };
   }
 }
 

@@ -1,4 +1,9 @@
-import type { CatalogFamily, CatalogFile, IndexedSource } from '../../model/indexed-source.ts';
+import {
+  type CatalogFamily,
+  type CatalogFile,
+  type IndexedSource,
+  isMeasured,
+} from '../../model/indexed-source.ts';
 import type { NgffVersion } from '../../model/ngff.ts';
 import { folderNumber } from '../../model/plane-folders.ts';
 import type { SourceImageZarr } from '../ngff/source-image.ts';
@@ -23,7 +28,10 @@ export interface ItemNode {
   /** In the mount. */
   readonly path: string;
   readonly source: IndexedSource;
-  readonly file: Pick<CatalogFile, 'item' | 'encoder' | 'sizeBytes' | 'rowOffsets' | 'part'>;
+  readonly file: Pick<
+    CatalogFile,
+    'item' | 'encoder' | 'sizeBytes' | 'rowOffsets' | 'known' | 'part' | 'level'
+  >;
   /** Which member of a family. */
   readonly member?: number;
   /** Set for what stands in an OME-Zarr, and for its folder: which place in it. */
@@ -162,6 +170,12 @@ export class SourceNodes {
     }
   }
 
+  /** Whether the size of a file, or the names in a folder, are known; else somebody has to measure them. */
+  isMeasured(node: number): boolean {
+    const file = this.folderAt(node)?.family?.family ?? this.itemAt(node)?.file;
+    return file === undefined || isMeasured(file);
+  }
+
   owns(node: number): boolean {
     return (node >= ITEMS && node < BEYOND_ITEMS) || (node >= FOLDERS && node < BEYOND_FOLDERS);
   }
@@ -211,7 +225,8 @@ export class SourceNodes {
   /** A file of a family's folder, by its place among the names. */
   memberAt(folder: FolderNode, place: number): ItemNode | undefined {
     const { family, firstNode = 0 } = folder.family ?? {};
-    if (!family || !folder.source || place < 0 || place >= family.members.length) return undefined;
+    if (!family || !folder.source || !isMeasured(family) || place < 0 || place >= family.members.length)
+      return undefined;
     const { bytes, starts } = family.names;
     const name = textOf(bytes.subarray(starts[place], starts[place + 1])) + family.extension;
     return {
@@ -228,6 +243,7 @@ export class SourceNodes {
   child(folder: FolderNode, name: string): FolderNode | ItemNode | undefined {
     const { family } = folder.family ?? {};
     if (!family) return folder.byName.get(name);
+    if (!isMeasured(family)) return undefined;
     if (!name.endsWith(family.extension)) return undefined;
     const wanted = Buffer.from(name.slice(0, name.length - family.extension.length));
     const { bytes, starts } = family.names;

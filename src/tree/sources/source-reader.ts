@@ -1,17 +1,20 @@
 import { LRUCache } from 'lru-cache';
 import type { PourableBytes } from '../../core/byte-pipe.ts';
 import { FsRefusal } from '../../core/errors.ts';
+import { itemSizeBytes } from '../../core/nd-array.ts';
 import type { Region } from '../../core/region.ts';
 import type { ByteCache } from '../../memory/byte-cache.ts';
-import { AS_IT_IS, type IndexedSource } from '../../model/indexed-source.ts';
+import { AS_IT_IS, type IndexedSource, isMeasured, measuredBytes } from '../../model/indexed-source.ts';
 import type { SourceItem } from '../../sources.ts';
 import { LayoutReader } from '../layout-reader.ts';
+import type { PartialPlane } from '../plane-blocks.ts';
 import { SourceFiles } from '../source-files.ts';
 import { BlockReader } from './block-reader.ts';
 import type { CatalogEncoders } from './catalog-encoders.ts';
-import { inWhole } from './image-part.ts';
+import { inWhole, itemOfShown } from './image-part.ts';
 import { itemLayout } from './item-layout.ts';
 import type { OpenSources } from './open-sources.ts';
+import { sourceGrain } from './source-grain.ts';
 import { regionVersion, sourceRenderKey } from './source-key.ts';
 import { type ItemNode, isKeepable } from './source-nodes.ts';
 import type { SourceTree } from './source-tree.ts';
@@ -24,6 +27,10 @@ const MAX_SOURCE_FILES = 32;
 interface FileReader {
   read(offsetBytes: number, target: Uint8Array): number;
   pourable(offsetBytes: number, sizeBytes: number): PourableBytes | undefined;
+  /** As {@link LayoutReader.isExactAt}; absent where it never is. */
+  isExactAt?(offsetBytes: number): boolean;
+  /** Absent where nothing is decoded. */
+  decodeAhead?(offsetBytes: number, sizeBytes: number, passedBytes: () => number): Generator<void>;
 }
 
 /** Reads any byte range of a file that a source is shown as. One per reader thread. */
@@ -49,6 +56,22 @@ export class SourceReader {
 
   pourable(node: number, offsetBytes: number, sizeBytes: number): PourableBytes | undefined {
     return this.#reader(node).pourable(offsetBytes, sizeBytes);
+  }
+
+  /** As {@link LayoutReader.isExactAt}. */
+  isExactAt(node: number, offsetBytes: number): boolean {
+    return this.#reader(node).isExactAt?.(offsetBytes) === true;
+  }
+
+  /** Decodes what a range is made of into the cache, step by step, but for what lies before `passedBytes` by then. */
+  *decodeAhead(
+    node: number,
+    offsetBytes: number,
+    sizeBytes: number,
+    passedBytes: () => number,
+  ): Generator<void> {
+    const reader = this.#reader(node);
+    if (reader.decodeAhead) yield* reader.decodeAhead(offsetBytes, sizeBytes, passedBytes);
   }
 
   /**
@@ -93,20 +116,50 @@ export class SourceReader {
     const { source, file } = node;
     const layout = itemLayout(node, this.#encoders);
     if (!layout) throw new Error(`there is no encoder ${file.encoder}`);
+    const shown = item.kind === 'image' ? itemOfShown(item, file) : item;
+    // Another version of the source has other nodes; another generation of another mount another process.
+    const cacheKey = `source\0${node.node}`;
     return new LayoutReader({
       layout,
-      // Another version of the source has other nodes; another generation of another mount another process.
-      cacheKey: `source\0${node.node}`,
+      cacheKey,
       planes: this.#decoded,
       files: this.#files,
       pixels: {
         window: (region) =>
-          this.#sources.use(source, (open) => open.window(item.path, inWhole(region, file.part))),
-        version: (region) => this.#versionOf(source, item.path, inWhole(region, file.part)),
+          this.#sources.use(source, (open) => open.window(shown.path, inWhole(region, file))),
+        version: (region) => this.#versionOf(source, shown.path, inWhole(region, file)),
+        parts: (region) => this.#parts(source, shown, inWhole(region, file), cacheKey),
         readPixels: (region, target) =>
-          this.#sources.use(source, (open) => open.readRegion(item.path, inWhole(region, file.part), target)),
+          this.#sources.use(source, (open) => open.readRegion(shown.path, inWhole(region, file), target)),
       },
     });
+  }
+
+  /** How a region of one plane, or of rows of one, is read in parts. */
+  #parts(
+    source: IndexedSource,
+    item: Extract<SourceItem, { kind: 'image' | 'array' }>,
+    region: Region,
+    cacheKey: string,
+  ): PartialPlane | undefined {
+    const grain = this.#sources.use(source, (open) => sourceGrain(open, item, region));
+    if (grain === undefined) return undefined;
+    const [height = 1, width = 1] = region.shape.slice(-2);
+    const rank = region.start.length;
+    return {
+      key: `${cacheKey}\0${region.start.join()}\0${grain === 'rows' ? '' : this.#versionOf(source, item.path, region)}`,
+      height,
+      width,
+      itemBytes: itemSizeBytes(item.kind === 'image' ? item.image.dtype : item.dtype),
+      ...(grain === 'rows' ? { isExact: true } : { block: grain }),
+      readBox: (box, into) => {
+        const start = [...region.start];
+        start[rank - 2] = (start[rank - 2] ?? 0) + box.y;
+        start[rank - 1] = (start[rank - 1] ?? 0) + box.x;
+        const shape = [...region.shape.slice(0, -2), box.height, box.width];
+        this.#sources.use(source, (open) => open.readRegion(item.path, { start, shape }, into));
+      },
+    };
   }
 
   #zarrReader(node: ItemNode, { zarr, ordinal }: NonNullable<ItemNode['inZarr']>): FileReader {
@@ -135,9 +188,10 @@ export class SourceReader {
     item: Extract<SourceItem, { kind: 'table' | 'sparse' | 'family' }>,
   ): FileReader {
     const { source, file, member } = node;
+    if (!isMeasured(file)) throw new FsRefusal('stale', 'it is not measured yet');
     const blocks = this.#blocksOf(node, item, member);
     const reader = new BlockReader(blocks, source.path, `source\0${node.node}`, this.#decoded);
-    if (blocks.sizeBytes !== file.sizeBytes)
+    if (blocks.sizeBytes !== measuredBytes(file))
       throw new FsRefusal('stale', 'its source changed since it was opened');
     return {
       read: (offsetBytes, target) =>

@@ -1,4 +1,5 @@
-import type { IndexedSource } from '../../model/indexed-source.ts';
+import { FsRefusal } from '../../core/errors.ts';
+import { type IndexedSource, isMeasured, measuredBytes } from '../../model/indexed-source.ts';
 import { PlateFiles } from '../plate-files.ts';
 import { ngffVersionOf, type SharedTree } from '../shared-tree.ts';
 import { ROOT_NODE, type Tree, type TreeAttributes, type TreeContent, type TreeEntry } from '../tree.ts';
@@ -251,7 +252,8 @@ export class SourceTree implements Tree {
       const item = nodes.itemAt(node);
       if (!item) return undefined;
       if (isZarrFolder(item)) return folderOf(item.source.mtimeMs);
-      const { sizeBytes } = item.file;
+      if (!isMeasured(item.file)) throw new FsRefusal('io', `${item.path} is not measured yet`);
+      const sizeBytes = measuredBytes(item.file);
       return { directory: false, sizeBytes, mtimeMs: item.source.mtimeMs, live: false };
     }
     if (own.owns(node)) return own.inner(node) < 0 ? undefined : own.view.attributes(own.inner(node));
@@ -262,6 +264,10 @@ export class SourceTree implements Tree {
     const { nodes, own } = this.#state;
     if (nodes.folderAt(node) || nodes.owns(node) || !own.owns(node)) return true;
     return own.inner(node) < 0 || own.view.isKnown(own.inner(node));
+  }
+
+  isMeasured(node: number): boolean {
+    return this.#state.nodes.isMeasured(node);
   }
 
   refreshNode(node: number): void {

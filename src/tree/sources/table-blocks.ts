@@ -12,55 +12,75 @@ export interface BlockFile {
   write(block: number, source: OpenSource): Uint8Array;
 }
 
+/** Works with a source that somebody else opens and closes. */
+export type UseSource = <T>(work: (source: OpenSource) => T) => T;
+
 /** Whether all rows of a table are equally long. */
 export const isEven = ({ columns }: Pick<TableItem, 'columns'>): boolean =>
   columns.every(({ type }) => type !== 'text');
 
-/** Calls `see` with the rows of each block, in order. */
-function forEachBlock(
+/** Rows that are read at once to be measured: where text lies in chunks, each is decoded once or twice. */
+const ROWS_PER_READ = 16 * ROWS_PER_BLOCK;
+
+const cut = ({ columns }: TableRows, from: number, to: number): TableRows => ({
+  columns: columns.map((cells) => cells.slice(from, to)),
+});
+
+/** The rows of each block, in order; after a read it waits to be asked for more. */
+function* blocksOf(
   { rowCount, path }: TableItem | TableFamilyItem,
-  source: OpenSource,
-  see: (rows: TableRows, count: number) => void,
-): void {
-  for (let first = 0; first < rowCount; first += ROWS_PER_BLOCK) {
-    const count = Math.min(ROWS_PER_BLOCK, rowCount - first);
-    see(source.readRows(path, first, count), count);
+  use: UseSource,
+): Generator<{ readonly rows: TableRows; readonly count: number } | undefined> {
+  for (let first = 0; first < rowCount; first += ROWS_PER_READ) {
+    const read = Math.min(ROWS_PER_READ, rowCount - first);
+    const rows = use((source) => source.readRows(path, first, read));
+    yield undefined;
+    for (let from = 0; from < read; from += ROWS_PER_BLOCK) {
+      const to = Math.min(read, from + ROWS_PER_BLOCK);
+      yield { rows: cut(rows, from, to), count: to - from };
+    }
   }
 }
 
 /**
- * Where the blocks of a table's rows begin, counted from its first row, and behind the last its length, for each
- * encoder. Reads every cell once. @throws what reading rows throws.
+ * Finds out where the blocks of a table's rows begin, counted from its first row, and behind the last their length, for
+ * each encoder. Reads every cell once, a little per step. @throws what reading rows throws.
  */
-export function measureTable(
+export function* measureTable(
   item: TableItem,
-  encoders: readonly TableEncoder[],
-  source: OpenSource,
-): number[][] {
-  const measured = encoders.map((encoder) => ({ encoder, offsets: [0], sizeBytes: 0 }));
-  forEachBlock(item, source, (rows) => {
-    for (const one of measured) {
-      one.sizeBytes += one.encoder.lines(item.columns, rows, 'exact').length;
-      one.offsets.push(one.sizeBytes);
-    }
-  });
-  return measured.map(({ offsets }) => offsets);
+  measured: readonly { readonly encoder: TableEncoder; readonly offsets: Float64Array }[],
+  use: UseSource,
+): Generator<void> {
+  let place = 0;
+  for (const block of blocksOf(item, use)) {
+    yield;
+    if (!block) continue;
+    for (const { encoder, offsets } of measured)
+      offsets[place + 1] = (offsets[place] ?? 0) + encoder.lines(item.columns, block.rows, 'exact').length;
+    place += 1;
+  }
 }
 
 /** The same for every member of a family: numbers are padded, so that the texts that all share tell. */
-export function measureFamily(item: TableFamilyItem, encoder: TableEncoder, source: OpenSource): number[] {
+export function* measureFamily(
+  item: TableFamilyItem,
+  encoder: TableEncoder,
+  offsets: Float64Array,
+  use: UseSource,
+): Generator<void> {
   const fixedBytes = encoder.paddedBytes(item.columns);
-  const offsets = [0];
-  let sizeBytes = 0;
-  forEachBlock(item, source, (rows, count) => {
-    sizeBytes += fixedBytes * count;
-    for (const [place, { type }] of item.columns.entries())
+  let place = 0;
+  for (const block of blocksOf(item, use)) {
+    yield;
+    if (!block) continue;
+    let sizeBytes = fixedBytes * block.count;
+    for (const [at, { type }] of item.columns.entries())
       if (type === 'text')
-        for (const cell of rows.columns[place] ?? [])
+        for (const cell of block.rows.columns[at] ?? [])
           sizeBytes += encoder.textBytes(cell === undefined ? undefined : String(cell));
-    offsets.push(sizeBytes);
-  });
-  return offsets;
+    offsets[place + 1] = (offsets[place] ?? 0) + sizeBytes;
+    place += 1;
+  }
 }
 
 /**
@@ -70,7 +90,7 @@ export function measureFamily(item: TableFamilyItem, encoder: TableEncoder, sour
 export function tableFile(
   item: TableItem | TableFamilyItem,
   encoder: TableEncoder,
-  offsets: readonly number[] | undefined,
+  offsets: Float64Array | undefined,
   member?: number,
 ): BlockFile {
   const { columns, rowCount, path } = item;

@@ -1,8 +1,9 @@
-import { itemSizeBytes } from '../../core/nd-array.ts';
-import { type ImagePart, imageParts } from '../../model/image-parts.ts';
+import { type Dtype, itemSizeBytes } from '../../core/nd-array.ts';
+import { type ImageEncoder, shownDtype } from '../../encoders.ts';
 import type { PlateAxes } from '../../model/plate-axes.ts';
 import type { PlaneShape } from '../../model/plate-index.ts';
 import { profileRules } from '../../model/profile.ts';
+import { type ShownStack, STACK_PLACES, shownStacks } from '../../model/shown-stacks.ts';
 import type { FieldImages } from '../field-images.ts';
 import { toldShape } from '../plane-access.ts';
 import { channelNumbers } from '../plane-grid.ts';
@@ -35,24 +36,15 @@ const WHOLE = 2 * KIND;
 const WHOLE_END = 3 * KIND;
 const PARTS = 2 ** 41;
 const PARTS_END = 2 ** 42;
-/** Numbers that one stack has for its parts; the last of them is all of it in one directory. */
-const PLACES = 2 ** 11;
-const ONE_DIRECTORY = PLACES - 1;
 
 /** No plane is so large that fewer of them need parts; so the plane of a usual plate need not be looked at. */
 const FEWEST_PLANES = 8;
 /** Planes that are tried for one that can be read. */
 const MOST_TRIED = 16;
 
-/** What a file of stacks/ shows of a field: all, or a part; and by which encoder. */
-export interface StackFlavour {
+/** What a file of stacks/ shows of a field: all, or a part; and by which encoder. Its suffix stands behind the field's name. */
+export interface StackFlavour extends ShownStack {
   readonly kind: StackKind;
-  readonly encoder: string;
-  /** What the name has behind the field's. */
-  readonly suffix: string;
-  /** Distinguishes the files of one field and kind; 0 for the whole and the first part. */
-  readonly place: number;
-  readonly part?: ImagePart;
 }
 
 /** A node of stacks/, taken apart. */
@@ -68,18 +60,18 @@ export const ownsStackNode = (node: number): boolean =>
 
 export function stackNode(stackNumber: number, { kind, place, encoder, part }: StackFlavour): number {
   const slot = stackNumber * KINDS + STACK_KINDS.indexOf(kind);
-  return part === undefined && encoder !== 'imagej-tiff' ? WHOLE + slot : PARTS + slot * PLACES + place;
+  return part === undefined && encoder !== 'imagej-tiff' ? WHOLE + slot : PARTS + slot * STACK_PLACES + place;
 }
 
 export function parseStackNode(node: number): StackNode | undefined {
   if (!ownsStackNode(node)) return undefined;
-  const slot = node < PARTS ? node - WHOLE : Math.floor((node - PARTS) / PLACES);
+  const slot = node < PARTS ? node - WHOLE : Math.floor((node - PARTS) / STACK_PLACES);
   const kind = STACK_KINDS[slot % KINDS];
   return (
     kind && {
       stackNumber: Math.floor(slot / KINDS),
       kind,
-      ...(node < PARTS ? {} : { place: (node - PARTS) % PLACES }),
+      ...(node < PARTS ? {} : { place: (node - PARTS) % STACK_PLACES }),
     }
   );
 }
@@ -88,17 +80,23 @@ export function parseStackNode(node: number): StackNode | undefined {
 export const stackSlot = (
   fieldNumber: number,
   { kind, place }: Pick<StackFlavour, 'kind' | 'place'>,
-): number => (fieldNumber * KINDS + STACK_KINDS.indexOf(kind)) * PLACES + place;
+): number => (fieldNumber * KINDS + STACK_KINDS.indexOf(kind)) * STACK_PLACES + place;
 
 /** Which files stacks/ has for a field: the same for all fields, so that what is a part of one is that of another. */
 export class StackFiles {
   readonly #shared: SharedTree;
   readonly #images: Pick<FieldImages, 'seenShape'>;
+  readonly #encoders: ReadonlyMap<string, ImageEncoder>;
   readonly #known = new Map<PlateAxes, readonly (readonly StackFlavour[])[]>();
 
-  constructor(shared: SharedTree, images: Pick<FieldImages, 'seenShape'>) {
+  constructor(
+    shared: SharedTree,
+    images: Pick<FieldImages, 'seenShape'>,
+    encoders: ReadonlyMap<string, ImageEncoder>,
+  ) {
     this.#shared = shared;
     this.#images = images;
+    this.#encoders = encoders;
   }
 
   /** The files over some axes, by the places of their kinds in {@link STACK_KINDS}. */
@@ -113,29 +111,28 @@ export class StackFiles {
   }
 
   #filesOf(kind: StackKind, axes: PlateAxes, planeBytes: number): readonly StackFlavour[] {
-    const { stacks, large } = profileRules(this.#shared.options.profile);
-    if (kind.flavour === 'ome-tiff')
-      return stacks.includes('ome-tiff')
-        ? [{ kind, encoder: 'ome-tiff', suffix: kind.suffix, place: 0 }]
-        : [];
-    const encoder = stacks.find((flavour) => flavour !== 'ome-tiff');
-    if (encoder === undefined) return [];
-    const whole = { kind, encoder, suffix: kind.suffix, place: 0 };
-    const parts = imageParts(
-      {
-        ts: axes.ts,
-        channels: channelNumbers(axes, kind.projection),
-        zs: kind.projection ? [0] : axes.zs,
-      },
-      planeBytes,
-    );
-    if (parts === undefined || planeBytes === 0 || parts.length >= ONE_DIRECTORY) return [whole];
-    if (large === 'one-directory') return [{ ...whole, encoder: 'imagej-tiff', place: ONE_DIRECTORY }];
-    return parts.map((part, place) => ({ ...whole, suffix: kind.suffix + part.suffix, place, part }));
+    const numbered = {
+      ts: axes.ts,
+      channels: channelNumbers(axes, kind.projection),
+      zs: kind.projection ? [0] : axes.zs,
+    };
+    return shownStacks(kind.flavour, numbered, planeBytes, this.#shared.options.profile).map((shown) => ({
+      ...shown,
+      kind,
+      suffix: kind.suffix + shown.suffix,
+    }));
+  }
+
+  /** The type that planes of this one have in classic TIFFs. */
+  #dtypeInFiles(dtype: Dtype): Dtype {
+    const { profile, float64As } = this.#shared.options;
+    const id = profileRules(profile).stacks.find((flavour) => flavour !== 'ome-tiff');
+    const encoder = id === undefined ? undefined : this.#encoders.get(id);
+    return (encoder && shownDtype(encoder, dtype, float64As)) ?? dtype;
   }
 
   /**
-   * Bytes of a plane, as all are taken to be: 0 where it doesn't matter, undefined when none can be read. Whoever asks
+   * Bytes of a plane in a file, as all are taken to be: 0 where it doesn't matter, undefined when none can be read. Whoever asks
    * first decides for every thread.
    */
   #planeBytes(axes: PlateAxes): number | undefined {
@@ -143,7 +140,8 @@ export class StackFiles {
     if (axes.ts.length * axes.channels.length * Math.max(1, axes.zs.length) < FEWEST_PLANES) return 0;
     const decided = stackPlaneBytes[0] ?? 0;
     if (decided > 0) return decided;
-    const bytesOf = ({ width, height, dtype }: PlaneShape): number => width * height * itemSizeBytes(dtype);
+    const bytesOf = ({ width, height, dtype }: PlaneShape): number =>
+      width * height * itemSizeBytes(this.#dtypeInFiles(dtype));
     let planeBytes = Math.max(0, ...index.shapes.map(bytesOf));
     for (let plane = 0; planeBytes === 0 && plane < Math.min(MOST_TRIED, index.planes.count); plane += 1) {
       try {

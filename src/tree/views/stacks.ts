@@ -5,6 +5,7 @@ import type { PlateAxes } from '../../model/plate-axes.ts';
 import { planeAddress, planesOfField } from '../../model/plate-lookup.ts';
 import { parseWellName } from '../../model/well.ts';
 import type { FieldImage, FieldImages } from '../field-images.ts';
+import { refusedShapes } from '../forbidden-types.ts';
 import { addFieldFacts, addPixelSize } from '../plane-facts.ts';
 import { PlaneGrid } from '../plane-grid.ts';
 import type { RenderedImage } from '../rendered-image.ts';
@@ -44,12 +45,14 @@ export class StacksView implements View {
   readonly #images: FieldImages;
   readonly #encoders: ReadonlyMap<string, ImageEncoder>;
   readonly #stacks: StackFiles;
+  /** By encoder, shapes that it refuses. */
+  readonly #refused = new Map<string, ReadonlySet<number>>();
 
   constructor(shared: SharedTree, images: FieldImages, encoders: ReadonlyMap<string, ImageEncoder>) {
     this.#shared = shared;
     this.#images = images;
     this.#encoders = encoders;
-    this.#stacks = new StackFiles(shared, images);
+    this.#stacks = new StackFiles(shared, images, encoders);
   }
 
   owns(node: number): boolean {
@@ -80,7 +83,24 @@ export class StacksView implements View {
   #flavoursOf(field: number): StackFlavour[] {
     return this.#stacks
       .under(this.#shared.axes)
-      .flatMap((files) => (files[0] && this.#images.has(imageOf(field, files[0].kind)) ? files : []));
+      .flatMap((files) =>
+        files[0] && this.#images.has(imageOf(field, files[0].kind)) && !this.#isRefused(field, files[0])
+          ? files
+          : [],
+      );
+  }
+
+  /** Whether the index tells that pixels are of a type that the file can't hold. */
+  #isRefused(field: number, { kind, encoder }: StackFlavour): boolean {
+    const { index, options } = this.#shared;
+    const shape = this.#images.toldShapeNumber(imageOf(field, kind));
+    if (shape === 0) return false;
+    let refused = this.#refused.get(encoder);
+    if (!refused) {
+      refused = refusedShapes(index, this.#encoders.get(encoder), options.float64As);
+      this.#refused.set(encoder, refused);
+    }
+    return refused.has(shape);
   }
 
   #nameOf(field: number, { suffix, encoder }: StackFlavour): string {

@@ -17,7 +17,7 @@ import { decodeStream } from './deflate-zstd.ts';
 /** Names of the codec numbers in the three highest flag bits; LZ4HC writes what LZ4 reads. */
 const CODECS = ['blosclz', 'lz4', 'snappy', 'zlib', 'zstd'] as const;
 
-interface BloscHeader {
+export interface BloscHeader {
   readonly codec: (typeof CODECS)[number];
   readonly memcpyed: boolean;
   readonly shuffles: boolean;
@@ -28,7 +28,8 @@ interface BloscHeader {
   readonly blockBytes: number;
 }
 
-function readHeader(encoded: Buffer, path: string): BloscHeader {
+/** `encoded` begins with the header of a chunk of `chunkBytes`. @throws BadZarrError naming `path`. */
+export function readHeader(encoded: Buffer, path: string, chunkBytes = encoded.length): BloscHeader {
   const bad = (detail: string): BadZarrError => new BadZarrError(path, detail);
   if (encoded.length < HEADER_BYTES) throw bad(`${encoded.length} bytes are no Blosc chunk`);
   const flags = encoded[2] ?? 0;
@@ -38,8 +39,8 @@ function readHeader(encoded: Buffer, path: string): BloscHeader {
   const compressedBytes = encoded.readUInt32LE(12);
   if (encoded[0] !== BLOSC_FORMAT_VERSION)
     throw bad(`Blosc format ${encoded[0]} instead of ${BLOSC_FORMAT_VERSION}`);
-  if (compressedBytes !== encoded.length)
-    throw bad(`the chunk says ${compressedBytes} bytes, the file has ${encoded.length}`);
+  if (compressedBytes !== chunkBytes)
+    throw bad(`the chunk says ${compressedBytes} bytes, the file has ${chunkBytes}`);
   const codec = CODECS[flags >> 5];
   if (codec === undefined) throw bad(`Blosc codec ${flags >> 5}`);
   if (typeSizeBytes === 0 || (sizeBytes > 0 && blockBytes === 0)) throw bad('a zero type or block size');
@@ -71,7 +72,7 @@ export function bloscDecodedBytes(encoded: Buffer, path: string): number {
  */
 export function decodeBlosc(encoded: Buffer, output: Uint8Array, path: string): void {
   const header = readHeader(encoded, path);
-  const { sizeBytes, blockBytes, typeSizeBytes, shuffles, bitShuffles } = header;
+  const { sizeBytes, blockBytes } = header;
   const bad = (detail: string): BadZarrError => new BadZarrError(path, detail);
   if (sizeBytes !== output.length) throw bad(`decodes to ${sizeBytes} bytes instead of ${output.length}`);
   if (header.memcpyed) {
@@ -79,26 +80,53 @@ export function decodeBlosc(encoded: Buffer, output: Uint8Array, path: string): 
     output.set(encoded.subarray(HEADER_BYTES));
     return;
   }
-  if (header.codec === 'snappy') throw new UnsupportedZarrError(path, 'Blosc with Snappy');
+  const blocks = blockCount(header, encoded.length, path);
+  const decode = blockDecoder(header, path);
+  for (let block = 0; block < blocks; block++) {
+    const target = output.subarray(block * blockBytes, Math.min((block + 1) * blockBytes, sizeBytes));
+    const position = encoded.readUInt32LE(HEADER_BYTES + 4 * block);
+    if (position < HEADER_BYTES) throw bad('cut off in a block');
+    decode(encoded, position, target);
+  }
+  blockKernels().trim();
+}
+
+/**
+ * How many blocks a chunk has. @throws BadZarrError when its `chunkBytes` have no room for where they begin;
+ * UnsupportedZarrError for Snappy.
+ */
+export function blockCount(
+  { codec, sizeBytes, blockBytes }: BloscHeader,
+  chunkBytes: number,
+  path: string,
+): number {
+  if (codec === 'snappy') throw new UnsupportedZarrError(path, 'Blosc with Snappy');
   const blocks = sizeBytes === 0 ? 0 : Math.ceil(sizeBytes / blockBytes);
-  if (HEADER_BYTES + 4 * blocks > encoded.length) throw bad('cut off in the block offsets');
+  if (HEADER_BYTES + 4 * blocks > chunkBytes) throw new BadZarrError(path, 'cut off in the block offsets');
+  return blocks;
+}
+
+/** What decodes the block at `position` of `encoded` into `target`, which is as long as the block. */
+export function blockDecoder(
+  header: BloscHeader,
+  path: string,
+): (encoded: Buffer, position: number, target: Uint8Array) => void {
+  const { sizeBytes, blockBytes, typeSizeBytes, shuffles, bitShuffles } = header;
   const largestBytes = Math.min(blockBytes, sizeBytes);
   const isLz4 = header.codec === 'lz4';
-  // LZ4 and the byte shuffle work in the memory of their kernels; other codecs, unshuffled, go straight to `output`.
+  // LZ4 and the byte shuffle work in the memory of their kernels; other codecs, unshuffled, go straight to `target`.
   const viaKernels = isLz4 || shuffles || bitShuffles;
   const kernels = blockKernels();
   const scratch = viaKernels
     ? kernels.reserveShuffled(largestBytes, isLz4 ? largestBytes : 0, shuffles)
     : undefined;
-  for (let block = 0; block < blocks; block++) {
-    const target = output.subarray(block * blockBytes, Math.min((block + 1) * blockBytes, sizeBytes));
+  return (encoded, position, target) => {
     const bytes = scratch?.subarray(0, target.length) ?? target;
-    decodeBlock(encoded, encoded.readUInt32LE(HEADER_BYTES + 4 * block), header, bytes, path);
+    decodeBlock(encoded, position, header, bytes, path);
     if (shuffles) kernels.unshuffle(typeSizeBytes, target);
     else if (bitShuffles) bitUnshuffle(bytes, typeSizeBytes, target);
     else if (scratch) target.set(bytes);
-  }
-  kernels.trim();
+  };
 }
 
 /** Decodes the streams of one block, which begins at `position`, into `bytes`; with LZ4 the kernels' block. */
@@ -114,7 +142,7 @@ function decodeBlock(
   if (bytes.length % streams !== 0) throw bad(`a block of ${bytes.length} bytes in ${streams} streams`);
   const streamBytes = bytes.length / streams;
   for (let stream = 0; stream < streams; stream++) {
-    if (position < HEADER_BYTES || position + 4 > encoded.length) throw bad('cut off in a block');
+    if (position < 0 || position + 4 > encoded.length) throw bad('cut off in a block');
     const packedBytes = encoded.readInt32LE(position);
     const start = position + 4;
     position = start + packedBytes;

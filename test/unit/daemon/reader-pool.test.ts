@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { ReadAhead } from '../../../src/daemon/read-ahead.ts';
 import { ReaderCounters } from '../../../src/daemon/reader-counters.ts';
 import { ReaderPool } from '../../../src/daemon/reader-pool.ts';
-import { type ReadPartJob, SplitRead } from '../../../src/daemon/split-read.ts';
+import { type ReadPartJob, SplitRead, SplitReads } from '../../../src/daemon/split-read.ts';
 import type { RenderUnit } from '../../../src/tree/render-units.ts';
 import type { ReaderJob } from '../../../src/vfs/jobs.ts';
 
@@ -80,19 +80,35 @@ describe('reader pool', () => {
       [1, 0],
     ]) {
       const { memory } = SplitRead.of(5, 2);
-      const outcomes = order.map((part) => {
-        const split = SplitRead.over(memory);
+      const outcomes = order.map((part) =>
         // The file ends within the second part.
-        split.fill(part * 3, part === 0 ? Uint8Array.of(1, 2, 3) : Uint8Array.of(4));
-        return split.finishPart();
-      });
-      expect(outcomes).toEqual([undefined, Uint8Array.of(1, 2, 3, 4)]);
+        SplitRead.over(memory).finish(part * 3, part === 0 ? Uint8Array.of(1, 2, 3) : Uint8Array.of(4)),
+      );
+      expect(outcomes[0]).toBeUndefined();
+      expect(Buffer.concat(outcomes[1] as Uint8Array[])).toEqual(Buffer.of(1, 2, 3, 4));
     }
     const broken = SplitRead.of(5, 2);
-    broken.fail(5);
-    expect(broken.finishPart()).toBeUndefined();
-    broken.fill(0, new Uint8Array(3));
-    expect(broken.finishPart()).toBe(5);
+    expect(broken.fail(5)).toBeUndefined();
+    expect(broken.finish(0, new Uint8Array(3))).toBe(5);
+    const brokenLast = SplitRead.of(5, 2);
+    expect(brokenLast.finish(0, new Uint8Array(3))).toBeUndefined();
+    expect(brokenLast.fail(5)).toBe(5);
+  });
+
+  it('uses the memory of a read in parts again once it is answered, and not before', () => {
+    const splits = new SplitReads();
+    const first = splits.begin(10, 2);
+    first.fail(5);
+    expect(splits.begin(10, 2)).not.toBe(first);
+    first.finish(0, Uint8Array.of(1));
+    expect(splits.begin(10, 2)).not.toBe(first);
+    first.release();
+    expect(splits.begin(20, 2)).not.toBe(first);
+    expect(splits.begin(5, 2)).toBe(first);
+    expect(first.finish(3, Uint8Array.of(4, 5))).toBeUndefined();
+    expect(Buffer.concat(first.finish(0, Uint8Array.of(1, 2, 3)) as Uint8Array[])).toEqual(
+      Buffer.of(1, 2, 3, 4, 5),
+    );
   });
 
   it('spreads what lies in files as it is shown', () => {

@@ -137,6 +137,11 @@ describe('PNG preview', () => {
     expect(largestBytes).toBeLessThanOrEqual(64 * 1024 * 1024);
   }, 30_000);
 
+  it('refuses a plane over 1 GiB', () => {
+    expect(png.layout(imageOf([9, 9, 9, 2 ** 15, 2 ** 14], 'uint16')).sizeBytes).toBeLessThan(2 ** 20);
+    expect(() => png.layout(imageOf([1, 1, 1, 2 ** 15, 2 ** 14 + 1], 'uint16'))).toThrow('over 1 GiB');
+  });
+
   it('leaves bright specks out of the contrast', () => {
     const image = imageOf([1, 1, 1, 100, 100], 'uint16');
     const { shades } = preview(

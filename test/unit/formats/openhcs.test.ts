@@ -479,7 +479,7 @@ describe('mappings', () => {
     expect(result.warnings.map(({ kind }) => kind)).toEqual(['shared-source']);
   });
 
-  it('of 300,000 images are read in bounded memory and time', async () => {
+  it('of 300,000 images are read in bounded memory', async () => {
     const root = newRoot();
     putTiffs(root, ['one.tif']);
     const lines = Array.from(
@@ -492,9 +492,7 @@ describe('mappings', () => {
       `{"subdirectories": {".": {"workspace_mapping": {${lines.join(',\n')}}}}}`,
     );
     const before = process.memoryUsage().heapUsed;
-    const startedMs = performance.now();
     const result = await index(root);
-    expect(performance.now() - startedMs).toBeLessThan(10_000);
     expect(process.memoryUsage().heapUsed - before).toBeLessThan(150e6);
     expect([...planesOf(result)]).toEqual([['A01_s008_w1_z001_t001.tif', 'one.tif']]);
     expect(result.warnings[0]).toMatchObject({

@@ -47,6 +47,42 @@ describe('byte cache', () => {
     cache.clear();
     expect(cache.usedBytes).toBe(0);
   });
+
+  it('drops what was served whole first', () => {
+    const cache = new ByteCache(12);
+    for (const key of ['a', 'b', 'c']) cache.set(key, Buffer.alloc(4));
+    cache.served('c', 3);
+    cache.served('b', 1);
+    cache.served('c', 1);
+    cache.set('d', Buffer.alloc(4));
+    expect(['a', 'b', 'c', 'd'].filter((key) => cache.get(key))).toEqual(['a', 'b', 'd']);
+    cache.set('e', Buffer.alloc(4));
+    expect(['a', 'b', 'd', 'e'].filter((key) => cache.get(key))).toEqual(['b', 'd', 'e']);
+  });
+
+  it('uses the memory of what was served whole again, and of nothing else', () => {
+    const cache = new ByteCache(100 * MIB);
+    const given = new Set<Uint8Array>();
+    for (let plane = 0; plane < 20; plane++) {
+      const bytes = cache.take(2 * MIB);
+      given.add(bytes);
+      cache.set(`served ${plane}`, bytes);
+      cache.served(`served ${plane}`, 2 * MIB);
+      cache.set(`foreign ${plane}`, new Uint8Array(16));
+      cache.served(`foreign ${plane}`, 16);
+    }
+    expect(given.size).toBeLessThanOrEqual(4);
+    expect(cache.get('served 19')).toBeDefined();
+    const kept = new ByteCache(100 * MIB);
+    const seen = new Set<Uint8Array>();
+    for (let plane = 0; plane < 20; plane++) {
+      const bytes = kept.take(2 * MIB);
+      seen.add(bytes);
+      kept.set(`part ${plane}`, bytes);
+      kept.served(`part ${plane}`, MIB);
+    }
+    expect(seen.size).toBe(20);
+  });
 });
 
 describe('pressure', () => {

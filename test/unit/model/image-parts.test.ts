@@ -1,6 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { imageParts, type NumberedAxes } from '../../../src/model/image-parts.ts';
+import {
+  countedAxes,
+  type ImagePart,
+  imageParts,
+  type NumberedAxes,
+} from '../../../src/model/image-parts.ts';
 
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i + 1);
 const axes = (t: number, c: number, z: number): NumberedAxes => ({
@@ -8,8 +13,13 @@ const axes = (t: number, c: number, z: number): NumberedAxes => ({
   channels: upTo(c),
   zs: upTo(z),
 });
-const suffixes = (of: NumberedAxes, planes: number): (string | undefined)[] | undefined =>
-  imageParts(of, 1000 - 512, planes * 1000)?.map(({ suffix }) => suffix);
+const partsOf = (of: NumberedAxes, planes: number): readonly ImagePart[] | undefined => {
+  const parts = imageParts(of, 1000 - 512, { limitBytes: planes * 1000 });
+  expect(parts).not.toBe('too-many');
+  return parts === 'too-many' ? undefined : parts;
+};
+const suffixes = (of: NumberedAxes, planes: number): string[] | undefined =>
+  partsOf(of, planes)?.map(({ suffix }) => suffix);
 
 describe('parts of an image', () => {
   it.each([
@@ -35,7 +45,7 @@ describe('parts of an image', () => {
         ),
         fc.integer({ min: 1, max: 40 }),
         ([t, c, z], planes) => {
-          const parts = imageParts(axes(t, c, z), 488, planes * 1000);
+          const parts = partsOf(axes(t, c, z), planes);
           if (!parts) {
             expect(t * c * z).toBeLessThanOrEqual(planes);
             return;
@@ -59,8 +69,16 @@ describe('parts of an image', () => {
   });
 
   it('stay what they were when the image grows in time', () => {
-    const before = imageParts(axes(6, 2, 3), 488, 13_000)!;
-    const after = imageParts(axes(9, 2, 3), 488, 13_000)!;
+    const before = partsOf(axes(6, 2, 3), 13)!;
+    const after = partsOf(axes(9, 2, 3), 13)!;
     expect(after.slice(0, before.length)).toEqual(before);
+  });
+
+  it('are counted before they are made', () => {
+    const huge = countedAxes([2 ** 50, 2, 2 ** 40, 1, 1]);
+    expect(imageParts(huge, 1, { mostParts: 2046 })).toBe('too-many');
+    const five = countedAxes([5, 1, 1, 1, 1]);
+    expect(imageParts(five, 488, { limitBytes: 1000, mostParts: 4 })).toBe('too-many');
+    expect(imageParts(five, 488, { limitBytes: 1000, mostParts: 5 })).toHaveLength(5);
   });
 });

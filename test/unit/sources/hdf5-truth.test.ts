@@ -135,9 +135,4 @@ describe.skipIf(!existsSync(DATA))('real HDF5 files (skipped where ../shared/dat
     const second = planes.subarray(254 * 256);
     expect(second.every((value, at) => value === stored[at * 2 + 1])).toBe(true);
   });
-
-  it('leaves AnnData to its own driver', async () => {
-    const path = join(DATA, 'h5ad/anndata-0.11.4.h5ad');
-    expect(await hdf5.catalog!(path, { root: DATA }, new AbortController().signal)).toBeUndefined();
-  });
 });

@@ -96,6 +96,61 @@ describe.skipIf(!hasH5py())('with h5py', () => {
     }));
   });
 
+  it('lists the time points and channels that an Imaris file lacks, and keeps the numbers of the others', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'platefs-hdf5-'));
+    try {
+      runH5py(
+        `
+text = lambda s: np.array([c.encode() for c in s], 'S1')
+with h5py.File(args[0] + '/gaps.ims', 'w') as f:
+    for level in range(2):
+        for t, c in ((0, 1), (2, 0), (2, 1), (3, 0)):
+            if level and t == 3: continue
+            g = f.create_group('DataSet/ResolutionLevel %d/TimePoint %d/Channel %d' % (level, t, c))
+            g['Data'] = np.full((2, 8 >> level, 8 >> level), 10 * t + c + 1, 'u2')
+            for axis, size in zip('XYZ', (8 >> level, 8 >> level, 2)): g.attrs['ImageSize' + axis] = text(str(size))
+    for c in range(2): f.create_group('DataSetInfo/Channel %d' % c).attrs['Name'] = text('abc'[c])
+    for t in range(4): f.require_group('DataSetInfo/TimeInfo').attrs['TimePoint%d' % (t + 1)] = text('2020-01-01 00:00:%02d' % (5 * t))
+`,
+        folder,
+      );
+      const path = join(folder, 'gaps.ims');
+      const catalog = (await hdf5.catalog!(path, { root: folder }, new AbortController().signal))!;
+      expect(catalog.items.find((item) => item.kind === 'image')).toMatchObject({
+        image: {
+          shape: [4, 2, 2, 8, 8],
+          channels: [{ name: 'a' }, { name: 'b' }],
+          timeIntervalS: 5,
+        },
+      });
+      expect(catalog.warnings).toEqual([
+        {
+          path: 'DataSet',
+          message:
+            'not recorded and shown as zeros: TimePoint 0/Channel 0, TimePoint 1, TimePoint 3/Channel 1',
+        },
+      ]);
+      await hdf5.prepare!();
+      using source = hdf5.openSync!(path, catalog);
+      const corner = (t: number, c: number, item = 'DataSet'): number => {
+        const bytes = new Uint8Array(2);
+        source.readRegion(item, { start: [t, c, 1, 3, 3], shape: [1, 1, 1, 1, 1] }, bytes);
+        return new DataView(bytes.buffer).getUint16(0, true);
+      };
+      expect([0, 1, 2, 3].map((t) => [corner(t, 0), corner(t, 1)])).toEqual([
+        [0, 2],
+        [0, 0],
+        [21, 22],
+        [31, 0],
+      ]);
+      // What only a smaller level lacks is no zeros.
+      expect(corner(2, 1, 'DataSet/ResolutionLevel 1')).toBe(22);
+      expect(() => corner(3, 0, 'DataSet/ResolutionLevel 1')).toThrow(/gaps\.ims.*TimePoint 3/);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
   it('names an image of CellH5 after its place, and other axes as their labels say', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'platefs-hdf5-'));
     try {

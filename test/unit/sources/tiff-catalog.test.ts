@@ -301,6 +301,44 @@ describe('what is known of a TIFF', () => {
     });
   });
 
+  it('levels of a set of more files than are open at once are those of its first', async () => {
+    const count = 12;
+    const folder = join(scratch, 'long-set');
+    mkdirSync(folder);
+    const nameOf = (z: number): string => `part${z}.ome.tif`;
+    const data = Array.from(
+      { length: count },
+      (_, z) =>
+        `<TiffData IFD="0" FirstZ="${z}" PlaneCount="1"><UUID FileName="${nameOf(z)}">u</UUID></TiffData>`,
+    );
+    const text = omeText(
+      `DimensionOrder="XYZCT" Type="uint16" SizeX="40" SizeY="36" SizeZ="${count}" SizeC="1" SizeT="1"`,
+      data.join(''),
+    );
+    for (let z = 0; z < count; z++) {
+      // Far from the directory, where only another read finds the offsets of the levels.
+      const description =
+        z === 0 ? text.replace('<Image ', `<!--${'x'.repeat(200_000)}--><Image `) : 'another';
+      const page = { width: 40, height: 36, bits: 16, description };
+      const { pages } = pagesOf(
+        [
+          { ...page, extra: [{ tag: 330, type: 4, values: [1, 1] }] },
+          { width: 20, height: 18, bits: 16 },
+          { width: 10, height: 9, bits: 16 },
+        ],
+        z + 1,
+      );
+      writeFileSync(join(folder, nameOf(z)), below(writeTiff({ pages }), 1));
+    }
+    const catalog = await look(join(folder, nameOf(0)));
+    expect(catalog.warnings).toEqual([]);
+    const [image] = imagesOf(catalog);
+    expect(image?.levels.map(({ shape }) => shape)).toEqual([
+      [1, 1, count, 18, 20],
+      [1, 1, count, 9, 10],
+    ]);
+  });
+
   it('samples of a colour image are channels called as the format calls them', async () => {
     const rgb = { ...page, samples: 3, pixels: noise(18), extra: [{ tag: 262, type: 3, values: [2] }] };
     const [item] = imagesOf(await look(save({ pages: [rgb] }, 'rgb.tif')));

@@ -4,6 +4,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -343,6 +344,21 @@ describe('an image of a store', () => {
     expect(text).toContain('names 2 axes of an array of 3');
     expect(text).toContain('levels its level 1 is left out');
     expect(text).toContain('names 1 channels of 2');
+  });
+});
+
+describe('a store that was moved away while it is open', () => {
+  it('is no store of missing chunks: it has changed', async () => {
+    const path = store();
+    const array = noise([6, 8], [3, 4]);
+    put(join(path, '.zgroup'), { zarr_format: 2 });
+    writeV2(join(path, 'a'), array, { dtype: '<u2' });
+    using source = zarr.openSync!(path, await catalogOf(path));
+    const bytes = new Uint8Array(array.bytes.length);
+    source.readRegion('a', wholeRegion([6, 8]), bytes);
+    expect(bytes).toEqual(array.bytes);
+    renameSync(path, `${path}.moved`);
+    expect(() => source.readRegion('a', wholeRegion([6, 8]), bytes)).toThrow(SourceChangedError);
   });
 });
 

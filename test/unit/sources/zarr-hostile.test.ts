@@ -1,5 +1,13 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
@@ -148,6 +156,17 @@ describe('a missing chunk', () => {
     expect(plane(path, 1)).toEqual(array.bytes.slice(512));
   });
 
+  it('is not what a link to a file is that is not there', async () => {
+    const at = folder();
+    const path = writeV2(at, array, { dtype: '<u2', separator: '.' });
+    rmSync(join(at, '1.0.0'));
+    symlinkSync(join(at, '.git', 'annex', 'object'), join(at, '1.0.0'));
+    expect(plane(path, 0).length).toBe(512);
+    const error = errorOf(() => plane(path, 1));
+    expect(error).toBeInstanceOf(UnreadableSourceError);
+    expect(String(error)).toContain('1.0.0');
+  });
+
   it('is not what a chunk is that may not be read', () => {
     const at = folder();
     const path = writeV2(at, array, { dtype: '<u2' });
@@ -286,13 +305,15 @@ describe('hostile metadata', () => {
     refusal({ ...good3, codecs: shardOf([1, 4, 4], []) }, 'zarr.json');
   });
 
-  it('that Python wrote with NaN and Infinity is read', () => {
+  it.each([
+    ['NaN', Number.NaN],
+    ['Infinity', Number.POSITIVE_INFINITY],
+    ['-Infinity', Number.NEGATIVE_INFINITY],
+  ])('that Python wrote with %s is read: what is missing is that', (word, value) => {
     const path = join(folder(), '.zarray');
-    put(
-      path,
-      JSON.stringify({ ...good, note: 'NaN stays "Infinity"' }).replace('"fill_value":0', '"fill_value":NaN'),
-    );
-    expect(plane(path).every((byte) => byte === 0)).toBe(true);
+    const document = { ...good, dtype: '<f4', note: 'NaN stays "Infinity"' };
+    put(path, JSON.stringify(document).replace('"fill_value":0', `"fill_value":${word}`));
+    expect(new Set(new Float32Array(plane(path).buffer))).toEqual(new Set([value]));
   });
 
   it('of any kind gives planes of the right size or a typed error', async () => {

@@ -63,6 +63,21 @@ describe('a store in a zip file', () => {
     }
   });
 
+  it.each(['stored', 'deflate'] as const)('is read in parts as it is whole: %s', async (packing) => {
+    const store = join(scratch, `swapped-${packing}.zarr`);
+    writeV3(store, array, { dtype: 'uint16', bigEndian: true });
+    const path = zipPath();
+    writeFileSync(path, zipFile(folderEntries(store, packing)));
+    using source = zarr.openSync!(path, (await catalogOf(path))!);
+    for (let row = 0; row < 6; row++)
+      for (let column = 0; column < 7; column++) {
+        const part = new Uint8Array(4);
+        source.readRegion('', { start: [row, column], shape: [1, 2] }, part);
+        const at = 2 * (8 * row + column);
+        expect(part, `${row}, ${column}`).toEqual(bytes.slice(at, at + 4));
+      }
+  });
+
   it('has byte windows into the zip file where bytes lie as they are', async () => {
     const path = zipPath();
     writeFileSync(path, zipFile(folderEntries(folder)));

@@ -9,7 +9,7 @@ import type { Region } from '../../../src/core/region.ts';
 import type { FileLayout, Segment } from '../../../src/encoders.ts';
 import { ByteCache } from '../../../src/memory/byte-cache.ts';
 import type { ByteWindow } from '../../../src/sources.ts';
-import { LayoutReader } from '../../../src/tree/layout-reader.ts';
+import { LayoutReader, type PixelAccess } from '../../../src/tree/layout-reader.ts';
 import { SourceFiles } from '../../../src/tree/source-files.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'platefs-layout-'));
@@ -162,6 +162,7 @@ describe('layout reader', () => {
           kind: 'derived',
           offsetBytes: 0,
           sizeBytes: 2,
+          region: { start: [0, 0, 0, 0, 0], shape: [1, 1, 2, 4, 6] },
           derive(read) {
             derived += 1;
             const plane = new Uint8Array(PLANE_BYTES);
@@ -184,10 +185,91 @@ describe('layout reader', () => {
     files[Symbol.dispose]();
   });
 
+  it('makes a piece of rows, where planes can be had whole only, and anew when their pixels changed', () => {
+    fresh();
+    let version = 'one';
+    const rows: FileLayout = {
+      sizeBytes: 4,
+      segments: () => [
+        {
+          kind: 'derived',
+          offsetBytes: 0,
+          sizeBytes: 4,
+          region: { start: [0, 0, 2, 0, 0], shape: [1, 1, 1, 4, 6] },
+          derive: (read) =>
+            Uint8Array.from([0, 1, 2, 3], (y) => {
+              const row = new Uint8Array(6);
+              read({ start: [0, 0, 2, y, 0], shape: [1, 1, 1, 1, 6] }, row);
+              return row[5] ?? 0;
+            }),
+        },
+      ],
+    };
+    const last = Uint8Array.from([5, 11, 17, 23], (i) => pixel(2, i));
+    const window = { path: sourcePath, offsetBytes: 7 + 2 * PLANE_BYTES, sizeBytes: PLANE_BYTES };
+    const whole: Region[] = [];
+    const boxes: number[] = [];
+    const kinds: Record<string, Pick<PixelAccess, 'window' | 'parts'>> = {
+      verbatim: { window: () => window },
+      parts: {
+        parts: () => ({
+          key: `plane ${version}`,
+          height: 4,
+          width: 6,
+          itemBytes: 1,
+          readBox: ({ y, x, height, width }, into) => {
+            expect([x, height, width]).toEqual([0, 1, 6]);
+            boxes.push(y);
+            for (let i = 0; i < 6; i += 1) into[i] = pixel(2, y * 6 + i);
+          },
+        }),
+      },
+      zeros: { parts: () => 'zeros' },
+      decoded: {},
+    };
+    for (const [kind, access] of Object.entries(kinds)) {
+      const files = new SourceFiles(2);
+      using _ = files;
+      const made = new LayoutReader({
+        layout: rows,
+        cacheKey: kind,
+        planes: new ByteCache(1000),
+        files,
+        pixels: {
+          planeHeight: 4,
+          version: () => version,
+          readPixels: (region, target) => {
+            whole.push(region);
+            for (let i = 0; i < target.length; i += 1) target[i] = pixel(2, i);
+          },
+          ...access,
+        },
+      });
+      const target = new Uint8Array(4);
+      made.read(0, target);
+      made.read(0, target);
+      expect([kind, target]).toEqual([kind, kind === 'zeros' ? new Uint8Array(4) : last]);
+      if (kind !== 'decoded') continue;
+      version = 'two';
+      made.read(0, target);
+    }
+    expect(boxes).toEqual([0, 1, 2, 3]);
+    const plane = { start: [0, 0, 2, 0, 0], shape: [1, 1, 1, 4, 6] };
+    expect(whole).toEqual([plane, plane]);
+  });
+
   it('refuses a piece of another size than the layout promises', () => {
     const wrong: FileLayout = {
       sizeBytes: 4,
-      segments: () => [{ kind: 'derived', offsetBytes: 0, sizeBytes: 4, derive: () => new Uint8Array(3) }],
+      segments: () => [
+        {
+          kind: 'derived',
+          offsetBytes: 0,
+          sizeBytes: 4,
+          region: { start: [0, 0, 0, 0, 0], shape: [1, 1, 1, 4, 6] },
+          derive: () => new Uint8Array(3),
+        },
+      ],
     };
     expect(() => reader(1000, () => false, wrong).made.read(0, new Uint8Array(4))).toThrow('3 bytes');
   });

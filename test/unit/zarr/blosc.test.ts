@@ -7,6 +7,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { encodeBlosc } from '../../../src/zarr/codec/blosc.ts';
 import { decodeBlosc } from '../../../src/zarr/codec/blosc-decode.ts';
+import { decodeBloscPart } from '../../../src/zarr/codec/blosc-part.ts';
+import { memoryBytes } from '../../../src/zarr/stored-bytes.ts';
 
 const encode = (bytes: Uint8Array, typeSize: number): Buffer =>
   Buffer.from(encodeBlosc(bytes, typeSize, 'chunk'));
@@ -43,6 +45,41 @@ describe('blosc', () => {
       ),
       { numRuns: 150 },
     );
+  });
+
+  it('decodes any part as it stands in the whole, and little more', () => {
+    const bytes = sample(700_000, 2, 0);
+    const chunk = memoryBytes('chunk', encode(bytes, 2), 'identity');
+    const blockBytes = Buffer.from(encode(bytes, 2)).readUInt32LE(8);
+    fc.assert(
+      fc.property(fc.nat(bytes.length), fc.nat(bytes.length), (one, other) => {
+        const from = Math.min(one, other);
+        const part = Buffer.alloc(Math.abs(one - other), 0xee);
+        const decoded = decodeBloscPart(chunk, bytes.length, from, part);
+        expect(part.equals(bytes.subarray(from, from + part.length))).toBe(true);
+        expect(decoded).toBeLessThanOrEqual(part.length + 2 * blockBytes);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('refuses parts of a damaged chunk, or gives bytes of the right length', () => {
+    const bytes = sample(20_000, 2, 3);
+    const encoded = encode(bytes, 2);
+    fc.assert(
+      fc.property(fc.nat(encoded.length - 1), fc.nat(255), fc.nat(30_000), (at, value, from) => {
+        const damaged = Buffer.from(encoded);
+        damaged[at] = value;
+        try {
+          decodeBloscPart(memoryBytes('chunk', damaged), bytes.length, from, Buffer.alloc(5000));
+        } catch (error) {
+          expect(String(error)).toMatch(/bad Zarr|Blosc with Snappy/);
+        }
+      }),
+      { numRuns: 300 },
+    );
+    const cut = memoryBytes('chunk', encoded.subarray(0, -1));
+    expect(() => decodeBloscPart(cut, bytes.length, 0, Buffer.alloc(8))).toThrow(/the chunk says/);
   });
 
   it('refuses a truncated, lengthened or resized chunk instead of guessing', () => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { IndexedSource, SourceScope } from '../../../../src/model/indexed-source.ts';
 import type { PlateIndex } from '../../../../src/model/plate-index.ts';
 import { PlateIndexBuilder } from '../../../../src/model/plate-index-builder.ts';
-import type { SourceItem } from '../../../../src/sources.ts';
+import type { OpenSource, SourceItem } from '../../../../src/sources.ts';
 import { MountTree } from '../../../../src/tree/mount-tree.ts';
 import { PART_NODES } from '../../../../src/tree/shared-mount.ts';
 import { type SharedTree, shareTree, succeedTree } from '../../../../src/tree/shared-tree.ts';
@@ -10,6 +10,12 @@ import { loadCatalogEncoders } from '../../../../src/tree/sources/catalog-encode
 import { CatalogFiles } from '../../../../src/tree/sources/catalog-files.ts';
 import { inWhole } from '../../../../src/tree/sources/image-part.ts';
 import { packSources, unpackSources } from '../../../../src/tree/sources/packed-sources.ts';
+import {
+  publishMeasure,
+  takeMeasure,
+  unmeasured,
+  withEarlierMeasures,
+} from '../../../../src/tree/sources/source-measures.ts';
 import { SourceTree } from '../../../../src/tree/sources/source-tree.ts';
 import { ROOT_NODE, type Tree } from '../../../../src/tree/tree.ts';
 
@@ -30,7 +36,7 @@ const array = (path: string): SourceItem => ({
   chunkShape: [3],
 });
 const genes = ['b/c', 'Actb', 'ACTB', '', 'a'.repeat(300)];
-const family: SourceItem = {
+const family: Extract<SourceItem, { kind: 'family' }> = {
   kind: 'family',
   path: 'genes',
   memberCount: genes.length,
@@ -111,6 +117,8 @@ describe('the tree of sources', () => {
     expect(files.filter((path) => !tree.isDirectory(found.get(path) ?? 0)).sort()).toEqual([
       'arrays/a/b.npy',
       'arrays/c.d.npy',
+      'previews/a/b_w1.png',
+      'previews/a/b_w2.png',
       'source/x.h5',
       'stacks/a/b.ome.tif',
       'stacks/a/b.tif',
@@ -148,7 +156,7 @@ describe('the tree of sources', () => {
     const now = walk(tree);
     for (const [path, node] of before) {
       const present = now.get(path);
-      if (path === 'x.h5/arrays/gone.npy' || /^x\.h5\/(?:stacks\/i|ome-zarr\/i\.)/.test(path)) {
+      if (path === 'x.h5/arrays/gone.npy' || /^x\.h5\/(?:stacks\/i|previews\/i_|ome-zarr\/i\.)/.test(path)) {
         expect(present).not.toBe(node);
         expect(tree.itemAt(node)).toBeUndefined();
       } else if (present !== undefined) expect({ path, present }).toEqual({ path, present: node });
@@ -190,14 +198,63 @@ describe('the tree of sources', () => {
       'stacks/i_t002.tif',
       'stacks/i_t003.tif',
       'stacks/i.ome.tif',
+      'previews/i_w1.png',
+      'previews/i_w2.png',
     ]);
     expect(files.slice(0, 3).every(({ sizeBytes }) => sizeBytes < 2 ** 32)).toBe(true);
     expect(files[3]?.sizeBytes).toBeGreaterThan(6 * 2 ** 30);
-    const part = files[1]?.part;
-    expect(inWhole({ start: [0, 0, 0, 5, 6], shape: [1, 1, 1, 7, 8] }, part)).toEqual({
+    expect(inWhole({ start: [0, 0, 0, 5, 6], shape: [1, 1, 1, 7, 8] }, files[1] ?? {})).toEqual({
       start: [1, 0, 0, 5, 6],
       shape: [1, 1, 1, 7, 8],
     });
+  });
+
+  it('a large table is measured when it is asked for: until then nobody reads it, and its size is no number', () => {
+    const rowCount = 40_000;
+    const large: SourceItem = {
+      kind: 'table',
+      path: 'obs',
+      rowCount,
+      columns: [
+        { name: 'id', type: 'text' },
+        { name: 'n', type: 'uint16' },
+      ],
+    };
+    const cells: SourceItem = { ...family, path: 'cells', memberCount: genes.length, rowCount };
+    const one = source('', [large, cells]);
+    const tree = new SourceTree(shared(indexOf({ kind: 'file', name: 'x.h5' }, [one], ['x.h5'])));
+    const csv = tree.resolve('tables/obs.csv') ?? 0;
+    const folder = tree.resolve('tables/cells') ?? 0;
+    for (const node of [csv, folder]) expect(tree.isMeasured(node)).toBe(false);
+    expect(() => tree.attributes(csv)).toThrow('not measured');
+    const [again] = unpackSources(JSON.parse(JSON.stringify(packSources([one]))));
+    expect(unmeasured(again ? [again] : []).map(({ item }) => item)).toEqual([0, 1]);
+
+    const text = (row: number): string => 'x'.repeat(row % 7);
+    const open = {
+      memberNames: (_path: string, first: number, count: number) => genes.slice(first, first + count),
+      readRows: (_path: string, first: number, count: number) => {
+        const rows = Array.from({ length: count }, (_, at) => first + at);
+        return { columns: [rows.map(text), rows.map((row) => row % 1000)] };
+      },
+    } as unknown as OpenSource;
+    for (const measure of unmeasured([one])) {
+      for (const _ of takeMeasure(measure, encoders, (work) => work(open)));
+      expect(unmeasured([one])).toContainEqual(measure);
+      publishMeasure(measure);
+    }
+    let sizeBytes = 'id,n\n'.length;
+    for (let row = 0; row < rowCount; row += 1)
+      sizeBytes += (text(row).length || 2) + String(row % 1000).length + 2;
+    expect(tree.attributes(csv)?.sizeBytes).toBe(sizeBytes);
+    expect([...tree.names(folder)]).toHaveLength(genes.length);
+    const [kept] = unpackSources(JSON.parse(JSON.stringify(packSources([one]))));
+    expect(kept).toEqual(one);
+
+    // The same file, looked into anew, is not measured again; another version of it is.
+    const fresh = source('', [large, cells]);
+    expect(unmeasured(withEarlierMeasures([fresh], [one]))).toEqual([]);
+    expect(unmeasured(withEarlierMeasures([source('', [large, cells], '2')], [one]))).toHaveLength(2);
   });
 
   it('sources are the same after they were packed for a file', () => {

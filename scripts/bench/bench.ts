@@ -112,6 +112,21 @@ export class Bench implements Disposable {
     );
   }
 
+  /** Small fields, of which each has stacks of its own. */
+  manyFields(): Promise<PlateTruth> {
+    return this.#plate('many', (folder) =>
+      makePlate(folder, {
+        ...ONE_PLANE,
+        wells: ['A01', 'B02', 'C03', 'D04', 'E05', 'F06', 'G07', 'H08'],
+        sites: 8,
+        channels: ['DAPI', 'FITC'],
+        zSteps: 4,
+        width: 128,
+        height: 128,
+      }),
+    );
+  }
+
   /** One field of many planes of 2 MiB, all of them one LZW file in a single strip. */
   compressedField(planes: number): Promise<PlateTruth> {
     return this.#plate(`lzw${planes}`, async (folder) => {

@@ -88,6 +88,15 @@ export class OwnMounts {
     this.#run(['warm', path]);
   }
 
+  /** Lets go of everything that is kept of a file. */
+  drop(path: string): void {
+    this.#run(['drop', path]);
+  }
+
+  status({ path }: OwnMount): StatusDocument {
+    return (JSON.parse(this.#run(['status', path, '--json'])) as { status: StatusDocument }).status;
+  }
+
   /** Takes away whatever is still there, by force where it must be. */
   [Symbol.dispose](): void {
     for (const [path, state] of this.#mounted) {

@@ -86,6 +86,7 @@ export function resolveDefinition(request: MountRequest, stateBase: string): Res
   const float64 = overrides.float64 ?? definition.options.float64;
   const ngff = overrides.ngff ?? definition.options.ngff;
   const coldCacheBytes = overrides.coldCacheBytes ?? definition.options.coldCacheBytes;
+  const hotCacheBytes = overrides.hotCacheBytes ?? definition.options.hotCacheBytes;
   const names = overrides.names ?? definition.names;
   const layout = overrides.layout ?? definition.layout;
   const as = overrides.as ?? definition.as;
@@ -114,6 +115,7 @@ export function resolveDefinition(request: MountRequest, stateBase: string): Res
       ...(float64 === undefined ? {} : { float64 }),
       ...(ngff === undefined ? {} : { ngff }),
       ...(coldCacheBytes === undefined ? {} : { coldCacheBytes }),
+      ...(hotCacheBytes === undefined ? {} : { hotCacheBytes }),
     },
   };
 }

@@ -20,7 +20,7 @@ import { NGFF_VERSIONS } from '../model/ngff.ts';
 import type { Profile } from '../model/profile.ts';
 import { isUrl } from '../model/source-url.ts';
 import { HOOKS } from '../registry.generated.ts';
-import { parseColdCache } from '../renders/render-folder.ts';
+import { parseCacheLimit } from '../renders/render-folder.ts';
 import { mountSchema } from './definition-schema.ts';
 import { ruleFaults } from './rule-check.ts';
 import { type Complaint, complaints } from './schema-complaint.ts';
@@ -52,6 +52,7 @@ interface DefinitionForm extends ReadingForm {
     float64?: Float64Mode;
     ngff?: string | number;
     'cold-cache'?: string | number;
+    'hot-cache'?: string | number;
   };
   readonly hooks?: readonly {
     readonly name: string;
@@ -125,11 +126,14 @@ function checkedRules(source: YamlSource, form: DefinitionForm, hooks: readonly 
 function optionsOf(source: YamlSource, form: DefinitionForm): MountOptions {
   const { options = {} } = form;
   const ngff = NGFF_VERSIONS.find((version) => version === String(options.ngff));
-  const cold = options['cold-cache'];
-  const coldCacheBytes =
-    cold === undefined
+  const limitOf = (name: 'cold-cache' | 'hot-cache'): number | undefined => {
+    const value = options[name];
+    return value === undefined
       ? undefined
-      : checked(source, 'options', () => parseColdCache(cold, 'options: cold-cache'));
+      : checked(source, 'options', () => parseCacheLimit(value, `options: ${name}`));
+  };
+  const coldCacheBytes = limitOf('cold-cache');
+  const hotCacheBytes = limitOf('hot-cache');
   return {
     allowOther: options['allow-other'] ?? false,
     noPassthrough: !(options.passthrough ?? true),
@@ -142,6 +146,7 @@ function optionsOf(source: YamlSource, form: DefinitionForm): MountOptions {
     ...(options.float64 === undefined ? {} : { float64: options.float64 }),
     ...(ngff === undefined ? {} : { ngff }),
     ...(coldCacheBytes === undefined ? {} : { coldCacheBytes }),
+    ...(hotCacheBytes === undefined ? {} : { hotCacheBytes }),
   };
 }
 

@@ -106,6 +106,12 @@ const OPTIONS: Readonly<Record<string, Schema>> = {
     default: '0.4',
     description: 'Version of OME-NGFF that plate.ome.zarr follows: 0.4 is Zarr v2, 0.5 is Zarr v3.',
   },
+  'hot-cache': {
+    type: ['string', 'integer'],
+    minimum: 1,
+    description:
+      'Memory for files that were read before, like 1GiB, a quarter of the budget at most; off unless set.',
+  },
   'cold-cache': {
     type: ['string', 'integer'],
     minimum: 1,

@@ -14,7 +14,7 @@ import { NGFF_VERSIONS, type NgffVersion } from '../model/ngff.ts';
 import { checkNames } from '../model/plane-naming.ts';
 import { PROFILES, type Profile } from '../model/profile.ts';
 import { compileSourceLayout } from '../model/source-layout.ts';
-import { parseColdCache } from '../renders/render-folder.ts';
+import { parseCacheLimit } from '../renders/render-folder.ts';
 import { didYouMean } from './did-you-mean.ts';
 
 /** What `-o` can change in a mount definition. */
@@ -30,6 +30,7 @@ export interface OptionOverrides {
   float64?: Float64Mode;
   ngff?: NgffVersion;
   coldCacheBytes?: number;
+  hotCacheBytes?: number;
   budgetBytes?: number;
   output?: string;
   state?: string;
@@ -124,7 +125,12 @@ export const MOUNT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   'cold-cache': {
     value: 'SIZE',
     description: 'most that finished renders may take on disk (platefs warm); off for none',
-    apply: (overrides, value) => void (overrides.coldCacheBytes = parseColdCache(value, '-o cold-cache')),
+    apply: (overrides, value) => void (overrides.coldCacheBytes = parseCacheLimit(value, '-o cold-cache')),
+  },
+  'hot-cache': {
+    value: 'SIZE',
+    description: 'memory for files that were read before, at most a quarter of the budget; off unless set',
+    apply: (overrides, value) => void (overrides.hotCacheBytes = parseCacheLimit(value, '-o hot-cache')),
   },
   names: {
     value: 'NAMES',

@@ -16,6 +16,8 @@ export interface MemoryDocument {
   readonly decodedBoundBytes: number;
   /** Held by files that were pinned. */
   readonly pinnedBytes: number;
+  /** Held by files that were read whole. */
+  readonly hotBytes: number;
   /** The system is short of memory, or was a moment ago. */
   readonly isTight: boolean;
   /** Why, at the last look. */
@@ -27,7 +29,7 @@ export interface MemoryDocument {
     readonly reasons: readonly string[];
     readonly steps: readonly {
       readonly rung: number;
-      readonly kind: 'shrink-decoded' | 'land-sealed' | 'spill-open' | 'drop-pins';
+      readonly kind: 'drop-hot' | 'shrink-decoded' | 'land-sealed' | 'spill-open' | 'drop-pins';
       readonly freedBytes: number;
     }[];
   } | null;
@@ -48,6 +50,8 @@ export interface StatusDocument {
   readonly warnings: number;
   readonly memory: MemoryDocument;
   readonly pins: PinsDocument;
+  /** Files that were read whole and are kept in memory as they are; null where none are. */
+  readonly hot: { readonly files: number; readonly sizeBytes: number; readonly limitBytes: number } | null;
   /** Where finished renders are kept on disk; null where none are. Shared by all mounts of the user. */
   readonly coldCache: { readonly folder: string; readonly limitBytes: number } | null;
   /** Written files that have not landed in the output folder yet. */

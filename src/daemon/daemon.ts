@@ -1,4 +1,3 @@
-import { readdirSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -9,20 +8,21 @@ import { MountRegistry } from '../control/mount-registry.ts';
 import { errnoOf } from '../core/errno.ts';
 import { explain } from '../core/errors.ts';
 import { FrontWake } from '../fuse/front-wake.ts';
-import { invalidateEntry, invalidateNode } from '../fuse/notify.ts';
+import { invalidateNode } from '../fuse/notify.ts';
 import { budgetOf } from '../memory/budget.ts';
-import { dataFolder, type OverlayFolders, stagingFolder } from '../overlay/open-overlay.ts';
+import { type OverlayFolders, stagingFolder } from '../overlay/open-overlay.ts';
 import { indexFolder } from '../tree/index-cache.ts';
 import type { SharedMount } from '../tree/shared-mount.ts';
 import type { FrontNotice } from '../vfs/jobs.ts';
-import { chooseBudgetBytes } from './budget-choice.ts';
+import { chooseBudgetBytes, chooseHotBytes } from './budget-choice.ts';
 import { openControl } from './control-entry.ts';
 import { Documents } from './documents.ts';
 import { FrontLink } from './front-link.ts';
 import type { FromFront } from './front-messages.ts';
 import type { FrontData } from './front-worker.ts';
 import type { HookPump } from './hook-pump.ts';
-import { keptFolders } from './kept-stores.ts';
+import { HotRenders } from './hot-renders.ts';
+import { hotStore, keptFolders } from './kept-stores.ts';
 import { Landings } from './landings.ts';
 import { LiveMount } from './live-mount.ts';
 import { logEvent } from './log.ts';
@@ -34,20 +34,17 @@ import { RenderKeeper } from './render-keeper.ts';
 import { RuntimeWarnings } from './runtime-warnings.ts';
 import { countResumes, openSessionParts } from './session-files.ts';
 import { keepNames } from './session-names.ts';
+import { startHooks } from './start-hooks.ts';
 import { lockState } from './state-lock.ts';
 import { Status } from './status.ts';
-import type { FromDaemon, StartMessage } from './supervisor-messages.ts';
+import type { DaemonVoice, StartMessage } from './supervisor-messages.ts';
+import { invalidateNames } from './tree-invalidation.ts';
 import { WriteOut } from './write-out.ts';
+
+type FrontBudget = { readonly budgetBytes: number; readonly hotBytes: number };
 
 /** The front hears within milliseconds that it is to end. */
 const FRONT_END_TIMEOUT_MS = 5000;
-
-/** How the outside world is told. */
-export interface DaemonVoice {
-  tell(message: FromDaemon): void;
-  /** Asks the supervisor to unmount; resolves with what came of it. */
-  unmount(lazy: boolean): Promise<'unmounted' | 'busy' | 'not-mounted'>;
-}
 
 /**
  * One mount's daemon: opens the plate, starts the front and reader threads, and moves what they publish between
@@ -71,6 +68,7 @@ export class Daemon {
   #control: ControlServer | undefined;
   #memory: MountMemory | undefined;
   #renders: RenderKeeper | undefined;
+  #hot: HotRenders | undefined;
   #ending: Promise<void> | undefined;
   #unlock: () => void = () => {};
   /** Where written bytes live, from when on the state is ours. */
@@ -132,14 +130,17 @@ export class Daemon {
       onMessage: (message) => {
         if (message.type === 'staged')
           this.#front?.tell({ type: 'staged', node: message.node, errno: message.errno });
-        else if (message.type === 'render-found') this.#front?.tell(message);
-        else if (message.type === 'failed-job') this.#front?.tell({ ...message, type: 'failed' });
+        else if (message.type === 'render-found') {
+          this.#front?.tell(message);
+          this.#hot?.looked(message.found.node, message.found.path);
+        } else if (message.type === 'failed-job') this.#front?.tell({ ...message, type: 'failed' });
         else if (message.type === 'source-changed') this.#plates?.sourceChanged(message.node);
         else this.#warnings.fail(message.message);
       },
       onDeath: (error) => this.#die('a reader thread', error),
     });
-    const front = this.#startFront(mount, folders, budgetBytes, this.#readers);
+    const hotBytes = this.#start.privileged ? chooseHotBytes(budgetBytes, this.#definition.options) : 0;
+    const front = this.#startFront(mount, folders, { budgetBytes, hotBytes }, this.#readers);
     const landings = new Landings({
       outputFolder: output,
       front,
@@ -154,6 +155,7 @@ export class Daemon {
       readers: this.#readers,
       landings,
       unpin: async (bytes) => (await this.#renders?.unpin(bytes)) ?? 0,
+      dropHot: async (bytes) => (await this.#hot?.shrink(bytes)) ?? 0,
       log: logEvent,
     });
     this.#memory = memory;
@@ -182,9 +184,23 @@ export class Daemon {
       tools,
       front,
       memory,
+      hot: () => this.#hot,
       log: (message) => this.#warnings.warn('pins', message),
     });
     this.#renders = renders;
+    if (hotBytes > 0)
+      this.#hot = new HotRenders({
+        store: hotStore(kept),
+        source: this.#definition.source,
+        limitBytes: hotBytes,
+        mount: () => plates.mount,
+        tools,
+        memory,
+        counters: this.#readers.counters,
+        onChange: () => renders.treeChanged(),
+        warn: (message) => this.#warnings.warn('memory', message),
+        signal: this.#stop.signal,
+      });
     const writeOut = new WriteOut({
       mountpoint: this.#definition.mountpoint,
       landings,
@@ -201,6 +217,7 @@ export class Daemon {
       memory,
       readers: this.#readers,
       renders: () => this.#renders,
+      hot: () => this.#hot,
       hooks: () => this.#hooks,
       warnings: this.#warnings,
       resumes,
@@ -212,6 +229,7 @@ export class Daemon {
     landings.start();
     await this.#startHooks(front, folders);
     memory.start();
+    await this.#hot?.start();
     await renders.start();
     this.#control = await openControl(this.#spec, status, writeOut, renders);
     plates.start();
@@ -221,7 +239,8 @@ export class Daemon {
     void this.#unmounted.promise.then(() => this.#end());
   }
 
-  #startFront(mount: SharedMount, folders: OverlayFolders, budgetBytes: number, readers: Readers): FrontLink {
+  #startFront(mount: SharedMount, folders: OverlayFolders, budget: FrontBudget, readers: Readers): FrontLink {
+    const { budgetBytes, hotBytes } = budget;
     const { fuseFd, resumed, negotiated, privileged } = this.#start;
     const channel = new MessageChannel();
     const wake = new FrontWake();
@@ -237,6 +256,7 @@ export class Daemon {
       folders,
       budgetBytes: writtenBoundBytes(budgetBytes),
       aheadBytes: Math.floor(budgetOf(budgetBytes).decodedBytes / ports.length / 2),
+      hotBytes,
       owner: this.#owner,
       fromMain: channel.port2,
       wake: wake.memory,
@@ -253,12 +273,8 @@ export class Daemon {
   }
 
   async #startHooks(front: FrontLink, folders: OverlayFolders): Promise<void> {
-    const { hooks } = this.#definition;
-    if (hooks.length === 0) return;
-    // What only some mounts need is loaded only by them.
-    const pump = await import('./hook-pump.ts');
-    this.#hooks = await pump.HookPump.start({
-      rules: hooks,
+    this.#hooks = await startHooks({
+      rules: this.#definition.hooks,
       stagingDir: stagingFolder(folders),
       front,
       fuseFd: this.#start.fuseFd,
@@ -274,10 +290,7 @@ export class Daemon {
           logEvent(`${message.tornBytes} bytes of an unfinished change were cut off the journal`);
         for (const path of message.lost)
           this.#warnings.warn('lost', `${path} was in memory only when the machine went down, and is lost`);
-        for (const { parent, name } of message.published) {
-          invalidateEntry(this.#start.fuseFd, parent, name);
-          invalidateNode(this.#start.fuseFd, parent);
-        }
+        invalidateNames(this.#start.fuseFd, message.published);
         this.#landings?.know(message.files, message.nextInode);
         this.#opened.resolve();
         return;
@@ -319,7 +332,11 @@ export class Daemon {
         this.#memory?.pressed();
         return;
       case 'source-changed':
+      case 'passed-through':
         invalidateNode(this.#start.fuseFd, notice.node);
+        return;
+      case 'read-whole':
+        this.#hot?.wanted(notice.node);
         return;
       case 'measure':
         void this.#running.promise.then(() => this.#plates?.measure(notice.node));
@@ -377,14 +394,14 @@ export class Daemon {
     await this.#plates?.close();
     await this.#hooks?.close();
     await this.#landings?.close();
+    await this.#hot?.close();
     await this.#readers?.close();
     await this.#control?.[Symbol.asyncDispose]();
     await this.#frontWorker.terminate();
     const folders = { state, memory: this.#memoryFolder ?? memoryFolder(state) };
     // What a program had open to the last could not land: nobody called it whole. The next mount does.
-    const unlanded = readdirSync(dataFolder(folders)).length;
-    if (unlanded === 0) removeMemoryFolder(folders);
-    else logEvent(`${unlanded} files that had not landed are kept for the next mount`);
+    const unlanded = removeMemoryFolder(folders);
+    if (unlanded > 0) logEvent(`${unlanded} files that had not landed are kept for the next mount`);
     // Whoever waits for the entry to go may mount the plate again at once.
     this.#unlock();
     new MountRegistry(this.#spec.registryFolder).remove(mountpoint);

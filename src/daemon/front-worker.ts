@@ -1,5 +1,6 @@
 import { writeSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
+import { join } from 'node:path';
 import { type MessagePort, parentPort, receiveMessageOnPort } from 'node:worker_threads';
 import { errnoOf } from '../core/errno.ts';
 import { explain } from '../core/errors.ts';
@@ -32,6 +33,7 @@ import { publishOutputs } from './publish.ts';
 import { ReadAhead } from './read-ahead.ts';
 import { ReaderCounters } from './reader-counters.ts';
 import { ReaderPool } from './reader-pool.ts';
+import { WholeReads } from './whole-reads.ts';
 
 /** What the front thread serves: its first message. */
 export interface FrontData {
@@ -47,6 +49,8 @@ export interface FrontData {
   readonly budgetBytes: number;
   /** The most that is decoded ahead at once. */
   readonly aheadBytes: number;
+  /** What files that were read whole may hold, to be passed through. */
+  readonly hotBytes: number;
   readonly owner: { readonly uid: number; readonly gid: number };
   readonly fromMain: MessagePort;
   /** Memory of the {@link FrontWake} that the main thread kicks. */
@@ -62,10 +66,13 @@ const tell = (message: FromFront): void => parentPort?.postMessage(message);
 let negotiated: Negotiated | undefined = data.negotiated;
 let backing: BackingFiles | undefined;
 
+const canPass = (): boolean =>
+  data.privileged && data.passthrough && negotiated?.passthrough === true && backing?.available !== false;
+
 /** Passthrough is known only after INIT; until then nothing is open. */
 const lazyBacking = {
   open(fd: number): number | undefined {
-    if (!data.privileged || !data.passthrough || !negotiated?.passthrough) return undefined;
+    if (!canPass()) return undefined;
     backing ??= new BackingFiles(data.fuseFd, true);
     return backing.open(fd);
   },
@@ -84,14 +91,15 @@ interface Rooms {
   readonly tree: MountTree;
   readonly readers: ReaderPool;
   readonly units: RenderUnits;
-  readonly renders: KeptRenders;
+  readonly wholeReads: WholeReads;
 }
 
-function receive({ overlay, front, tree, readers, units, renders }: Rooms, message: ToFront): void {
+function receive({ overlay, front, tree, readers, units, wholeReads }: Rooms, message: ToFront): void {
   switch (message.type) {
     case 'adopt':
       tree.adopt(message.part, message.shared);
       units.clear();
+      wholeReads.clear();
       readers.adopt(message.part, message.shared);
       front.treeChanged();
       tell({ type: 'adopted', token: message.token });
@@ -187,7 +195,7 @@ function receive({ overlay, front, tree, readers, units, renders }: Rooms, messa
       return;
     }
     case 'renders':
-      renders.replace(message.nodes);
+      front.rendersChanged(message.nodes);
       return;
     case 'render-found': {
       const { uniqueLow, uniqueHigh, node, path } = message.found;
@@ -238,6 +246,11 @@ async function serve(): Promise<void> {
       onAbandoned: (abandoned) => tell({ type: 'notice', notice: { kind: 'abandoned', abandoned } }),
     },
   );
+  const wholeReads = new WholeReads({
+    sizeOf: (node) => (canPass() && tree.isKeepable(node) ? tree.attributes(node)?.sizeBytes : undefined),
+    limitBytes: data.hotBytes,
+    onWhole: (node) => tell({ type: 'notice', notice: { kind: 'read-whole', node } }),
+  });
   const renders = new KeptRenders();
   const front: Front = new Front({
     tree,
@@ -250,7 +263,10 @@ async function serve(): Promise<void> {
     durableFolder: durableFolder(data.folders),
     journalPath: journalPath(data.folders),
     diskFolder: data.folders.state,
-    submit: (job) => readers.submit(job),
+    submit: (job) => {
+      readers.submit(job);
+      if (job.kind === 'read-rendered') wholeReads.noted(job.node, job.offsetBytes, job.sizeBytes);
+    },
     notify: (notice) => tell({ type: 'notice', notice }),
     answer: ({ uniqueLow, uniqueHigh }, bytes) => replyTo(data.fuseFd, uniqueLow, uniqueHigh, [bytes]),
     answerLate: ({ uniqueLow, uniqueHigh }, late) => {
@@ -259,6 +275,7 @@ async function serve(): Promise<void> {
     },
     refuse: ({ uniqueLow, uniqueHigh }, errno) => replyTo(data.fuseFd, uniqueLow, uniqueHigh, errno),
     renders,
+    passedFolder: join(data.folders.memory, 'passed'),
     drain: () => {
       for (
         let received = receiveMessageOnPort(data.fromMain);
@@ -268,7 +285,7 @@ async function serve(): Promise<void> {
         try {
           const message = received.message as ToFront;
           if (message.type === 'end') throw new SessionOver();
-          receive({ overlay, front, tree, readers, units, renders }, message);
+          receive({ overlay, front, tree, readers, units, wholeReads }, message);
         } catch (error) {
           if (error instanceof SessionOver) throw error;
           // A disk that is full, as a rule: this change was not made, and everything else goes on.
@@ -307,7 +324,7 @@ async function serve(): Promise<void> {
   for (const inode of overlay.names.inodes.values()) overlay.seal(inode);
   tell({ type: 'unmounted' });
   data.fromMain.on('message', (message: ToFront) =>
-    receive({ overlay, front, tree, readers, units, renders }, message),
+    receive({ overlay, front, tree, readers, units, wholeReads }, message),
   );
 }
 

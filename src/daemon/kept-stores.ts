@@ -7,18 +7,25 @@ import { RenderStore } from '../renders/render-store.ts';
 export interface KeptFolders {
   /** In memory: what was pinned. */
   readonly pins: string;
+  /** In memory: what was read whole. */
+  readonly hot: string;
   /** On disk, shared by all mounts of the user. */
   readonly cold?: ColdCache;
 }
 
-/** Pins lie below the mount's folder in memory. */
+/** Pins and what was read whole lie below the mount's folder in memory. */
 export const keptFolders = (memoryFolder: string, cold: ColdCache | undefined): KeptFolders => ({
   pins: join(memoryFolder, 'pins'),
+  hot: join(memoryFolder, 'hot'),
   ...(cold ? { cold } : {}),
 });
 
 export const pinStore = ({ pins }: KeptFolders): RenderStore =>
   new RenderStore({ folder: pins, lock: lockExclusively });
+
+/** What lies there never leaves memory: it is not verified, which would take as long as reading it. */
+export const hotStore = ({ hot }: KeptFolders): RenderStore =>
+  new RenderStore({ folder: hot, lock: lockExclusively, isTrusted: true });
 
 export function coldStore({ cold }: KeptFolders): RenderStore | undefined {
   return cold && new RenderStore({ ...cold, lock: lockExclusively });
@@ -27,5 +34,5 @@ export function coldStore({ cold }: KeptFolders): RenderStore | undefined {
 /** All of them, the fastest first. */
 export function keptStores(folders: KeptFolders): RenderStore[] {
   const cold = coldStore(folders);
-  return cold ? [pinStore(folders), cold] : [pinStore(folders)];
+  return [pinStore(folders), hotStore(folders), ...(cold ? [cold] : [])];
 }

@@ -26,9 +26,11 @@ export function memoryFolder(stateFolder: string): string {
 /**
  * Takes the memory folder away after a clean end. It stays while there are bytes of any file in it: of one that
  * could not land, or that a program had open when the mount was taken away under it.
+ * @returns how many files those are.
  */
-export function removeMemoryFolder(folders: OverlayFolders): void {
+export function removeMemoryFolder(folders: OverlayFolders): number {
   const data = dataFolder(folders);
-  if (existsSync(data) && readdirSync(data).length > 0) return;
-  rmSync(folders.memory, { recursive: true, force: true });
+  const left = existsSync(data) ? readdirSync(data).length : 0;
+  if (left === 0) rmSync(folders.memory, { recursive: true, force: true });
+  return left;
 }

@@ -14,6 +14,8 @@ export interface MountMemoryParts {
   readonly landings: Landings;
   /** Lets go of the oldest pins. @returns bytes of memory freed. */
   readonly unpin: (bytes: number) => Promise<number>;
+  /** The same of files that were read whole. */
+  readonly dropHot: (bytes: number) => Promise<number>;
   readonly log: (message: string) => void;
 }
 
@@ -33,7 +35,7 @@ export class MountMemory implements Disposable {
 
   constructor(parts: MountMemoryParts) {
     this.#parts = parts;
-    const { budgetBytes, front, readers, landings, unpin } = parts;
+    const { budgetBytes, front, readers, landings, unpin, dropHot } = parts;
     this.#reclaimer = new Reclaimer(budgetBytes, writtenBoundBytes(budgetBytes), {
       written: () => front.ask('usage', {}),
       boundWritten: async (bytes) => (await front.ask('set-budget', { budgetBytes: bytes })).accepted,
@@ -41,6 +43,7 @@ export class MountMemory implements Disposable {
       boundDecoded: (bytes) => readers.boundDecoded(bytes),
       land: async (keepBytes) => (await landings.makeRoom(keepBytes)).sizeBytes,
       unpin,
+      dropHot,
       spill: async (bytes) => {
         let freedBytes = 0;
         while (freedBytes < bytes) {
@@ -67,6 +70,15 @@ export class MountMemory implements Disposable {
   /** Gives back what was reserved. */
   release(bytes: number): Promise<void> {
     return this.#reclaimer.release(bytes);
+  }
+
+  /** The same for a file that was read whole, and is kept as long as nobody else needs the memory. */
+  reserveHot(bytes: number): Promise<boolean> {
+    return this.#reclaimer.reserveHot(bytes);
+  }
+
+  releaseHot(bytes: number): Promise<void> {
+    return this.#reclaimer.releaseHot(bytes);
   }
 
   #felt(state: PressureState): void {
@@ -98,7 +110,9 @@ export class MountMemory implements Disposable {
       budgetBytes,
       lowMarkBytes,
       highMarkBytes,
-      usedBytes: reservedBytes + readers.decodedBytes + this.#reclaimer.pinnedBytes,
+      usedBytes:
+        reservedBytes + readers.decodedBytes + this.#reclaimer.pinnedBytes + this.#reclaimer.hotBytes,
+      hotBytes: this.#reclaimer.hotBytes,
       pinnedBytes: this.#reclaimer.pinnedBytes,
       closedFilesBytes: sealedBytes,
       openFilesBytes: reservedBytes - sealedBytes,

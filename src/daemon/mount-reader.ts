@@ -15,6 +15,7 @@ export class MountReader {
   readonly #tree: MountTree;
   readonly #readers = new Map<number, StackReader | SourceReader>();
   readonly #sources: SourceReaders | undefined;
+  readonly #decoded: ByteCache;
 
   private constructor(
     mount: SharedMount,
@@ -25,6 +26,7 @@ export class MountReader {
   ) {
     this.#tree = new MountTree(mount, tools);
     this.#sources = sources;
+    this.#decoded = decoded;
     for (const { number, tree, base } of this.#tree.parts) {
       if (tree instanceof PlateTree)
         this.#readers.set(
@@ -72,6 +74,13 @@ export class MountReader {
     const reader = this.#readers.get(part.number);
     if (!reader) throw new Error(`nothing reads node ${node}`);
     return { part, reader };
+  }
+
+  /** What was opened and kept is of no more use: sources may be others by now, as no node tells. */
+  forget(): void {
+    for (const reader of this.#readers.values()) reader.treeChanged();
+    this.#sources?.clear();
+    this.#decoded.clear();
   }
 
   /** As {@link StackReader.read}. */

@@ -1,7 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { SharedMount } from '../tree/shared-mount.ts';
-import type { FromRenderer, RenderTask } from './render-worker.ts';
+import type { ReaderCounters } from './reader-counters.ts';
+import type { FromRenderer, RendererData, RenderTask } from './render-worker.ts';
 
 /** One thread leaves a core to programs that read at the same time, where there are more. */
 const MAX_THREADS = 4;
@@ -9,16 +10,28 @@ const MAX_THREADS = 4;
 /** What came of a task. */
 export type Rendered = Extract<FromRenderer, { readonly type: 'present' | 'rendered' | 'failed' }>;
 
-/** Threads that render whole files; they live as long as one request to pin or warm does. */
+/** Threads that render whole files. */
 export class RenderCrew implements AsyncDisposable {
   readonly #workers: Worker[] = [];
   readonly #idle: Worker[] = [];
   readonly #mount: SharedMount;
   readonly #most: number;
+  readonly #counters: ReaderCounters | undefined;
 
-  constructor(mount: SharedMount, files: number) {
+  private constructor(mount: SharedMount, files: number, counters?: ReaderCounters) {
     this.#mount = mount;
+    this.#counters = counters;
     this.#most = Math.max(1, Math.min(files, MAX_THREADS, availableParallelism()));
+  }
+
+  /** For so many files, as fast as may be. */
+  static of(mount: SharedMount, files: number): RenderCrew {
+    return new RenderCrew(mount, files);
+  }
+
+  /** One thread that works only while the readers rest. */
+  static inBackground(mount: SharedMount, counters: ReaderCounters): RenderCrew {
+    return new RenderCrew(mount, 1, counters);
   }
 
   /** How many files can be rendered at once. */
@@ -50,7 +63,11 @@ export class RenderCrew implements AsyncDisposable {
   }
 
   #start(): Worker {
-    const worker = new Worker(new URL('./render-worker.ts', import.meta.url), { workerData: this.#mount });
+    const workerData: RendererData = {
+      mount: this.#mount,
+      ...(this.#counters ? { counters: this.#counters.memory } : {}),
+    };
+    const worker = new Worker(new URL('./render-worker.ts', import.meta.url), { workerData });
     // Its end is seen by whoever waits for it.
     worker.on('error', () => {});
     this.#workers.push(worker);

@@ -10,6 +10,7 @@ import { MountTree, type TreeTools } from '../tree/mount-tree.ts';
 import type { SharedMount } from '../tree/shared-mount.ts';
 import type { Tree } from '../tree/tree.ts';
 import type { FrontLink } from './front-link.ts';
+import type { HotRenders } from './hot-renders.ts';
 import { coldStore, type KeptFolders, pinStore } from './kept-stores.ts';
 import type { MountMemory } from './mount-memory.ts';
 import { RenderCrew } from './render-crew.ts';
@@ -25,6 +26,8 @@ export interface RenderKeeperParts {
   readonly front: FrontLink;
   /** Whose budget pins come out of. */
   readonly memory: Pick<MountMemory, 'reserve' | 'release'>;
+  /** Absent where files that were read whole are not kept. */
+  readonly hot: () => HotRenders | undefined;
   readonly log: (message: string) => void;
 }
 
@@ -84,7 +87,8 @@ export class RenderKeeper {
 
   /** Nodes may stand for other files. */
   treeChanged(): void {
-    const paths = new Set([...this.#pins.map(({ mountPath }) => mountPath), ...this.#coldPaths]);
+    const hotPaths = this.#parts.hot()?.paths ?? [];
+    const paths = new Set([...this.#pins.map(({ mountPath }) => mountPath), ...hotPaths, ...this.#coldPaths]);
     const tree = this.#tree();
     const nodes = [...paths].flatMap((path) => tree.resolve(path) ?? []);
     this.#parts.front.tell({ type: 'renders', nodes });
@@ -127,6 +131,7 @@ export class RenderKeeper {
         const before = this.#pins.filter((pin) => pin.mountPath === mountPath);
         this.#pins.push({ key, mountPath, sizeBytes });
         await this.#unpin(before);
+        await this.#parts.hot()?.drop((path) => path === mountPath);
       },
     });
   }
@@ -171,7 +176,7 @@ export class RenderKeeper {
       const filesDone = result.files + result.present + result.failed.length;
       progress({ filesDone, filesTotal: files.length, doneBytes: doneBytes + writtenBytes, totalBytes });
     };
-    await using crew = new RenderCrew(this.#parts.mount(), files.length);
+    await using crew = RenderCrew.of(this.#parts.mount(), files.length);
     const queue = files.values();
     const lane = async (): Promise<void> => {
       for (const file of queue) {
@@ -240,6 +245,7 @@ export class RenderKeeper {
     const nodes = paths.map((path) => nodeAt(tree, path));
     const pins = this.#pins.filter(({ mountPath }) => isBelow(mountPath));
     await this.#unpin(pins);
+    await this.#parts.hot()?.drop(isBelow);
     let coldFiles = 0;
     for (const render of this.#cold?.list() ?? []) {
       if (render.source !== source || !isBelow(render.mountPath)) continue;

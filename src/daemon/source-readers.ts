@@ -29,6 +29,11 @@ export class SourceReaders {
     await this.#drivers.prepareFor(sources);
   }
 
+  /** Lets go of what is open. */
+  clear(): void {
+    this.#open.clear();
+  }
+
   reader(tree: SourceTree, decoded: ByteCache): SourceReader {
     return new SourceReader(tree, this.#encoders, this.#open, decoded);
   }

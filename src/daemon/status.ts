@@ -8,6 +8,7 @@ import { METRICS_NODE, OPENHCS_NODE, STATUS_NODE, WARNINGS_NODE } from '../tree/
 import type { DocumentText } from './documents.ts';
 import type { FrontLink } from './front-link.ts';
 import type { HookPump } from './hook-pump.ts';
+import type { HotRenders } from './hot-renders.ts';
 import type { Landings } from './landings.ts';
 import type { MountMemory } from './mount-memory.ts';
 import type { Readers } from './readers.ts';
@@ -23,6 +24,8 @@ export interface StatusParts {
   readonly memory: MountMemory;
   readonly readers: Readers;
   readonly renders: () => RenderKeeper | undefined;
+  /** Absent where files that were read whole are not kept. */
+  readonly hot: () => HotRenders | undefined;
   /** Absent where the mount has no rules, and until they are loaded. */
   readonly hooks: () => HookPump | undefined;
   readonly warnings: RuntimeWarnings;
@@ -102,6 +105,7 @@ export class Status {
       warnings: total((index) => index.warnings.length) + warnings.count,
       memory: held,
       pins: this.#parts.renders()?.document ?? { files: 0, sizeBytes: 0, paths: [] },
+      hot: this.#parts.hot()?.document ?? null,
       coldCache: spec.coldCache ?? null,
       waiting: usage.waiting,
       openForWriting: usage.openForWriting,
@@ -129,6 +133,8 @@ export class Status {
       platefs_memory_decoded_bytes: status.memory.decodedBytes,
       platefs_memory_decoded_bound_bytes: status.memory.decodedBoundBytes,
       platefs_memory_pinned_bytes: status.memory.pinnedBytes,
+      platefs_memory_hot_bytes: status.memory.hotBytes,
+      platefs_hot_files: status.hot?.files ?? 0,
       platefs_served_bytes_total: servedBytes,
       platefs_decoded_bytes_total: decodedBytes,
       platefs_memory_tight: Number(status.memory.isTight),

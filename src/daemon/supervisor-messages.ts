@@ -83,3 +83,10 @@ export type FromSupervisor =
   | { type: 'ready' }
   | FatalMessage
   | { type: 'done' };
+
+/** How the outside world is told. */
+export interface DaemonVoice {
+  tell(message: FromDaemon): void;
+  /** Asks the supervisor to unmount; resolves with what came of it. */
+  unmount(lazy: boolean): Promise<'unmounted' | 'busy' | 'not-mounted'>;
+}

@@ -4,10 +4,19 @@ import { nameAt } from '../model/plate-lookup.ts';
 import type { PlateDifference } from '../model/plate-succession.ts';
 import type { PlateTree } from '../tree/plate-tree.ts';
 import { fieldOfPlane } from '../tree/shared-tree.ts';
+import type { ChangedName } from './front-messages.ts';
 
 interface Notifier {
   readonly invalidateEntry: (parent: number, name: string) => void;
   readonly invalidateNode: (node: number) => void;
+}
+
+/** Tells the kernel of names in folders that came to be without its knowing. */
+export function invalidateNames(fuseFd: number, names: readonly ChangedName[]): void {
+  for (const { parent, name } of names) {
+    tellEntry(fuseFd, parent, name);
+    tellNode(fuseFd, parent);
+  }
 }
 
 /** Where the kernel is told, and where a part's node numbers begin in the mount. */

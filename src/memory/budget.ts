@@ -9,10 +9,13 @@ export interface MemoryBudget {
   readonly highMarkBytes: number;
   /** What decoded pixels may take while there is plenty. */
   readonly decodedBytes: number;
+  /** What files may take that were read whole. */
+  readonly hotBytes: number;
 }
 
 const LOW_MARK = 0.5;
 const HIGH_MARK = 0.8;
+const HOT_SHARE = 0.25;
 const DECODED_SHARE = 0.25;
 /** More is of little use: the kernel's page cache keeps what was decoded. */
 const MAX_DECODED_BYTES = 128 * 2 ** 20;
@@ -26,6 +29,7 @@ export function budgetOf(totalBytes: number, underPressure = false): MemoryBudge
     totalBytes,
     lowMarkBytes: low,
     highMarkBytes: underPressure ? low : Math.floor(totalBytes * HIGH_MARK),
+    hotBytes: Math.floor(totalBytes * HOT_SHARE),
     decodedBytes: Math.min(MAX_DECODED_BYTES, Math.floor(totalBytes * DECODED_SHARE)),
   };
 }

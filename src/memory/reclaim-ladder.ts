@@ -13,12 +13,16 @@ export interface MemoryUse {
   readonly openBytes: number;
   /** Memory of files that somebody pinned. */
   readonly pinnedBytes: number;
+  /** Memory of files that are kept because they were read whole. */
+  readonly hotBytes: number;
 }
 
 /** What the system asks for, beside the budget. */
 export type MemoryNeed = Pick<PressureState, 'isUnderPressure' | 'cacheShare'>;
 
 export type ReclaimStep =
+  /** Files that were read whole go, the least recently opened first, until `bytes` are free. */
+  | { readonly rung: 1; readonly kind: 'drop-hot'; readonly bytes: number }
   /** Decoded pixels are dropped down to `limitBytes`, and stay below it. */
   | { readonly rung: 1; readonly kind: 'shrink-decoded'; readonly limitBytes: number }
   /** Closed files land until written files hold at most `keepBytes` of memory. */
@@ -44,7 +48,8 @@ export function decodedLimitBytes(use: MemoryUse, budget: MemoryBudget, need: Me
 }
 
 /**
- * Pure: what to give up, cheapest first. Above the low mark closed files land. Above the high mark decoded pixels
+ * Pure: what to give up, cheapest first. Above the low mark files that were read whole go, and when that is not enough
+ * closed files land. Above the high mark decoded pixels
  * give way, and files that are open go to disk as far as landing can't help. When the system is short of memory,
  * decoded pixels shrink to the share that it leaves them, everything closed lands, and once nothing closed is left,
  * everything open that rests goes to disk, and pins go, half of them at a time.
@@ -52,6 +57,13 @@ export function decodedLimitBytes(use: MemoryUse, budget: MemoryBudget, need: Me
 export function planReclaim(use: MemoryUse, budget: MemoryBudget, need: MemoryNeed): ReclaimStep[] {
   const steps: ReclaimStep[] = [];
   const written = writtenBytes(use);
+  if (use.hotBytes > 0 && need.isUnderPressure)
+    steps.push({ rung: 1, kind: 'drop-hot', bytes: use.hotBytes });
+  else if (use.hotBytes > 0 && written > budget.lowMarkBytes) {
+    // The low mark rises with the room that they leave: then there is to be another look.
+    const bytes = Math.min(use.hotBytes, Math.max(1, 2 * written - budget.totalBytes));
+    return [{ rung: 1, kind: 'drop-hot', bytes }];
+  }
   const limitBytes = decodedLimitBytes(use, budget, need);
   if (limitBytes < use.decodedLimitBytes) steps.push({ rung: 1, kind: 'shrink-decoded', limitBytes });
   const lands = use.landableBytes > 0 && (need.isUnderPressure || written > budget.lowMarkBytes);

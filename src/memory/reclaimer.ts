@@ -32,6 +32,8 @@ export interface MemoryHolders {
   readonly land: (keepBytes: number) => Promise<number>;
   /** Lets go of the oldest pins. @returns bytes of memory freed, which are {@link Reclaimer.release}d with that. */
   readonly unpin: (bytes: number) => Promise<number>;
+  /** The same of files that were read whole, the least recently opened first. */
+  readonly dropHot: (bytes: number) => Promise<number>;
   /** Moves open files that rest to disk. @returns bytes of memory freed. */
   readonly spill: (bytes: number) => Promise<number>;
 }
@@ -70,6 +72,7 @@ export class Reclaimer {
   #again = false;
   #writtenBoundBytes: number;
   #pinnedBytes = 0;
+  #hotBytes = 0;
   #turn: Promise<unknown> = Promise.resolve();
 
   /** @param writtenBoundBytes - What written files may take at the start. */
@@ -93,9 +96,14 @@ export class Reclaimer {
     return this.#pinnedBytes;
   }
 
-  /** What written files and decoded pixels may take beside pins. */
+  /** What files hold that were read whole. */
+  get hotBytes(): number {
+    return this.#hotBytes;
+  }
+
+  /** What written files and decoded pixels may take beside what is kept. */
   get #spaceBytes(): number {
-    return this.#totalBytes - this.#pinnedBytes;
+    return this.#totalBytes - this.#pinnedBytes - this.#hotBytes;
   }
 
   /**
@@ -104,15 +112,48 @@ export class Reclaimer {
    */
   async reserve(bytes: number): Promise<boolean> {
     if (await this.#alone(() => this.#reserve(bytes))) return true;
-    // Closed files may land.
+    // What is kept unasked goes, and closed files may land.
+    if (this.#hotBytes > 0) await this.#alone(() => this.#dropHot(bytes));
     await this.look();
     return await this.#alone(() => this.#reserve(bytes));
+  }
+
+  /**
+   * The same for a file that was read whole.
+   * @returns false, with nothing changed, when written files need it or would soon.
+   */
+  reserveHot(bytes: number): Promise<boolean> {
+    return this.#alone(async () => {
+      const spaceBytes = this.#spaceBytes - bytes;
+      if (this.#pressure.isUnderPressure) return false;
+      const { reservedBytes } = await this.#holders.written();
+      if (reservedBytes > budgetOf(spaceBytes).lowMarkBytes) return false;
+      const writtenBytes = spaceBytes - this.#holders.decoded().grantBytes;
+      if (writtenBytes <= 0 || !(await this.#boundWritten(writtenBytes))) return false;
+      this.#hotBytes += bytes;
+      return true;
+    });
+  }
+
+  /** Gives memory back that was reserved for a file that was read whole. */
+  releaseHot(bytes: number): Promise<void> {
+    return this.#alone(async () => {
+      this.#hotBytes -= bytes;
+      await this.#boundWritten(this.#spaceBytes - this.#holders.decoded().grantBytes);
+    });
+  }
+
+  async #dropHot(bytes: number): Promise<number> {
+    const freedBytes = await this.#holders.dropHot(Math.min(bytes, this.#hotBytes));
+    this.#hotBytes -= freedBytes;
+    await this.#boundWritten(this.#spaceBytes - this.#holders.decoded().grantBytes);
+    return freedBytes;
   }
 
   async #reserve(bytes: number): Promise<boolean> {
     const pinned = this.#pinnedBytes + bytes;
     if (this.#pressure.isUnderPressure || pinned > this.#totalBytes * MAX_PINNED_SHARE) return false;
-    const writtenBytes = this.#totalBytes - pinned - this.#holders.decoded().grantBytes;
+    const writtenBytes = this.#spaceBytes - bytes - this.#holders.decoded().grantBytes;
     if (writtenBytes <= 0 || !(await this.#boundWritten(writtenBytes))) return false;
     this.#pinnedBytes = pinned;
     return true;
@@ -179,6 +220,7 @@ export class Reclaimer {
       stuckBytes,
       openBytes: reservedBytes - sealedBytes,
       pinnedBytes: this.#pinnedBytes,
+      hotBytes: this.#hotBytes,
     };
   }
 
@@ -222,6 +264,10 @@ export class Reclaimer {
       }
       case 'spill-open': {
         const freedBytes = await spill(step.bytes);
+        return { freedBytes, hasHelped: freedBytes > 0 };
+      }
+      case 'drop-hot': {
+        const freedBytes = await this.#dropHot(step.bytes);
         return { freedBytes, hasHelped: freedBytes > 0 };
       }
       case 'drop-pins': {

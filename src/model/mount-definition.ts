@@ -103,4 +103,6 @@ export interface MountOptions {
   readonly ngff?: NgffVersion;
   /** Bytes of finished renders kept on disk; 0 for none; the environment's word, else the default, unless set. */
   readonly coldCacheBytes?: number;
+  /** Bytes of memory for files that were read whole; a quarter of the budget at most; none unless set. */
+  readonly hotCacheBytes?: number;
 }

@@ -9,8 +9,8 @@ export interface ColdCache {
 
 const DEFAULT_LIMIT_BYTES = 20 * 2 ** 30;
 
-/** What `-o cold-cache`, a definition and the environment can say: a size in bytes, or 0 for none. */
-export function parseColdCache(value: string | number, parameter: string): number {
+/** What `-o cold-cache`, `-o hot-cache`, a definition and the environment can say: a size in bytes, or 0 for none. */
+export function parseCacheLimit(value: string | number, parameter: string): number {
   return value === 'off' ? 0 : parseByteSize(value, parameter);
 }
 
@@ -31,7 +31,7 @@ export function coldCache(
   limitBytes: number | undefined,
 ): ColdCache | undefined {
   const given = env['PLATEFS_COLD_CACHE'];
-  const said = given === undefined || given === '' ? undefined : parseColdCache(given, 'PLATEFS_COLD_CACHE');
+  const said = given === undefined || given === '' ? undefined : parseCacheLimit(given, 'PLATEFS_COLD_CACHE');
   const most = limitBytes ?? said ?? DEFAULT_LIMIT_BYTES;
   return most === 0 ? undefined : { folder: renderFolder(env, cacheFolder), limitBytes: most };
 }

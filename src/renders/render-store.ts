@@ -48,6 +48,8 @@ export interface RenderStoreOptions {
   readonly folder: string;
   /** Absent where whoever brings renders in sees to that himself. */
   readonly limitBytes?: number;
+  /** Bytes that were brought in are right as long as they are there: in memory that nobody else writes. */
+  readonly isTrusted?: boolean;
   /** Takes an exclusive lock on an open file without waiting; it ends with the descriptor. */
   readonly lock: (fd: number) => boolean;
 }
@@ -69,10 +71,12 @@ export class RenderStore {
   readonly folder: string;
   readonly limitBytes: number | undefined;
   readonly #lock: (fd: number) => boolean;
+  readonly #isTrusted: boolean;
   /** Renders whose bytes were seen to be right, by path, inode, size and time. */
   readonly #verified = new Set<string>();
 
-  constructor({ folder, limitBytes, lock }: RenderStoreOptions) {
+  constructor({ folder, limitBytes, lock, isTrusted = false }: RenderStoreOptions) {
+    this.#isTrusted = isTrusted;
     this.folder = folder;
     this.limitBytes = limitBytes;
     this.#lock = lock;
@@ -122,7 +126,7 @@ export class RenderStore {
   use(key: string): StoredRender | 'corrupt' | undefined {
     const found = this.find(key);
     if (!found) return undefined;
-    if (!this.#isRight(found)) {
+    if (!this.#isTrusted && !this.#isRight(found)) {
       this.remove(key);
       return 'corrupt';
     }

@@ -14,6 +14,8 @@ export const METRICS = {
   platefs_memory_decoded_bytes: { type: 'gauge', help: 'Memory of pixels that are kept decoded.' },
   platefs_memory_decoded_bound_bytes: { type: 'gauge', help: 'Memory that decoded pixels may take now.' },
   platefs_memory_pinned_bytes: { type: 'gauge', help: 'Memory of files that were pinned.' },
+  platefs_memory_hot_bytes: { type: 'gauge', help: 'Memory held by files that were read whole, in bytes.' },
+  platefs_hot_files: { type: 'gauge', help: 'Files that were read whole and are kept in memory.' },
   platefs_served_bytes_total: {
     type: 'counter',
     help: 'Bytes of files put together when they are read that programs asked for.',

@@ -7,7 +7,7 @@ import type { RenderedImage } from './rendered-image.ts';
 const RENDER_VERSION = 1;
 
 /** What tells a file from any other that is or was at its path: device, inode, size, time of change. */
-function identityOf(path: string): string {
+export function identityOf(path: string): string {
   const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
   return stat ? `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}` : 'absent';
 }

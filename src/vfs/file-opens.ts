@@ -11,6 +11,7 @@ import { knownInode } from './known-inode.ts';
 import type { NameChanges } from './name-changes.ts';
 import {
   type BackingFiles,
+  FOPEN_DIRECT_IO,
   FOPEN_KEEP_CACHE,
   OpenFiles,
   type SourceDescriptors,
@@ -34,6 +35,8 @@ export interface FileOpenParts {
   /** Hands a job to a reader thread. */
   readonly submit: (job: ReaderJob) => void;
   readonly renders: KeptRenders;
+  /** In memory: where it is noted which renders the kernel reads. */
+  readonly passedFolder?: string;
 }
 
 /** What opening and closing rest on. */
@@ -60,7 +63,7 @@ export class FileOpens {
     this.#overlay = parts.overlay;
     this.#rooms = rooms;
     this.#descriptors = descriptors;
-    this.#files = new OpenFiles(parts.overlay, parts.backing);
+    this.#files = new OpenFiles(parts.overlay, parts.backing, parts.passedFolder);
   }
 
   create(
@@ -131,7 +134,13 @@ export class FileOpens {
       // Thrown out this moment: then it is rendered anew.
       renders.found(node, undefined);
     }
-    return this.#files.openRendered(node, numberOf(ticket), render);
+    const reply = this.#files.openRendered(node, numberOf(ticket), render);
+    const isPassed = reply.backingId !== undefined && (reply.openFlags & FOPEN_DIRECT_IO) === 0;
+    // Whoever has it open holds it; here it would be held when it is thrown out.
+    if (isPassed) this.#descriptors.forget(node);
+    if (renders.opened(node, isPassed)) this.#parts.notify({ kind: 'passed-through', node });
+    // There was one: what the kernel keeps may be of sources that have changed since.
+    return path === undefined ? { ...reply, openFlags: reply.openFlags & ~FOPEN_KEEP_CACHE } : reply;
   }
 
   /** A source file that grew or was replaced since it was listed is shown as it is now. */

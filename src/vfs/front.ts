@@ -361,6 +361,11 @@ export class Front implements FileSystem {
     return this.#opens.renderFound(ticket, node, path);
   }
 
+  /** Finished renders are kept of other files than before. */
+  rendersChanged(nodes: readonly number[]): void {
+    for (const gone of this.#parts.renders.replace(nodes)) this.#descriptors.forget(gone);
+  }
+
   /** The tree below is another one: things that are still there have the numbers they had. */
   treeChanged(): void {
     this.#descriptors.clear();

@@ -103,6 +103,10 @@ export type FrontNotice =
   /** Written files have come to hold much memory. */
   | { readonly kind: 'pressed' }
   | { readonly kind: 'source-changed'; readonly node: number }
+  /** The kernel reads a finished render of the file from here on. */
+  | { readonly kind: 'passed-through'; readonly node: number }
+  /** All of a file that is put together was asked for. */
+  | { readonly kind: 'read-whole'; readonly node: number }
   /** Somebody waits for a node's size or names, which are not known yet; to be answered `measured`. */
   | { readonly kind: 'measure'; readonly node: number }
   | { readonly kind: 'failed'; readonly path: string; readonly message: string };

@@ -3,6 +3,7 @@ import type { OpenMode, RequestNumber } from '../overlay/handle-log.ts';
 import type { OverlayInode } from '../overlay/inode.ts';
 import type { Overlay } from '../overlay/overlay.ts';
 import type { OpenReply } from './file-system.ts';
+import { PassedRenders } from './passed-renders.ts';
 
 /** FOPEN_* bits of open replies; <linux/fuse.h>. */
 export const FOPEN_DIRECT_IO = 1 << 0;
@@ -35,11 +36,12 @@ export class OpenFiles {
   readonly #backing: BackingFiles | undefined;
   /** Written past the page cache since it was last filled: pages may be old. */
   readonly #staleCache = new Set<number>();
-  /** Which file is passed through for a rendered one, by device and inode. */
-  readonly #passedRenders = new Map<number, string>();
+  readonly #passedRenders: PassedRenders;
 
-  constructor(overlay: Overlay, backing: BackingFiles | undefined) {
+  /** @param passedFolder as for {@link PassedRenders}. */
+  constructor(overlay: Overlay, backing: BackingFiles | undefined, passedFolder?: string) {
     this.#overlay = overlay;
+    this.#passedRenders = new PassedRenders(passedFolder);
     this.#backing = backing;
   }
 
@@ -84,10 +86,10 @@ export class OpenFiles {
       const before = this.#passedRenders.get(node);
       if (render !== undefined && before !== undefined && before === identityOf(render))
         return this.#reply(node, 'passed', counts.backingId, request, true);
-      // The kernel goes on with another render for those who have it open: past its cache is the one way beside.
-      const { handle } = this.#reply(node, 'cached', 0, request, true);
+      // The kernel refuses whatever does not name the render that others have open; reads past it come to us.
+      const reply = this.#reply(node, 'passed', counts.backingId, request, true);
       this.#staleCache.add(node);
-      return { handle, openFlags: FOPEN_DIRECT_IO };
+      return { ...reply, openFlags: FOPEN_PASSTHROUGH | FOPEN_DIRECT_IO };
     }
     const backingId = counts === undefined && render !== undefined ? this.#backing?.open(render) : undefined;
     if (backingId === undefined || render === undefined)

@@ -33,7 +33,10 @@ async function stateOf(entry: ListedMount, signal: AbortSignal): Promise<MountSt
 const staleText = (mountpoint: string): string =>
   `its PlateFS is gone; tidy up with  platefs umount ${mountpoint}  and mount again; written files are kept`;
 
-const STEPS: Readonly<Record<'shrink-decoded' | 'land-sealed' | 'spill-open' | 'drop-pins', string>> = {
+const STEPS: Readonly<
+  Record<'drop-hot' | 'shrink-decoded' | 'land-sealed' | 'spill-open' | 'drop-pins', string>
+> = {
+  'drop-hot': 'files read before',
   'shrink-decoded': 'decoded pixels',
   'land-sealed': 'landed',
   'spill-open': 'moved to disk',
@@ -43,7 +46,7 @@ const STEPS: Readonly<Record<'shrink-decoded' | 'land-sealed' | 'spill-open' | '
 function memoryLines(memory: MemoryDocument): string[] {
   const size = formatByteSize;
   const lines = [
-    `  memory    ${size(memory.usedBytes)} of ${size(memory.budgetBytes)}: closed files ${size(memory.closedFilesBytes)}, open files ${size(memory.openFilesBytes)}, decoded pixels ${size(memory.decodedBytes)}, pinned ${size(memory.pinnedBytes)}`,
+    `  memory    ${size(memory.usedBytes)} of ${size(memory.budgetBytes)}: closed files ${size(memory.closedFilesBytes)}, open files ${size(memory.openFilesBytes)}, decoded pixels ${size(memory.decodedBytes)}, pinned ${size(memory.pinnedBytes)}, files read before ${size(memory.hotBytes)}`,
   ];
   if (memory.isTight) lines.push(`            TIGHT: ${memory.reasons.join(', ') || 'a moment ago'}`);
   if (memory.lastReclaim) {

@@ -36,6 +36,7 @@ export class AnnDataSource implements OpenSource {
   readonly #tree: IdleHierarchy;
   readonly #kept = new ByteLru<unknown>(KEPT_BYTES);
   readonly #plan: Plan;
+  readonly #files: readonly string[] | undefined;
 
   /** @throws SourceChangedError when it is not what `catalog` describes any more. */
   constructor(opener: HierarchyOpener, catalog: SourceCatalog, idleMs?: number) {
@@ -47,6 +48,8 @@ export class AnnDataSource implements OpenSource {
         throw new SourceChangedError(opener.file, 'it holds something else than when it was mounted', {
           advice: 'mount it again',
         });
+      // Making the plan has followed every link.
+      this.#files = this.#tree.filesInUse();
     } catch (error) {
       this[Symbol.dispose]();
       throw error;
@@ -76,6 +79,10 @@ export class AnnDataSource implements OpenSource {
   window(path: ItemPath, region: Region): ByteWindow | undefined {
     this.#array(path, region);
     return undefined;
+  }
+
+  filesOf(): readonly string[] | undefined {
+    return this.#files;
   }
 
   #array(path: ItemPath, region: Region): RegionReader {

@@ -19,6 +19,10 @@ function versionOf(files: readonly string[]): string {
   return JSON.stringify(files.map((path) => [path, identityNow(path)]));
 }
 
+/** The files that a version is of. */
+export const filesOfVersion = (version: string): string[] =>
+  (JSON.parse(version) as readonly (readonly [path: string, identity: string])[]).map(([path]) => path);
+
 /** Whether all files still are what they were when a catalog was made. @throws UnreadableSourceError */
 export function isVersion(version: string | undefined): boolean {
   if (version === undefined) return false;

@@ -49,6 +49,10 @@ export class Hdf5Hierarchy implements Hierarchy {
     return this.links.file.path;
   }
 
+  get openFiles(): readonly string[] {
+    return this.links.files.map(({ path }) => path);
+  }
+
   /** @throws SourceChangedError when a file is no longer what was opened. */
   checkUnchanged(): void {
     for (const file of this.links.files) file.checkUnchanged();

@@ -9,7 +9,7 @@ import type {
   SparseEntries,
   TableRows,
 } from '../../sources.ts';
-import { familyOf } from './hdf5-catalog.ts';
+import { familyOf, filesOfVersion } from './hdf5-catalog.ts';
 import type { Hdf5Hierarchy } from './hdf5-hierarchy.ts';
 import { type ImagePlan, imageWindow, readImage } from './hdf5-image.ts';
 import { datasetImage } from './hdf5-items.ts';
@@ -23,6 +23,7 @@ interface Extents {
 /** An HDF5 file that a catalog described, held open. */
 export class OpenHdf5 implements OpenSource {
   readonly #hierarchy: Hdf5Hierarchy;
+  readonly #version: string | undefined;
   /** Images and levels, by path. */
   readonly #images = new Map<ItemPath, Extents>();
   readonly #arrays = new Map<ItemPath, Extents>();
@@ -34,6 +35,7 @@ export class OpenHdf5 implements OpenSource {
   /** Owns the hierarchy. */
   constructor(hierarchy: Hdf5Hierarchy, catalog: SourceCatalog) {
     this.#hierarchy = hierarchy;
+    this.#version = catalog.version;
     for (const item of catalog.items) this.#keep(item);
   }
 
@@ -63,6 +65,11 @@ export class OpenHdf5 implements OpenSource {
     if (image !== undefined) return imageWindow(this.#hierarchy, image, region);
     this.#checkArray(path, region);
     return this.#hierarchy.window(path, region);
+  }
+
+  /** The file, and those that its links and the text beside it lead to. */
+  filesOf(): readonly string[] | undefined {
+    return this.#version === undefined ? undefined : filesOfVersion(this.#version);
   }
 
   /** The image or level a region is of: one of five axes is never an array's where both have the same path. */

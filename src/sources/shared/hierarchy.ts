@@ -89,6 +89,8 @@ export interface Hierarchy extends Disposable {
   /** The file or folder, for errors. */
   readonly file: string;
   readonly format: 'hdf5' | 'zarr';
+  /** Every local file that what was asked for so far lies in; absent where these are chunks by the thousand. */
+  readonly openFiles?: readonly string[];
   /** Undefined when there is no such node. */
   kindOf(path: NodePath): 'group' | 'array' | undefined;
   /** At most `limit` nodes of a group. @throws what is said above when there is no such group. */

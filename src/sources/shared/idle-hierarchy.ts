@@ -60,6 +60,11 @@ export class IdleHierarchy implements Hierarchy {
     return this.#tree;
   }
 
+  /** Of the file as it was opened last. @throws as its other methods do. */
+  filesInUse(): readonly string[] | undefined {
+    return this.#use().openFiles;
+  }
+
   #close(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;

@@ -46,6 +46,10 @@ export class TiffFiles implements Disposable {
     return this.#paths.push(path) - 1;
   }
 
+  get paths(): readonly string[] {
+    return this.#paths;
+  }
+
   get version(): string {
     return versionOf(this.#stamps);
   }

@@ -213,6 +213,10 @@ export class OpenTiff implements OpenSource {
     return found;
   }
 
+  filesOf(): readonly string[] {
+    return this.#tiff.files.paths;
+  }
+
   /** What a path and a region name: of five axes, or of the array's own, which lack those of extent 1. */
   #look(path: ItemPath, asked: Region): { wanted: Target; region: Region } {
     const wanted = this.#targets.get(path);

@@ -98,6 +98,11 @@ export class ZarrLevel {
     });
   }
 
+  /** Files of the chunks that a region touches. */
+  filesOf(region: Region): string[] {
+    return this.layout.filesOf(this.#stored(region));
+  }
+
   /** {@link ZarrLayout.planeGrain} of the five axes. */
   planeGrain(areFiles: boolean): PlaneGrain | undefined {
     return this.#isInOrder ? this.layout.planeGrain(areFiles) : undefined;

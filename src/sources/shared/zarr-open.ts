@@ -12,7 +12,7 @@ import type {
   TableRows,
 } from '../../sources.ts';
 import { FolderStore } from '../../zarr/folder-store.ts';
-import { rootVersion } from '../../zarr/node.ts';
+import { joinKey, rootVersion } from '../../zarr/node.ts';
 import type { ZarrStore } from '../../zarr/store.ts';
 import { ZarrHierarchy } from './zarr-hierarchy.ts';
 import { imageOf, type ZarrImage, type ZarrLevel } from './zarr-image.ts';
@@ -22,6 +22,9 @@ import { storeAt } from './zarr-store-at.ts';
 /** Images whose levels are remembered. */
 const MAX_KNOWN_IMAGES = 1024;
 
+/** What may describe a group and all below it. */
+const DOCUMENTS = ['zarr.json', '.zgroup', '.zattrs', '.zmetadata'];
+
 /** A level of an image; 0 is the image itself. */
 interface LevelPlace {
   readonly image: ImageItem;
@@ -30,6 +33,9 @@ interface LevelPlace {
 
 /** What one path of the catalog is read from. */
 interface Readable {
+  readonly layout: ZarrLayout;
+  /** Files of the chunks that a region touches. */
+  filesOf(region: Region): string[];
   regionBytes(region: Region): number;
   /** @returns how many chunks are not there. */
   readRegion(region: Region, target: Uint8Array): number;
@@ -115,6 +121,22 @@ export class OpenZarr implements OpenSource {
     return this.#watched(() => this.#readable(path, region.start.length).window(region));
   }
 
+  /** Chunks, and what describes them. Undefined unless the store is a folder. */
+  filesOf(path: string, region?: Region): readonly string[] | undefined {
+    const { store } = this.#hierarchy.nodes;
+    if (!region || !(store instanceof FolderStore)) return undefined;
+    this.#check(path, region);
+    return this.#watched(() => {
+      const { item } = this.#found(path, region.start.length);
+      const source = this.#readable(path, region.start.length);
+      const groups = new Set(['', item.path]);
+      const documents = [...groups].flatMap((group) =>
+        DOCUMENTS.map((name) => store.pathOf(joinKey(group, name))),
+      );
+      return [...documents, source.layout.metadata.path, ...source.filesOf(region)];
+    });
+  }
+
   planeGrain(path: string, rank: number): PlaneGrain | undefined {
     return this.#watched(() =>
       this.#readable(path, rank).planeGrain(this.#hierarchy.nodes.store instanceof FolderStore),
@@ -154,6 +176,8 @@ export class OpenZarr implements OpenSource {
     const layout = this.#hierarchy.layout(path);
     this.#mustAgree(path, layout, shape, dtype);
     return {
+      layout,
+      filesOf: (region) => layout.filesOf(region),
       regionBytes: (region) => layout.regionBytes(region),
       readRegion: (region, target) => layout.readRegion(region, target),
       window: (region) => layout.window(region),

@@ -42,6 +42,30 @@ function levelOf({ levels }: ImagePlan, level: number): ImagePlan['levels'][numb
   return found;
 }
 
+/** The region of the full resolution that a region of a made level stands for. */
+function fullRegion(plan: ImagePlan, level: number, { start, shape }: Region): Region {
+  const extents = levelOf(plan, 0).shape;
+  const factor = 2 ** level;
+  const span = (axis: 3 | 4): readonly [start: number, length: number] => {
+    const first = (start[axis] ?? 0) * factor;
+    return [first, Math.min((shape[axis] ?? 0) * factor, extents[axis] - first)];
+  };
+  const [y, height] = span(3);
+  const [x, width] = span(4);
+  const [t = 0, c = 0, z = 0] = start;
+  return { start: [t, c, z, y, x], shape: [1, 1, 1, height, width] };
+}
+
+/** The region of a level that the source has, of which a chunk's file is made. */
+export function chunkSource(plan: ImagePlan, chunk: ChunkPlace): { level: number; region: Region } {
+  const [segment] = chunkLayout(plan, chunk).segments(0, 1);
+  if (segment?.kind !== 'pixels') throw new Error('a chunk has pixels');
+  const isMade = chunk.level > 0 && plan.downsampling !== undefined;
+  return isMade
+    ? { level: 0, region: fullRegion(plan, chunk.level, segment.region) }
+    : { level: chunk.level, region: segment.region };
+}
+
 /** Names a chunk's file in the cache as its reader does, so that what a client read need not be made again. */
 export const chunkCacheKey = (image: string, { level, t, c, z, row, column }: ChunkPlace): string =>
   `${image}/${level}/${t}/${c}/${z}/${row}/${column}`;
@@ -96,23 +120,9 @@ export class ChunkPixels implements PixelAccess {
   version(region: Region): string {
     const { level } = this.#chunk;
     const version = this.#isMade(level)
-      ? this.#source.version?.(0, this.#sourceRegion(level, region))
+      ? this.#source.version?.(0, fullRegion(this.#plan, level, region))
       : this.#source.version?.(level, region);
     return version ?? '';
-  }
-
-  /** The region of the full resolution that a region of a made level stands for. */
-  #sourceRegion(level: number, { start, shape }: Region): Region {
-    const extents = levelOf(this.#plan, 0).shape;
-    const factor = 2 ** level;
-    const span = (axis: 3 | 4): readonly [start: number, length: number] => {
-      const first = (start[axis] ?? 0) * factor;
-      return [first, Math.min((shape[axis] ?? 0) * factor, extents[axis] - first)];
-    };
-    const [y, height] = span(3);
-    const [x, width] = span(4);
-    const [t = 0, c = 0, z = 0] = start;
-    return { start: [t, c, z, y, x], shape: [1, 1, 1, height, width] };
   }
 
   readPixels(region: Region, target: Uint8Array): void {

@@ -1,9 +1,10 @@
+import type { Region } from '../../core/region.ts';
 import type { ByteCache } from '../../memory/byte-cache.ts';
 import type { ArrayShape, NgffVersion } from '../../model/ngff.ts';
 import type { ImageItem, OpenSource } from '../../sources.ts';
 import { LayoutReader } from '../layout-reader.ts';
 import type { SourceFiles } from '../source-files.ts';
-import { ChunkPixels, chunkCacheKey, chunkLayout, type LevelAccess } from './chunk-pixels.ts';
+import { ChunkPixels, chunkCacheKey, chunkLayout, chunkSource, type LevelAccess } from './chunk-pixels.ts';
 import { documentLayout } from './document-layout.ts';
 import { type FolderEntry, ImageFolder } from './image-folder.ts';
 import {
@@ -36,6 +37,8 @@ function planOf(
 /** What reading a file of the folder needs, on the thread that reads. */
 export interface SourceImageAccess {
   readonly source: Pick<OpenSource, 'window' | 'readRegion'>;
+  /** As {@link LevelAccess}'s, of a region of an item. */
+  readonly version?: (path: string, region: Region) => string;
   readonly cache: ByteCache;
   readonly files: SourceFiles;
   /** Names the image in the cache: changes when the source does. */
@@ -89,6 +92,20 @@ export class SourceImageZarr {
     return at && (this.#document(ordinal)?.length ?? 0);
   }
 
+  /** Of which region of which of the source's items a chunk's file is made; undefined for everything else. */
+  chunkSource(ordinal: number): { readonly path: string; readonly region: Region } | undefined {
+    const at = this.#folder.placeAt(ordinal);
+    if (at?.kind !== 'chunk') return undefined;
+    const { level, region } = chunkSource(this.plan, at.chunk);
+    return { path: this.#pathOf(level), region };
+  }
+
+  /** What the source calls one of its levels. */
+  #pathOf(level: number): string {
+    const { path, levels } = this.#item;
+    return level === 0 ? path : (levels[level - 1]?.path ?? path);
+  }
+
   #document(ordinal: number): Uint8Array | undefined {
     const at = this.#folder.placeAt(ordinal);
     if (at?.kind === 'image-document') return imageDocument(this.plan, at.name);
@@ -96,7 +113,8 @@ export class SourceImageZarr {
   }
 
   /** Reads a file of the folder; undefined where there is none. */
-  reader(ordinal: number, { source, cache, files, cacheKey }: SourceImageAccess): LayoutReader | undefined {
+  reader(ordinal: number, access: SourceImageAccess): LayoutReader | undefined {
+    const { cache, files, cacheKey } = access;
     const options = { planes: cache, files };
     const document = this.#document(ordinal);
     if (document) return new LayoutReader({ ...options, ...documentLayout(document) });
@@ -105,17 +123,16 @@ export class SourceImageZarr {
     return new LayoutReader({
       ...options,
       layout: chunkLayout(this.plan, at.chunk),
-      pixels: new ChunkPixels(this.plan, at.chunk, this.#levels(source), cache, cacheKey),
+      pixels: new ChunkPixels(this.plan, at.chunk, this.#levels(access), cache, cacheKey),
       cacheKey: chunkCacheKey(cacheKey, at.chunk),
     });
   }
 
-  #levels(source: SourceImageAccess['source']): LevelAccess {
-    const { path, levels } = this.#item;
-    const pathOf = (level: number): string => (level === 0 ? path : (levels[level - 1]?.path ?? path));
+  #levels({ source, version }: SourceImageAccess): LevelAccess {
     return {
-      window: (level, region) => source.window(pathOf(level), region),
-      readPixels: (level, region, target) => source.readRegion(pathOf(level), region, target),
+      window: (level, region) => source.window(this.#pathOf(level), region),
+      ...(version ? { version: (level, region) => version(this.#pathOf(level), region) } : {}),
+      readPixels: (level, region, target) => source.readRegion(this.#pathOf(level), region, target),
     };
   }
 }

@@ -33,10 +33,10 @@ export interface FolderNode {
   readonly family?: { readonly family: CatalogFamily; readonly firstNode: number };
 }
 
-/** Whether a finished render of a file may be kept: of pixels in a source that is one file, which tells its version. */
+/** Whether a finished render of a file is worth keeping: all but texts and documents, which cost nothing to make. */
 export function isKeepable({ source, file, inZarr }: ItemNode): boolean {
-  const kind = source.catalog.items[file.item]?.kind;
-  return !inZarr && !source.isFolder && (kind === 'image' || kind === 'array');
+  if (inZarr) return inZarr.zarr.chunkSource(inZarr.ordinal) !== undefined;
+  return source.catalog.items[file.item]?.kind !== 'text';
 }
 
 export const isFolderNode = (node: FolderNode | ItemNode): node is FolderNode => 'children' in node;

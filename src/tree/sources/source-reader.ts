@@ -1,37 +1,27 @@
-import { hash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { PourableBytes } from '../../core/byte-pipe.ts';
 import { FsRefusal } from '../../core/errors.ts';
 import { itemSizeBytes } from '../../core/nd-array.ts';
 import type { Region } from '../../core/region.ts';
 import type { ByteCache } from '../../memory/byte-cache.ts';
-import {
-  AS_IT_IS,
-  fullVersion,
-  type IndexedSource,
-  isMeasured,
-  measuredBytes,
-} from '../../model/indexed-source.ts';
+import { AS_IT_IS, type IndexedSource, isMeasured, measuredBytes } from '../../model/indexed-source.ts';
 import type { SourceItem } from '../../sources.ts';
 import { LayoutReader } from '../layout-reader.ts';
 import type { PartialPlane } from '../plane-blocks.ts';
 import { SourceFiles } from '../source-files.ts';
 import { BlockReader } from './block-reader.ts';
 import type { CatalogEncoders } from './catalog-encoders.ts';
-import { fileVersion } from './describe-source.ts';
 import { inWhole, itemOfShown } from './image-part.ts';
 import { itemLayout } from './item-layout.ts';
 import type { OpenSources } from './open-sources.ts';
 import { sourceGrain } from './source-grain.ts';
+import { regionVersion, sourceRenderKey } from './source-key.ts';
 import { type ItemNode, isKeepable } from './source-node.ts';
 import type { SourceTree } from './source-tree.ts';
 import { sparseFile, tableFile } from './table-blocks.ts';
 
 const MAX_READERS = 256;
 const MAX_SOURCE_FILES = 32;
-
-/** Counts up when the same sources would be rendered to other bytes. */
-const RENDER_VERSION = 'source 1';
 
 /** Reads ranges of one file. */
 interface FileReader {
@@ -86,26 +76,13 @@ export class SourceReader {
 
   /**
    * A name for all of a file's bytes as its source is now; undefined for text, which costs nothing to keep, and where
-   * the source is more than one file.
-   * @throws the system's error when the source can't be asked.
+   * nobody can tell whether the source changes.
+   * @throws what opening the source throws; the system's error when its files can't be asked.
    */
   keyOf(node: number): string | undefined {
-    const found = this.#tree.itemAt(node);
-    if (!found || !isKeepable(found)) return undefined;
-    const { source, file } = found;
-    const item = source.catalog.items[file.item];
-    const { version } = fileVersion(source.path);
-    const parts = [
-      RENDER_VERSION,
-      version,
-      fullVersion(source),
-      source.path,
-      file.encoder,
-      file.part?.suffix ?? '',
-      file.level ?? '',
-      (item?.kind === 'image' && item.image.float64As) || '',
-    ];
-    return hash('sha256', [...parts, item?.path].join('\0')).slice(0, 40);
+    const item = this.#tree.itemAt(node);
+    if (!item || !isKeepable(item)) return undefined;
+    return sourceRenderKey(item, this.#encoders, (work) => this.#sources.use(item.source, work));
   }
 
   /** Nodes stand for the same files as before, but sources may be others. */
@@ -150,6 +127,7 @@ export class SourceReader {
       pixels: {
         window: (region) =>
           this.#sources.use(source, (open) => open.window(shown.path, inWhole(region, file))),
+        version: (region) => this.#versionOf(source, shown.path, inWhole(region, file)),
         parts: (region) => this.#parts(source, shown, inWhole(region, file), cacheKey),
         readPixels: (region, target) =>
           this.#sources.use(source, (open) => open.readRegion(shown.path, inWhole(region, file), target)),
@@ -169,7 +147,7 @@ export class SourceReader {
     const [height = 1, width = 1] = region.shape.slice(-2);
     const rank = region.start.length;
     return {
-      key: `${cacheKey}\0${region.start.join()}`,
+      key: `${cacheKey}\0${region.start.join()}\0${grain === 'rows' ? '' : this.#versionOf(source, item.path, region)}`,
       height,
       width,
       itemBytes: itemSizeBytes(item.kind === 'image' ? item.image.dtype : item.dtype),
@@ -194,10 +172,15 @@ export class SourceReader {
       },
       cache: this.#decoded,
       files: this.#files,
+      version: (path, region) => this.#versionOf(source, path, region),
       cacheKey: `source\0${node.node - ordinal}`,
     });
     if (!reader) throw new FsRefusal('stale', 'the file is no longer there');
     return reader;
+  }
+
+  #versionOf(source: IndexedSource, path: string, region: Region): string {
+    return regionVersion(source, path, region, (work) => this.#sources.use(source, work));
   }
 
   #blockReader(

@@ -210,6 +210,7 @@ function statusOf(mountpoint: string): StatusDocument {
       decodedBytes: 1024 ** 2,
       decodedBoundBytes: 128 * 1024 ** 2,
       pinnedBytes: 0,
+      hotBytes: 0,
       isTight: true,
       reasons: ['only 100 MiB of memory are available'],
       lastReclaim: {
@@ -222,6 +223,7 @@ function statusOf(mountpoint: string): StatusDocument {
       },
     },
     pins: { files: 0, sizeBytes: 0, paths: [] },
+    hot: null,
     coldCache: null,
     waiting: { files: 4, sizeBytes: 5 * 1024 ** 2 },
     hooks: { running: 1, waiting: 2, failed: 3 },

@@ -16,6 +16,7 @@ const use = (given: Partial<MemoryUse>): MemoryUse => ({
   stuckBytes: 0,
   openBytes: 0,
   pinnedBytes: 0,
+  hotBytes: 0,
   ...given,
 });
 
@@ -68,6 +69,7 @@ describe('the reclaim ladder', () => {
             stuckBytes: stuck,
             openBytes: open,
             pinnedBytes: pinned,
+            hotBytes: 0,
           };
           const need = isUnderPressure ? TIGHT : CALM;
           const steps = planReclaim(held, budgetOf(TOTAL, isUnderPressure), need);
@@ -116,6 +118,10 @@ function holders(state: { sealed: number; open: number; lands?: boolean; keepsBo
     },
     unpin: async (bytes) => {
       told.push(`unpin ${bytes}`);
+      return bytes;
+    },
+    dropHot: async (bytes) => {
+      told.push(`drop ${bytes}`);
       return bytes;
     },
     spill: async (bytes) => {
@@ -200,6 +206,24 @@ describe('the reclaimer', () => {
     expect(told.indexOf('unpin 100')).toBeGreaterThan(told.indexOf('land 0'));
     expect(reclaimer.last?.steps.at(-1)).toMatchObject({ rung: 4, kind: 'drop-pins' });
     expect(await reclaimer.reserve(1)).toBe(false);
+  });
+
+  it('lets files go that were read whole before anything else does', async () => {
+    const { reclaimer, told, state, bounds } = holders({ sealed: 0, open: 0 });
+    expect(await reclaimer.reserveHot(200)).toBe(true);
+    expect(bounds()).toEqual({ grant: 200, bound: 400 });
+    state.sealed = 310;
+    await reclaimer.look();
+    expect(told[0]).toBe('drop 20');
+    expect(told.join()).not.toContain('land');
+    expect(reclaimer.hotBytes).toBe(180);
+    // More of them would only have to go again.
+    expect(await reclaimer.reserveHot(1)).toBe(false);
+    state.sealed = 0;
+    expect(await reclaimer.reserve(400)).toBe(true);
+    const { grant, bound } = bounds();
+    expect(reclaimer.hotBytes + reclaimer.pinnedBytes + grant + bound).toBeLessThanOrEqual(TOTAL);
+    expect(reclaimer.pinnedBytes).toBe(400);
   });
 
   it('asks nobody while nothing is wrong', async () => {

@@ -40,6 +40,7 @@ rm -r untarred; rm packed.tgz
 test "$(ls)" = "images
 openhcs_metadata.json
 plate.ome.zarr
+previews
 source
 stacks
 tables"`);

@@ -136,7 +136,7 @@ describe('stores that are wrong', () => {
     expect((await indexOf(root)).planes.count).toBe(0);
   });
 
-  it('with arrays no TIFF can show are told why', async () => {
+  it('with arrays that nothing can show are told why', async () => {
     const why = async (change: (array: Record<string, unknown>) => void): Promise<string> => {
       const root = one();
       const file = join(root, 'A/1/0/0/.zarray');
@@ -147,7 +147,6 @@ describe('stores that are wrong', () => {
       expect(index.planes.count).toBe(0);
       return index.warnings[0]!.message;
     };
-    expect(await why((array) => (array['dtype'] = '<f8'))).toContain('float64');
     expect(await why((array) => (array['dtype'] = '<c8'))).toContain('several parts');
     expect(await why((array) => (array['dtype'] = '|O'))).toContain('data type');
     expect(await why((array) => (array['shape'] = [2, 3, 0, 9]))).toContain('holds none');

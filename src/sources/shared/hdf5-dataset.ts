@@ -3,6 +3,7 @@ import { NotUnderstood } from './hdf5-bytes.ts';
 import { elementType, unwrapArray } from './hdf5-element.ts';
 import type { Hdf5File } from './hdf5-file.ts';
 import { libraryFails, refusedFilter } from './hdf5-filter-names.ts';
+import { heapFields } from './hdf5-heap-text.ts';
 import type { LibraryMetadata, LibraryType } from './hdf5-library.ts';
 import { holdsPointers } from './hdf5-library-read.ts';
 import { type FoundNode, fileBeside, type Hdf5Links } from './hdf5-links.ts';
@@ -32,7 +33,7 @@ export interface Hdf5Dataset {
   /** Undefined when the HDF5 library has to read it. */
   readonly storage: DatasetStorage | undefined;
   readonly unreadable: string | undefined;
-  /** Texts of varying length that the library can't read: `HeapTexts` does. */
+  /** Texts of varying length, or records of them, that the library can't read: `HeapTexts` does. */
   readonly areHeapTexts: boolean;
 }
 
@@ -49,7 +50,7 @@ export function lookAtDataset(links: Hdf5Links, { file, at }: FoundNode, depth =
     refusedShape(shape, base) ??
     (typeof found === 'string' ? found : undefined) ??
     refusedFilter(filters) ??
-    (libraryFails(filters, holdsPointers(metadata)) && type.kind !== 'text'
+    (libraryFails(filters, holdsPointers(metadata)) && heapFields(base) === undefined
       ? 'lzf over values of varying length can’t be undone here'
       : undefined) ??
     refusedVirtual(links, file, metadata, depth);
@@ -69,7 +70,7 @@ export function lookAtDataset(links: Hdf5Links, { file, at }: FoundNode, depth =
     ],
     storage,
     unreadable,
-    areHeapTexts: type.kind === 'text' && libraryFails(filters, holdsPointers(metadata)),
+    areHeapTexts: heapFields(base) !== undefined && libraryFails(filters, holdsPointers(metadata)),
   };
 }
 

@@ -5,6 +5,8 @@ import { ByteLru } from './byte-lru.ts';
 import { type Hdf5Bytes, Hdf5Cursor, NotUnderstood } from './hdf5-bytes.ts';
 import { ChunkReader } from './hdf5-chunk-reader.ts';
 import type { Hdf5Dataset } from './hdf5-dataset.ts';
+import { TYPE_CLASS } from './hdf5-element.ts';
+import type { LibraryType } from './hdf5-library.ts';
 
 /** Collections of texts that are kept of one dataset; most have 4 KiB. */
 const KEPT_BYTES = 4 * 1024 * 1024;
@@ -15,6 +17,15 @@ const ALIGNMENT_BYTES = 8;
 const UTF8 = new TextDecoder('utf-8', { ignoreBOM: true });
 
 type Collection = ReadonlyMap<number, Uint8Array>;
+
+const isHeapText = ({ type, vlen }: LibraryType): boolean => vlen && type === TYPE_CLASS.text;
+
+/** How many texts of varying length an element is made of; undefined where anything else is in it. */
+export function heapFields(type: LibraryType): number | undefined {
+  if (isHeapText(type)) return 1;
+  const members = type.compound_type?.members;
+  return members?.every(isHeapText) ? members.length : undefined;
+}
 
 /** The objects of a collection of the global heap by their numbers (HDF5 File Format Specification 3.0, III.E). */
 function readCollection(file: Hdf5Bytes, address: number): Collection {
@@ -41,31 +52,36 @@ function readCollection(file: Hdf5Bytes, address: number): Collection {
 }
 
 /**
- * Texts of varying length, read without the HDF5 library: chunks hold the length, collection and number of each (HDF5
+ * Texts of varying length, or records of nothing else, read without the HDF5 library: chunks hold the length, collection and number of each (HDF5
  * File Format Specification 3.0, IV.B, variable-length data).
  */
 export class HeapTexts {
   readonly #file: Hdf5Bytes;
   readonly #dataset: Hdf5Dataset;
   readonly #chunks: ChunkReader;
+  readonly #fields: number;
   readonly #elementBytes: number;
   readonly #collections = new ByteLru<Collection>(KEPT_BYTES);
 
   /** @throws NotUnderstood when the library has to read this dataset; BadHdf5Error, UnreadableSourceError */
   constructor(dataset: Hdf5Dataset) {
-    const { storage, file, shape, innerRank, type, base } = dataset;
+    const { storage, file, shape, innerRank, base } = dataset;
     if (storage?.layout.kind !== 'chunked' || file.bytes === undefined)
       throw new NotUnderstood('texts that lie elsewhere');
-    if (type.kind !== 'text' || !base.vlen || innerRank > 0) throw new NotUnderstood('no plain texts');
+    const fields = heapFields(base);
+    if (fields === undefined || innerRank > 0) throw new NotUnderstood('no plain texts');
     this.#file = file.bytes;
     this.#dataset = dataset;
-    this.#elementBytes = LENGTH_BYTES + file.bytes.offsetBytes + NUMBER_BYTES;
+    this.#fields = fields;
+    this.#elementBytes = fields * (LENGTH_BYTES + file.bytes.offsetBytes + NUMBER_BYTES);
+    if (storage.layout.elementBytes !== this.#elementBytes)
+      throw new NotUnderstood(`elements of ${storage.layout.elementBytes} bytes`);
     // Read as bytes, which are one more axis.
     const asBytes = { ...dataset, shape: [...shape, this.#elementBytes], innerRank: 1 };
     this.#chunks = new ChunkReader(file.bytes, asBytes, storage, storage.layout, 1);
   }
 
-  /** The texts of a region, which lies inside, in C order. @throws BadHdf5Error, UnreadableSourceError */
+  /** The texts of a region, which lies inside, in C order, those of one element together. @throws BadHdf5Error, UnreadableSourceError */
   read({ start, shape }: Region): string[] {
     const count = elementCount(shape);
     const places = Buffer.alloc(count * this.#elementBytes);
@@ -73,7 +89,7 @@ export class HeapTexts {
       if (count > 0)
         this.#chunks.read({ start: [...start, 0], shape: [...shape, this.#elementBytes] }, places);
       const cursor = new Hdf5Cursor(places, this.#file);
-      return Array.from({ length: count }, () => this.#text(cursor));
+      return Array.from({ length: count * this.#fields }, () => this.#text(cursor));
     } catch (error) {
       if (!(error instanceof NotUnderstood)) throw error;
       throw this.#bad(error.message);

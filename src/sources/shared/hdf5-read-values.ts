@@ -91,6 +91,12 @@ function positionsIn(inner: readonly number[], region: Region, outerRank: number
 export function readCompounds(dataset: Hdf5Dataset, region: Region): (readonly CompoundValue[])[] {
   checkReadable(dataset, region, dataset.type.kind === 'compound' && dataset.innerRank === 0);
   const rows: (readonly CompoundValue[])[] = [];
+  if (dataset.areHeapTexts) {
+    const texts = heapTexts(dataset).read(region);
+    const fields = texts.length / Math.max(1, elementCount(region.shape));
+    for (let at = 0; at < texts.length; at += fields) rows.push(texts.slice(at, at + fields));
+    return rows;
+  }
   forEachSlice(dataset, region, ({ module, bytes, elementCount: count }) => {
     const context = valueContext(dataset.file, module, dataset.metadata);
     for (let element = 0; element < count; element++) {

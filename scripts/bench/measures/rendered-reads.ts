@@ -194,10 +194,12 @@ export async function scanMemory(bench: Bench): Promise<Row[]> {
   const budgetMib = 256;
   const { root } = await bench.compressedField(planes);
   const mount = bench.mounts.mount(root, ['--budget', `${budgetMib}MiB`]);
-  timeClient('first', 1, stackOf(mount));
+  // The one flavour that holds more than 4 GiB in a file.
+  const stack = join(mount.path, 'stacks', 'A01_s001.ome.tif');
+  timeClient('first', 1, stack);
   const { rssMb: idleMb } = await idleMemory(mount.status.pid);
   const pids = processesOf(mount.status.pid);
-  const scan = spawn('dd', [`if=${stackOf(mount)}`, 'of=/dev/null', 'bs=1M', 'status=none']);
+  const scan = spawn('dd', [`if=${stack}`, 'of=/dev/null', 'bs=1M', 'status=none']);
   const ended = once(scan, 'exit');
   let mostMb = 0;
   while (scan.exitCode === null && scan.signalCode === null) {

@@ -16,6 +16,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
 import { NoSpaceError } from '../core/errors.ts';
+import { fileIdentity } from '../core/file-identity.ts';
 import { systemCode } from '../core/system-code.ts';
 
 /** Counts in every key too (`tree/render-key.ts`): entries of another version are never found. */
@@ -141,8 +142,7 @@ export class RenderStore {
   }
 
   #isRight({ path, sizeBytes, checksum }: StoredRender): boolean {
-    const { dev, ino, size, mtimeNs } = statSync(path, { bigint: true });
-    const identity = `${path}\0${dev}:${ino}:${size}:${mtimeNs}`;
+    const identity = `${path}\0${fileIdentity(statSync(path, { bigint: true }))}`;
     if (this.#verified.has(identity)) return true;
     const fd = openSync(path, 'r');
     try {

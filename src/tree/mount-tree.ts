@@ -8,7 +8,14 @@ import type { CatalogEncoders } from './sources/catalog-encoders.ts';
 import { itemLayout } from './sources/item-layout.ts';
 import { isKeepable } from './sources/source-node.ts';
 import type { SourceTree } from './sources/source-tree.ts';
-import { ROOT_NODE, type Tree, type TreeAttributes, type TreeContent, type TreeEntry } from './tree.ts';
+import {
+  ROOT_NODE,
+  resolvePath,
+  type Tree,
+  type TreeAttributes,
+  type TreeContent,
+  type TreeEntry,
+} from './tree.ts';
 
 /** One part of a mount, and where its node numbers begin. */
 export interface MountPart {
@@ -116,13 +123,7 @@ export class MountTree implements Tree {
   }
 
   resolve(path: string): number | undefined {
-    let node: number | undefined = ROOT_NODE;
-    if (path === '') return node;
-    for (const name of path.split('/')) {
-      node = this.lookup(node, name);
-      if (node === undefined) return undefined;
-    }
-    return node;
+    return resolvePath(this, path);
   }
 
   entryAfter(directory: number, cookie: number): TreeEntry | undefined {

@@ -5,7 +5,14 @@ import { type PlaneLocation, planeLocation } from './plane-access.ts';
 import { PlateFiles } from './plate-files.ts';
 import type { RenderedImage } from './rendered-image.ts';
 import type { SharedTree } from './shared-tree.ts';
-import { ROOT_NODE, type Tree, type TreeAttributes, type TreeContent, type TreeEntry } from './tree.ts';
+import {
+  ROOT_NODE,
+  resolvePath,
+  type Tree,
+  type TreeAttributes,
+  type TreeContent,
+  type TreeEntry,
+} from './tree.ts';
 import { DocumentsView, documentAttributes, isDocument, OPENHCS_DOCUMENT } from './views/documents.ts';
 import { ImagesView } from './views/images.ts';
 import { OmeZarrView } from './views/ome-zarr.ts';
@@ -198,13 +205,7 @@ export class PlateTree implements Tree {
   }
 
   resolve(path: string): number | undefined {
-    let node: number | undefined = ROOT_NODE;
-    if (path === '') return node;
-    for (const name of path.split('/')) {
-      node = this.lookup(node, name);
-      if (node === undefined) return undefined;
-    }
-    return node;
+    return resolvePath(this, path);
   }
 
   facts(node: number): ReadonlyMap<string, string> {

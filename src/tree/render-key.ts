@@ -1,15 +1,16 @@
 import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
+import { fileIdentity } from '../core/file-identity.ts';
 import type { PlaneLocation } from './plane-access.ts';
 import type { RenderedImage } from './rendered-image.ts';
 
 /** Counts up when the same sources would be rendered to other bytes. */
 const RENDER_VERSION = 1;
 
-/** What tells a file from any other that is or was at its path: device, inode, size, time of change. */
+/** As {@link fileIdentity}, also of a file that is not there. */
 export function identityOf(path: string): string {
   const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
-  return stat ? `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}` : 'absent';
+  return stat ? fileIdentity(stat) : 'absent';
 }
 
 /**

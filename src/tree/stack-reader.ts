@@ -2,6 +2,7 @@ import { statSync } from 'node:fs';
 import { LRUCache } from 'lru-cache';
 import type { PourableBytes } from '../core/byte-pipe.ts';
 import { FsRefusal, SourceChangedError, UnsupportedTiffError } from '../core/errors.ts';
+import { fileIdentity } from '../core/file-identity.ts';
 import { elementCount, itemSizeBytes } from '../core/nd-array.ts';
 import type { Region } from '../core/region.ts';
 import type { ByteCache } from '../memory/byte-cache.ts';
@@ -183,8 +184,7 @@ export class StackReader {
     const location = this.#tree.planeLocation(plane);
     const { path } = location;
     // A plane that was written anew may have its pixels elsewhere: what was seen counts for the file that was seen.
-    const { dev, ino, size, mtimeNs } = statSync(path, { bigint: true });
-    const version = `${dev}:${ino}:${size}:${mtimeNs}`;
+    const version = fileIdentity(statSync(path, { bigint: true }));
     const known = this.#probes.get(plane);
     if (known?.version === version) return known;
     if (known) {

@@ -60,3 +60,14 @@ export interface Tree {
   /** `user.platefs.*` facts, without the prefix. */
   facts(node: number): ReadonlyMap<string, string>;
 }
+
+/** The node at a path below a tree's root, a name at a time; undefined where one of them does not exist. */
+export function resolvePath(tree: Pick<Tree, 'lookup'>, path: string): number | undefined {
+  let node: number | undefined = ROOT_NODE;
+  if (path === '') return node;
+  for (const name of path.split('/')) {
+    node = tree.lookup(node, name);
+    if (node === undefined) return undefined;
+  }
+  return node;
+}

@@ -1,10 +1,11 @@
 import { basename } from 'node:path';
 import { BadZarrError, UnsupportedZarrError } from '../core/errors.ts';
+import { asObject, type JsonObject } from '../core/json-text.ts';
 import { type ChunkLayout, parseChunkLayout } from './chunk-layout.ts';
 import { type CodecChain, v2Chain, v3Chain } from './codec-chain.ts';
 import { type ElementType, elementBytes, parseV2Dtype, parseV3Dtype } from './element.ts';
 import { parseFillText, parseFillValue } from './fill-value.ts';
-import { asObject, asString, type JsonObject, readJsonObject } from './json.ts';
+import { asString, readJsonObject } from './json.ts';
 
 /** What an array's own metadata says: Zarr v2 `.zarray` or Zarr v3 `zarr.json`. Shapes are without lanes. */
 export interface ArrayMetadata extends ChunkLayout {

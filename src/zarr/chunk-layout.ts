@@ -1,5 +1,6 @@
 import { BadZarrError, UnsupportedZarrError } from '../core/errors.ts';
-import { asInteger, asObject, type JsonObject, shown } from './json.ts';
+import { asObject, type JsonObject } from '../core/json-text.ts';
+import { asInteger, shown } from './json.ts';
 
 /** Where an array's chunks are, whatever is in them. */
 export interface ChunkLayout {

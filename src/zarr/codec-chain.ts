@@ -1,4 +1,5 @@
 import { BadZarrError, UnsupportedZarrError } from '../core/errors.ts';
+import { asObject, type JsonObject } from '../core/json-text.ts';
 import { itemSizeBytes } from '../core/nd-array.ts';
 import {
   ADLER32,
@@ -13,7 +14,7 @@ import {
   unsupported,
 } from './codec-step.ts';
 import { type ElementType, parseAnyDtype } from './element.ts';
-import { asInteger, asObject, asString, type JsonObject, shown } from './json.ts';
+import { asInteger, asString, shown } from './json.ts';
 import { BITROUND, castStep, deltaStep, PACKBITS, scaleOffsetStep } from './value-filter.ts';
 
 /** How a chunk's items become its stored bytes. */

@@ -1,6 +1,7 @@
 import { UnsupportedZarrError } from '../core/errors.ts';
+import { asObject } from '../core/json-text.ts';
 import { type Dtype, itemSizeBytes } from '../core/nd-array.ts';
-import { asArray, asInteger, asObject, asString, shown } from './json.ts';
+import { asArray, asInteger, asString, shown } from './json.ts';
 
 /**
  * What one element of an array is made of. Complex numbers and fixed-width text are several numbers of one dtype

@@ -1,5 +1,6 @@
 import { BadZarrError } from '../core/errors.ts';
-import { asObject, type JsonDocument, type JsonObject, readJsonObjectIfPresent } from './json.ts';
+import { asObject, type JsonObject } from '../core/json-text.ts';
+import { type JsonDocument, readJsonObjectIfPresent } from './json.ts';
 
 /** A metadata file that was read. */
 export interface ReadFile {

@@ -1,22 +1,13 @@
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { BadZarrError, UnreadableSourceError } from '../core/errors.ts';
 import { readFully } from '../core/io.ts';
+import { asObject, type JsonObject, stringEnd, surveyJson } from '../core/json-text.ts';
 import { systemCode } from '../core/system-code.ts';
 
 /** Largest metadata document that is read: a plate of 1536 wells with consolidated metadata takes about 20 MiB. */
 export const MAX_DOCUMENT_BYTES = 64 * 1024 * 1024;
 /** Objects and arrays inside one another; real metadata has about ten. */
 const MAX_DEPTH = 100;
-
-/** A JSON object as it was read: fields of unknown kind. */
-export type JsonObject = Readonly<Record<string, unknown>>;
-
-/** `value` when it is a JSON object. */
-export function asObject(value: unknown): JsonObject | undefined {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? (value as JsonObject)
-    : undefined;
-}
 
 /** `value` when it is a JSON array. */
 export function asArray(value: unknown): readonly unknown[] | undefined {
@@ -99,7 +90,7 @@ export function parseJsonObject(bytes: Uint8Array, path: string): JsonObject {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
     .toString('utf8')
     .replace(/^\uFEFF/, '');
-  const { depth, hasWords } = survey(text);
+  const { depth, hasWords } = surveyJson(text);
   if (depth > MAX_DEPTH) throw new BadZarrError(path, `metadata nested more than ${MAX_DEPTH} deep`);
   let value: unknown;
   try {
@@ -120,34 +111,6 @@ function exactInteger(_key: string, value: unknown, context?: { readonly source?
     /^-?\d{1,40}$/.test(context.source)
     ? BigInt(context.source)
     : value;
-}
-
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-
-/** Where the string that opens at `at` ends: just behind its closing quote, or the text's end. */
-function stringEnd(text: string, at: number): number {
-  for (let end = at + 1; end < text.length; end++) {
-    const code = text.charCodeAt(end);
-    if (code === BACKSLASH) end++;
-    else if (code === QUOTE) return end + 1;
-  }
-  return text.length;
-}
-
-/** How deep a text nests, and whether Python's `NaN` or `Infinity` may stand outside its strings. */
-function survey(text: string): { depth: number; hasWords: boolean } {
-  let depth = 0;
-  let deepest = 0;
-  let hasWords = false;
-  for (let at = 0; at < text.length; at++) {
-    const letter = text[at];
-    if (letter === '"') at = stringEnd(text, at) - 1;
-    else if (letter === '{' || letter === '[') deepest = Math.max(deepest, ++depth);
-    else if (letter === '}' || letter === ']') depth--;
-    else if (letter === 'N' || letter === 'I') hasWords = true;
-  }
-  return { depth: deepest, hasWords };
 }
 
 function withoutPythonNumbers(text: string): string {

@@ -1,4 +1,5 @@
-import { asArray, asObject, asString } from './json.ts';
+import { asObject } from '../core/json-text.ts';
+import { asArray, asString } from './json.ts';
 
 /** One axis of an image. */
 export interface NgffAxis {

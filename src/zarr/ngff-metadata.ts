@@ -1,4 +1,5 @@
-import { asArray, asInteger, asObject, asString, type JsonObject } from './json.ts';
+import { asObject, type JsonObject } from '../core/json-text.ts';
+import { asArray, asInteger, asString } from './json.ts';
 import { type AxisMeasure, type NgffAxis, parseAxes, parseMeasures } from './ngff-axes.ts';
 
 /*

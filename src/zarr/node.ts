@@ -1,5 +1,5 @@
 import { BadZarrError } from '../core/errors.ts';
-import { asObject, type JsonObject } from './json.ts';
+import { asObject, type JsonObject } from '../core/json-text.ts';
 import { isPlainKey, readStoreJson, type StoreListing, type ZarrStore } from './store.ts';
 
 /** A group or an array of a store. */

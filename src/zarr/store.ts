@@ -1,5 +1,6 @@
 import { BadZarrError } from '../core/errors.ts';
-import { type JsonObject, MAX_DOCUMENT_BYTES, parseJsonObject } from './json.ts';
+import type { JsonObject } from '../core/json-text.ts';
+import { MAX_DOCUMENT_BYTES, parseJsonObject } from './json.ts';
 import { ChunkFile, type OpenBytes, type StoredBytes } from './stored-bytes.ts';
 
 /**

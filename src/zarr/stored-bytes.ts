@@ -1,13 +1,6 @@
-import {
-  type BigIntStats,
-  closeSync,
-  constants,
-  fstatSync,
-  lstatSync,
-  openSync,
-  readlinkSync,
-} from 'node:fs';
+import { closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync } from 'node:fs';
 import { BadZarrError, UnreadableSourceError } from '../core/errors.ts';
+import { fileIdentity } from '../core/file-identity.ts';
 import { readFully } from '../core/io.ts';
 import { systemCode } from '../core/system-code.ts';
 
@@ -32,8 +25,6 @@ export function isWithin(path: string, folder: string): boolean {
   return path === folder || path.startsWith(folder === '/' ? '/' : `${folder}/`);
 }
 
-const identityOf = ({ dev, ino, size, mtimeNs }: BigIntStats): string => `${dev}:${ino}:${size}:${mtimeNs}`;
-
 const isLink = (path: string): boolean =>
   lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
 
@@ -51,7 +42,7 @@ export class ChunkFile implements StoredBytes, Disposable {
     const stat = fstatSync(fd, { bigint: true });
     if (!stat.isFile()) throw new BadZarrError(path, 'the chunk is not a file');
     this.sizeBytes = Number(stat.size);
-    this.identity = identityOf(stat);
+    this.identity = fileIdentity(stat);
     this.file = { path, offsetBytes: 0 };
   }
 
@@ -87,7 +78,7 @@ export class ChunkFile implements StoredBytes, Disposable {
   }
 
   /** Whether the file has not been written to since it was opened. */
-  readonly isUnchanged = (): boolean => identityOf(fstatSync(this.#fd, { bigint: true })) === this.identity;
+  readonly isUnchanged = (): boolean => fileIdentity(fstatSync(this.#fd, { bigint: true })) === this.identity;
 
   readInto(target: Uint8Array, offset: number): void {
     let got: number;

@@ -1,7 +1,8 @@
 import { BadMetadataError } from '../../core/errors.ts';
+import { asObject, type JsonObject } from '../../core/json-text.ts';
 import { plainText } from '../../core/metadata-values.ts';
 import type { ChannelFacts, PlateFacts } from '../../model/plate.ts';
-import { asObject, type JsonObject, parseBoundedJson } from './bounded-json.ts';
+import { parseBoundedJson } from './bounded-json.ts';
 
 /** Real ones are a few KiB. */
 export const MAX_JDCE_BYTES = 16 << 20;

@@ -1,5 +1,5 @@
+import { asObject, type JsonObject } from '../../core/json-text.ts';
 import { known, plainText } from '../../core/metadata-values.ts';
-import { asObject, type JsonObject } from './bounded-json.ts';
 
 /** What Micro-Manager's metadata of one image tells. */
 export interface MmFrame {

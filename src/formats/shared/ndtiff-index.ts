@@ -1,6 +1,6 @@
 import { BadMetadataError } from '../../core/errors.ts';
+import { asObject } from '../../core/json-text.ts';
 import type { Dtype } from '../../core/nd-array.ts';
-import { asObject } from './bounded-json.ts';
 
 /** Bytes behind the two texts of an entry: eight 32-bit numbers. */
 const TAIL_BYTES = 32;

@@ -1,7 +1,7 @@
 import { PlateFsError, UnreadableSourceError } from '../../core/errors.ts';
+import type { JsonObject } from '../../core/json-text.ts';
 import type { Detection } from '../../formats.ts';
 import { readGroup } from '../../zarr/group.ts';
-import type { JsonObject } from '../../zarr/json.ts';
 import {
   isBioformats2raw,
   ngffOf,

@@ -1,8 +1,9 @@
 import { PlateFsError } from '../../core/errors.ts';
+import type { JsonObject } from '../../core/json-text.ts';
 import type { PlaneDetail } from '../../model/plane-details.ts';
 import { WHOLE_FILE } from '../../model/plate-index.ts';
 import type { ArrayMetadata } from '../../zarr/array-metadata.ts';
-import { asString, type JsonObject, parseJsonObject } from '../../zarr/json.ts';
+import { asString, parseJsonObject } from '../../zarr/json.ts';
 import type { OpenHcsReference } from './openhcs-file.ts';
 import type { OpenHcsFiles } from './openhcs-files.ts';
 import { pathInPlate } from './openhcs-path.ts';

@@ -1,7 +1,8 @@
 import { PlateFsError } from '../../core/errors.ts';
+import { asObject, type JsonObject } from '../../core/json-text.ts';
 import { parseWellName, type WellPosition, wellName } from '../../model/well.ts';
 import type { ArrayMetadata } from '../../zarr/array-metadata.ts';
-import { asArray, asObject, type JsonObject, readJsonObjectIfPresent } from '../../zarr/json.ts';
+import { asArray, readJsonObjectIfPresent } from '../../zarr/json.ts';
 import type { OpenHcsFile } from './openhcs-file.ts';
 import type { ArrayFile, OpenHcsFiles } from './openhcs-files.ts';
 import { type OpenHcsName, parseOpenHcsName } from './openhcs-name.ts';

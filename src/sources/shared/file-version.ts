@@ -1,12 +1,13 @@
 import { statSync } from 'node:fs';
 import { UnreadableSourceError } from '../../core/errors.ts';
+import { fileIdentity } from '../../core/file-identity.ts';
 
 const IS_URL = /^[a-z][a-z0-9+.-]+:\/\//i;
 
 function stateOf(path: string, isRequired: boolean): string {
   try {
     const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
-    if (stats) return `${stats.dev}:${stats.ino}:${stats.size}:${stats.mtimeNs}`;
+    if (stats) return fileIdentity(stats);
   } catch (cause) {
     throw new UnreadableSourceError(path, 'it can’t be looked at', { cause });
   }

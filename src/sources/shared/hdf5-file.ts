@@ -5,6 +5,7 @@ import {
   SourceChangedError,
   UnreadableSourceError,
 } from '../../core/errors.ts';
+import { fileIdentity } from '../../core/file-identity.ts';
 import { type Hdf5Bytes, NotUnderstood } from './hdf5-bytes.ts';
 import {
   closedInLibrary,
@@ -21,12 +22,11 @@ import { readSuperblock } from './hdf5-superblock.ts';
 const OPEN_FOR_WRITE = /already open for (write|SWMR write)|may use.*h5clear/i;
 
 const inodeOf = (stats: BigIntStats): string => `${stats.dev}:${stats.ino}`;
-const identityOf = (stats: BigIntStats): string => `${inodeOf(stats)}:${stats.size}:${stats.mtimeNs}`;
 
 /** What a file is now, as `Hdf5File.identity` says it. @throws UnreadableSourceError */
 export function identityNow(path: string): string {
   try {
-    return identityOf(statSync(path, { bigint: true }));
+    return fileIdentity(statSync(path, { bigint: true }));
   } catch (cause) {
     throw new UnreadableSourceError(path, "can't be looked at", { cause });
   }
@@ -51,7 +51,7 @@ export class Hdf5File implements Disposable {
     this.path = path;
     this.fd = fd;
     this.sizeBytes = Number(stats.size);
-    this.identity = identityOf(stats);
+    this.identity = fileIdentity(stats);
     this.#inode = inodeOf(stats);
   }
 
@@ -87,7 +87,7 @@ export class Hdf5File implements Disposable {
 
   /** @throws SourceChangedError when the file is no longer what was opened. */
   checkUnchanged(): void {
-    if (identityOf(fstatSync(this.fd, { bigint: true })) !== this.identity)
+    if (fileIdentity(fstatSync(this.fd, { bigint: true })) !== this.identity)
       throw new SourceChangedError(this.path, 'it was written after it was opened', {
         advice: 'open it again',
       });

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { type BigIntStats, fstatSync, statSync } from 'node:fs';
+import { fstatSync, statSync } from 'node:fs';
 import { SourceChangedError, UnreadableSourceError } from '../../core/errors.ts';
+import { fileIdentity } from '../../core/file-identity.ts';
 import { TiffFile } from './tiff-file.ts';
 import type { TiffPage } from './tiff-page.ts';
 
@@ -9,12 +10,10 @@ const MAX_OPEN = 8;
 /** Pages remembered with where their strips or tiles lie, counted by these. */
 const MAX_SEGMENTS = 1 << 20;
 
-const stampOf = ({ dev, ino, size, mtimeNs }: BigIntStats): string => `${dev}:${ino}:${size}:${mtimeNs}`;
-
 /** What tells this state of a file from any other. @throws UnreadableSourceError */
 export function fileStamp(path: string): string {
   try {
-    return stampOf(statSync(path, { bigint: true }));
+    return fileIdentity(statSync(path, { bigint: true }));
   } catch (cause) {
     throw new UnreadableSourceError(path, 'is not there', { cause });
   }
@@ -69,7 +68,7 @@ export class TiffFiles implements Disposable {
     const stamp = this.#stamps[number];
     const known = this.#open.get(number);
     if (known) {
-      if (stampOf(fstatSync(known.fd, { bigint: true })) !== stamp) throw this.#changed(path);
+      if (fileIdentity(fstatSync(known.fd, { bigint: true })) !== stamp) throw this.#changed(path);
       this.#open.delete(number);
       this.#open.set(number, known);
       return known;
@@ -94,7 +93,7 @@ export class TiffFiles implements Disposable {
       if (fileStamp(path) !== stamp) throw this.#changed(path);
       throw error;
     }
-    if (stampOf(fstatSync(file.fd, { bigint: true })) === stamp) return file;
+    if (fileIdentity(fstatSync(file.fd, { bigint: true })) === stamp) return file;
     file[Symbol.dispose]();
     throw this.#changed(path);
   }

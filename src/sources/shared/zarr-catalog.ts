@@ -1,9 +1,9 @@
 import { statSync } from 'node:fs';
 import { setImmediate as breathe } from 'node:timers/promises';
 import { CancelledError, PlateFsError } from '../../core/errors.ts';
+import type { JsonObject } from '../../core/json-text.ts';
 import type { SourceCatalog, SourceItem } from '../../sources.ts';
 import { FolderStore } from '../../zarr/folder-store.ts';
-import type { JsonObject } from '../../zarr/json.ts';
 import {
   isBioformats2raw,
   namedChildren,

@@ -1,9 +1,9 @@
 import { UnsupportedZarrError } from '../../core/errors.ts';
+import type { JsonObject } from '../../core/json-text.ts';
 import type { Region } from '../../core/region.ts';
 import type { ImageInfo } from '../../model/image.ts';
 import type { ByteWindow, ImageItem, ImageLevel, PlaneGrain } from '../../sources.ts';
 import { contiguousStrides } from '../../zarr/box.ts';
-import type { JsonObject } from '../../zarr/json.ts';
 import { type AxisMeasure, axisLetters, inSeconds, inUm, type NgffAxis } from '../../zarr/ngff-axes.ts';
 import {
   type NgffChannel,

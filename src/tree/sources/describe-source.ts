@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { UnreadableSourceError } from '../../core/errors.ts';
+import { fileIdentity } from '../../core/file-identity.ts';
 import { loadAll } from '../../core/plugin.ts';
 import { whenReady } from '../../core/when-ready.ts';
 import type { IndexedSource, SourceOptions } from '../../model/indexed-source.ts';
@@ -147,6 +148,6 @@ class OpenedOnce implements Disposable {
 
 /** What tells a file from its later versions: it has another one as soon as its bytes may differ. */
 export function fileVersion(path: string): { readonly version: string; readonly mtimeMs: number } {
-  const { dev, ino, size, mtimeNs } = statSync(path, { bigint: true });
-  return { version: `${dev}:${ino}:${size}:${mtimeNs}`, mtimeMs: Number(mtimeNs) / 1e6 };
+  const stat = statSync(path, { bigint: true });
+  return { version: fileIdentity(stat), mtimeMs: Number(stat.mtimeNs) / 1e6 };
 }

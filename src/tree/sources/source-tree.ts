@@ -3,7 +3,14 @@ import { type IndexedSource, isMeasured, measuredBytes } from '../../model/index
 import { isUrl } from '../../model/source-url.ts';
 import { PlateFiles } from '../plate-files.ts';
 import { ngffVersionOf, type SharedTree } from '../shared-tree.ts';
-import { ROOT_NODE, type Tree, type TreeAttributes, type TreeContent, type TreeEntry } from '../tree.ts';
+import {
+  ROOT_NODE,
+  resolvePath,
+  type Tree,
+  type TreeAttributes,
+  type TreeContent,
+  type TreeEntry,
+} from '../tree.ts';
 import { DocumentsView, isDocument } from '../views/documents.ts';
 import { OwnFiles } from './own-files.ts';
 import { addSourceFacts } from './source-facts.ts';
@@ -309,13 +316,7 @@ export class SourceTree implements Tree {
   }
 
   resolve(path: string): number | undefined {
-    let node: number | undefined = ROOT_NODE;
-    if (path === '') return node;
-    for (const name of path.split('/')) {
-      node = this.lookup(node, name);
-      if (node === undefined) return undefined;
-    }
-    return node;
+    return resolvePath(this, path);
   }
 
   facts(node: number): ReadonlyMap<string, string> {

@@ -59,6 +59,11 @@ export class ZipDirectory {
       this.#slots[slot] = at + 1;
       at = end;
     }
+    if (at !== entries.length)
+      throw new BadZarrError(
+        this.#path,
+        `the zip file counts ${count} members, but its directory has more bytes`,
+      );
   }
 
   /** Size of the entry at a place in the directory. @throws BadZarrError when it isn't whole. */

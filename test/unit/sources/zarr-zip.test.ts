@@ -157,6 +157,17 @@ describe('a store in a zip file', () => {
     }
   });
 
+  it('whose end counts fewer members than its directory has bytes for is refused by name', async () => {
+    const path = zipPath();
+    const damaged = zipFile(folderEntries(folder));
+    const end = damaged.length - 22;
+    damaged.writeUInt16LE(0, end + 10);
+    damaged.writeUInt32LE(10, end + 12);
+    writeFileSync(path, damaged);
+    await expect(catalogOf(path)).rejects.toThrow(/counts 0 members/);
+    await expect(catalogOf(path)).rejects.toThrow(path);
+  });
+
   it('with any bytes changed is read right, or refused by name', async () => {
     const path = zipPath();
     const entries = folderEntries(folder, 'deflate');

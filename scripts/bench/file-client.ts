@@ -4,7 +4,9 @@
  *
  *   file-client.ts read PASSES FILE …      each pass opens the files one after the other and reads them in 1 MiB steps
  *   file-client.ts random PASSES FILE      each pass makes the same READS reads of 4 KiB, anywhere in the open file
- *   file-client.ts write MEBIBYTES FILE    one pass: creates the file, writes it in 1 MiB steps, closes it
+ *   file-client.ts write MEBIBYTES FILE STEP_BYTES
+ *                                          one pass: creates the file, writes it in steps, closes it
+ *   file-client.ts create COUNT FOLDER     one pass: creates so many files of 64 KiB, each written at once and closed
  *   file-client.ts first PASSES FILE …     each pass opens a file and reads its first page past the page cache, file by file
  *   file-client.ts window PASSES FILE WIDTH HEIGHT PLANES
  *                                          each pass reads 256 × 256 pixels of 16 bits anywhere in a stack, row by row
@@ -23,6 +25,7 @@ import {
 import { chanceNumbers, windowPlace } from './chance-numbers.ts';
 
 const STEP_BYTES = 1 << 20;
+const SMALL_FILE_BYTES = 64 * 1024;
 const PAGE_BYTES = 4096;
 
 function timed(work: () => void): number {
@@ -79,14 +82,25 @@ function windows(path: string, passes: number, width: number, height: number, pl
   });
 }
 
-function write(path: string, mebibytes: number): number {
-  const data = Buffer.alloc(STEP_BYTES, 0xa5);
+function write(path: string, mebibytes: number, stepBytes: number): number {
+  const data = Buffer.alloc(stepBytes, 0xa5);
+  const steps = (mebibytes * 2 ** 20) / stepBytes;
   return timed(() => {
     const fd = openSync(path, 'wx');
-    for (let step = 0; step < mebibytes; step++)
-      if (writeSync(fd, data, 0, STEP_BYTES, null) !== STEP_BYTES)
-        throw new Error(`a short write of ${path}`);
+    for (let step = 0; step < steps; step++)
+      if (writeSync(fd, data, 0, stepBytes, null) !== stepBytes) throw new Error(`a short write of ${path}`);
     closeSync(fd);
+  });
+}
+
+function create(folder: string, count: number): number {
+  const data = Buffer.alloc(SMALL_FILE_BYTES, 0xa5);
+  return timed(() => {
+    for (let number = 0; number < count; number++) {
+      const fd = openSync(`${folder}/${number}.bin`, 'wx');
+      writeSync(fd, data, 0, data.length, null);
+      closeSync(fd);
+    }
   });
 }
 
@@ -110,6 +124,8 @@ const seconds =
         : operation === 'random'
           ? random(path, Number(second))
           : operation === 'write'
-            ? [write(path, Number(second))]
-            : [link(second)];
+            ? [write(path, Number(second), Number(paths[1]))]
+            : operation === 'create'
+              ? [create(path, Number(second))]
+              : [link(second)];
 console.log(JSON.stringify(seconds));

@@ -258,6 +258,7 @@ export class Daemon {
       aheadBytes: Math.floor(budgetOf(budgetBytes).decodedBytes / ports.length / 2),
       hotBytes,
       owner: this.#owner,
+      tellsSealed: this.#definition.hooks.length > 0,
       fromMain: channel.port2,
       wake: wake.memory,
       readers: ports,

@@ -52,6 +52,8 @@ export interface FrontData {
   /** What files that were read whole may hold, to be passed through. */
   readonly hotBytes: number;
   readonly owner: { readonly uid: number; readonly gid: number };
+  /** Somebody wants to hear which files are whole: the mount has rules. */
+  readonly tellsSealed: boolean;
   readonly fromMain: MessagePort;
   /** Memory of the {@link FrontWake} that the main thread kicks. */
   readonly wake: SharedArrayBuffer;
@@ -241,8 +243,9 @@ async function serve(): Promise<void> {
     data.folders,
     { resumed: data.resumed, budgetBytes: data.budgetBytes, calls: kernelFileCalls, lower: tree },
     {
-      onSealed: (inode) => tell({ type: 'notice', notice: { kind: 'sealed', inode } }),
-      onUnsealed: (inode) => tell({ type: 'notice', notice: { kind: 'unsealed', inode } }),
+      onSealed: (inode) => data.tellsSealed && tell({ type: 'notice', notice: { kind: 'sealed', inode } }),
+      onUnsealed: (inode) =>
+        data.tellsSealed && tell({ type: 'notice', notice: { kind: 'unsealed', inode } }),
       onAbandoned: (abandoned) => tell({ type: 'notice', notice: { kind: 'abandoned', abandoned } }),
     },
   );

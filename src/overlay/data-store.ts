@@ -65,8 +65,7 @@ export class DataStore {
 
   /** Begins an empty file. */
   create(place: DataPlace): void {
-    this.remove(place.number);
-    this.files.open(place);
+    this.files.openEmpty(place);
     this.#reserve(place.number, PAGE_BYTES);
   }
 

@@ -25,7 +25,7 @@ import { Listing } from './listing.ts';
 import { type MeasureParts, Measures } from './measures.ts';
 import { MAX_NAME_BYTES, type NameChangeParts, NameChanges } from './name-changes.ts';
 import { FOPEN_CACHE_DIR, FOPEN_KEEP_CACHE, SourceDescriptors } from './open-files.ts';
-import { INVALID, NOT_A_DIRECTORY, NOT_PERMITTED, STALE } from './refusals.ts';
+import { INVALID, NOT_A_DIRECTORY, NOT_NEEDED, NOT_PERMITTED, STALE } from './refusals.ts';
 import { StagedCopies, type StagedCopyParts } from './staged-copies.ts';
 import { Xattrs } from './xattrs.ts';
 
@@ -296,8 +296,9 @@ export class Front implements FileSystem {
     return this.#data.write(context, node, offsetBytes, data);
   }
 
+  /** Written bytes are in memory or on disk already when write(2) returns: spares a request per close(2). */
   flush(): undefined {
-    // Written bytes are in memory or on disk already when write(2) returns.
+    throw NOT_NEEDED;
   }
 
   fsync(context: RequestContext, node: number): undefined | Deferred {

@@ -40,6 +40,7 @@ import { Status } from './status.ts';
 import type { DaemonVoice, StartMessage } from './supervisor-messages.ts';
 import { invalidateNames } from './tree-invalidation.ts';
 import { WriteOut } from './write-out.ts';
+import { answerLater, SpillFlushing } from './write-pace.ts';
 
 type FrontBudget = { readonly budgetBytes: number; readonly hotBytes: number };
 
@@ -56,6 +57,7 @@ export class Daemon {
   readonly #voice: DaemonVoice;
   readonly #stop = new AbortController();
   readonly #warnings = new RuntimeWarnings();
+  readonly #flushing = new SpillFlushing();
   readonly #owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
   #front: FrontLink | undefined;
   readonly #frontWorker: Worker;
@@ -328,6 +330,15 @@ export class Daemon {
         return;
       case 'abandoned':
         this.#landings?.remove(notice.abandoned);
+        return;
+      case 'flush':
+        void this.#flushing.flush(notice).then((hasFailed) => {
+          const { inode, sizeBytes } = notice;
+          this.#front?.tell({ type: 'flushed', inode, sizeBytes, hasFailed });
+        });
+        return;
+      case 'answer-write':
+        answerLater(this.#start.fuseFd, notice);
         return;
       case 'pressed':
         this.#memory?.pressed();

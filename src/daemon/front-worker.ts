@@ -197,6 +197,9 @@ function receive({ overlay, front, tree, readers, layouts, wholeReads }: Rooms, 
       tell({ type: 'spilled', token: message.token, freedBytes });
       return;
     }
+    case 'flushed':
+      front.flushed(message.inode, message.sizeBytes, message.hasFailed);
+      return;
     case 'renders':
       front.rendersChanged(message.nodes);
       return;
@@ -281,6 +284,8 @@ async function serve(): Promise<void> {
       return filledBytes;
     },
     notify: (notice) => tell({ type: 'notice', notice }),
+    answerLater: (ticket, writtenBytes, delayMs) =>
+      tell({ type: 'notice', notice: { kind: 'answer-write', ...ticket, writtenBytes, delayMs } }),
     answer: ({ uniqueLow, uniqueHigh }, bytes) => replyTo(data.fuseFd, uniqueLow, uniqueHigh, [bytes]),
     answerLate: ({ uniqueLow, uniqueHigh }, late) => {
       const body = late.kind === 'entry' ? entryBody(late.entry) : attributesBody(late.reply);

@@ -35,6 +35,8 @@ export interface FileStat {
 export class DataStore {
   readonly files: DataFiles;
   budgetBytes: number;
+  /** Hears of all bytes that go to a file on disk: they are in the page cache then. */
+  onDiskWrite: (number: number, offsetBytes: number, sizeBytes: number) => void = () => {};
   #reservedBytes = 0;
   readonly #reserved = new Map<number, number>();
   readonly #calls: FileCalls;
@@ -147,6 +149,11 @@ export class DataStore {
     const wanted = this.#reservation(place, sizeBytes);
     const held = this.#reserved.get(place.number) ?? 0;
     if (wanted <= held || this.#reservedBytes + wanted - held <= this.budgetBytes) return undefined;
+    return this.endInPages(place);
+  }
+
+  /** The first page after a file's end: where it splits when all that comes goes to disk. */
+  endInPages(place: DataPlace): number {
     return pages(this.stat(place).sizeBytes);
   }
 
@@ -177,7 +184,10 @@ export class DataStore {
     const { memory, spill } = this.files.open(place);
     const lowBytes = Math.max(0, Math.min(data.length, place.splitAt - offsetBytes));
     if (lowBytes > 0) writeFully(memory, data.subarray(0, lowBytes), offsetBytes);
-    if (lowBytes < data.length) writeFully(spill, data.subarray(lowBytes), offsetBytes + lowBytes);
+    if (lowBytes < data.length) {
+      writeFully(spill, data.subarray(lowBytes), offsetBytes + lowBytes);
+      this.onDiskWrite(place.number, offsetBytes + lowBytes, data.length - lowBytes);
+    }
     passFaultPoint('store.after-write');
     const end = offsetBytes + lowBytes;
     if (end > (this.#reserved.get(place.number) ?? 0))
@@ -209,6 +219,7 @@ export class DataStore {
       const part = buffer.subarray(0, Math.min(COPY_BYTES, end - at));
       writeFully(files.spill, part.subarray(0, readFully(files.memory, part, at)), at);
     }
+    if (end > fromBytes) this.onDiskWrite(place.number, fromBytes, end - fromBytes);
     if (fstatSync(files.spill).size < sizeBytes) ftruncateSync(files.spill, sizeBytes);
     this.#calls.setTimes(files.spill, atimeNs, mtimeNs);
     // From now on the spilled file stands in for the synced copy.

@@ -1,7 +1,9 @@
 import { FsRefusal, NoSpaceError } from '../core/errors.ts';
 import { isOutOfSpace } from '../core/io.ts';
 import type { Journal } from '../journal/journal.ts';
+import { budgetOf } from '../memory/budget.ts';
 import type { DataStore, FileStat } from './data-store.ts';
+import { type PlacementLimits, placementOf } from './file-placement.ts';
 import type { HandleLog } from './handle-log.ts';
 import { type Abandoned, isFile, isOverlayNode, type OverlayInode } from './inode.ts';
 import { LandingBook } from './landing-book.ts';
@@ -25,6 +27,7 @@ export interface OverlayParts {
   readonly store: DataStore;
   readonly handles: HandleLog;
   readonly lower: LowerTree;
+  readonly placement: PlacementLimits;
   /** Called when a version is whole: its last writer closed it, or a hook published it. */
   readonly onSealed: (inode: number) => void;
   /** Called when a file that was sealed is written again or unlinked. */
@@ -34,6 +37,7 @@ export interface OverlayParts {
 }
 
 const PAGE_BYTES = 4096;
+const LEAST_HEAD_STEP_BYTES = 2 ** 20;
 /** Copied to disk before the next request is answered: some ten milliseconds. */
 const SPILL_STEP_BYTES = 16 * 2 ** 20;
 
@@ -230,8 +234,38 @@ export class Overlay {
     this.#commit({ op: 'recalled', inode: inode.number });
   }
 
+  /** By its size, as it is about to become: whether what comes now goes to disk though there is memory. */
+  #isForDisk(inode: OverlayInode, sizeBytes: number): boolean {
+    if (inode.splitAt !== Number.POSITIVE_INFINITY) return false;
+    const placement = placementOf(sizeBytes, this.#parts.placement);
+    if (placement === 'memory') return false;
+    const { reservedBytes, budgetBytes } = this.store;
+    return placement === 'disk' || reservedBytes > budgetOf(budgetBytes).highMarkBytes;
+  }
+
+  /**
+   * What a large file began with in memory follows to disk, from its end on, a part with each write: so no request
+   * waits for all of it.
+   */
+  #moveHead(inode: OverlayInode, writtenBytes: number, endBytes: number): void {
+    if (inode.splitAt === Number.POSITIVE_INFINITY || inode.splitAt <= PAGE_BYTES) return;
+    if (placementOf(endBytes, this.#parts.placement) !== 'disk') return;
+    // What the kernel reads and writes by itself must stay where it is.
+    if ((this.handles.countsOf(inode.number)?.backingId ?? 0) !== 0) return;
+    const stepBytes = Math.max(LEAST_HEAD_STEP_BYTES, 2 * writtenBytes);
+    const from = Math.max(PAGE_BYTES, Math.floor((inode.splitAt - stepBytes) / PAGE_BYTES) * PAGE_BYTES);
+    try {
+      this.spill(inode, from);
+    } catch (error) {
+      // It stays in memory, which has room for it.
+      if (!isOutOfSpace(error)) throw error;
+    }
+  }
+
   #makeRoom(inode: OverlayInode, sizeBytes: number): void {
-    const splitAt = this.store.splitNeeded(inode, sizeBytes);
+    const splitAt = this.#isForDisk(inode, sizeBytes)
+      ? this.store.endInPages(inode)
+      : this.store.splitNeeded(inode, sizeBytes);
     if (splitAt === undefined || splitAt >= inode.splitAt) return;
     if (inode.splitAt === Number.POSITIVE_INFINITY) this.store.files.clearSpill(inode.number);
     this.#commit({ op: 'split', inode: inode.number, splitAt });
@@ -312,6 +346,7 @@ export class Overlay {
         throw isOutOfSpace(again) ? this.#full(again) : again;
       }
     }
+    this.#moveHead(inode, data.length, offsetBytes + data.length);
   }
 
   #full(cause: unknown): NoSpaceError {

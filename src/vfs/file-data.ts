@@ -1,15 +1,18 @@
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { errnoOf } from '../core/errno.ts';
+import { FsRefusal } from '../core/errors.ts';
 import type { FileCalls } from '../core/file-calls.ts';
 import { systemCode } from '../core/system-code.ts';
 import { budgetOf } from '../memory/budget.ts';
+import { WritePacer } from '../memory/write-pacing.ts';
 import { isFile, isOverlayNode, type OverlayInode } from '../overlay/inode.ts';
 import type { Overlay } from '../overlay/overlay.ts';
 import type { Tree } from '../tree/tree.ts';
 import type { Attributes } from './attributes.ts';
 import type { DocumentRequests } from './document-requests.ts';
 import { DEFERRED, type Deferred, type RequestContext } from './file-system.ts';
+import { FlushRequests } from './flush-requests.ts';
 import type { FrontNotice, MovableJob, ReaderJob, Ticket } from './jobs.ts';
 import type { KeptRenders } from './kept-renders.ts';
 import type { SourceDescriptors } from './open-files.ts';
@@ -42,6 +45,8 @@ export interface FileDataParts {
   readonly readLiteral: (node: number, offsetBytes: number, target: Uint8Array) => number | undefined;
   /** Finished renders that may be kept. */
   readonly renders: KeptRenders;
+  /** Answers a WRITE after a while; absent: nobody is slowed down. */
+  readonly answerLater?: (ticket: Ticket, writtenBytes: number, delayMs: number) => void;
   /** Answers a deferred READ. */
   readonly answer: (ticket: Ticket, bytes: Uint8Array) => void;
   /** Answers a deferred request with an errno. */
@@ -63,6 +68,10 @@ export class FileData {
   readonly #buffer = Buffer.allocUnsafeSlow(1 << 20);
   /** Memory that written files held when the main thread was last told. */
   #toldBytes = 0;
+  readonly #flushing: FlushRequests;
+  readonly #pacer = new WritePacer();
+  /** Files some of whose bytes the disk did not take. */
+  readonly #failedOnDisk = new Set<number>();
 
   /** @param descriptors - Of source files, shared with whoever opens them anew. */
   constructor(
@@ -77,6 +86,20 @@ export class FileData {
     this.#attributes = attributes;
     this.#documents = documents;
     this.#descriptors = descriptors;
+    this.#flushing = new FlushRequests((range) =>
+      parts.notify({ kind: 'flush', path: parts.overlay.store.files.spillPath(range.inode), ...range }),
+    );
+    parts.overlay.store.onDiskWrite = (number, offsetBytes, sizeBytes) => {
+      if (!parts.answerLater) return;
+      this.#pacer.spilled(sizeBytes);
+      this.#flushing.wrote(number, offsetBytes, sizeBytes);
+    };
+  }
+
+  /** What was to be flushed is on the disk, or failed to get there. */
+  flushed(inode: number, sizeBytes: number, hasFailed: boolean): void {
+    this.#pacer.flushed(sizeBytes);
+    if (hasFailed) this.#failedOnDisk.add(inode);
   }
 
   /** The bytes, fewer only at the end of the file. The next call writes over the view. */
@@ -209,6 +232,32 @@ export class FileData {
     return data.length;
   }
 
+  /** {@link write} for a program, which is answered later where memory or the disk can't keep up with it. */
+  writeAtPace(
+    context: RequestContext,
+    node: number,
+    offsetBytes: number,
+    data: Uint8Array,
+  ): number | Deferred {
+    const { store } = this.#overlay;
+    const unflushedBytes = this.#pacer.unflushedBytes;
+    const writtenBytes = this.write(context, node, offsetBytes, data);
+    if (!this.#parts.answerLater) return writtenBytes;
+    const splitAt = this.#overlay.inode(node)?.splitAt ?? Number.POSITIVE_INFINITY;
+    const delayMs = this.#pacer.wait(
+      {
+        memoryBytes: Math.max(0, Math.min(data.length, splitAt - offsetBytes)),
+        diskBytes: this.#pacer.unflushedBytes - unflushedBytes,
+      },
+      store.reservedBytes,
+      store.budgetBytes,
+    );
+    if (delayMs === 0) return writtenBytes;
+    const { uniqueLow, uniqueHigh } = context;
+    this.#parts.answerLater({ uniqueLow, uniqueHigh }, writtenBytes, delayMs);
+    return DEFERRED;
+  }
+
   /** Sets a file's length. A landed file's bytes must have been recalled before, unless it is to be empty. */
   truncate(context: RequestContext, inode: OverlayInode, sizeBytes: number): void {
     this.#overlay.recallEmpty(inode);
@@ -246,6 +295,11 @@ export class FileData {
   /** Makes a file's bytes safe from power loss, and every name with them. */
   fsync(context: RequestContext, node: number): undefined | Deferred {
     const inode = this.#overlay.inode(node);
+    if (this.#failedOnDisk.delete(node))
+      throw new FsRefusal(
+        'io',
+        `${this.#overlay.names.pathOf(node) ?? node}: the disk did not take all of it`,
+      );
     if (!inode || !isFile(inode) || inode.landed) return this.#persist(context, 0, [], 0, '');
     const { sizeBytes } = this.#overlay.store.stat(inode);
     const durablePath = inode.place ? join(this.#parts.durableFolder, node.toString(16)) : '';

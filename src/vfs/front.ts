@@ -292,8 +292,8 @@ export class Front implements FileSystem {
     _handle: bigint,
     offsetBytes: number,
     data: Uint8Array,
-  ): number {
-    return this.#data.write(context, node, offsetBytes, data);
+  ): number | Deferred {
+    return this.#data.writeAtPace(context, node, offsetBytes, data);
   }
 
   /** Written bytes are in memory or on disk already when write(2) returns: spares a request per close(2). */
@@ -355,6 +355,11 @@ export class Front implements FileSystem {
 
   idle(): void {
     this.#parts.drain();
+  }
+
+  /** Bytes of a file on disk were flushed, or could not be. */
+  flushed(inode: number, sizeBytes: number, hasFailed: boolean): void {
+    this.#data.flushed(inode, sizeBytes, hasFailed);
   }
 
   /** A reader has found out whether a finished render of a file is kept. @returns the answer to its OPEN. */

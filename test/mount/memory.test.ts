@@ -74,10 +74,11 @@ describe.skipIf(problem)(`the memory of a mount${why}`, () => {
       expect(before.memory).toMatchObject({
         budgetBytes: 64 * MIB,
         closedFilesBytes: MIB,
-        decodedBoundBytes: 16 * MIB,
         isTight: false,
         lastReclaim: null,
       });
+      // A quarter of what pins and working threads leave.
+      expect(before.memory.decodedBoundBytes).toBeGreaterThanOrEqual(12 * MIB);
       sayAvailable(root, 64);
       await eventually(
         'all give way',

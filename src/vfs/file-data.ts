@@ -78,7 +78,11 @@ export class FileData {
       submit: parts.submit,
       refuse: parts.refuse,
       report: (node, message) =>
-        parts.notify({ kind: 'failed', path: parts.overlay.names.pathOf(node) ?? '', message }),
+        parts.notify({
+          kind: 'failed',
+          path: node === 0 ? '' : (parts.overlay.names.pathOf(node) ?? ''),
+          message,
+        }),
     });
   }
 

@@ -96,6 +96,9 @@ export class KernelDouble {
   /** Passes of fault points until the daemon dies; Infinity: it lives. */
   #passesLeft = Number.POSITIVE_INFINITY;
   deaths = 0;
+  /** Whether failures are expected; they are noted in `reports`. */
+  isTolerant = false;
+  readonly reports: string[] = [];
   /** For the next daemon. */
   durability: Durability = 'fsync';
   /** What happens between a reader's job being given and being done, once. */
@@ -159,7 +162,9 @@ export class KernelDouble {
       submit: (job) => this.#jobs.push(job),
       notify: (notice) => {
         if (this.#dying) throw new Died();
-        if (notice.kind === 'failed') throw new Error(`failed: ${notice.path}: ${notice.message}`);
+        if (notice.kind !== 'failed') return;
+        if (!this.isTolerant) throw new Error(`failed: ${notice.path}: ${notice.message}`);
+        this.reports.push(`${notice.path}: ${notice.message}`);
       },
       answer: ({ uniqueLow }, bytes) => this.#answers.set(uniqueLow, Uint8Array.from(bytes)),
       answerLate: () => {
@@ -253,7 +258,7 @@ export class KernelDouble {
         }
         if (error instanceof Refused) throw error;
         const errno = errnoOf(error);
-        if (errno === 5) throw error;
+        if (errno === 5 && !this.isTolerant) throw error;
         throw new Refused(errno);
       }
     }

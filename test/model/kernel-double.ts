@@ -160,6 +160,7 @@ export class KernelDouble {
       diskFolder: this.folders.state,
       renders: new KeptRenders(),
       submit: (job) => this.#jobs.push(job),
+      readLiteral: () => undefined,
       notify: (notice) => {
         if (this.#dying) throw new Died();
         if (notice.kind !== 'failed') return;

@@ -40,7 +40,7 @@ import { Status } from './status.ts';
 import type { DaemonVoice, StartMessage } from './supervisor-messages.ts';
 import { invalidateNames } from './tree-invalidation.ts';
 import { WriteOut } from './write-out.ts';
-import { answerLater, SpillFlushing } from './write-pace.ts';
+import { WritePace } from './write-pace.ts';
 
 type FrontBudget = { readonly budgetBytes: number; readonly hotBytes: number };
 
@@ -57,7 +57,7 @@ export class Daemon {
   readonly #voice: DaemonVoice;
   readonly #stop = new AbortController();
   readonly #warnings = new RuntimeWarnings();
-  readonly #flushing = new SpillFlushing();
+  readonly #pace: WritePace;
   readonly #owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
   #front: FrontLink | undefined;
   readonly #frontWorker: Worker;
@@ -86,6 +86,7 @@ export class Daemon {
     this.#frontWorker = frontWorker;
     this.#spec = start.spec as DaemonSpec;
     this.#voice = voice;
+    this.#pace = new WritePace(start.fuseFd);
   }
 
   get #definition(): DaemonSpec['definition'] {
@@ -135,7 +136,8 @@ export class Daemon {
         else if (message.type === 'render-found') {
           this.#front?.tell(message);
           this.#hot?.looked(message.found.node, message.found.path);
-        } else if (message.type === 'failed-job') this.#front?.tell({ ...message, type: 'failed' });
+        } else if (message.type === 'synced') this.#front?.tell(message);
+        else if (message.type === 'failed-job') this.#front?.tell({ ...message, type: 'failed' });
         else if (message.type === 'source-changed') this.#plates?.sourceChanged(message.node);
         else this.#warnings.fail(message.message);
       },
@@ -254,6 +256,7 @@ export class Daemon {
       privileged,
       passthrough: !this.#definition.options.noPassthrough,
       readOnly: this.#definition.options.readOnly,
+      durability: this.#definition.options.durability ?? 'fsync',
       mount,
       folders,
       budgetBytes: writtenBoundBytes(budgetBytes),
@@ -293,6 +296,10 @@ export class Daemon {
           logEvent(`${message.tornBytes} bytes of an unfinished change were cut off the journal`);
         for (const path of message.lost)
           this.#warnings.warn('lost', `${path} was in memory only when the machine went down, and is lost`);
+        for (const what of message.damaged)
+          this.#warnings.fail(
+            `${what} was damaged on disk and can't be read; restore the file from elsewhere`,
+          );
         invalidateNames(this.#start.fuseFd, message.published);
         this.#landings?.know(message.files, message.nextInode);
         this.#opened.resolve();
@@ -332,13 +339,8 @@ export class Daemon {
         this.#landings?.remove(notice.abandoned);
         return;
       case 'flush':
-        void this.#flushing.flush(notice).then((hasFailed) => {
-          const { inode, sizeBytes } = notice;
-          this.#front?.tell({ type: 'flushed', inode, sizeBytes, hasFailed });
-        });
-        return;
       case 'answer-write':
-        answerLater(this.#start.fuseFd, notice);
+        this.#pace.hear(notice, this.#front);
         return;
       case 'pressed':
         this.#memory?.pressed();

@@ -3,6 +3,7 @@ import { promisify } from 'node:util';
 import { encodeWritten } from '../fuse/reply.ts';
 import { replyTo } from '../fuse/reply-writer.ts';
 import type { FrontNotice } from '../vfs/jobs.ts';
+import type { FrontLink } from './front-link.ts';
 
 type Flush = Extract<FrontNotice, { readonly kind: 'flush' }>;
 type LateAnswer = Extract<FrontNotice, { readonly kind: 'answer-write' }>;
@@ -30,7 +31,7 @@ async function loadSyncRange(): Promise<SyncRange> {
  * Has the disk take what was written to files on disk, one stretch after the other, on a thread of the pool. So
  * little of it waits in the page cache, and the kernel never makes the front wait for the disk.
  */
-export class SpillFlushing {
+class SpillFlushing {
   #turn: Promise<unknown> = Promise.resolve();
   #syncRange: SyncRange | undefined;
 
@@ -56,14 +57,30 @@ export class SpillFlushing {
   }
 }
 
-/** Answers a WRITE once its time has come. Where the daemon dies before, the kernel asks the next one again. */
-export function answerLater(
-  fuseFd: number,
-  { uniqueLow, uniqueHigh, writtenBytes, delayMs }: LateAnswer,
-): void {
-  setTimeout(() => {
-    const body = new DataView(new ArrayBuffer(WRITTEN_BODY_BYTES));
-    encodeWritten(body, 0, writtenBytes);
-    replyTo(fuseFd, uniqueLow, uniqueHigh, [new Uint8Array(body.buffer)]);
-  }, delayMs);
+/** What the front has done elsewhere so that it need not wait: flushes, and answers to writes that come later. */
+export class WritePace {
+  readonly #fuseFd: number;
+  readonly #flushing = new SpillFlushing();
+
+  constructor(fuseFd: number) {
+    this.#fuseFd = fuseFd;
+  }
+
+  hear(notice: Flush | LateAnswer, front: FrontLink | undefined): void {
+    if (notice.kind === 'answer-write') this.#answerLater(notice);
+    else
+      void this.#flushing.flush(notice).then((hasFailed) => {
+        const { inode, sizeBytes } = notice;
+        front?.tell({ type: 'flushed', inode, sizeBytes, hasFailed });
+      });
+  }
+
+  /** Where the daemon dies before, the kernel asks the next one to write the same again. */
+  #answerLater({ uniqueLow, uniqueHigh, writtenBytes, delayMs }: LateAnswer): void {
+    setTimeout(() => {
+      const body = new DataView(new ArrayBuffer(WRITTEN_BODY_BYTES));
+      encodeWritten(body, 0, writtenBytes);
+      replyTo(this.#fuseFd, uniqueLow, uniqueHigh, [new Uint8Array(body.buffer)]);
+    }, delayMs);
+  }
 }

@@ -1,15 +1,16 @@
+import { isDeepStrictEqual } from 'node:util';
 import { FsRefusal, NoSpaceError } from '../core/errors.ts';
 import { isOutOfSpace } from '../core/io.ts';
 import type { Journal } from '../journal/journal.ts';
-import { budgetOf } from '../memory/budget.ts';
-import type { DataStore, FileStat } from './data-store.ts';
-import { type PlacementLimits, placementOf } from './file-placement.ts';
+import type { DataStore, FileStat, SyncItem } from './data-store.ts';
+import type { FilePlacements } from './file-placement.ts';
 import type { HandleLog } from './handle-log.ts';
 import { type Abandoned, isFile, isOverlayNode, type OverlayInode } from './inode.ts';
 import { LandingBook } from './landing-book.ts';
 import type { LowerTree } from './lower-tree.ts';
 import type { Namespace } from './namespace.ts';
 import type { OverlayRecord, Place } from './records.ts';
+import { longestResting } from './resting-files.ts';
 import { SealedFiles } from './sealed-files.ts';
 
 export interface NewInode extends Place {
@@ -27,7 +28,7 @@ export interface OverlayParts {
   readonly store: DataStore;
   readonly handles: HandleLog;
   readonly lower: LowerTree;
-  readonly placement: PlacementLimits;
+  readonly placements: FilePlacements;
   /** Called when a version is whole: its last writer closed it, or a hook published it. */
   readonly onSealed: (inode: number) => void;
   /** Called when a file that was sealed is written again or unlinked. */
@@ -37,7 +38,6 @@ export interface OverlayParts {
 }
 
 const PAGE_BYTES = 4096;
-const LEAST_HEAD_STEP_BYTES = 2 ** 20;
 /** Copied to disk before the next request is answered: some ten milliseconds. */
 const SPILL_STEP_BYTES = 16 * 2 ** 20;
 
@@ -107,7 +107,6 @@ export class Overlay {
     this.#commit({ op: 'dropped', inode: number });
     if (!isFile(inode)) return;
     this.store.remove(number);
-    this.store.files.removeDurable(number);
     this.landings.announceAbandoned();
   }
 
@@ -234,38 +233,8 @@ export class Overlay {
     this.#commit({ op: 'recalled', inode: inode.number });
   }
 
-  /** By its size, as it is about to become: whether what comes now goes to disk though there is memory. */
-  #isForDisk(inode: OverlayInode, sizeBytes: number): boolean {
-    if (inode.splitAt !== Number.POSITIVE_INFINITY) return false;
-    const placement = placementOf(sizeBytes, this.#parts.placement);
-    if (placement === 'memory') return false;
-    const { reservedBytes, budgetBytes } = this.store;
-    return placement === 'disk' || reservedBytes > budgetOf(budgetBytes).highMarkBytes;
-  }
-
-  /**
-   * What a large file began with in memory follows to disk, from its end on, a part with each write: so no request
-   * waits for all of it.
-   */
-  #moveHead(inode: OverlayInode, writtenBytes: number, endBytes: number): void {
-    if (inode.splitAt === Number.POSITIVE_INFINITY || inode.splitAt <= PAGE_BYTES) return;
-    if (placementOf(endBytes, this.#parts.placement) !== 'disk') return;
-    // What the kernel reads and writes by itself must stay where it is.
-    if ((this.handles.countsOf(inode.number)?.backingId ?? 0) !== 0) return;
-    const stepBytes = Math.max(LEAST_HEAD_STEP_BYTES, 2 * writtenBytes);
-    const from = Math.max(PAGE_BYTES, Math.floor((inode.splitAt - stepBytes) / PAGE_BYTES) * PAGE_BYTES);
-    try {
-      this.spill(inode, from);
-    } catch (error) {
-      // It stays in memory, which has room for it.
-      if (!isOutOfSpace(error)) throw error;
-    }
-  }
-
   #makeRoom(inode: OverlayInode, sizeBytes: number): void {
-    const splitAt = this.#isForDisk(inode, sizeBytes)
-      ? this.store.endInPages(inode)
-      : this.store.splitNeeded(inode, sizeBytes);
+    const splitAt = this.#parts.placements.splitFor(inode, sizeBytes);
     if (splitAt === undefined || splitAt >= inode.splitAt) return;
     if (inode.splitAt === Number.POSITIVE_INFINITY) this.store.files.clearSpill(inode.number);
     this.#commit({ op: 'split', inode: inode.number, splitAt });
@@ -287,7 +256,7 @@ export class Overlay {
    * @returns bytes of memory freed; 0 when there is nothing to be had.
    */
   spillResting(wantedBytes: number, restingSinceMs: number): number {
-    const oldest = this.#resting(restingSinceMs);
+    const oldest = longestResting(this.names.inodes, this.#parts, restingSinceMs);
     if (!oldest) return 0;
     const before = this.store.reservedBytes;
     const heldBytes = this.store.reservedOf(oldest.number);
@@ -298,32 +267,52 @@ export class Overlay {
     return before - this.store.reservedBytes;
   }
 
-  #resting(sinceMs: number): OverlayInode | undefined {
-    let oldest: { inode: OverlayInode; mtimeNs: bigint } | undefined;
-    for (const number of this.handles.nodes()) {
-      const inode = this.inode(number);
-      if (!inode || inode.sealed || inode.landed || !isFile(inode)) continue;
-      // What the kernel reads and writes by itself must stay where it is.
-      if (this.handles.countsOf(number)?.backingId !== 0) continue;
-      if (this.store.reservedOf(number) <= PAGE_BYTES) continue;
-      const { mtimeNs } = this.store.stat(inode);
-      if (Number(mtimeNs / 1_000_000n) > sinceMs) continue;
-      if (!oldest || mtimeNs < oldest.mtimeNs) oldest = { inode, mtimeNs };
-    }
-    return oldest?.inode;
-  }
-
   /** Brings back what had landed before, for a file whose bytes since then are gone. */
   restoreLanded(inode: OverlayInode): void {
     this.#commit({ op: 'restored', inode: inode.number });
     this.store.remove(inode.number);
   }
 
-  /** Notes that all of a file lies in its spill file, where start-up put it: an earlier version, maybe. */
+  /** Notes that all of a file lies in its spill file, where start-up put what was synced of it. */
   adoptSpilled(inode: OverlayInode): void {
     this.unseal(inode);
     this.#commit({ op: 'split', inode: inode.number, splitAt: 0 });
     this.store.recover(inode);
+  }
+
+  /** Begins to make a file survive power loss. Undefined where there is nothing to do but to sync the names. */
+  planSync(node: number): SyncItem | undefined {
+    const inode = this.inode(node);
+    if (!inode || !isFile(inode) || inode.landed || !inode.place || this.store.synced.isClean(node))
+      return undefined;
+    return this.store.planSync(inode);
+  }
+
+  /** Whether the bytes of a file lie elsewhere than when a sync of it began. */
+  hasMoved({ inode: node, pieces }: SyncItem): boolean {
+    const inode = this.inode(node);
+    if (!inode || !isFile(inode)) return false;
+    return inode.landed !== undefined || !isDeepStrictEqual(this.store.pieces(inode), pieces);
+  }
+
+  /**
+   * Begins to make names survive power loss.
+   * @returns how much of the journal is to be synced, and what nobody needs once it is.
+   * @throws the system's error when a sync failed before and what was appended since can't be written anew.
+   */
+  planNameSync(): { readonly journalBytes: number; readonly unwanted: readonly string[] } {
+    const { journal } = this.#parts;
+    journal.trust();
+    return { journalBytes: journal.sizeBytes, unwanted: this.store.synced.takeUnwanted() };
+  }
+
+  /** A sync of names ended, well or not. */
+  namesSynced(journalBytes: number, unwanted: readonly string[], isSafe: boolean): void {
+    const { journal } = this.#parts;
+    if (isSafe) journal.synced(journalBytes);
+    else journal.distrust();
+    if (isSafe) this.store.synced.removed(unwanted);
+    else for (const path of unwanted) this.store.synced.removeLater(path);
   }
 
   /** Takes away the name of a file whose bytes are gone. */
@@ -346,7 +335,20 @@ export class Overlay {
         throw isOutOfSpace(again) ? this.#full(again) : again;
       }
     }
-    this.#moveHead(inode, data.length, offsetBytes + data.length);
+    this.#moveHead(inode, offsetBytes + data.length, data.length);
+  }
+
+  /** What a large file began with in memory follows to disk, a part with each write: no request waits for all of it. */
+  #moveHead(inode: OverlayInode, endBytes: number, writtenBytes: number): void {
+    const from = this.#parts.placements.nextSplit(inode, endBytes, writtenBytes);
+    // What the kernel reads and writes by itself must stay where it is.
+    if (from === undefined || (this.handles.countsOf(inode.number)?.backingId ?? 0) !== 0) return;
+    try {
+      this.spill(inode, from);
+    } catch (error) {
+      // It stays in memory, which has room for it.
+      if (!isOutOfSpace(error)) throw error;
+    }
   }
 
   #full(cause: unknown): NoSpaceError {

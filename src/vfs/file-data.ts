@@ -1,22 +1,22 @@
-import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { errnoOf } from '../core/errno.ts';
 import { FsRefusal } from '../core/errors.ts';
 import type { FileCalls } from '../core/file-calls.ts';
 import { systemCode } from '../core/system-code.ts';
 import { budgetOf } from '../memory/budget.ts';
-import { WritePacer } from '../memory/write-pacing.ts';
+import type { Durability } from '../model/mount-definition.ts';
 import { isFile, isOverlayNode, type OverlayInode } from '../overlay/inode.ts';
 import type { Overlay } from '../overlay/overlay.ts';
 import type { Tree } from '../tree/tree.ts';
 import type { Attributes } from './attributes.ts';
 import type { DocumentRequests } from './document-requests.ts';
 import { DEFERRED, type Deferred, type RequestContext } from './file-system.ts';
-import { FlushRequests } from './flush-requests.ts';
-import type { FrontNotice, MovableJob, ReaderJob, Ticket } from './jobs.ts';
+import type { FrontNotice, MovableJob, ReaderJob, SyncReport, Ticket } from './jobs.ts';
 import type { KeptRenders } from './kept-renders.ts';
-import type { SourceDescriptors } from './open-files.ts';
-import { INVALID, STALE } from './refusals.ts';
+import { isWritingHandle, type SourceDescriptors } from './open-files.ts';
+import { PacedWrites } from './paced-writes.ts';
+import { INVALID, NOT_NEEDED, STALE } from './refusals.ts';
+import { SyncQueue } from './sync-queue.ts';
 
 const S_ISUID = 0o4000;
 const S_ISGID = 0o2000;
@@ -32,9 +32,9 @@ export interface FileDataParts {
   readonly tree: Tree;
   readonly overlay: Overlay;
   readonly calls: FileCalls;
-  /** On disk: copies of files that must survive power loss. */
-  readonly durableFolder: string;
   readonly journalPath: string;
+  /** Which calls return only when what was written survives power loss. */
+  readonly durability: Durability;
   /** Hands a job to a reader thread. */
   readonly submit: (job: ReaderJob) => void;
   readonly notify: (notice: FrontNotice) => void;
@@ -45,8 +45,8 @@ export interface FileDataParts {
   readonly readLiteral: (node: number, offsetBytes: number, target: Uint8Array) => number | undefined;
   /** Finished renders that may be kept. */
   readonly renders: KeptRenders;
-  /** Answers a WRITE after a while; absent: nobody is slowed down. */
-  readonly answerLater?: (ticket: Ticket, writtenBytes: number, delayMs: number) => void;
+  /** Writers are slowed down to what memory and disk can take: somebody hears the notices of it. */
+  readonly pacesWrites?: boolean;
   /** Answers a deferred READ. */
   readonly answer: (ticket: Ticket, bytes: Uint8Array) => void;
   /** Answers a deferred request with an errno. */
@@ -65,13 +65,12 @@ export class FileData {
   readonly #attributes: Attributes;
   readonly #documents: DocumentRequests;
   readonly #descriptors: SourceDescriptors;
+  readonly #syncs: SyncQueue;
   readonly #buffer = Buffer.allocUnsafeSlow(1 << 20);
   /** Memory that written files held when the main thread was last told. */
   #toldBytes = 0;
-  readonly #flushing: FlushRequests;
-  readonly #pacer = new WritePacer();
-  /** Files some of whose bytes the disk did not take. */
-  readonly #failedOnDisk = new Set<number>();
+  /** Absent where nobody is slowed down. */
+  readonly paced: PacedWrites | undefined;
 
   /** @param descriptors - Of source files, shared with whoever opens them anew. */
   constructor(
@@ -86,20 +85,19 @@ export class FileData {
     this.#attributes = attributes;
     this.#documents = documents;
     this.#descriptors = descriptors;
-    this.#flushing = new FlushRequests((range) =>
-      parts.notify({ kind: 'flush', path: parts.overlay.store.files.spillPath(range.inode), ...range }),
-    );
-    parts.overlay.store.onDiskWrite = (number, offsetBytes, sizeBytes) => {
-      if (!parts.answerLater) return;
-      this.#pacer.spilled(sizeBytes);
-      this.#flushing.wrote(number, offsetBytes, sizeBytes);
-    };
-  }
-
-  /** What was to be flushed is on the disk, or failed to get there. */
-  flushed(inode: number, sizeBytes: number, hasFailed: boolean): void {
-    this.#pacer.flushed(sizeBytes);
-    if (hasFailed) this.#failedOnDisk.add(inode);
+    this.#syncs = new SyncQueue({
+      overlay: parts.overlay,
+      journalPath: parts.journalPath,
+      submit: parts.submit,
+      refuse: parts.refuse,
+      report: (node, message) =>
+        parts.notify({
+          kind: 'failed',
+          path: node === 0 ? '' : (parts.overlay.names.pathOf(node) ?? ''),
+          message,
+        }),
+    });
+    if (parts.pacesWrites) this.paced = new PacedWrites(parts.overlay.store, parts.notify);
   }
 
   /** The bytes, fewer only at the end of the file. The next call writes over the view. */
@@ -223,13 +221,16 @@ export class FileData {
   }
 
   /** Takes all of `data`. @throws STALE unless the node is an overlay file whose bytes are in memory. */
-  write(context: RequestContext, node: number, offsetBytes: number, data: Uint8Array): number {
+  write(context: RequestContext, node: number, offsetBytes: number, data: Uint8Array): number | Deferred {
     const inode = this.#writableInode(node);
     this.#overlay.unseal(inode);
     this.#overlay.write(inode, data, offsetBytes);
     this.#dropPrivileges(context, inode);
     this.#watchBudget();
-    return data.length;
+    if (this.#parts.durability !== 'write') return data.length;
+    const { uniqueLow, uniqueHigh } = context;
+    this.#syncs.add({ uniqueLow, uniqueHigh, inode: node, writtenBytes: data.length });
+    return DEFERRED;
   }
 
   /** {@link write} for a program, which is answered later where memory or the disk can't keep up with it. */
@@ -239,23 +240,9 @@ export class FileData {
     offsetBytes: number,
     data: Uint8Array,
   ): number | Deferred {
-    const { store } = this.#overlay;
-    const unflushedBytes = this.#pacer.unflushedBytes;
-    const writtenBytes = this.write(context, node, offsetBytes, data);
-    if (!this.#parts.answerLater) return writtenBytes;
-    const splitAt = this.#overlay.inode(node)?.splitAt ?? Number.POSITIVE_INFINITY;
-    const delayMs = this.#pacer.wait(
-      {
-        memoryBytes: Math.max(0, Math.min(data.length, splitAt - offsetBytes)),
-        diskBytes: this.#pacer.unflushedBytes - unflushedBytes,
-      },
-      store.reservedBytes,
-      store.budgetBytes,
-    );
-    if (delayMs === 0) return writtenBytes;
-    const { uniqueLow, uniqueHigh } = context;
-    this.#parts.answerLater({ uniqueLow, uniqueHigh }, writtenBytes, delayMs);
-    return DEFERRED;
+    const written = this.write(context, node, offsetBytes, data);
+    if (written === DEFERRED) return DEFERRED;
+    return this.paced?.answer(context, this.#overlay.inode(node), offsetBytes, written) ?? written;
   }
 
   /** Sets a file's length. A landed file's bytes must have been recalled before, unless it is to be empty. */
@@ -293,44 +280,34 @@ export class FileData {
   }
 
   /** Makes a file's bytes safe from power loss, and every name with them. */
-  fsync(context: RequestContext, node: number): undefined | Deferred {
-    const inode = this.#overlay.inode(node);
-    if (this.#failedOnDisk.delete(node))
+  fsync({ uniqueLow, uniqueHigh }: RequestContext, node: number): Deferred {
+    if (this.paced?.takeFailure(node))
       throw new FsRefusal(
         'io',
         `${this.#overlay.names.pathOf(node) ?? node}: the disk did not take all of it`,
       );
-    if (!inode || !isFile(inode) || inode.landed) return this.#persist(context, 0, [], 0, '');
-    const { sizeBytes } = this.#overlay.store.stat(inode);
-    const durablePath = inode.place ? join(this.#parts.durableFolder, node.toString(16)) : '';
-    return this.#persist(context, node, this.#overlay.store.pieces(inode), sizeBytes, durablePath);
+    this.#syncs.add({ uniqueLow, uniqueHigh, inode: node });
+    return DEFERRED;
   }
 
   /** Makes names safe from power loss. */
   syncNames(context: RequestContext): Deferred {
-    return this.#persist(context, 0, [], 0, '');
+    return this.fsync(context, 0);
   }
 
-  #persist(
-    context: RequestContext,
-    inode: number,
-    pieces: Extract<ReaderJob, { kind: 'persist' }>['pieces'],
-    fileSizeBytes: number,
-    durablePath: string,
-  ): Deferred {
-    const { uniqueLow, uniqueHigh } = context;
-    const { journalPath } = this.#parts;
-    this.#parts.submit({
-      kind: 'persist',
-      inode,
-      uniqueLow,
-      uniqueHigh,
-      pieces,
-      fileSizeBytes,
-      durablePath,
-      journalPath,
-    });
-    return DEFERRED;
+  /** A program closes a file: where that promises it, what was written is made safe first. */
+  flush(context: RequestContext, node: number, handle: bigint): undefined | Deferred {
+    // Spares a request per close(2): written bytes are in memory or on disk when write(2) returns.
+    if (this.#parts.durability === 'fsync') throw NOT_NEEDED;
+    if (!isWritingHandle(handle)) return undefined;
+    const inode = this.#overlay.inode(node);
+    if (!inode?.place || inode.landed || this.#overlay.store.synced.isClean(node)) return undefined;
+    return this.fsync(context, node);
+  }
+
+  /** A reader has done a sync. */
+  synced(report: SyncReport): void {
+    this.#syncs.ended(report);
   }
 
   /** `mode`: FALLOC_FL_* bits. @throws STALE as `write` does. */
@@ -356,7 +333,7 @@ export class FileData {
     from: { node: number; offsetBytes: number },
     to: { node: number; offsetBytes: number },
     sizeBytes: number,
-  ): number {
+  ): number | Deferred {
     const target = this.#writableInode(to.node);
     const source = this.#overlay.inode(from.node);
     // Only what is in memory is copied here; for the rest the kernel reads and writes itself.
@@ -383,11 +360,8 @@ export class FileData {
     const inode = this.#overlay.inode(job.inode);
     try {
       if (!inode) throw STALE;
-      if (job.kind === 'persist') this.fsync(context, job.inode);
-      else {
-        const bytes = this.#readInode(context, inode, job.offsetBytes, job.sizeBytes);
-        if (bytes !== DEFERRED) this.#parts.answer(job, bytes);
-      }
+      const bytes = this.#readInode(context, inode, job.offsetBytes, job.sizeBytes);
+      if (bytes !== DEFERRED) this.#parts.answer(job, bytes);
     } catch (error) {
       this.#parts.refuse(job, errnoOf(error));
     }

@@ -19,13 +19,13 @@ import type {
   RequestContext,
   StatFs,
 } from './file-system.ts';
-import type { MovableJob, Ticket } from './jobs.ts';
+import type { MovableJob, SyncReport, Ticket } from './jobs.ts';
 import { knownInode } from './known-inode.ts';
 import { Listing } from './listing.ts';
 import { type MeasureParts, Measures } from './measures.ts';
 import { MAX_NAME_BYTES, type NameChangeParts, NameChanges } from './name-changes.ts';
 import { FOPEN_CACHE_DIR, FOPEN_KEEP_CACHE, SourceDescriptors } from './open-files.ts';
-import { INVALID, NOT_A_DIRECTORY, NOT_NEEDED, NOT_PERMITTED, STALE } from './refusals.ts';
+import { INVALID, NOT_A_DIRECTORY, NOT_PERMITTED, STALE } from './refusals.ts';
 import { StagedCopies, type StagedCopyParts } from './staged-copies.ts';
 import { Xattrs } from './xattrs.ts';
 
@@ -296,9 +296,13 @@ export class Front implements FileSystem {
     return this.#data.writeAtPace(context, node, offsetBytes, data);
   }
 
-  /** Written bytes are in memory or on disk already when write(2) returns: spares a request per close(2). */
-  flush(): undefined {
-    throw NOT_NEEDED;
+  flush(context: RequestContext, node: number, handle: bigint): undefined | Deferred {
+    return this.#data.flush(context, node, handle);
+  }
+
+  /** A reader has done a sync, and answered where all went well. */
+  synced(report: SyncReport): void {
+    this.#data.synced(report);
   }
 
   fsync(context: RequestContext, node: number): undefined | Deferred {
@@ -324,7 +328,7 @@ export class Front implements FileSystem {
     from: { node: number; offsetBytes: number },
     to: { node: number; offsetBytes: number },
     sizeBytes: number,
-  ): number {
+  ): number | Deferred {
     return this.#data.copyFileRange(context, from, to, sizeBytes);
   }
 
@@ -359,7 +363,7 @@ export class Front implements FileSystem {
 
   /** Bytes of a file on disk were flushed, or could not be. */
   flushed(inode: number, sizeBytes: number, hasFailed: boolean): void {
-    this.#data.flushed(inode, sizeBytes, hasFailed);
+    this.#data.paced?.flushed(inode, sizeBytes, hasFailed);
   }
 
   /** A reader has found out whether a finished render of a file is kept. @returns the answer to its OPEN. */

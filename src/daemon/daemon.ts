@@ -10,6 +10,7 @@ import { explain } from '../core/errors.ts';
 import { FrontWake } from '../fuse/front-wake.ts';
 import { invalidateNode } from '../fuse/notify.ts';
 import { budgetOf } from '../memory/budget.ts';
+import { placementLimits } from '../overlay/file-placement.ts';
 import { type OverlayFolders, stagingFolder } from '../overlay/open-overlay.ts';
 import { indexFolder } from '../tree/index-cache.ts';
 import type { SharedMount } from '../tree/shared-mount.ts';
@@ -260,6 +261,7 @@ export class Daemon {
       mount,
       folders,
       budgetBytes: writtenBoundBytes(budgetBytes),
+      placement: placementLimits(budgetBytes, this.#definition.options),
       aheadBytes: Math.floor(budgetOf(budgetBytes).decodedBytes / ports.length / 2),
       hotBytes,
       owner: this.#owner,

@@ -12,6 +12,7 @@ import { attributesBody, entryBody, openBody } from '../fuse/reply.ts';
 import { replyTo } from '../fuse/reply-writer.ts';
 import { runSession } from '../fuse/session.ts';
 import type { Durability } from '../model/mount-definition.ts';
+import type { PlacementLimits } from '../overlay/file-placement.ts';
 import { isFile } from '../overlay/inode.ts';
 import { journalPath, type OverlayFolders, openOverlay, stagingFolder } from '../overlay/open-overlay.ts';
 import type { Overlay } from '../overlay/overlay.ts';
@@ -48,6 +49,8 @@ export interface FrontData {
   readonly aheadBytes: number;
   /** What files that were read whole may hold, to be passed through. */
   readonly hotBytes: number;
+  /** Where written files go by their size. */
+  readonly placement: PlacementLimits;
   readonly owner: { readonly uid: number; readonly gid: number };
   /** Somebody wants to hear which files are whole: the mount has rules. */
   readonly tellsSealed: boolean;
@@ -245,7 +248,13 @@ async function serve(): Promise<void> {
   });
   const { overlay, tornBytes, lost, damaged } = openOverlay(
     data.folders,
-    { resumed: data.resumed, budgetBytes: data.budgetBytes, calls: kernelFileCalls, lower: tree },
+    {
+      resumed: data.resumed,
+      budgetBytes: data.budgetBytes,
+      placement: data.placement,
+      calls: kernelFileCalls,
+      lower: tree,
+    },
     {
       onSealed: (inode) => data.tellsSealed && tell({ type: 'notice', notice: { kind: 'sealed', inode } }),
       onUnsealed: (inode) =>

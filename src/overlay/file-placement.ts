@@ -23,11 +23,11 @@ const MIN_LARGE_BYTES = 64 * 2 ** 20;
 /** Pure: what is not set by the user follows from what written files may take. */
 export function placementLimits(
   budgetBytes: number,
-  set: { readonly smallBytes?: number; readonly largeBytes?: number } = {},
+  set: { readonly smallFileBytes?: number; readonly largeFileBytes?: number } = {},
 ): PlacementLimits {
   const largeBytes =
-    set.largeBytes ?? Math.max(MIN_LARGE_BYTES, Math.floor(budgetBytes * DEFAULT_LARGE_SHARE));
-  return { smallBytes: Math.min(set.smallBytes ?? DEFAULT_SMALL_BYTES, largeBytes), largeBytes };
+    set.largeFileBytes ?? Math.max(MIN_LARGE_BYTES, Math.floor(budgetBytes * DEFAULT_LARGE_SHARE));
+  return { smallBytes: Math.min(set.smallFileBytes ?? DEFAULT_SMALL_BYTES, largeBytes), largeBytes };
 }
 
 /** Pure: chosen anew whenever a file grows. */

@@ -20,7 +20,7 @@ describe('where files go while they are written', () => {
   it('limits follow from the budget where nothing is said, and a small file is never larger than a large one', () => {
     expect(placementLimits(4096 * MIB)).toEqual({ smallBytes: 16 * MIB, largeBytes: 512 * MIB });
     expect(placementLimits(BUDGET)).toEqual({ smallBytes: 16 * MIB, largeBytes: 64 * MIB });
-    expect(placementLimits(BUDGET, { largeBytes: MIB })).toEqual({ smallBytes: MIB, largeBytes: MIB });
+    expect(placementLimits(BUDGET, { largeFileBytes: MIB })).toEqual({ smallBytes: MIB, largeBytes: MIB });
   });
 
   it('a large file goes to disk, what it began with follows, and every byte of it is read back', () => {

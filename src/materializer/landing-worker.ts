@@ -1,4 +1,3 @@
-import { setPriority } from 'node:os';
 import { parentPort } from 'node:worker_threads';
 import { BadTiffError, explain, UnsupportedTiffError } from '../core/errors.ts';
 import { systemCode } from '../core/system-code.ts';
@@ -27,10 +26,6 @@ const answer = async (job: LandingJob): Promise<JobAnswer> => {
     return { failure: failureOf(error) };
   }
 };
-
-/** Programs that read and write come first. Of this thread alone: Linux counts them one by one. */
-const NICENESS = 5;
-setPriority(NICENESS);
 
 const port = parentPort;
 // Jobs share this thread's buffers: none starts before the one before it has ended.

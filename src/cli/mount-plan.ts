@@ -84,6 +84,7 @@ export function resolveDefinition(request: MountRequest, stateBase: string): Res
   const missing = overrides.missing ?? definition.options.missing;
   const profile = overrides.profile ?? definition.options.profile;
   const float64 = overrides.float64 ?? definition.options.float64;
+  const landing = { ...definition.options.landing, ...overrides.landing };
   const ngff = overrides.ngff ?? definition.options.ngff;
   const coldCacheBytes = overrides.coldCacheBytes ?? definition.options.coldCacheBytes;
   const hotCacheBytes = overrides.hotCacheBytes ?? definition.options.hotCacheBytes;
@@ -114,6 +115,7 @@ export function resolveDefinition(request: MountRequest, stateBase: string): Res
       ...(profile === undefined ? {} : { profile }),
       ...(float64 === undefined ? {} : { float64 }),
       ...(ngff === undefined ? {} : { ngff }),
+      ...(Object.keys(landing).length === 0 ? {} : { landing }),
       ...(coldCacheBytes === undefined ? {} : { coldCacheBytes }),
       ...(hotCacheBytes === undefined ? {} : { hotCacheBytes }),
     },

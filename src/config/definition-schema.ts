@@ -1,4 +1,5 @@
 import type { Hook, ParameterSpec } from '../hooks.ts';
+import { CHUNK_STRATEGIES } from '../model/landing-format.ts';
 import { FLOAT64_MODES, MISSING_MODES, SHOWN_AS, WATCH_MODES } from '../model/mount-definition.ts';
 import { NGFF_VERSIONS } from '../model/ngff.ts';
 import { PROFILES } from '../model/profile.ts';
@@ -105,6 +106,22 @@ const OPTIONS: Readonly<Record<string, Schema>> = {
     enum: [...NGFF_VERSIONS, ...NGFF_VERSIONS.map(Number)],
     default: '0.4',
     description: 'Version of OME-NGFF that plate.ome.zarr follows: 0.4 is Zarr v2, 0.5 is Zarr v3.',
+  },
+  'output-ngff': {
+    enum: [...NGFF_VERSIONS, ...NGFF_VERSIONS.map(Number)],
+    default: '0.4',
+    description: 'Version of OME-NGFF that results.ome.zarr follows: 0.4 is Zarr v2, 0.5 is Zarr v3.',
+  },
+  'output-chunks': {
+    enum: CHUNK_STRATEGIES,
+    default: 'file',
+    description: 'What a file of results.ome.zarr holds: file, a plane.',
+  },
+  'output-codec': {
+    type: 'string',
+    minLength: 1,
+    default: 'blosc-lz4',
+    description: 'How results are compressed: blosc-lz4, lz4, zstd, gzip or none; with a level: zstd:9.',
   },
   'hot-cache': {
     type: ['string', 'integer'],

@@ -1,5 +1,5 @@
 import type { Dtype } from '../core/nd-array.ts';
-import type { ChunkCodec } from './chunk-codec.ts';
+import type { ArrayFormat, PlaneIndex } from './array-format.ts';
 import type { SealedFile } from './sealed-file.ts';
 import type { TiffFacts } from './tiff-facts.ts';
 
@@ -13,11 +13,11 @@ export type LandingJob =
 export interface ImageJob {
   readonly kind: 'image';
   readonly file: SealedFile;
-  readonly codec: ChunkCodec;
+  readonly format: ArrayFormat;
   /** Array path below the store, for the sidecar. */
   readonly array: string;
   /** Index of the first plane. */
-  readonly base: readonly [t: number, c: number, z: number];
+  readonly base: PlaneIndex;
   /** Chunks go to `<chunkRoot>/<key>` when a whole image is staged, else to `<chunkPrefix>.<number>`. */
   readonly chunkRoot?: string;
   readonly chunkPrefix: string;

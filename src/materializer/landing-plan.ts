@@ -1,7 +1,8 @@
 import { basename, join } from 'node:path';
+import type { ChunkCodec } from '../model/landing-format.ts';
 import type { ArrayShape } from '../model/ngff.ts';
+import { type ArrayFormat, SINGLE_PLANES } from './array-format.ts';
 import { nameExists } from './atomic-json.ts';
-import type { ChunkCodec } from './chunk-codec.ts';
 import { loadSidecar } from './landed-image.ts';
 import { LANDED_PATH, STORE_NAME, VERBATIM_PATH } from './landing.ts';
 import type { ImageJob, Inspection } from './landing-job.ts';
@@ -83,7 +84,7 @@ export class LandingPlan {
   }
 
   private field(file: SealedFile, inspection: ImageInspection, placement: PlatePlacement): Decision {
-    const { store, codec, stagingDir } = this.context;
+    const { store, stagingDir } = this.context;
     const well = wellPath(placement.well);
     const key = JSON.stringify([well, placement.group, placement.site]);
     const fresh = this.newFields.get(key);
@@ -108,7 +109,7 @@ export class LandingPlan {
       known ?? {
         path,
         dtype: inspection.dtype,
-        codec,
+        format: this.newFormat(),
         shape: [0, 0, 0, height, width],
         group: placement.group,
         site: placement.site,
@@ -123,7 +124,7 @@ export class LandingPlan {
   }
 
   private multiscales(file: SealedFile, inspection: ImageInspection, why: string | undefined): ImageDecision {
-    const { store, codec, stagingDir } = this.context;
+    const { store, stagingDir } = this.context;
     for (let attempt = 1; ; attempt++) {
       const path = imagePath(file.mountPath, attempt);
       const record = `images/${path}/image`;
@@ -133,7 +134,7 @@ export class LandingPlan {
       const image: ResultImage = {
         path,
         dtype: inspection.dtype,
-        codec,
+        format: this.newFormat(),
         shape: inspection.shape,
         channelNames: channelName === undefined || inspection.shape[1] !== 1 ? {} : { 0: channelName },
         facts,
@@ -141,6 +142,12 @@ export class LandingPlan {
       const stagedImage = join(stagingDir, `image${this.count++}`);
       return this.imageDecision(file, 'multiscales', image, stagedImage, record, [0, 0, 0], why);
     }
+  }
+
+  /** The format of an array that is not there yet. */
+  private newFormat(): ArrayFormat {
+    const { store, codec } = this.context;
+    return { version: store.version, codec, ...SINGLE_PLANES };
   }
 
   private imageDecision(
@@ -167,7 +174,7 @@ export class LandingPlan {
       job: {
         kind: 'image',
         file,
-        codec: image.codec,
+        format: image.format,
         array: `${image.path}/0`,
         base,
         ...(stagedImage === undefined ? {} : { chunkRoot: join(stagedImage, '0') }),

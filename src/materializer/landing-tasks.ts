@@ -2,11 +2,11 @@ import { closeSync, fstatSync, ftruncateSync, futimesSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { BadTiffError, UnsupportedTiffError } from '../core/errors.ts';
 import { itemSizeBytes } from '../core/nd-array.ts';
+import { chunkKeyOf, type PlaneIndex } from './array-format.ts';
 import { encodeChunk } from './chunk-codec.ts';
 import { type ImagePlan, planImage } from './image-plan.ts';
 import { landingId } from './landing.ts';
 import type { ImageJob, ImageReport, Inspection, PlainReport } from './landing-job.ts';
-import { chunkKey } from './ngff.ts';
 import { copyPixels, origins, type PixelRun, pixelMap, pixelRuns } from './pixel-runs.ts';
 import { isTiffName } from './placement.ts';
 import { DecodedPixels, type PlanePixels, StoredPixels } from './plane-pixels.ts';
@@ -123,11 +123,12 @@ export async function stageImage(job: ImageJob): Promise<ImageReport> {
       sizeBytes: job.file.sizeBytes,
       mtimeMs: job.file.mtimeMs,
       array: job.array,
-      codec: job.codec,
-      chunkBytes: plan.width * plan.height * itemSizeBytes(plan.dtype),
+      version: job.format.version,
+      planeBytes: plan.width * plan.height * itemSizeBytes(plan.dtype),
       swapBytes: plan.littleEndian ? 1 : itemSizeBytes(plan.dtype),
       itemSizeBytes: itemSizeBytes(plan.dtype),
-      chunks: chunks.map((chunk) => [chunk.key, chunk.crc32] as const),
+      checked: 'chunks',
+      planes: chunks.map((chunk) => [...chunk.index, chunk.crc32] as const),
       runs: runs.map(encodeRun),
     });
     const report = (id: string, exactness: ImageReport['exactness']): ImageReport => ({
@@ -153,6 +154,7 @@ export async function stageImage(job: ImageJob): Promise<ImageReport> {
 interface StagedChunk {
   readonly stagedPath: string;
   readonly key: string;
+  readonly index: PlaneIndex;
   readonly crc32: number;
 }
 
@@ -175,13 +177,14 @@ function stageChunks(
     givesFileBack = runs.length > 0;
     const [t = 0, c = 0, z = 0] = plan.positions[page] ?? [];
     planes.forEach((plane, sample) => {
-      const key = chunkKey([job.base[0] + t, job.base[1] + c + sample, job.base[2] + z]);
+      const index: PlaneIndex = [job.base[0] + t, job.base[1] + c + sample, job.base[2] + z];
+      const key = chunkKeyOf(job.format, index);
       const stagedPath =
         job.chunkRoot === undefined ? `${job.chunkPrefix}.${chunks.length}` : `${job.chunkRoot}/${key}`;
       written.push(stagedPath);
-      const encoded = encodeChunk(job.codec, plane, itemSizeBytes(plan.dtype), stagedPath);
+      const encoded = encodeChunk(job.format.codec, plane, itemSizeBytes(plan.dtype), stagedPath);
       writeStaged(stagedPath, encoded);
-      chunks.push({ stagedPath, key, crc32: crc32(encoded) });
+      chunks.push({ stagedPath, key, index, crc32: crc32(encoded) });
       for (const run of runs) {
         if (run.chunk === chunks.length - 1 && !isRunOf(reader, plan, run, plane)) givesFileBack = false;
       }

@@ -1,5 +1,5 @@
 import { parentPort } from 'node:worker_threads';
-import { BadTiffError, explain, UnsupportedTiffError } from '../core/errors.ts';
+import { BadTiffError, explain, UnsupportedTiffError, UnsupportedZarrError } from '../core/errors.ts';
 import { systemCode } from '../core/system-code.ts';
 import { makeDurable } from './durable-sync.ts';
 import type { JobAnswer, JobFailure, JobReport, LandingJob } from './landing-job.ts';
@@ -15,7 +15,10 @@ async function perform(job: LandingJob): Promise<JobReport<LandingJob>> {
 
 function failureOf(error: unknown): JobFailure {
   const code = systemCode(error);
-  const isUndecodable = error instanceof BadTiffError || error instanceof UnsupportedTiffError;
+  const isUndecodable =
+    error instanceof BadTiffError ||
+    error instanceof UnsupportedTiffError ||
+    error instanceof UnsupportedZarrError;
   return { code, message: explain(error), isUndecodable };
 }
 

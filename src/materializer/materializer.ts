@@ -3,8 +3,9 @@ import { linkSync, lstatSync, mkdirSync, readdirSync, rmSync, writeFileSync } fr
 import { dirname, join } from 'node:path';
 import { CancelledError } from '../core/errors.ts';
 import { ByteCache } from '../memory/byte-cache.ts';
+import type { LandingFormat } from '../model/landing-format.ts';
+import { chunkKeyAt } from './array-format.ts';
 import { nameExists, place, writeJson } from './atomic-json.ts';
-import type { ChunkCodec } from './chunk-codec.ts';
 import { loadSidecar } from './landed-image.ts';
 import { LandedReader } from './landed-reader.ts';
 import { type ImageLanding, type Landing, type PlainLanding, STAGING_PATH, STORE_NAME } from './landing.ts';
@@ -29,7 +30,8 @@ export interface MaterializerOptions {
   readonly outputDir: string;
   /** Threads that decode, encode and write. */
   readonly workers: number;
-  readonly codec: ChunkCodec;
+  /** Of a new store, and of new images of a store that is there; what is there stays as it is. */
+  readonly format?: LandingFormat;
   /**
    * Whether the mount still has a file with this inode number. What a living file landed is never replaced by
    * another file; without this answer every owner counts as living.
@@ -82,7 +84,8 @@ export class Materializer {
       rmSync(stagingDir, { recursive: true, force: true });
       mkdirSync(stagingDir, { recursive: true });
       spreadFolders(stagingDir);
-      const store = new ResultStore(join(options.outputDir, STORE_NAME));
+      const { format = {} } = options;
+      const store = new ResultStore(join(options.outputDir, STORE_NAME), format.ngff);
       return Promise.resolve(new Materializer(options, store));
     } catch (error) {
       return Promise.reject(asLandingError(error));
@@ -195,7 +198,7 @@ export class Materializer {
       outputDir: this.options.outputDir,
       stagingDir,
       store: this.store,
-      codec: this.options.codec,
+      codec: this.options.format?.codec ?? { name: 'blosc-lz4' },
       isLive: this.options.isLive ?? (() => true),
     });
     const staged: StagedFile[] = [];
@@ -266,8 +269,8 @@ export class Materializer {
       if (nameExists(join(outputDir, landing.path))) place(join(outputDir, landing.path), aside);
       rmSync(aside, { recursive: true, force: true });
     } else {
-      for (const [key] of sidecar.chunks) {
-        rmSync(join(outputDir, STORE_NAME, sidecar.array, key), { force: true });
+      for (const [t, c, z] of sidecar.planes) {
+        rmSync(join(outputDir, STORE_NAME, sidecar.array, chunkKeyAt(sidecar, [t, c, z])), { force: true });
       }
     }
     if (landing.verbatim !== undefined) rmSync(join(outputDir, landing.verbatim), { force: true });

@@ -1,5 +1,7 @@
 import type { ResolvedDefinition } from '../../config/daemon-spec.ts';
 import {
+  CHUNKS_HELP,
+  CODEC_HELP,
   checkedLayout,
   checkedNames,
   MOUNT_OPTIONS,
@@ -11,6 +13,7 @@ import { callControl } from '../../control/control-client.ts';
 import type { StatusDocument } from '../../control/documents.ts';
 import { parseBudget } from '../../core/byte-size.ts';
 import { AlreadyRunningError } from '../../core/errors.ts';
+import { CHUNK_STRATEGIES, type ChunkStrategy, parseChunkCodec } from '../../model/landing-format.ts';
 import { MISSING_MODES, type MissingMode, SHOWN_AS, type ShownAs } from '../../model/mount-definition.ts';
 import { NGFF_VERSIONS, type NgffVersion } from '../../model/ngff.ts';
 import type { RecognisedPlate } from '../../model/plate.ts';
@@ -49,11 +52,22 @@ interface MountArgs {
   readonly missing: MissingMode | undefined;
   readonly profile: Profile | undefined;
   readonly ngff: NgffVersion | undefined;
+  readonly outputNgff: NgffVersion | undefined;
+  readonly outputChunks: ChunkStrategy | undefined;
+  readonly outputCodec: string | undefined;
 }
 
 function overridesOf(args: MountArgs): OptionOverrides {
+  const options = parseMountOptions(args.option);
+  const { outputNgff: ngff, outputChunks: chunks, outputCodec: codec } = args;
   return {
-    ...parseMountOptions(args.option),
+    ...options,
+    landing: {
+      ...options.landing,
+      ...(ngff === undefined ? {} : { ngff }),
+      ...(chunks === undefined ? {} : { chunks }),
+      ...(codec === undefined ? {} : { codec: parseChunkCodec(codec, '--output-codec') }),
+    },
     ...(args.output === undefined ? {} : { output: args.output }),
     ...(args.state === undefined ? {} : { state: args.state }),
     ...(args.budget === undefined ? {} : { budgetBytes: parseBudget(args.budget, '--budget') }),
@@ -218,6 +232,13 @@ export const mount: Command<MountArgs> = {
         type: 'string',
         choices: NGFF_VERSIONS,
         describe: 'version of OME-NGFF that plate.ome.zarr follows (0.4 unless set)',
-      }),
+      })
+      .option('output-ngff', {
+        type: 'string',
+        choices: NGFF_VERSIONS,
+        describe: 'version of OME-NGFF that results.ome.zarr follows (0.4 unless set)',
+      })
+      .option('output-chunks', { choices: CHUNK_STRATEGIES, describe: CHUNKS_HELP })
+      .option('output-codec', { type: 'string', describe: CODEC_HELP }),
   run,
 };

@@ -31,7 +31,7 @@ let materializer: Materializer;
 let inode = 0;
 
 const open = (options: Partial<MaterializerOptions> = {}): Promise<Materializer> =>
-  Materializer.open({ outputDir: output, workers: 1, codec: 'blosc-lz4', ...options }, never);
+  Materializer.open({ outputDir: output, workers: 1, ...options }, never);
 
 /** A new file of the mount. */
 function written(mountPath: string, bytes: Uint8Array, owner = ++inode): SealedFile {

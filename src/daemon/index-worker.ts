@@ -34,11 +34,14 @@ const { layout } = first.facts;
 const handler = await loadById(FORMATS, first.facts.format);
 if (!handler) throw new Error(`there is no format ${first.facts.format}`);
 const format = handler;
-const completeness = new PlaneCompleteness({
-  isWhole: await wholenessTest(),
-  isLocalDisk: networkDiskKind(first.rootPath) === undefined,
-  nowMs: () => performance.now(),
-});
+const completeness = new PlaneCompleteness(
+  {
+    isWhole: await wholenessTest(),
+    isLocalDisk: networkDiskKind(first.rootPath) === undefined,
+    nowMs: () => performance.now(),
+  },
+  first,
+);
 const newPlates = first.scope?.kind === 'folder' ? new NewPlates(first) : undefined;
 /** Everything that is there, planes that are being written included. */
 let full: PlateIndex | undefined;
@@ -66,7 +69,9 @@ async function look({ shown, walk, isDoubted }: LookAgain): Promise<FromIndexWor
     }
     const { planes } = succession(shown, full);
     const isNew = (plane: number): boolean => planes[plane] === 0xffff_ffff;
-    return { type: 'index', ...completeness.look(full, isNew) };
+    const { index, waiting, isOutdated } = completeness.look(full, isNew, shown);
+    if (isOutdated) full = undefined;
+    return { type: 'index', index, waiting };
   } catch (error) {
     return { type: 'failed', message: explain(error) };
   }

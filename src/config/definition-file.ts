@@ -7,7 +7,12 @@ import { BadDefinitionError, BadParameterError, type PlateFsError } from '../cor
 import { loadAll } from '../core/plugin.ts';
 import { systemCode } from '../core/system-code.ts';
 import type { Hook } from '../hooks.ts';
-import { type ChunkStrategy, type LandingFormat, parseChunkCodec } from '../model/landing-format.ts';
+import {
+  type ChunkStrategy,
+  type LandingFormat,
+  parseChunkCodec,
+  parseLevels,
+} from '../model/landing-format.ts';
 import type {
   Float64Mode,
   HookRule,
@@ -55,6 +60,7 @@ interface DefinitionForm extends ReadingForm {
     'output-ngff'?: string | number;
     'output-chunks'?: ChunkStrategy;
     'output-codec'?: string;
+    'output-levels'?: string | number;
     'cold-cache'?: string | number;
     'hot-cache'?: string | number;
   };
@@ -133,14 +139,17 @@ function landingOf(
   options: NonNullable<DefinitionForm['options']>,
 ): LandingFormat | undefined {
   const ngff = NGFF_VERSIONS.find((version) => version === String(options['output-ngff']));
-  const { 'output-chunks': chunks, 'output-codec': codec } = options;
-  if (ngff === undefined && chunks === undefined && codec === undefined) return undefined;
+  const { 'output-chunks': chunks, 'output-codec': codec, 'output-levels': levels } = options;
+  if ([ngff, chunks, codec, levels].every((value) => value === undefined)) return undefined;
   return {
     ...(ngff === undefined ? {} : { ngff }),
     ...(chunks === undefined ? {} : { chunks }),
     ...(codec === undefined
       ? {}
       : { codec: checked(source, 'options', () => parseChunkCodec(codec, 'options: output-codec')) }),
+    ...(levels === undefined
+      ? {}
+      : { levels: checked(source, 'options', () => parseLevels(levels, 'options: output-levels')) }),
   };
 }
 

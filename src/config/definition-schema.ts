@@ -115,13 +115,22 @@ const OPTIONS: Readonly<Record<string, Schema>> = {
   'output-chunks': {
     enum: CHUNK_STRATEGIES,
     default: 'file',
-    description: 'What a file of results.ome.zarr holds: file, a plane.',
+    description:
+      'What a file of results.ome.zarr holds: file, a plane; well, all planes of a field; sharded, the same as single chunks (Zarr v3).',
   },
   'output-codec': {
     type: 'string',
     minLength: 1,
     default: 'blosc-lz4',
     description: 'How results are compressed: blosc-lz4, lz4, zstd, gzip or none; with a level: zstd:9.',
+  },
+  'output-levels': {
+    type: ['string', 'integer'],
+    minimum: 1,
+    maximum: 8,
+    default: 1,
+    description:
+      'Resolutions of an image of the results, each half the one before; auto: until it has 256 pixels or less.',
   },
   'hot-cache': {
     type: ['string', 'integer'],

@@ -1,6 +1,11 @@
 import { parseBudget } from '../core/byte-size.ts';
 import { BadParameterError } from '../core/errors.ts';
-import { CHUNK_STRATEGIES, type LandingFormat, parseChunkCodec } from '../model/landing-format.ts';
+import {
+  CHUNK_STRATEGIES,
+  type LandingFormat,
+  parseChunkCodec,
+  parseLevels,
+} from '../model/landing-format.ts';
 import {
   FLOAT64_MODES,
   type Float64Mode,
@@ -78,9 +83,13 @@ export function checkedLayout(parameter: string, template: string): string {
 }
 
 /** What the options for results say of themselves, wherever they are given. */
-export const CHUNKS_HELP = 'what a file of results.ome.zarr holds: file (a plane, the default)';
+export const CHUNKS_HELP =
+  'what a file of results.ome.zarr holds: file (a plane, the default), well (all planes of a field), sharded (the same as single chunks; Zarr v3)';
 export const CODEC_HELP =
   'how results are compressed: blosc-lz4 (the default), lz4, zstd, gzip, none; with a level: zstd:9';
+
+export const LEVELS_HELP =
+  'resolutions of an image of the results, each half the one before: 1 (the default) to 8, or auto: until 256 pixels or less';
 
 /** The options of `-o`, as mount(8) would pass them. */
 export const MOUNT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
@@ -150,6 +159,11 @@ export const MOUNT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
     value: 'CODEC',
     description: CODEC_HELP,
     apply: (overrides, value) => setLanding(overrides, { codec: parseChunkCodec(value, '-o output-codec') }),
+  },
+  'output-levels': {
+    value: 'N',
+    description: LEVELS_HELP,
+    apply: (overrides, value) => setLanding(overrides, { levels: parseLevels(value, '-o output-levels') }),
   },
   'cold-cache': {
     value: 'SIZE',

@@ -32,11 +32,9 @@ export interface StoredArray {
   readonly format: ArrayFormat;
 }
 
-/** One plane per file. */
-export const SINGLE_PLANES: Pick<ArrayFormat, 'planes' | 'isSharded'> = {
-  planes: [1, 1, 1],
-  isSharded: false,
-};
+/** Whether a chunk file may hold planes of several files: they are put together when all of them are staged. */
+export const isPacked = ({ planes: [t, c, z], isSharded }: ArrayFormat): boolean =>
+  isSharded || t * c * z > 1;
 
 /** Name of the document of an array: `.zarray` or `zarr.json`. */
 export const arrayDocumentName = (version: NgffVersion): string =>

@@ -4,12 +4,14 @@ import { systemCode } from '../core/system-code.ts';
 import { makeDurable } from './durable-sync.ts';
 import type { JobAnswer, JobFailure, JobReport, LandingJob } from './landing-job.ts';
 import { inspectFile, stageImage, stagePlain } from './landing-tasks.ts';
+import { packChunk } from './pack-chunk.ts';
 
 /** A worker of the pool: its jobs one after another, each group of them answered by a {@link JobAnswer} per job. */
 async function perform(job: LandingJob): Promise<JobReport<LandingJob>> {
   if (job.kind === 'inspect') return job.files.map(inspectFile);
   if (job.kind === 'plain') return stagePlain(job.file, job.stagedPath);
   if (job.kind === 'image') return stageImage(job);
+  if (job.kind === 'pack') return packChunk(job);
   return makeDurable(job.folder, job.files);
 }
 

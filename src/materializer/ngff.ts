@@ -1,6 +1,8 @@
 import type { Dtype } from '../core/nd-array.ts';
 import { multiscalesOf, type NgffVersion, omeroOf, plateOf, wellOf } from '../model/ngff.ts';
+import { DOWNSAMPLING_TEXTS } from '../model/ngff-levels.ts';
 import { parseWellName, rowLetters } from '../model/well.ts';
+import { type ImageLevels, levelFactors } from './image-levels.ts';
 import { columnName } from './placement.ts';
 
 /** What OME-NGFF says of images, wells and the plate that results land in. Pure. */
@@ -14,12 +16,19 @@ export interface ImageFacts {
   /** Names by index on the c axis; absent where unknown. */
   readonly channelNames: Readonly<Record<string, string>>;
   readonly channelCount: number;
+  readonly levels: ImageLevels;
 }
 
 /** Attributes of an image. `omero` only where a channel's name is known. */
 export function imageAttributes(facts: ImageFacts, version: NgffVersion): object {
-  const { channelNames, channelCount, dtype } = facts;
-  const multiscales = multiscalesOf(facts, [{ path: '0', factors: [1, 1, 1, 1, 1] }], version);
+  const { channelNames, channelCount, dtype, levels } = facts;
+  const { count, downsampling } = levels;
+  const paths = Array.from({ length: count }, (_, level) => ({
+    path: String(level),
+    factors: levelFactors(level),
+  }));
+  const how = count > 1 ? { type: downsampling, description: DOWNSAMPLING_TEXTS[downsampling] } : undefined;
+  const multiscales = multiscalesOf(facts, paths, version, how);
   const channels = Array.from({ length: channelCount }, (_, index) => ({
     label: channelNames[index] ?? `w${index + 1}`,
   }));

@@ -4,6 +4,7 @@ import type { ArrayShape, NgffVersion } from '../model/ngff.ts';
 import { type ArrayFormat, arrayDocument, arrayDocumentName, readArrayDocument } from './array-format.ts';
 import { isObject, type JsonObject, readJson } from './atomic-json.ts';
 import { type GroupDocument, groupDocuments, readGroup } from './group-documents.ts';
+import { type ImageLevels, levelArray } from './image-levels.ts';
 import { imageAttributes } from './ngff.ts';
 import type { TiffFacts } from './tiff-facts.ts';
 
@@ -13,6 +14,8 @@ export interface ResultImage {
   readonly path: string;
   readonly dtype: Dtype;
   readonly format: ArrayFormat;
+  readonly levels: ImageLevels;
+  /** Of the full resolution. */
   readonly shape: ArrayShape;
   /** Of a field: acquisition and site. */
   readonly group?: string;
@@ -25,12 +28,12 @@ export interface ResultImage {
 /** Layout of the `platefs` attribute. */
 const ATTRIBUTE_VERSION = 1;
 
-/** The documents of an image below its group, its array's first; `name` is what people call it. */
+/** The documents of an image below its group, those of its arrays first; `name` is what people call it. */
 export function imageDocuments(image: ResultImage, name: string): GroupDocument[] {
-  const { group, site, channelNames, facts, dtype, shape, format } = image;
+  const { group, site, channelNames, facts, dtype, shape, format, levels } = image;
   const { channelName: _, ...known } = facts;
   const channelCount = shape[1];
-  const ngff = imageAttributes({ name, dtype, ...known, channelNames, channelCount }, format.version);
+  const ngff = imageAttributes({ name, dtype, ...known, channelNames, channelCount, levels }, format.version);
   const own = {
     version: ATTRIBUTE_VERSION,
     ...(group === undefined ? {} : { group }),
@@ -39,10 +42,12 @@ export function imageDocuments(image: ResultImage, name: string): GroupDocument[
     channelNames,
     facts: known,
   };
-  return [
-    { name: `0/${arrayDocumentName(format.version)}`, content: arrayDocument(image) },
-    ...groupDocuments(format.version, ngff, own),
-  ];
+  // The full resolution last: it never has a plane that a lower one lacks.
+  const arrays = Array.from({ length: levels.count }, (_, level) => ({
+    name: `${level}/${arrayDocumentName(format.version)}`,
+    content: arrayDocument(levelArray(image, level)),
+  })).toReversed();
+  return [...arrays, ...groupDocuments(format.version, ngff, own)];
 }
 
 /** Reads an image that PlateFS wrote; undefined when the folder is none. @throws BadZarrError when it is damaged. */
@@ -51,7 +56,8 @@ export function readResultImage(
   storePath: string,
   path: string,
 ): ResultImage | undefined {
-  const platefs = readGroup(version, `${storePath}/${path}`)?.platefs;
+  const attributes = readGroup(version, `${storePath}/${path}`);
+  const platefs = attributes?.platefs;
   const file = `${storePath}/${path}/0/${arrayDocumentName(version)}`;
   const document = readJson(file);
   if (!document || !platefs) return undefined;
@@ -61,10 +67,20 @@ export function readResultImage(
   return {
     path,
     ...array,
+    levels: levelsOf(attributes.ngff),
     ...(typeof group === 'string' ? { group } : {}),
     ...(typeof site === 'number' ? { site } : {}),
     channelNames: textFields(platefs['channelNames']),
     facts: (isObject(facts) ? facts : {}) as TiffFacts,
+  };
+}
+
+function levelsOf({ multiscales }: JsonObject): ImageLevels {
+  const first: unknown = Array.isArray(multiscales) ? multiscales[0] : undefined;
+  const { datasets, type }: JsonObject = isObject(first) ? first : {};
+  return {
+    count: Array.isArray(datasets) ? Math.max(1, datasets.length) : 1,
+    downsampling: type === 'nearest' ? 'nearest' : 'mean',
   };
 }
 

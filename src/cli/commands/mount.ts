@@ -4,6 +4,7 @@ import {
   CODEC_HELP,
   checkedLayout,
   checkedNames,
+  LEVELS_HELP,
   MOUNT_OPTIONS,
   type OptionOverrides,
   parseMountOptions,
@@ -13,7 +14,12 @@ import { callControl } from '../../control/control-client.ts';
 import type { StatusDocument } from '../../control/documents.ts';
 import { parseBudget } from '../../core/byte-size.ts';
 import { AlreadyRunningError } from '../../core/errors.ts';
-import { CHUNK_STRATEGIES, type ChunkStrategy, parseChunkCodec } from '../../model/landing-format.ts';
+import {
+  CHUNK_STRATEGIES,
+  type ChunkStrategy,
+  parseChunkCodec,
+  parseLevels,
+} from '../../model/landing-format.ts';
 import { MISSING_MODES, type MissingMode, SHOWN_AS, type ShownAs } from '../../model/mount-definition.ts';
 import { NGFF_VERSIONS, type NgffVersion } from '../../model/ngff.ts';
 import type { RecognisedPlate } from '../../model/plate.ts';
@@ -55,11 +61,12 @@ interface MountArgs {
   readonly outputNgff: NgffVersion | undefined;
   readonly outputChunks: ChunkStrategy | undefined;
   readonly outputCodec: string | undefined;
+  readonly outputLevels: string | undefined;
 }
 
 function overridesOf(args: MountArgs): OptionOverrides {
   const options = parseMountOptions(args.option);
-  const { outputNgff: ngff, outputChunks: chunks, outputCodec: codec } = args;
+  const { outputNgff: ngff, outputChunks: chunks, outputCodec: codec, outputLevels: levels } = args;
   return {
     ...options,
     landing: {
@@ -67,6 +74,7 @@ function overridesOf(args: MountArgs): OptionOverrides {
       ...(ngff === undefined ? {} : { ngff }),
       ...(chunks === undefined ? {} : { chunks }),
       ...(codec === undefined ? {} : { codec: parseChunkCodec(codec, '--output-codec') }),
+      ...(levels === undefined ? {} : { levels: parseLevels(levels, '--output-levels') }),
     },
     ...(args.output === undefined ? {} : { output: args.output }),
     ...(args.state === undefined ? {} : { state: args.state }),
@@ -239,6 +247,7 @@ export const mount: Command<MountArgs> = {
         describe: 'version of OME-NGFF that results.ome.zarr follows (0.4 unless set)',
       })
       .option('output-chunks', { choices: CHUNK_STRATEGIES, describe: CHUNKS_HELP })
-      .option('output-codec', { type: 'string', describe: CODEC_HELP }),
+      .option('output-codec', { type: 'string', describe: CODEC_HELP })
+      .option('output-levels', { type: 'string', describe: LEVELS_HELP }),
   run,
 };

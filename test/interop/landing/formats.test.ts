@@ -35,9 +35,18 @@ const formats: LandingFormat[] = [
     CODEC_NAMES.map((name) => ({ ngff, codec: parseChunkCodec(name, 'codec') })),
   ),
   { ngff: '0.5', codec: { name: 'zstd', level: 15 } },
+  ...CODEC_NAMES.flatMap((name) =>
+    (['well', 'sharded'] as const).map((chunks) => ({ chunks, codec: parseChunkCodec(name, 'codec') })),
+  ),
+  { ngff: '0.5', chunks: 'well' },
+  { levels: 3 },
+  { chunks: 'well', levels: 3 },
+  { chunks: 'sharded', levels: 3 },
 ];
-const nameOf = ({ ngff, chunks, codec }: LandingFormat): string =>
-  [ngff, chunks, codec?.name, codec?.level].filter((part) => part !== undefined).join(' ');
+const nameOf = ({ ngff, chunks, codec, levels }: LandingFormat): string =>
+  [ngff, chunks, codec?.name, codec?.level, levels && `levels ${levels}`]
+    .filter((part) => part !== undefined)
+    .join(' ');
 
 describe('results in every format', () => {
   const folder = mkdtempSync(join(tmpdir(), 'platefs-formats-'));

@@ -80,6 +80,7 @@ export class Landings {
           workers: Math.max(1, availableParallelism()),
           ...(this.#parts.format === undefined ? {} : { format: this.#parts.format }),
           isLive: (inode) => this.#isLive(inode),
+          onNote: this.#parts.warn,
         },
         this.#parts.signal,
       ),

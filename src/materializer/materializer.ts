@@ -35,6 +35,8 @@ export interface MaterializerOptions {
    * another file; without this answer every owner counts as living.
    */
   readonly isLive?: (inode: number) => boolean;
+  /** Told, in a sentence, what of `format` the store that is there does not allow. */
+  readonly onNote?: (note: string) => void;
 }
 
 export interface LandProgress {
@@ -92,6 +94,13 @@ export class Materializer {
       const { format = {} } = options;
       checkLandingFormat(format);
       const store = new ResultStore(join(options.outputDir, STORE_NAME), wantedVersion(format));
+      const { ngff, chunks } = format;
+      if (store.version !== wantedVersion(format) && (ngff !== undefined || chunks === 'sharded')) {
+        const instead = chunks === 'sharded' && store.version === '0.4' ? ', with a file for each plane' : '';
+        options.onNote?.(
+          `${store.path} is OME-NGFF ${store.version}: results go on in that version${instead}; name another --output for ${wantedVersion(format)}`,
+        );
+      }
       return Promise.resolve(new Materializer(options, store));
     } catch (error) {
       return Promise.reject(asLandingError(error));

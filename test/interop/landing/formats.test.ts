@@ -1,15 +1,17 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { halve } from '../../../src/core/downsample.ts';
 import { LandedReader } from '../../../src/materializer/landed-reader.ts';
 import { Materializer } from '../../../src/materializer/materializer.ts';
 import { ByteCache } from '../../../src/memory/byte-cache.ts';
 import { CODEC_NAMES, type LandingFormat, parseChunkCodec } from '../../../src/model/landing-format.ts';
 import { NGFF_VERSIONS } from '../../../src/model/ngff.ts';
+import { ZarrLayout } from '../../../src/sources/shared/zarr-planes.ts';
 import { ngffProblems } from './ngff-problems.ts';
-import { sealed, smallTiff } from './small-tiff.ts';
+import { sealed, sealedBytes, smallTiff } from './small-tiff.ts';
 
 const PYTHON = '/usr/bin/python3';
 const hasPython = spawnSync(PYTHON, ['-c', 'import zarr, numcodecs']).status === 0;
@@ -104,5 +106,47 @@ describe('results in every format', () => {
     const run = spawnSync(PYTHON, [script], { input: lines.join('\n') });
     expect(run.stderr.toString()).toBe('');
     expect(run.stdout.toString()).toBe('ok\n');
+  });
+});
+
+describe('levels of lower resolution', () => {
+  it.each([{}, { chunks: 'well' }, { chunks: 'sharded' }] as const)('are right: %o', async (format) => {
+    const outputDir = mkdtempSync(join(tmpdir(), 'platefs-levels-'));
+    const planes = [1, 2, 3].map((seed) => smallTiff(101, 67, seed));
+    const paths = [
+      'o/A01_s001_w1_z001_t001.tif',
+      'o/A01_s001_w1_z001_t002.tif',
+      'o/A01_s001_w1_z001_t001_labels.tif',
+    ];
+    const materializer = await Materializer.open(
+      { outputDir, workers: 1, format: { ...format, levels: 3 } },
+      never,
+    );
+    try {
+      const files = planes.map((bytes, index) =>
+        sealedBytes(join(outputDir, 'in', String(index)), bytes, paths[index]!, index + 1),
+      );
+      const results = await materializer.land(files, never);
+      for (const [index, { inode }] of files.entries()) {
+        const result = results.find((one) => one.inode === inode);
+        const landing = result && 'landing' in result ? result.landing : undefined;
+        let plane = { width: 101, height: 67, bytes: planes[index]!.subarray(-2 * 101 * 67) as Uint8Array };
+        for (let level = 0; level < 3; level++) {
+          const group = landing?.kind === 'image' ? landing.path : '';
+          const folder = join(outputDir, group, String(level));
+          const document = ['.zarray', 'zarr.json'].map((name) => join(folder, name)).find(existsSync);
+          const array = ZarrLayout.read(document ?? '');
+          const shape = [1, 1, 1, plane.height, plane.width];
+          expect(array.metadata.shape.slice(3)).toEqual(shape.slice(3));
+          const bytes = new Uint8Array(2 * plane.width * plane.height);
+          array.readRegion({ start: [index % 2, 0, 0, 0, 0], shape }, bytes, () => {});
+          expect(Buffer.from(bytes).equals(plane.bytes)).toBe(true);
+          plane = halve(plane, 'uint16', index === 2 ? 'nearest' : 'mean');
+        }
+      }
+    } finally {
+      await materializer.close();
+      rmSync(outputDir, { recursive: true, force: true });
+    }
   });
 });

@@ -5,6 +5,7 @@ import { loadById } from '../core/plugin.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
 import { succession } from '../model/plate-succession.ts';
 import { FORMATS } from '../registry.generated.ts';
+import { warnOfTypes } from '../tree/forbidden-types.ts';
 import { indexAgain } from '../tree/index-again.ts';
 import { NewPlates } from '../tree/sources/new-plates.ts';
 import { networkDiskKind } from '../watch/disk-kind.ts';
@@ -58,13 +59,14 @@ async function look({ shown, walk, isDoubted }: LookAgain): Promise<FromIndexWor
       };
       const { sources = [], ...previous } = full ?? shown;
       const { signal } = new AbortController();
-      full = await indexAgain(thing, isDoubted ? previous : { ...previous, sources }, {
+      const found = await indexAgain(thing, isDoubted ? previous : { ...previous, sources }, {
         followLinks: linksFollowed,
         mountpoint,
         sourceOptions,
         signal,
         ...(layout === undefined ? {} : { layout }),
       });
+      full = scope ? found : await warnOfTypes({ ...found, sourceOptions }, sourceOptions.float64As);
       if (newPlates) full = await newPlates.tell(full, signal);
     }
     const { planes } = succession(shown, full);

@@ -59,7 +59,7 @@ export class PlateTree implements Tree {
     const fields = new FieldImages(shared, files, this.#probe);
     const stacks = new StacksView(shared, fields, this.#encoders);
     const source = new SourceView(shared, files);
-    const tables = new TablesView(shared, before?.tables);
+    const tables = new TablesView(shared, images.isShown, before?.tables);
     const omeZarr = new OmeZarrView(shared, fields, before?.omeZarr);
     const png = profileRules(shared.options.profile).previews ? this.#encoders.get('png') : undefined;
     const previews = png && new PreviewsView(shared, files, fields, png);

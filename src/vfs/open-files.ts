@@ -141,8 +141,14 @@ export class OpenFiles {
       this.#backing?.close(backingId);
       this.#passedRenders.delete(node);
     }
-    return mode === 'writing' || mode === 'passed-writing';
+    return isWritingHandle(handle);
   }
+}
+
+/** Whether a program may write through a handle. */
+export function isWritingHandle(handle: bigint): boolean {
+  const mode = modeOf(handle);
+  return mode === 'writing' || mode === 'passed-writing';
 }
 
 function identityOf(fd: number): string {

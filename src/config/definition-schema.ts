@@ -1,4 +1,5 @@
 import type { Hook, ParameterSpec } from '../hooks.ts';
+import { CHUNK_STRATEGIES } from '../model/landing-format.ts';
 import {
   DURABILITIES,
   FLOAT64_MODES,
@@ -129,11 +130,36 @@ const OPTIONS: Readonly<Record<string, Schema>> = {
     description:
       'Files that grow beyond this go to disk while they are written; an eighth of the budget, and 64 MiB at least, unless set.',
   },
+  'output-ngff': {
+    enum: [...NGFF_VERSIONS, ...NGFF_VERSIONS.map(Number)],
+    default: '0.4',
+    description: 'Version of OME-NGFF that results.ome.zarr follows: 0.4 is Zarr v2, 0.5 is Zarr v3.',
+  },
+  'output-chunks': {
+    enum: CHUNK_STRATEGIES,
+    default: 'file',
+    description:
+      'What a file of results.ome.zarr holds: file, a plane; well, all planes of a field; sharded, the same as single chunks (Zarr v3).',
+  },
+  'output-codec': {
+    type: 'string',
+    minLength: 1,
+    default: 'blosc-lz4',
+    description: 'How results are compressed: blosc-lz4, lz4, zstd, gzip or none; with a level: zstd:9.',
+  },
+  'output-levels': {
+    type: ['string', 'integer'],
+    minimum: 1,
+    maximum: 8,
+    default: 1,
+    description:
+      'Resolutions of an image of the results, each half the one before; auto: until it has 256 pixels or less.',
+  },
   'hot-cache': {
     type: ['string', 'integer'],
     minimum: 1,
     description:
-      'Memory for files that were read before, like 1GiB, a quarter of the budget at most; off unless set.',
+      'Memory for files that were read whole, like 1GiB, or off; a quarter of the budget at most, which is the default as root.',
   },
   'cold-cache': {
     type: ['string', 'integer'],

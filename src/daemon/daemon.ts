@@ -123,7 +123,9 @@ export class Daemon {
     });
     const mount = opened.map(({ number, name, shared }) => ({ number, name, shared }));
     const budgetBytes = this.#definition.budgetBytes ?? chooseBudgetBytes(folders.memory);
-    const kept = keptFolders(folders.memory, this.#spec.coldCache);
+    const { memoryFd, privileged } = this.#start;
+    const largePages = memoryFd === undefined ? undefined : `/proc/self/fd/${memoryFd}`;
+    const kept = keptFolders(largePages ?? folders.memory, this.#spec.coldCache);
     this.#readers = new Readers({
       kept,
       count: this.#definition.options.readers ?? Math.max(2, availableParallelism()),
@@ -140,14 +142,18 @@ export class Daemon {
         } else if (message.type === 'synced') this.#front?.tell(message);
         else if (message.type === 'failed-job') this.#front?.tell({ ...message, type: 'failed' });
         else if (message.type === 'source-changed') this.#plates?.sourceChanged(message.node);
+        else if (message.type === 'files-read') this.#plates?.filesRead(message.files);
         else this.#warnings.fail(message.message);
       },
       onDeath: (error) => this.#die('a reader thread', error),
     });
-    const hotBytes = this.#start.privileged ? chooseHotBytes(budgetBytes, this.#definition.options) : 0;
+    const hotBytes = privileged
+      ? chooseHotBytes(budgetBytes, this.#definition.options, largePages !== undefined)
+      : 0;
     const front = this.#startFront(mount, folders, { budgetBytes, hotBytes }, this.#readers);
     const landings = new Landings({
       outputFolder: output,
+      format: this.#definition.options.landing,
       front,
       isHeld: (inode) => this.#hooks?.isHeld(inode) ?? false,
       warn: (message) => this.#warnings.warn('landing', message),

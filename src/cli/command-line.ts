@@ -2,6 +2,9 @@ import yargs from 'yargs';
 import { didYouMean } from '../config/did-you-mean.ts';
 import { BadParameterError } from '../core/errors.ts';
 import type { Command } from './command.ts';
+import { commit } from './commands/commit.ts';
+import { diff } from './commands/diff.ts';
+import { discard } from './commands/discard.ts';
 import { doctor } from './commands/doctor.ts';
 import { drop } from './commands/drop.ts';
 import { exportMapping } from './commands/export-mapping.ts';
@@ -22,6 +25,9 @@ export const COMMANDS: readonly Command<never>[] = [
   status,
   inspect,
   flush,
+  diff,
+  commit,
+  discard,
   pin,
   warm,
   drop,

@@ -24,6 +24,7 @@ import type { HookPump } from './hook-pump.ts';
 import { HotRenders } from './hot-renders.ts';
 import { hotStore, keptFolders } from './kept-stores.ts';
 import { Landings } from './landings.ts';
+import { LiveChanges } from './live-changes.ts';
 import { LiveMount } from './live-mount.ts';
 import { logEvent } from './log.ts';
 import { memoryFolder, removeMemoryFolder } from './memory-folder.ts';
@@ -231,7 +232,8 @@ export class Daemon {
     memory.start();
     await this.#hot?.start();
     await renders.start();
-    this.#control = await openControl(this.#spec, status, writeOut, renders);
+    const changes = new LiveChanges(front, landings, this.#start.fuseFd);
+    this.#control = await openControl(this.#spec, status, writeOut, renders, changes);
     plates.start();
     this.#running.resolve();
     this.#voice.tell({ type: 'ready' });

@@ -2,6 +2,7 @@ import { writeSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { type MessagePort, parentPort, receiveMessageOnPort } from 'node:worker_threads';
+import { errorDocument } from '../control/protocol.ts';
 import { errnoOf } from '../core/errno.ts';
 import { explain } from '../core/errors.ts';
 import { FrontWake } from '../fuse/front-wake.ts';
@@ -27,6 +28,7 @@ import { loadCatalogEncoders } from '../tree/sources/catalog-encoders.ts';
 import { Front } from '../vfs/front.ts';
 import { KeptRenders } from '../vfs/kept-renders.ts';
 import { kernelFileCalls } from './file-calls.ts';
+import { discardPaths, writtenState } from './front-changes.ts';
 import type { FromFront, ToFront } from './front-messages.ts';
 import { loadPlaneTools } from './plane-tools.ts';
 import { publishOutputs } from './publish.ts';
@@ -206,6 +208,19 @@ function receive({ overlay, front, tree, readers, units, wholeReads }: Rooms, me
     case 'end':
       // The session's loop is left already.
       return;
+    case 'written':
+      tell({ type: 'written', token: message.token, state: writtenState(overlay, tree) });
+      return;
+    case 'discard': {
+      const { token, paths, force } = message;
+      try {
+        tell({ type: 'discard', token, ...discardPaths(overlay, tree, paths, force) });
+      } catch (error) {
+        const failure = errorDocument(error);
+        tell({ type: 'discard', token, discarded: [], kept: [], changed: [], failure });
+      }
+      return;
+    }
     case 'usage':
       tell({
         type: 'usage',

@@ -109,6 +109,11 @@ export class Landings {
     return result;
   }
 
+  /** Resolves when landings given up so far are gone from the output folder, or could not be removed. */
+  get removed(): Promise<unknown> {
+    return this.#removal;
+  }
+
   /** Takes a landing away that was given up. What fails to be removed is tried again by the next daemon. */
   remove(abandoned: Abandoned): void {
     this.#removal = Promise.all([this.#removal, this.#remove(abandoned)]);

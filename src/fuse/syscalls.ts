@@ -76,6 +76,7 @@ interface Calls {
   renameat2(fromDir: number, from: string, toDir: number, to: string, flags: number): number;
   syncfs(fd: number): number;
   futimens(fd: number, times: Pointer): number;
+  fsetxattr(fd: number, name: string, value: Pointer, sizeBytes: number, flags: number): number;
   getpagesize(): number;
   gettid(): number;
   tgkill(processId: number, threadId: number, signal: number): number;
@@ -117,6 +118,7 @@ function load(): Calls {
     renameat2: libc.func('int renameat2(int, const char *, int, const char *, uint)'),
     syncfs: libc.func('int syncfs(int)'),
     futimens: libc.func('int futimens(int, void *)'),
+    fsetxattr: libc.func('int fsetxattr(int, const char *, void *, size_t, int)'),
     getpagesize: libc.func('int getpagesize()'),
     gettid: libc.func('int gettid()'),
     tgkill: libc.func('int tgkill(int, int, int)'),
@@ -277,6 +279,11 @@ export function setTimes(fd: number, atimeNs: bigint, mtimeNs: bigint): void {
     times[2 * i + 1] = subsecondNs;
   }
   checked('futimens', load().futimens(fd, times));
+}
+
+/** fsetxattr(2): makes or replaces an extended attribute. */
+export function setXattr(fd: number, name: string, value: Uint8Array): void {
+  checked('fsetxattr', load().fsetxattr(fd, name, value, value.byteLength, 0));
 }
 
 /** copy_file_range(2) between absolute offsets. @returns bytes copied, possibly fewer. */

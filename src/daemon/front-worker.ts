@@ -21,8 +21,9 @@ import {
   stagingFolder,
 } from '../overlay/open-overlay.ts';
 import type { Overlay } from '../overlay/overlay.ts';
+import { KnownLayouts } from '../tree/known-layouts.ts';
 import { MountTree } from '../tree/mount-tree.ts';
-import { RenderUnits } from '../tree/render-units.ts';
+import { renderUnitAt } from '../tree/render-unit.ts';
 import type { SharedMount } from '../tree/shared-mount.ts';
 import { loadCatalogEncoders } from '../tree/sources/catalog-encoders.ts';
 import { Front } from '../vfs/front.ts';
@@ -92,15 +93,15 @@ interface Rooms {
   readonly front: Front;
   readonly tree: MountTree;
   readonly readers: ReaderPool;
-  readonly units: RenderUnits;
+  readonly layouts: KnownLayouts;
   readonly wholeReads: WholeReads;
 }
 
-function receive({ overlay, front, tree, readers, units, wholeReads }: Rooms, message: ToFront): void {
+function receive({ overlay, front, tree, readers, layouts, wholeReads }: Rooms, message: ToFront): void {
   switch (message.type) {
     case 'adopt':
       tree.adopt(message.part, message.shared);
-      units.clear();
+      layouts.clear();
       wholeReads.clear();
       readers.adopt(message.part, message.shared);
       front.treeChanged();
@@ -239,11 +240,12 @@ async function serve(): Promise<void> {
   const tree = new MountTree(data.mount, tools);
   const hasSources = data.mount.some(({ shared }) => shared.index.scope);
   const encoders = hasSources ? await loadCatalogEncoders() : undefined;
-  const units = new RenderUnits((node) => tree.layoutOf(node, encoders));
-  const unitAt = (node: number, offsetBytes: number) => units.at(node, offsetBytes);
+  const layouts = new KnownLayouts((node) => tree.layoutOf(node, encoders));
+  const unitAt = (node: number, offsetBytes: number) => renderUnitAt(node, layouts.of(node), offsetBytes);
+  const counters = ReaderCounters.over(data.counters);
   const readers = new ReaderPool({
     ports: data.readers,
-    counters: ReaderCounters.over(data.counters),
+    counters,
     unitAt,
     ahead: new ReadAhead({
       unitAt,
@@ -282,6 +284,14 @@ async function serve(): Promise<void> {
       readers.submit(job);
       if (job.kind === 'read-rendered') wholeReads.noted(job.node, job.offsetBytes, job.sizeBytes);
     },
+    readLiteral: (node, offsetBytes, target) => {
+      const filledBytes = layouts.readLiteral(node, offsetBytes, target);
+      if (filledBytes !== undefined) {
+        readers.answered(node, offsetBytes, filledBytes);
+        wholeReads.noted(node, offsetBytes, filledBytes);
+      }
+      return filledBytes;
+    },
     notify: (notice) => tell({ type: 'notice', notice }),
     answer: ({ uniqueLow, uniqueHigh }, bytes) => replyTo(data.fuseFd, uniqueLow, uniqueHigh, [bytes]),
     answerLate: ({ uniqueLow, uniqueHigh }, late) => {
@@ -300,7 +310,7 @@ async function serve(): Promise<void> {
         try {
           const message = received.message as ToFront;
           if (message.type === 'end') throw new SessionOver();
-          receive({ overlay, front, tree, readers, units, wholeReads }, message);
+          receive({ overlay, front, tree, readers, layouts, wholeReads }, message);
         } catch (error) {
           if (error instanceof SessionOver) throw error;
           // A disk that is full, as a rule: this change was not made, and everything else goes on.
@@ -339,7 +349,7 @@ async function serve(): Promise<void> {
   for (const inode of overlay.names.inodes.values()) overlay.seal(inode);
   tell({ type: 'unmounted' });
   data.fromMain.on('message', (message: ToFront) =>
-    receive({ overlay, front, tree, readers, units, wholeReads }, message),
+    receive({ overlay, front, tree, readers, layouts, wholeReads }, message),
   );
 }
 

@@ -20,6 +20,8 @@ const S_ISGID = 0o2000;
 const S_IXGRP = 0o010;
 /** Whoever asks again in a client's name: rights were checked the first time. */
 const NOBODY = { resent: false, uid: 0, gid: 0, pid: 0 };
+/** Of a rendered file, what is larger is put together by a reader, so that nobody waits for it. */
+const MOST_LITERAL_BYTES = 128 * 1024;
 /** Above the low mark the main thread is told again when so much more of the budget is taken. */
 const PRESSED_SHARE = 1 / 16;
 
@@ -33,6 +35,11 @@ export interface FileDataParts {
   /** Hands a job to a reader thread. */
   readonly submit: (job: ReaderJob) => void;
   readonly notify: (notice: FrontNotice) => void;
+  /**
+   * Fills `target` from a rendered file where all of the range is known without a look at its sources.
+   * @returns bytes filled, fewer only at the end of the file; undefined where a reader is needed.
+   */
+  readonly readLiteral: (node: number, offsetBytes: number, target: Uint8Array) => number | undefined;
   /** Finished renders that may be kept. */
   readonly renders: KeptRenders;
   /** Answers a deferred READ. */
@@ -93,6 +100,11 @@ export class FileData {
         if (render !== undefined) {
           const read = this.#readRender(context, node, render, offsetBytes, sizeBytes);
           if (read !== undefined) return read;
+        }
+        if (sizeBytes <= MOST_LITERAL_BYTES) {
+          const target = this.#readBuffer(sizeBytes);
+          const filledBytes = this.#parts.readLiteral(node, offsetBytes, target);
+          if (filledBytes !== undefined) return target.subarray(0, filledBytes);
         }
         this.#parts.submit({ kind: 'read-rendered', uniqueLow, uniqueHigh, node, offsetBytes, sizeBytes });
         return DEFERRED;

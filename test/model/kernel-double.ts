@@ -154,6 +154,7 @@ export class KernelDouble {
       diskFolder: this.folders.state,
       renders: new KeptRenders(),
       submit: (job) => this.#jobs.push(job),
+      readLiteral: () => undefined,
       notify: (notice) => {
         if (this.#dying) throw new Died();
         if (notice.kind === 'failed') throw new Error(`failed: ${notice.path}: ${notice.message}`);

@@ -57,7 +57,8 @@ export function savedState(folders: OverlayFolders, lower: LowerTree): WrittenSt
   return { records, files };
 }
 
-function savedFile(folders: OverlayFolders, inode: OverlayInode): WrittenFile {
+/** As {@link WrittenFile}, of a file that no daemon serves. */
+export function savedFile(folders: OverlayFolders, inode: OverlayInode): WrittenFile {
   const { number, version, landed, previous } = inode;
   const pieces = landed ? undefined : savedPieces(folders, inode);
   const safe = landed ?? (pieces ? undefined : previous);

@@ -31,21 +31,25 @@ export interface PlateArgs {
   readonly state: string | undefined;
 }
 
-/** The words that name a changed plate, for commands that work on one. */
-export function plateOptions(yargs: Argv): Argv {
+/** The words that name a changed plate, for commands that work on all of one. */
+export function placeOptions(yargs: Argv): Argv {
   return yargs
     .positional('mount', {
       type: 'string',
       demandOption: true,
       describe: 'where the plate is mounted, or the plate itself when it is not',
     })
-    .positional('path', {
-      type: 'string',
-      array: true,
-      describe: 'files or folders in the mount; all of it unless given',
-    })
     .option('output', { type: 'string', describe: 'as it was mounted, for a plate that is not mounted' })
     .option('state', { type: 'string', describe: 'as it was mounted, for a plate that is not mounted' });
+}
+
+/** The same, for commands that work on some paths of one. */
+export function plateOptions(yargs: Argv): Argv {
+  return placeOptions(yargs).positional('path', {
+    type: 'string',
+    array: true,
+    describe: 'files or folders in the mount; all of it unless given',
+  });
 }
 
 const isWithin = (path: string, folder: string): boolean => `${path}${sep}`.startsWith(`${folder}${sep}`);

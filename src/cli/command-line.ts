@@ -9,6 +9,8 @@ import { doctor } from './commands/doctor.ts';
 import { drop } from './commands/drop.ts';
 import { exportMapping } from './commands/export-mapping.ts';
 import { flush } from './commands/flush.ts';
+import { fsck } from './commands/fsck.ts';
+import { gc } from './commands/gc.ts';
 import { inspect } from './commands/inspect.ts';
 import { mount } from './commands/mount.ts';
 import { pin } from './commands/pin.ts';
@@ -32,6 +34,8 @@ export const COMMANDS: readonly Command<never>[] = [
   warm,
   drop,
   exportMapping,
+  fsck,
+  gc,
   doctor,
 ];
 

@@ -9,8 +9,9 @@ import { errnoOf } from '../core/errno.ts';
 import { explain } from '../core/errors.ts';
 import { FrontWake } from '../fuse/front-wake.ts';
 import { invalidateNode } from '../fuse/notify.ts';
+import { demandWholeJournal } from '../journal/examine.ts';
 import { budgetOf } from '../memory/budget.ts';
-import { type OverlayFolders, stagingFolder } from '../overlay/open-overlay.ts';
+import { journalPath, type OverlayFolders, stagingFolder } from '../overlay/open-overlay.ts';
 import { indexFolder } from '../tree/index-cache.ts';
 import type { SharedMount } from '../tree/shared-mount.ts';
 import type { FrontNotice } from '../vfs/jobs.ts';
@@ -112,6 +113,7 @@ export class Daemon {
     this.#unlock = lockState(state);
     const folders: OverlayFolders = { state, memory: memoryFolder(state) };
     this.#memoryFolder = folders.memory;
+    if (!resumed) demandWholeJournal(journalPath(folders));
     const resumes = countResumes(folders, resumed);
     if (!resumed) keepNames(folders, this.#definition);
     const opened = await openSessionParts(this.#spec, folders, resumed, {

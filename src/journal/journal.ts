@@ -18,7 +18,7 @@ import { isOutOfSpace } from '../core/io.ts';
 /** Marks the start of a record, so that a damaged middle can be told from a torn tail. */
 const MAGIC = 0x31_4a_46_50; // 'PFJ1' in file order
 /** magic, payload length, CRC-32 of the payload; u32 little-endian each. */
-const FRAME_BYTES = 12;
+export const FRAME_BYTES = 12;
 /** A longer record than this was never written, so such a length is damage. */
 const MAX_RECORD_BYTES = 64 * 1024 * 1024;
 
@@ -42,7 +42,7 @@ function frame(record: JournalRecord): Buffer {
 }
 
 /** Length of the valid record at `at`, frame included, or 0. */
-function recordLength(bytes: Buffer, at: number): number {
+export function recordLength(bytes: Buffer, at: number): number {
   if (at + FRAME_BYTES > bytes.length || bytes.readUInt32LE(at) !== MAGIC) return 0;
   const payloadBytes = bytes.readUInt32LE(at + 4);
   if (payloadBytes > MAX_RECORD_BYTES || at + FRAME_BYTES + payloadBytes > bytes.length) return 0;
@@ -65,13 +65,21 @@ export function peekJournal(path: string, replay: (record: JournalRecord) => voi
   if (existsSync(path)) replayAll(readFileSync(path), replay);
 }
 
-function holdsRecordAfter(bytes: Buffer, from: number): boolean {
+/** Where the next whole record begins, from a byte on; undefined where none follows. */
+export function nextRecordAt(bytes: Buffer, from: number): number | undefined {
   const magic = Buffer.alloc(4);
   magic.writeUInt32LE(MAGIC, 0);
   for (let at = bytes.indexOf(magic, from); at !== -1; at = bytes.indexOf(magic, at + 1)) {
-    if (recordLength(bytes, at) > 0) return true;
+    if (recordLength(bytes, at) > 0) return at;
   }
-  return false;
+  return undefined;
+}
+
+/** What is said of a journal with good records after damaged ones. */
+export function damagedJournal(path: string, atByte: number): StateCorruptError {
+  return new StateCorruptError(path, `damaged at byte ${atByte}, with good records after it`, {
+    advice: 'platefs fsck PLATE --repair  keeps it aside and goes on without what is damaged',
+  });
 }
 
 function writeAll(fd: number, bytes: Buffer): void {
@@ -107,11 +115,8 @@ export class Journal {
     const bytes = existsSync(path) ? readFileSync(path) : Buffer.alloc(0);
     const at = replayAll(bytes, replay);
     const tornBytes = bytes.length - at;
-    if (tornBytes > 0 && holdsRecordAfter(bytes, at + 1)) {
-      throw new StateCorruptError(path, `damaged at byte ${at}, with good records after it`, {
-        advice:
-          'keep the file and restore it from a backup, or move the state folder away to start without it',
-      });
+    if (tornBytes > 0 && nextRecordAt(bytes, at + 1) !== undefined) {
+      throw damagedJournal(path, at);
     }
     const fd = openSync(path, 'a+', 0o600);
     if (tornBytes > 0) ftruncateSync(fd, at);

@@ -1,14 +1,17 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { examineJournal, type JournalExamination } from '../journal/examine.ts';
+import { logName, logsIn, readDurableLog } from '../overlay/durable-log.ts';
 import { isFile, isOverlayNode } from '../overlay/inode.ts';
 import type { LowerTree } from '../overlay/lower-tree.ts';
 import type { Namespace } from '../overlay/namespace.ts';
 import {
   dataFolder,
   durableFolder,
+  hasLostPower,
   journalPath,
   type OverlayFolders,
+  spillFolder,
   stagingFolder,
 } from '../overlay/open-overlay.ts';
 import type { OverlayRecord } from '../overlay/records.ts';
@@ -21,6 +24,7 @@ export interface CheckedState {
   readonly names: Namespace;
 }
 
+/** A file's number, alone or before the number of its log. */
 const DATA_NAME = /^[0-9a-f]+$/;
 
 /**
@@ -28,7 +32,7 @@ const DATA_NAME = /^[0-9a-f]+$/;
  * @param isServed a daemon works with it: what lies there without a name may be named in the next moment.
  */
 export function checkState(folders: OverlayFolders, lower: LowerTree, isServed: boolean): CheckedState {
-  const journal = examineJournal(journalPath(folders));
+  const journal = examineJournal(journalPath(folders), hasLostPower(folders));
   const state: WrittenState = { records: journal.records as OverlayRecord[], files: [] };
   const names = namesOf(state, lower);
   const findings: Finding[] = [];
@@ -45,6 +49,7 @@ export function checkState(folders: OverlayFolders, lower: LowerTree, isServed: 
       path,
       detail: `its last ${journal.tornBytes} bytes are an unfinished change, which the next mount cuts off`,
     });
+  findings.push(...damagedLogs(folders, names));
   for (const inode of names.inodes.values()) {
     const { place } = inode;
     if (!place) continue;
@@ -62,14 +67,37 @@ export function checkState(folders: OverlayFolders, lower: LowerTree, isServed: 
   return { findings, journal, names };
 }
 
+/** What programs had synced, and is no longer as it was. */
+function damagedLogs(folders: OverlayFolders, names: Namespace): Finding[] {
+  const found: Finding[] = [];
+  if (!existsSync(durableFolder(folders))) return found;
+  for (const [number, generations] of logsIn(durableFolder(folders)))
+    for (const generation of generations) {
+      const path = join(durableFolder(folders), logName(number, generation));
+      const fd = openSync(path, 'r');
+      try {
+        for (const { from, to } of readDurableLog(fd)?.damaged ?? [])
+          found.push({
+            kind: 'synced-damaged',
+            path,
+            detail: `bytes ${from} to ${to} of ${names.pathOf(number) ?? 'a file without a name'} are damaged`,
+          });
+      } finally {
+        closeSync(fd);
+      }
+    }
+  return found;
+}
+
 /** Files of the state that no inode has its bytes in. */
 function unnamedData(folders: OverlayFolders, names: Namespace): Finding[] {
   const found: Finding[] = [];
   const holds = (name: string): boolean => {
-    const inode = DATA_NAME.test(name) ? names.inodes.get(Number.parseInt(name, 16)) : undefined;
+    const [number = ''] = name.split('.');
+    const inode = DATA_NAME.test(number) ? names.inodes.get(Number.parseInt(number, 16)) : undefined;
     return inode !== undefined && !inode.landed;
   };
-  for (const folder of [dataFolder(folders), join(folders.state, 'spill'), durableFolder(folders)]) {
+  for (const folder of [dataFolder(folders), spillFolder(folders), durableFolder(folders)]) {
     if (!existsSync(folder)) continue;
     for (const name of readdirSync(folder))
       if (!holds(name))

@@ -6,6 +6,7 @@ export const FINDING_KINDS = {
   'journal-damaged': 'damage',
   'journal-torn': 'note',
   'file-lost': 'damage',
+  'synced-damaged': 'damage',
   'name-lost': 'damage',
   'landing-unreadable': 'damage',
   'store-damaged': 'damage',

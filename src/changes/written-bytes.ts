@@ -19,6 +19,10 @@ export function writtenBytes(file: WrittenFile, path: string, landed: LandedRead
   const { content, sizeBytes, inode, mtimeNs } = file;
   if (content.kind === 'lost')
     throw new UnreadableSourceError(path, 'its bytes were in memory when the machine went down');
+  if (content.kind === 'asleep')
+    throw new UnreadableSourceError(path, 'it is brought back from what was synced by the next mount', {
+      advice: 'mount the plate, and commit then',
+    });
   if (content.kind === 'landed') {
     const landing = content.record as unknown as Landing;
     return {

@@ -1,17 +1,27 @@
-import { existsSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { peekJournal } from '../journal/journal.ts';
 import type { DataPiece } from '../overlay/data-store.ts';
+import { logName, logsIn, readDurableLog } from '../overlay/durable-log.ts';
 import { isFile, type LandingRecord, type OverlayInode } from '../overlay/inode.ts';
 import type { LowerTree } from '../overlay/lower-tree.ts';
 import { Namespace } from '../overlay/namespace.ts';
-import { dataFolder, durableFolder, journalPath, type OverlayFolders } from '../overlay/open-overlay.ts';
+import {
+  dataFolder,
+  durableFolder,
+  journalPath,
+  type OverlayFolders,
+  spillFolder,
+} from '../overlay/open-overlay.ts';
+import { powerState } from '../overlay/power-mark.ts';
 import type { OverlayRecord } from '../overlay/records.ts';
 
 /** Where the bytes of a written file are. */
 export type WrittenContent =
   | { readonly kind: 'pieces'; readonly pieces: readonly DataPiece[] }
   | { readonly kind: 'landed'; readonly record: LandingRecord }
+  /** On disk as it was last synced: the next mount brings it back. */
+  | { readonly kind: 'asleep' }
   /** Nowhere any more: they were in memory when the machine went down. */
   | { readonly kind: 'lost' };
 
@@ -60,16 +70,11 @@ export function savedState(folders: OverlayFolders, lower: LowerTree): WrittenSt
 /** As {@link WrittenFile}, of a file that no daemon serves. */
 export function savedFile(folders: OverlayFolders, inode: OverlayInode): WrittenFile {
   const { number, version, landed, previous } = inode;
-  const pieces = landed ? undefined : savedPieces(folders, inode);
-  const safe = landed ?? (pieces ? undefined : previous);
-  if (safe) {
-    const { record, sizeBytes, mtimeNs } = safe;
-    const timeNs = String(mtimeNs);
-    const content = { kind: 'landed', record } as const;
-    return { inode: number, version, sizeBytes, mtimeNs: timeNs, atimeNs: timeNs, isWriting: false, content };
-  }
-  const content: WrittenContent = pieces ? { kind: 'pieces', pieces: pieces.pieces } : { kind: 'lost' };
-  const { sizeBytes = 0, mtimeNs = 0n, atimeNs = 0n } = pieces ?? {};
+  const found = landed ? undefined : savedBytes(folders, inode);
+  const safe = landed ?? (found ? undefined : previous);
+  const { sizeBytes, mtimeNs, atimeNs, content } = safe
+    ? { ...safe, atimeNs: safe.mtimeNs, content: { kind: 'landed', record: safe.record } as const }
+    : (found ?? { sizeBytes: 0, mtimeNs: 0n, atimeNs: 0n, content: { kind: 'lost' } as const });
   return {
     inode: number,
     version,
@@ -81,33 +86,58 @@ export function savedFile(folders: OverlayFolders, inode: OverlayInode): Written
   };
 }
 
+interface SavedBytes {
+  readonly sizeBytes: number;
+  readonly mtimeNs: bigint;
+  readonly atimeNs: bigint;
+  readonly content: WrittenContent;
+}
+
+/** What the next mount will find of a file that has not landed; undefined when it is gone. As `openOverlay` has it. */
+function savedBytes(folders: OverlayFolders, inode: OverlayInode): SavedBytes | undefined {
+  const power = powerState(folders.memory, dataFolder(folders), folders.state);
+  const pieces = power === 'gone' ? undefined : savedPieces(folders, inode);
+  if (power === 'kept' && pieces) return pieces;
+  return syncedBytes(folders, inode.number) ?? pieces;
+}
+
+function syncedBytes(folders: OverlayFolders, number: number): SavedBytes | undefined {
+  const folder = durableFolder(folders);
+  if (!existsSync(folder)) return undefined;
+  for (const generation of (logsIn(folder).get(number) ?? []).toReversed()) {
+    const fd = openSync(join(folder, logName(number, generation)), 'r');
+    try {
+      const logged = readDurableLog(fd);
+      if (!logged) continue;
+      const { sizeBytes, mtimeNs, atimeNs } = logged.state;
+      return { sizeBytes, mtimeNs, atimeNs, content: { kind: 'asleep' } };
+    } finally {
+      closeSync(fd);
+    }
+  }
+  return undefined;
+}
+
 /** The parts of a file that lie in the folders; undefined when they are gone. */
-function savedPieces(
-  folders: OverlayFolders,
-  { number, splitAt }: OverlayInode,
-): { pieces: DataPiece[]; sizeBytes: number; mtimeNs: bigint; atimeNs: bigint } | undefined {
+function savedPieces(folders: OverlayFolders, { number, splitAt }: OverlayInode): SavedBytes | undefined {
   const name = number.toString(16);
   const memory = join(dataFolder(folders), name);
-  const spill = join(folders.state, 'spill', name);
+  const spill = join(spillFolder(folders), name);
   const isSplit = splitAt !== Number.POSITIVE_INFINITY;
-  const paths = [memory, ...(isSplit ? [spill] : [])].filter((path) => existsSync(path));
   // What lies past the split is no file without what lay before it.
-  const isWhole = existsSync(memory) || (isSplit && splitAt === 0 && existsSync(spill));
-  const durable = join(durableFolder(folders), name);
-  const found = isWhole ? paths : existsSync(durable) ? [durable] : [];
-  if (found.length === 0) return undefined;
+  if (!existsSync(memory) && !(splitAt === 0 && existsSync(spill))) return undefined;
+  const found = [memory, ...(isSplit ? [spill] : [])].filter((path) => existsSync(path));
   const stats = found.map((path) => ({ path, ...statSync(path, { bigint: true }) }));
   const latest = (times: bigint[]): bigint => times.reduce((a, b) => (a > b ? a : b));
-  const sizeBytes = Number(latest(stats.map(({ size }) => size)));
   const pieces = stats.map(({ path, size }): DataPiece => {
     const offsetBytes = path === spill ? splitAt : 0;
     const endBytes = path === memory ? Math.min(Number(size), splitAt) : Number(size);
     return { path, offsetBytes, sizeBytes: endBytes - offsetBytes };
   });
   return {
-    pieces: pieces.filter((piece) => piece.sizeBytes > 0),
-    sizeBytes,
+    sizeBytes: Number(latest(stats.map(({ size }) => size))),
     mtimeNs: latest(stats.map((stat) => stat.mtimeNs)),
     atimeNs: latest(stats.map((stat) => stat.atimeNs)),
+    content: { kind: 'pieces', pieces: pieces.filter((piece) => piece.sizeBytes > 0) },
   };
 }

@@ -11,7 +11,7 @@ import { FrontWake } from '../fuse/front-wake.ts';
 import { invalidateNode } from '../fuse/notify.ts';
 import { demandWholeJournal } from '../journal/examine.ts';
 import { budgetOf } from '../memory/budget.ts';
-import { journalPath, type OverlayFolders, stagingFolder } from '../overlay/open-overlay.ts';
+import { hasLostPower, journalPath, type OverlayFolders, stagingFolder } from '../overlay/open-overlay.ts';
 import { indexFolder } from '../tree/index-cache.ts';
 import type { SharedMount } from '../tree/shared-mount.ts';
 import type { FrontNotice } from '../vfs/jobs.ts';
@@ -113,7 +113,7 @@ export class Daemon {
     this.#unlock = lockState(state);
     const folders: OverlayFolders = { state, memory: memoryFolder(state) };
     this.#memoryFolder = folders.memory;
-    if (!resumed) demandWholeJournal(journalPath(folders));
+    if (!resumed) demandWholeJournal(journalPath(folders), hasLostPower(folders));
     const resumes = countResumes(folders, resumed);
     if (!resumed) keepNames(folders, this.#definition);
     const opened = await openSessionParts(this.#spec, folders, resumed, {
@@ -136,7 +136,8 @@ export class Daemon {
         else if (message.type === 'render-found') {
           this.#front?.tell(message);
           this.#hot?.looked(message.found.node, message.found.path);
-        } else if (message.type === 'failed-job') this.#front?.tell({ ...message, type: 'failed' });
+        } else if (message.type === 'synced') this.#front?.tell(message);
+        else if (message.type === 'failed-job') this.#front?.tell({ ...message, type: 'failed' });
         else if (message.type === 'source-changed') this.#plates?.sourceChanged(message.node);
         else this.#warnings.fail(message.message);
       },
@@ -256,6 +257,7 @@ export class Daemon {
       privileged,
       passthrough: !this.#definition.options.noPassthrough,
       readOnly: this.#definition.options.readOnly,
+      durability: this.#definition.options.durability ?? 'fsync',
       mount,
       folders,
       budgetBytes: writtenBoundBytes(budgetBytes),
@@ -294,6 +296,10 @@ export class Daemon {
           logEvent(`${message.tornBytes} bytes of an unfinished change were cut off the journal`);
         for (const path of message.lost)
           this.#warnings.warn('lost', `${path} was in memory only when the machine went down, and is lost`);
+        for (const what of message.damaged)
+          this.#warnings.fail(
+            `${what} was damaged on disk and can't be read; restore the file from elsewhere`,
+          );
         invalidateNames(this.#start.fuseFd, message.published);
         this.#landings?.know(message.files, message.nextInode);
         this.#opened.resolve();

@@ -12,14 +12,9 @@ import { BackingFiles } from '../fuse/passthrough.ts';
 import { attributesBody, entryBody, openBody } from '../fuse/reply.ts';
 import { replyTo } from '../fuse/reply-writer.ts';
 import { runSession } from '../fuse/session.ts';
+import type { Durability } from '../model/mount-definition.ts';
 import { isFile } from '../overlay/inode.ts';
-import {
-  durableFolder,
-  journalPath,
-  type OverlayFolders,
-  openOverlay,
-  stagingFolder,
-} from '../overlay/open-overlay.ts';
+import { journalPath, type OverlayFolders, openOverlay, stagingFolder } from '../overlay/open-overlay.ts';
 import type { Overlay } from '../overlay/overlay.ts';
 import { KnownLayouts } from '../tree/known-layouts.ts';
 import { MountTree } from '../tree/mount-tree.ts';
@@ -46,6 +41,7 @@ export interface FrontData {
   readonly privileged: boolean;
   readonly passthrough: boolean;
   readonly readOnly: boolean;
+  readonly durability: Durability;
   readonly mount: SharedMount;
   readonly folders: OverlayFolders;
   /** Memory that written files may take at the start. */
@@ -115,6 +111,9 @@ function receive({ overlay, front, tree, readers, layouts, wholeReads }: Rooms, 
       return;
     case 'failed':
       front.failed(message.job, message.errno, message.message);
+      return;
+    case 'synced':
+      front.synced(message.report);
       return;
     case 'list-sealed':
       tell({
@@ -254,7 +253,7 @@ async function serve(): Promise<void> {
     }),
     onFirstJob: () => tell({ type: 'readers-wanted' }),
   });
-  const { overlay, tornBytes, lost } = openOverlay(
+  const { overlay, tornBytes, lost, damaged } = openOverlay(
     data.folders,
     { resumed: data.resumed, budgetBytes: data.budgetBytes, calls: kernelFileCalls, lower: tree },
     {
@@ -277,8 +276,8 @@ async function serve(): Promise<void> {
     owner: data.owner,
     readOnly: data.readOnly,
     stagingFolder: stagingFolder(data.folders),
-    durableFolder: durableFolder(data.folders),
     journalPath: journalPath(data.folders),
+    durability: data.durability,
     diskFolder: data.folders.state,
     submit: (job) => {
       readers.submit(job);
@@ -323,7 +322,16 @@ async function serve(): Promise<void> {
   const { names } = overlay;
   const files = [...names.inodes.values()].filter(isFile).map((inode) => inode.number);
   const { reservedBytes } = overlay.store;
-  tell({ type: 'open', tornBytes, lost, published, reservedBytes, files, nextInode: names.nextInode });
+  tell({
+    type: 'open',
+    tornBytes,
+    lost,
+    damaged,
+    published,
+    reservedBytes,
+    files,
+    nextInode: names.nextInode,
+  });
   // Now, because this thread never comes to its end: a successor then starts in a third of the time.
   if (!data.resumed) flushCompileCache();
   // Before the first read: what was carried out and not answered must come before anything new.

@@ -46,7 +46,6 @@ describe.skipIf(problem)(`a mount's state and output are checked, mended and cle
       expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('is mounted')]);
     }
     expect((await mount.umount()).code).toBe(0);
-    expect(kinds(await fsck(0))).toEqual([]);
 
     // Damage: a chunk, a plain file, a document of the store.
     const [chunk = ''] = below(mount.output, /B\/02\/0\/0\/.*\d$/);
@@ -95,5 +94,5 @@ describe.skipIf(problem)(`a mount's state and output are checked, mended and cle
     expect(readFileSync(join(mount.state, 'rescued', 'spill-200000000abd-1'), 'utf8')).toBe('maybe data');
     await mount.mount();
     expect(await mount.shell('cat one.csv deep/three.csv; ls two.csv || true')).toBe('one\nthree\n');
-  }, 60_000);
+  }, 150_000);
 });

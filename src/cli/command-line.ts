@@ -11,9 +11,11 @@ import { exportMapping } from './commands/export-mapping.ts';
 import { flush } from './commands/flush.ts';
 import { fsck } from './commands/fsck.ts';
 import { gc } from './commands/gc.ts';
+import { history } from './commands/history.ts';
 import { inspect } from './commands/inspect.ts';
 import { mount } from './commands/mount.ts';
 import { pin } from './commands/pin.ts';
+import { snapshot } from './commands/snapshot.ts';
 import { status } from './commands/status.ts';
 import { umount } from './commands/umount.ts';
 import { warm } from './commands/warm.ts';
@@ -30,6 +32,8 @@ export const COMMANDS: readonly Command<never>[] = [
   diff,
   commit,
   discard,
+  snapshot,
+  history,
   pin,
   warm,
   drop,

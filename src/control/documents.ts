@@ -126,6 +126,13 @@ export interface DiscardParams extends KeepParams {
   readonly force: boolean;
 }
 
+/** Parameters of `snapshot`. */
+export interface SnapshotParams {
+  readonly reason: 'commit' | 'snapshot';
+  /** What people say of it. */
+  readonly message?: string;
+}
+
 /** Parameters of `drain`: write everything out, then unmount and end. */
 export interface DrainParams {
   /** Detach at once from the folder tree, though programs still have files open. */

@@ -1,6 +1,6 @@
 import type { DaemonSpec } from '../config/daemon-spec.ts';
 import { type ControlMethod, ControlServer } from '../control/control-server.ts';
-import type { DiscardParams, DrainParams, KeepParams } from '../control/documents.ts';
+import type { DiscardParams, DrainParams, KeepParams, SnapshotParams } from '../control/documents.ts';
 import { MountRegistry } from '../control/mount-registry.ts';
 import { FsRefusal } from '../core/errors.ts';
 import type { LiveChanges } from './live-changes.ts';
@@ -36,6 +36,8 @@ export async function openControl(
     warm: (params, { progress, signal }) => renders.warm(pathsOf(params), progress, signal),
     drop: (params, { signal }) => renders.drop(pathsOf(params), signal),
     written: () => changes.written(),
+    snapshot: (params, { progress, signal }) => changes.snapshot(params as SnapshotParams, progress, signal),
+    'drop-revision': (params) => changes.dropRevision((params as { number?: unknown }).number),
     discard: (params) => changes.discard(pathsOf(params), (params as Partial<DiscardParams>).force === true),
     drain: (params, { progress, signal }) => writeOut.drain((params as DrainParams).lazy, progress, signal),
   };

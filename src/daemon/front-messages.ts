@@ -94,6 +94,8 @@ export type ToFront =
       readonly bytes: number;
       readonly restingSinceMs: number;
     }
+  /** Revisions were made or dropped. */
+  | { readonly type: 'revisions' }
   | { readonly type: 'written'; readonly token: number }
   /** Give up what was written at and below paths of the mount. */
   | {

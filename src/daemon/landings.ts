@@ -12,6 +12,8 @@ export interface LandingsParts {
   readonly front: FrontLink;
   /** A hook still wants to read this file. */
   readonly isHeld: (inode: number) => boolean;
+  /** Keeps bytes that a revision needs before the output folder loses them. */
+  readonly keep: (landing: Landing) => Promise<void>;
   readonly warn: (message: string) => void;
   /** Aborts when the daemon ends. */
   readonly signal: AbortSignal;
@@ -31,6 +33,8 @@ export class Landings {
   #firstNewInode = 0;
   /** Files that had landed and are gone. */
   readonly #deadFiles = new Set<number>();
+  /** Files whose landings may have to be kept before their places are given to others. */
+  readonly #leaving = new Set<number>();
   /** Removals of landings that are under way. */
   #removal: Promise<unknown> = Promise.resolve();
 
@@ -64,6 +68,7 @@ export class Landings {
         this.#landed = { files: this.#landed.files + files, sizeBytes: this.#landed.sizeBytes + sizeBytes };
       },
       removed: () => this.#removal,
+      keep: this.#parts.keep,
       log: this.#parts.warn,
     });
   }
@@ -88,6 +93,7 @@ export class Landings {
   }
 
   #isLive(inode: number): boolean {
+    if (this.#leaving.has(inode)) return true;
     return (inode >= this.#firstNewInode || this.#knownFiles.has(inode)) && !this.#deadFiles.has(inode);
   }
 
@@ -116,18 +122,27 @@ export class Landings {
 
   /** Takes a landing away that was given up. What fails to be removed is tried again by the next daemon. */
   remove(abandoned: Abandoned): void {
+    this.#leaving.add(Number(abandoned.record['inode']));
     this.#removal = Promise.all([this.#removal, this.#remove(abandoned)]);
   }
 
   async #remove({ id, record, successor }: Abandoned): Promise<void> {
-    if (successor === undefined) this.#deadFiles.add(Number(record['inode']));
+    const inode = Number(record['inode']);
     try {
+      await this.#parts.keep(record as unknown as Landing);
+      this.#leaving.delete(inode);
+      if (successor === undefined) this.#deadFiles.add(inode);
       const materializer = await this.#openMaterializer();
       await materializer.remove(record as unknown as Landing, successor as unknown as Landing | undefined);
       this.#parts.front.tell({ type: 'cleared', id });
     } catch (error) {
       this.#parts.warn(explain(error));
     }
+  }
+
+  /** Runs work while nothing lands. */
+  whileNothingLands<T>(work: () => Promise<T>): Promise<T> {
+    return this.#loop ? this.#loop.exclusively(work) : work();
   }
 
   async close(): Promise<void> {

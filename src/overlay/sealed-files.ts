@@ -1,5 +1,5 @@
 import type { DataPiece, DataStore } from './data-store.ts';
-import { isFile } from './inode.ts';
+import { isFile, type LandingRecord } from './inode.ts';
 import type { Namespace } from './namespace.ts';
 
 /** A closed file, as the daemon's other rooms get to know it. */
@@ -10,6 +10,8 @@ export interface SealedFile {
   readonly sizeBytes: number;
   readonly mtimeMs: number;
   readonly pieces: readonly DataPiece[];
+  /** Where it lay before it was written again; its next landing may take that place. */
+  readonly previous?: LandingRecord;
   /** Rules that need not run again for this version. */
   readonly hooksDone: readonly string[];
 }
@@ -85,6 +87,7 @@ export class SealedFiles {
       sizeBytes,
       mtimeMs: Number(mtimeNs) / 1e6,
       pieces: this.#store.pieces(inode),
+      ...(inode.previous ? { previous: inode.previous.record } : {}),
       hooksDone: [...(inode.hooksDone ?? [])],
     };
   }

@@ -19,6 +19,7 @@ import {
 import type { Command, CommandContext } from '../command.ts';
 import { commitFolder } from '../commit-place.ts';
 import { exitCode } from '../exit-codes.ts';
+import { makeRevision } from '../make-revision.ts';
 import { landingText, ownRegistry } from '../running-mount.ts';
 
 interface CommitArgs extends PlateArgs {
@@ -52,7 +53,8 @@ function resultText(to: string, result: CommitResult): string {
 
 /** Everything lands in the output folder. */
 async function commitToOutput(plate: ChangedPlate, { terminal, signal }: CommandContext): Promise<number> {
-  const { socket, output } = demandMount(plate, 'commit, or name a folder with --to');
+  const mount = demandMount(plate, 'commit, or name a folder with --to');
+  const { socket, output } = mount;
   if (plate.paths.some((path) => path !== ''))
     throw new BadParameterError('--to', 'is needed to write some paths only; without it everything lands');
   const result = (await callControl(
@@ -71,7 +73,10 @@ async function commitToOutput(plate: ChangedPlate, { terminal, signal }: Command
       ? `Everything is in ${output} already`
       : `${files} files (${formatByteSize(sizeBytes)}) landed in ${output}`;
   const left = kept.map(({ path, reason }) => `\nnot landed: ${printable(path)}: ${reason}`).join('');
-  terminal.result({ name: plate.name, to: output, ...result }, landed + left);
+  const revision = await makeRevision(mount, { reason: 'commit' }, { terminal, signal });
+  const noted = revision ? `\nkept as revision ${revision.number}` : '';
+  const number = revision ? { revision: revision.number } : {};
+  terminal.result({ name: plate.name, to: output, ...result, ...number }, landed + left + noted);
   return kept.length === 0 ? exitCode('ok') : exitCode('kept');
 }
 
@@ -109,7 +114,10 @@ async function run(args: CommitArgs, context: CommandContext): Promise<number> {
     args.as === 'zarr'
       ? await commitStore(folder, plate.state, calls, options)
       : await commitFiles(new CommitTarget(folder, calls), options);
-  terminal.result({ name: plate.name, to: folder, ...result }, resultText(folder, result));
+  const revision = mount ? await makeRevision(mount, { reason: 'commit' }, context) : undefined;
+  const noted = revision ? `\nkept as revision ${revision.number}` : '';
+  const number = revision ? { revision: revision.number } : {};
+  terminal.result({ name: plate.name, to: folder, ...result, ...number }, resultText(folder, result) + noted);
   return result.kept.length === 0 ? exitCode('ok') : exitCode('kept');
 }
 

@@ -30,7 +30,7 @@ export async function commitStore(
   rmSync(staging, { recursive: true, force: true });
   mkdirSync(staging);
   const workers = 2;
-  const materializer = await Materializer.open({ outputDir: folder, workers, codec: 'blosc-lz4' }, signal);
+  const materializer = await Materializer.open({ outputDir: folder, workers }, signal);
   const kept = new Map<string, string>(view.kept.map(({ path, reason }) => [path, reason]));
   const files = view.items.filter((item) => item.kind === 'written' || item.kind === 'source');
   const totalBytes = files.reduce((sum, item) => sum + sizeOf(view, item), 0);

@@ -161,6 +161,7 @@ export class Daemon {
     const front = this.#startFront(mount, folders, { budgetBytes, hotBytes }, this.#readers);
     const landings = new Landings({
       outputFolder: output,
+      format: this.#definition.options.landing,
       front,
       isHeld: (inode) => this.#hooks?.isHeld(inode) ?? false,
       keep: async (landing) => await this.#revisions?.keep(landing),

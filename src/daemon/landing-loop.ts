@@ -23,7 +23,7 @@ export interface LandingLoopParts {
   /** Resolves when landings given up so far are gone from the output folder. */
   readonly removed: () => Promise<unknown>;
   /** Keeps bytes that a revision needs before a file's next version takes their place. */
-  readonly keep: (landing: Landing) => Promise<void>;
+  readonly keep: (landing: Landing | undefined) => Promise<void>;
   readonly log: (message: string) => void;
 }
 
@@ -149,7 +149,7 @@ export class LandingLoop {
     const safe: SealedFile[] = [];
     for (const file of batch) {
       try {
-        if (file.previous) await this.#parts.keep(file.previous as unknown as Landing);
+        await this.#parts.keep(file.previous as unknown as Landing | undefined);
         safe.push(file);
       } catch (error) {
         this.#fail(file, `what revisions need of it can't be kept: ${explain(error)}`);

@@ -3,12 +3,15 @@ import type { LandingProgress, LandingResult } from '../control/documents.ts';
 import { explain } from '../core/errors.ts';
 import type { Landing } from '../materializer/landing.ts';
 import type { Materializer } from '../materializer/materializer.ts';
+import type { LandingFormat } from '../model/landing-format.ts';
 import type { Abandoned } from '../overlay/inode.ts';
 import type { FrontLink } from './front-link.ts';
 import { LandingLoop } from './landing-loop.ts';
 
 export interface LandingsParts {
   readonly outputFolder: string;
+  /** How the store is written that results land in. */
+  readonly format: LandingFormat | undefined;
   readonly front: FrontLink;
   /** A hook still wants to read this file. */
   readonly isHeld: (inode: number) => boolean;
@@ -35,6 +38,8 @@ export class Landings {
   readonly #deadFiles = new Set<number>();
   /** Files whose landings may have to be kept before their places are given to others. */
   readonly #leaving = new Set<number>();
+  /** Landings that are given up, and are being kept for revisions. */
+  #keeping: Promise<unknown> = Promise.resolve();
   /** Removals of landings that are under way. */
   #removal: Promise<unknown> = Promise.resolve();
 
@@ -68,7 +73,11 @@ export class Landings {
         this.#landed = { files: this.#landed.files + files, sizeBytes: this.#landed.sizeBytes + sizeBytes };
       },
       removed: () => this.#removal,
-      keep: this.#parts.keep,
+      keep: async (landing) => {
+        // First what was given up: its places are free for others then.
+        await this.#keeping;
+        if (landing) await this.#parts.keep(landing);
+      },
       log: this.#parts.warn,
     });
   }
@@ -80,8 +89,9 @@ export class Landings {
         {
           outputDir: this.#parts.outputFolder,
           workers: Math.max(1, availableParallelism()),
-          codec: 'blosc-lz4',
+          ...(this.#parts.format === undefined ? {} : { format: this.#parts.format }),
           isLive: (inode) => this.#isLive(inode),
+          onNote: this.#parts.warn,
         },
         this.#parts.signal,
       ),
@@ -129,7 +139,9 @@ export class Landings {
   async #remove({ id, record, successor }: Abandoned): Promise<void> {
     const inode = Number(record['inode']);
     try {
-      await this.#parts.keep(record as unknown as Landing);
+      const keeping = this.#parts.keep(record as unknown as Landing);
+      this.#keeping = Promise.allSettled([this.#keeping, keeping]);
+      await keeping;
       this.#leaving.delete(inode);
       if (successor === undefined) this.#deadFiles.add(inode);
       const materializer = await this.#openMaterializer();

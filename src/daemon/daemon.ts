@@ -149,6 +149,7 @@ export class Daemon {
     const front = this.#startFront(mount, folders, { budgetBytes, hotBytes }, this.#readers);
     const landings = new Landings({
       outputFolder: output,
+      format: this.#definition.options.landing,
       front,
       isHeld: (inode) => this.#hooks?.isHeld(inode) ?? false,
       warn: (message) => this.#warnings.warn('landing', message),

@@ -27,6 +27,7 @@ import {
   scanMemory,
   secondRead,
 } from './measures/rendered-reads.ts';
+import { resultReads } from './measures/result-reads.ts';
 import { stackReads } from './measures/stack-reads.ts';
 import { unmounting } from './measures/unmounting.ts';
 import { materializing, writing } from './measures/writes.ts';
@@ -54,6 +55,7 @@ const MEASURES: Readonly<Record<string, Measure>> = {
   writes: writing,
   materialize: materializing,
   unmount: unmounting,
+  'result-reads': resultReads,
   memory,
   'index-memory': indexMemory,
 };

@@ -9,19 +9,9 @@ import { type Abandoned, isFile, isOverlayNode, type OverlayInode } from './inod
 import { LandingBook } from './landing-book.ts';
 import type { LowerTree } from './lower-tree.ts';
 import type { Namespace } from './namespace.ts';
-import type { OverlayRecord, Place } from './records.ts';
+import type { NewInode, OverlayRecord, Place } from './records.ts';
 import { longestResting } from './resting-files.ts';
 import { SealedFiles } from './sealed-files.ts';
-
-export interface NewInode extends Place {
-  readonly mode: number;
-  readonly uid: number;
-  readonly gid: number;
-  readonly rdev?: number;
-  readonly target?: string;
-  /** A file that is whole from the start; else it begins open for writing. */
-  readonly sealed?: boolean;
-}
 
 export interface OverlayParts {
   readonly journal: Journal;
@@ -168,6 +158,11 @@ export class Overlay {
   #treePath(place: Place): string | undefined {
     const node = this.names.lookup(place.parent, place.name);
     return node === undefined || this.inode(node) ? undefined : this.#parts.lower.pathOf(node);
+  }
+
+  /** Gives up what was written at these names, all at once: the tree shows there again. */
+  reveal(places: readonly Place[]): void {
+    this.#commit({ op: 'revealed', places, at: Date.now() });
   }
 
   remove(place: Place, unique: string): void {

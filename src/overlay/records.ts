@@ -13,6 +13,8 @@ export interface MadeInode extends Place {
   readonly gid: number;
   readonly rdev?: number;
   readonly target?: string;
+  /** Path that the tree gives the file this is a copy of, where it began as one. */
+  readonly origin?: string;
   /** A file that is whole from the start. */
   readonly sealed?: boolean;
 }
@@ -35,6 +37,8 @@ export type OverlayRecord =
       readonly at: number;
       readonly unique?: string;
     }
+  /** What was written at these names is given up: the tree shows there again. */
+  | { readonly op: 'revealed'; readonly places: readonly Place[]; readonly at: number }
   | { readonly op: 'remove'; readonly place: Place; readonly at: number; readonly unique?: string }
   | {
       readonly op: 'attributes';
@@ -82,3 +86,16 @@ export type OverlayRecord =
   | { readonly op: 'next'; readonly inode: number }
   /** What landed is not wanted; so is what 'dropped' inodes landed, and what another landing took the place of. */
   | ({ readonly op: 'abandoned' } & Omit<Abandoned, 'id'> & { readonly id?: number });
+
+/** What is to be made. */
+export interface NewInode extends Place {
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly rdev?: number;
+  readonly target?: string;
+  /** As {@link MadeInode.origin}. */
+  readonly origin?: string;
+  /** A file that is whole from the start; else it begins open for writing. */
+  readonly sealed?: boolean;
+}

@@ -21,6 +21,7 @@ import { loadData } from './measures/load-data.ts';
 import { memory } from './measures/memory.ts';
 import { notPassedThrough, passedThrough } from './measures/plane-reads.ts';
 import { compressedStack, firstByte, randomWindow, secondRead } from './measures/rendered-reads.ts';
+import { resultReads } from './measures/result-reads.ts';
 import { largeScans, scanMemory } from './measures/scans.ts';
 import { stackReads } from './measures/stack-reads.ts';
 import { materializing, writing } from './measures/writes.ts';
@@ -48,6 +49,7 @@ const MEASURES: Readonly<Record<string, Measure>> = {
   'scan-100gb': largeScans,
   writes: writing,
   materialize: materializing,
+  'result-reads': resultReads,
   memory,
   'index-memory': indexMemory,
 };

@@ -9,6 +9,8 @@ export type FaultPoint =
   | 'journal.before-append'
   /** It is in the journal and nowhere else yet. */
   | 'journal.after-append'
+  /** Checksums of bytes are noted, the bytes are not written. */
+  | 'store.before-write'
   /** Bytes are in their file, the write is not answered. */
   | 'store.after-write'
   /** A staged copy has its final name, no record names it. */
@@ -29,6 +31,10 @@ export type FaultPoint =
   | 'hook.before-publish'
   /** They are in the namespace, and the kernel has not heard of them. */
   | 'hook.after-publish'
+  /** Bytes that a revision needs are kept, their place not yet given up. */
+  | 'revision.kept'
+  /** Everything is known of a revision that is not there yet. */
+  | 'revision.before-note'
   /** The mount is being written out. */
   | 'daemon.draining';
 

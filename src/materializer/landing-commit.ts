@@ -3,13 +3,22 @@ import { dirname, join } from 'node:path';
 import { PlateFsError } from '../core/errors.ts';
 import { systemCode } from '../core/system-code.ts';
 import { nameExists, place, writeJson } from './atomic-json.ts';
+import { union } from './grown-image.ts';
 import { type Landing, landingId } from './landing.ts';
-import type { ImageReport, PlainReport } from './landing-job.ts';
-import { groupPath, type ImageDecision, type PlainDecision, union } from './landing-plan.ts';
+import type { ImageReport, PackJob, PackReport, PlainReport } from './landing-job.ts';
+import { groupPath, type ImageDecision, type PlainDecision } from './landing-plan.ts';
 import { landingError } from './landing-pool.ts';
+import { packBatch } from './pack-batch.ts';
 import { plainRecordPath } from './plain-placement.ts';
+import {
+  type PublishContext,
+  placeDocuments,
+  publishMetadata,
+  type StagedDocument,
+  stageDocuments,
+} from './publish-metadata.ts';
 import type { ResultImage } from './result-image.ts';
-import type { MetadataFile, ResultStore } from './result-store.ts';
+import type { MetadataFile } from './result-store.ts';
 import { WholeImages } from './whole-images.ts';
 
 /** A file whose bytes are staged. */
@@ -21,12 +30,10 @@ export type LandResult =
   | { readonly inode: number; readonly landing: Landing }
   | { readonly inode: number; readonly error: PlateFsError };
 
-export interface CommitContext {
+export interface CommitContext extends PublishContext {
   readonly outputDir: string;
-  readonly stagingDir: string;
-  readonly store: ResultStore;
-  /** Makes all that was written so far durable; the codes of staged files that failed, by path. */
-  readonly sync: (files: readonly string[]) => Promise<ReadonlyMap<string, string>>;
+  /** Puts planes together into a chunk file. */
+  readonly pack: (job: PackJob) => Promise<PackReport>;
 }
 
 /** The error of a step on the output folder; our own stay what they are. */
@@ -48,18 +55,27 @@ function stagedPaths({ decision, report }: StagedFile): string[] {
  */
 export async function commitBatch(
   context: CommitContext,
-  staged: readonly StagedFile[],
+  files: readonly StagedFile[],
 ): Promise<LandResult[]> {
   const { outputDir, store } = context;
+  const results: LandResult[] = [];
+  const staged = await packBatch(context, files, ({ decision }, error) => {
+    results.push({ inode: decision.file.inode, error: asLandingError(error) });
+  });
   const whole = new WholeImages();
   for (const { decision, report } of staged)
     if (decision.kind === 'image' && 'exactness' in report) whole.add(decision, report.exactness);
   const metadata = whole.stageMetadata();
-  const failures = await context.sync([...staged.flatMap(stagedPaths), ...metadata.map((file) => file.path)]);
+  // With the bytes they are about, so that all become durable at once; used unless a file drops out.
+  const expected = expectedDocuments(context, staged, whole);
+  const failures = await context.sync([
+    ...staged.flatMap(stagedPaths),
+    ...metadata.map((file) => file.path),
+    ...(expected ?? []).map((document) => document.stagedPath),
+  ]);
   const damaged = new Map(
     metadata.flatMap(({ path, stagedImage }) => (failures.has(path) ? [[stagedImage, path] as const] : [])),
   );
-  const results: LandResult[] = [];
   const durable: StagedFile[] = [];
   for (const file of staged) {
     const { decision } = file;
@@ -75,6 +91,7 @@ export async function commitBatch(
     results.push({ inode: decision.file.inode, error });
   }
   const placed: StagedFile[] = [];
+  const placedChunks = new Set<string>();
   const verbatimFolders = new Map<string, boolean>();
   const hasVerbatim = (path: string): boolean => {
     const folder = dirname(path);
@@ -84,7 +101,7 @@ export async function commitBatch(
   };
   for (const file of durable) {
     try {
-      placeFile(outputDir, file, whole, hasVerbatim);
+      placeFile(outputDir, file, whole, hasVerbatim, placedChunks);
       placed.push(file);
     } catch (error) {
       if (file.decision.kind === 'image') whole.fail(file.decision);
@@ -92,7 +109,13 @@ export async function commitBatch(
     }
   }
   try {
-    await publish(context, placed, whole);
+    const isExpected =
+      placed.length === staged.length && expected?.every(({ stagedPath }) => !failures.has(stagedPath));
+    if (expected && isExpected) await placeDocuments(context, expected);
+    else {
+      store.reload();
+      await publishMetadata(context, metadataOf(context, placed, whole));
+    }
     results.push(...placed.map((file) => ({ inode: file.decision.file.inode, landing: landingOf(file) })));
   } catch (error) {
     const known = asLandingError(error);
@@ -102,11 +125,26 @@ export async function commitBatch(
   return results;
 }
 
+/** The documents that are due when every file can be placed; undefined when they can't be written. */
+function expectedDocuments(
+  context: CommitContext,
+  staged: readonly StagedFile[],
+  whole: WholeImages,
+): StagedDocument[] | undefined {
+  try {
+    return stageDocuments(context, metadataOf(context, staged, whole));
+  } catch {
+    // Tried again once it is known which files are placed; what fails then is told.
+    return undefined;
+  }
+}
+
 function placeFile(
   outputDir: string,
   file: StagedFile,
   whole: WholeImages,
   hasVerbatim: (path: string) => boolean,
+  placedChunks: Set<string>,
 ): void {
   const { decision, report } = file;
   if (decision.kind === 'plain') {
@@ -122,8 +160,13 @@ function placeFile(
   if (!('chunks' in report)) return;
   const verbatim = join(outputDir, decision.verbatim);
   if (decision.stagedImage === undefined) {
-    const array = join(outputDir, groupPath(decision.image), '0');
-    for (const chunk of report.chunks) place(chunk.stagedPath, join(array, chunk.key));
+    const group = join(outputDir, groupPath(decision.image));
+    // The full resolution last: it never has a plane that a lower one lacks. A chunk file may be of several files.
+    for (const { stagedPath, level, key } of report.chunks.toSorted((a, b) => b.level - a.level)) {
+      if (placedChunks.has(stagedPath)) continue;
+      place(stagedPath, join(group, String(level), key));
+      placedChunks.add(stagedPath);
+    }
   } else whole.place(outputDir, decision);
   if (report.exactness === 'verbatim') place(decision.job.verbatimPath, verbatim);
   if (!whole.hasPlacedSidecar(decision)) place(decision.job.sidecarPath, join(outputDir, decision.sidecar));
@@ -131,11 +174,12 @@ function placeFile(
   if (report.exactness === 'reassembled' && hasVerbatim(verbatim)) rmSync(verbatim, { force: true });
 }
 
-async function publish(
-  context: CommitContext,
+/** The documents that make files of a batch visible. The store takes note of them: reload it where they can't be. */
+function metadataOf(
+  { store }: CommitContext,
   placed: readonly StagedFile[],
   whole: WholeImages,
-): Promise<void> {
+): MetadataFile[] {
   const fields = new Map<string, ResultImage>();
   const images: ResultImage[] = [];
   for (const { decision } of placed) {
@@ -147,31 +191,7 @@ async function publish(
     }
   }
   const hasImages = fields.size > 0 || images.length > 0;
-  const files = hasImages ? context.store.admit([...fields.values()], images) : [];
-  await publishMetadata(context, whole.without(files));
-}
-
-/** Writes metadata files and lets them appear level by level. */
-export async function publishMetadata(context: CommitContext, files: readonly MetadataFile[]): Promise<void> {
-  const unique = [...new Map(files.map((file) => [file.path, file])).values()];
-  const staged = unique.map((file, index) => ({
-    ...file,
-    stagedPath: join(context.stagingDir, `meta${index}`),
-  }));
-  for (const { stagedPath, content } of staged) writeJson(stagedPath, content);
-  await demandSync(
-    context,
-    staged.map((file) => file.stagedPath),
-  );
-  for (const level of ['array', 'well', 'plate'] as const) {
-    const ofLevel = staged.filter((file) => file.level === level);
-    for (const { stagedPath, path } of ofLevel) place(stagedPath, join(context.store.path, path));
-    if (ofLevel.length > 0) await demandSync(context, []);
-  }
-}
-
-async function demandSync(context: CommitContext, files: readonly string[]): Promise<void> {
-  for (const [path, code] of await context.sync(files)) throw landingError(code, `${path} was not written`);
+  return hasImages ? whole.without(store.admit([...fields.values()], images)) : [];
 }
 
 function landingOf(file: StagedFile): Landing {
@@ -182,7 +202,11 @@ function landingOf(file: StagedFile): Landing {
     const id = landingId(inode, sizeBytes, 'crc32' in report ? report.crc32 : 0);
     return { kind: 'plain', id, inode, mountPath, sizeBytes, mtimeMs, path: decision.path, ...note };
   }
-  const { id = '', exactness = 'verbatim' } = 'exactness' in report ? report : {};
+  const {
+    id = '',
+    exactness = 'verbatim',
+    reason,
+  }: Partial<ImageReport> = 'exactness' in report ? report : {};
   return {
     kind: 'image',
     id,
@@ -195,6 +219,7 @@ function landingOf(file: StagedFile): Landing {
     sidecar: decision.sidecar,
     exactness,
     ...(exactness === 'verbatim' ? { verbatim: decision.verbatim } : {}),
+    ...(reason === undefined ? {} : { reason }),
     ...note,
   };
 }

@@ -1,8 +1,9 @@
 import { rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { nameExists, place, writeJson } from './atomic-json.ts';
+import { union } from './grown-image.ts';
 import type { ImageReport } from './landing-job.ts';
-import { groupPath, type ImageDecision, union } from './landing-plan.ts';
+import { groupPath, type ImageDecision } from './landing-plan.ts';
 import type { ResultImage } from './result-image.ts';
 import { imageFiles, type MetadataFile } from './result-store.ts';
 
@@ -78,9 +79,9 @@ export class WholeImages {
     return this.images.get(stagedImage)?.areSidecarsPlaced === true;
   }
 
-  /** The metadata that still has to be written: not what came with a whole image. */
+  /** The metadata that still has to be written: not what comes with a whole image, unless a plane of it failed. */
   without(files: readonly MetadataFile[]): MetadataFile[] {
-    const complete = [...this.images.values()].filter(({ isPlaced, failed }) => isPlaced && failed === 0);
+    const complete = [...this.images.values()].filter(({ failed }) => failed === 0);
     const written = new Set(complete.flatMap(({ image }) => imageFiles(image).map((file) => file.path)));
     return files.filter((file) => !written.has(file.path));
   }

@@ -1,5 +1,6 @@
+import type { SumsOfUnits } from '../core/unit-sums.ts';
 import type { DataPiece, DataStore } from './data-store.ts';
-import { isFile } from './inode.ts';
+import { isFile, type LandingRecord } from './inode.ts';
 import type { Namespace } from './namespace.ts';
 
 /** A closed file, as the daemon's other rooms get to know it. */
@@ -10,6 +11,10 @@ export interface SealedFile {
   readonly sizeBytes: number;
   readonly mtimeMs: number;
   readonly pieces: readonly DataPiece[];
+  /** Where it lay before it was written again; its next landing may take that place. */
+  readonly previous?: LandingRecord;
+  /** Of all of it, where it has any. */
+  readonly sums?: SumsOfUnits;
   /** Rules that need not run again for this version. */
   readonly hooksDone: readonly string[];
 }
@@ -78,6 +83,7 @@ export class SealedFiles {
     const mountPath = this.#names.pathOf(number);
     if (!inode || mountPath === undefined) return undefined;
     const { sizeBytes, mtimeNs } = this.#store.stat(inode);
+    const sums = this.#store.sums.of(number, 0, sizeBytes);
     return {
       inode: number,
       version: inode.version,
@@ -85,6 +91,8 @@ export class SealedFiles {
       sizeBytes,
       mtimeMs: Number(mtimeNs) / 1e6,
       pieces: this.#store.pieces(inode),
+      ...(inode.previous ? { previous: inode.previous.record } : {}),
+      ...(sums === undefined ? {} : { sums }),
       hooksDone: [...(inode.hooksDone ?? [])],
     };
   }

@@ -38,6 +38,8 @@ const budgetBytes = parseByteSize(values.budget, '--budget');
 const MAX_HELD = 1.2;
 const MAX_P99_MS = 50;
 const SAMPLE_MS = 100;
+/** For so long readers are timed before anything is written. */
+const ALONE_MS = 5000;
 
 /** Memory that the files of a folder in tmpfs take. */
 function allocatedBytes(folder: string): number {
@@ -82,8 +84,23 @@ try {
   const noise = makeNoise();
   const planesWritten = new SharedArrayBuffer(4);
   const pagesWritten = new SharedArrayBuffer(4);
-  const over = new SharedArrayBuffer(4);
+  const phase = new SharedArrayBuffer(4);
   const common = { mountpoint: mount.path, noise };
+  const stacks = readdirSync(join(mount.path, 'stacks')).map((name) => join(mount.path, 'stacks', name));
+  const reading = Promise.all(
+    Array.from({ length: Number(values.readers) }, (_, seed) =>
+      outcomeOf<ReaderReport>('./reader-worker.ts', {
+        ...common,
+        seed,
+        planes: planesWritten,
+        pages: pagesWritten,
+        stacks,
+        phase,
+      } as ReaderData),
+    ),
+  );
+  await delay(ALONE_MS);
+  Atomics.store(new Int32Array(phase), 0, 1);
   const startMs = performance.now();
   const writing = Promise.all([
     outcomeOf<{ slowestMs: number }>('./writer-worker.ts', {
@@ -99,19 +116,6 @@ try {
       written: pagesWritten,
     } as WriterData),
   ]);
-  const stacks = readdirSync(join(mount.path, 'stacks')).map((name) => join(mount.path, 'stacks', name));
-  const reading = Promise.all(
-    Array.from({ length: Number(values.readers) }, (_, seed) =>
-      outcomeOf<ReaderReport>('./reader-worker.ts', {
-        ...common,
-        seed,
-        planes: planesWritten,
-        pages: pagesWritten,
-        stacks,
-        over,
-      } as ReaderData),
-    ),
-  );
   const held = { rssBytes: 0, tmpfsBytes: 0, totalBytes: 0 };
   const sampling = new AbortController();
   const sampled = (async () => {
@@ -135,7 +139,7 @@ try {
   const failed = Promise.race([writing, reading.then(() => new Promise<never>(() => {}))]);
   const slowest = (await failed).map(({ slowestMs }) => Math.round(slowestMs));
   const writtenSeconds = (performance.now() - startMs) / 1000;
-  Atomics.store(new Int32Array(over), 0, 1);
+  Atomics.store(new Int32Array(phase), 0, 2);
   const reports = await reading;
   const unmountMs = performance.now();
   mounts.umount(mount);
@@ -143,7 +147,8 @@ try {
   sampling.abort();
   await sampled.catch(() => undefined);
   const kinds: readonly ReadKind[] = ['plate', 'written', 'growing'];
-  const all = sorted(reports.flatMap((report) => kinds.flatMap((kind) => report[kind])));
+  const timesOf = (kind: ReadKind): number[] => sorted(reports.flatMap((report) => report[kind]));
+  const all = sorted(kinds.flatMap(timesOf));
   const p99Ms = share(all, 0.99);
   const heldShare = held.totalBytes / budgetBytes;
   const figures = {
@@ -159,7 +164,7 @@ try {
     p99Ms,
     maxMs: share(all, 1),
     p99MsOf: Object.fromEntries(
-      kinds.map((kind) => [kind, share(sorted(reports.flatMap((report) => report[kind])), 0.99)]),
+      [...kinds, 'alone' as const].map((kind) => [kind, share(timesOf(kind), 0.99)]),
     ),
   };
   console.log(JSON.stringify(figures));

@@ -21,12 +21,15 @@ export interface ReaderData {
   readonly pages: SharedArrayBuffer;
   /** Files of the plate, put together as they are read. */
   readonly stacks: readonly string[];
-  /** One number that is 1 once it is over. */
-  readonly over: SharedArrayBuffer;
+  /** One number: 0 before anything is written, 1 while it is, 2 once it is over. */
+  readonly phase: SharedArrayBuffer;
 }
 
-/** What is read: a file of the plate, a file that was written, the file that is being written. */
-export type ReadKind = 'plate' | 'written' | 'growing';
+/**
+ * What is read: a file of the plate before anything is written, the same while it is, a file that was written, the
+ * file that is being written.
+ */
+export type ReadKind = 'alone' | 'plate' | 'written' | 'growing';
 
 /** Milliseconds of every read, open and close included. */
 export type ReaderReport = Readonly<Record<ReadKind, readonly number[]>>;
@@ -36,11 +39,11 @@ const READ_BYTES = 64 * 1024;
 const REST_MS = 20;
 const PAST_THE_CACHE = constants.O_RDONLY | constants.O_DIRECT;
 
-const { mountpoint, seed, noise, planes, pages, stacks, over } = workerData as ReaderData;
+const { mountpoint, seed, noise, planes, pages, stacks, phase } = workerData as ReaderData;
 const pause = new Int32Array(new SharedArrayBuffer(4));
-const isOver = new Int32Array(over);
+const now = new Int32Array(phase);
 const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
-const times: Record<ReadKind, number[]> = { plate: [], written: [], growing: [] };
+const times: Record<ReadKind, number[]> = { alone: [], plate: [], written: [], growing: [] };
 let state = seed + 1;
 
 function chance(below: number): number {
@@ -80,11 +83,15 @@ function readPlane(kind: 'written' | 'growing', count: number): void {
   check(plane, at, path);
 }
 
-while (Atomics.load(isOver, 0) === 0) {
-  const kind = chance(3);
+const ALONE = 0;
+const OVER = 2;
+for (let is = Atomics.load(now, 0); is !== OVER; is = Atomics.load(now, 0)) {
+  const kind = is === ALONE ? 0 : chance(3);
   if (kind === 0) {
     const stack = stacks[chance(stacks.length)] ?? '';
-    timed('plate', () => readAt(stack, (sizeBytes) => chance((sizeBytes - READ_BYTES) / 4096) * 4096));
+    timed(is === ALONE ? 'alone' : 'plate', () =>
+      readAt(stack, (sizeBytes) => chance((sizeBytes - READ_BYTES) / 4096) * 4096),
+    );
   } else if (kind === 1) readPlane('written', Atomics.load(new Int32Array(planes), 0));
   else readPlane('growing', Atomics.load(new Int32Array(pages), 0));
   Atomics.wait(pause, 0, 0, REST_MS);

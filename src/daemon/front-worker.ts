@@ -191,8 +191,10 @@ function receive(rooms: Rooms, message: ToFront): void {
       overlay.hookEnded(message.inode, message.version, message.rule);
       return;
     case 'set-budget': {
-      const accepted = overlay.store.reservedBytes <= message.budgetBytes;
-      if (accepted) overlay.store.budgetBytes = message.budgetBytes;
+      const { reservedBytes, budgetBytes } = overlay.store;
+      const accepted = reservedBytes <= message.budgetBytes;
+      // What they hold already they may hold until it has landed; what comes goes to disk.
+      overlay.store.budgetBytes = accepted ? message.budgetBytes : Math.min(budgetBytes, reservedBytes);
       tell({ type: 'budget-set', token: message.token, accepted });
       return;
     }

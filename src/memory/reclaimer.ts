@@ -21,8 +21,8 @@ export interface DecodedMemory {
 export interface MemoryHolders {
   readonly written: () => Promise<WrittenMemory>;
   /**
-   * Bounds what written files may take; what is written beyond goes to disk. False, with nothing changed, when
-   * they hold more already.
+   * Bounds what written files may take; what is written beyond goes to disk. False when they hold more already:
+   * then they may hold that, and no more.
    */
   readonly boundWritten: (bytes: number) => Promise<boolean>;
   readonly decoded: () => DecodedMemory;
@@ -71,6 +71,8 @@ export class Reclaimer {
   #last: Reclaim | undefined;
   #stuck = { bytes: 0, untilMs: 0 };
   #isAboveLowMark = false;
+  /** Written files held more than the last bound: it is to be tried again. */
+  #wasRefused = false;
   #running: Promise<void> | undefined;
   /** Something happened since the present look began. */
   #again = false;
@@ -216,7 +218,7 @@ export class Reclaimer {
     this.#pressure = pressure;
     const isWhole = this.#holders.decoded().grantBytes >= budgetOf(this.#totalBytes).decodedBytes;
     // Where nothing was taken away and nothing is asked for, nobody is woken.
-    if (!pressure.isUnderPressure && isWhole && !this.#isAboveLowMark)
+    if (!pressure.isUnderPressure && isWhole && !this.#isAboveLowMark && !this.#wasRefused)
       return this.#running ?? Promise.resolve();
     return this.look();
   }
@@ -240,7 +242,7 @@ export class Reclaimer {
         else await this.#giveBack(use);
         // They may have held too much when more was needed for other things.
         const writtenBytes = this.#spaceBytes - this.#holders.decoded().grantBytes;
-        if (this.#writtenBoundBytes > writtenBytes) await this.#boundWritten(writtenBytes);
+        if (this.#wasRefused || this.#writtenBoundBytes > writtenBytes) await this.#boundWritten(writtenBytes);
       });
     }
   }
@@ -321,8 +323,9 @@ export class Reclaimer {
   }
 
   async #boundWritten(bytes: number): Promise<boolean> {
-    if (bytes === this.#writtenBoundBytes) return true;
-    if (!(await this.#holders.boundWritten(bytes))) return false;
+    if (bytes === this.#writtenBoundBytes && !this.#wasRefused) return true;
+    this.#wasRefused = !(await this.#holders.boundWritten(bytes));
+    if (this.#wasRefused) return false;
     this.#writtenBoundBytes = bytes;
     return true;
   }

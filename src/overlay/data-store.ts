@@ -10,6 +10,11 @@ const COPY_BYTES = 1 << 20;
 /** What stat(2) counts blocks in. */
 const STAT_BLOCK_BYTES = 512;
 
+/** FALLOC_FL_*; <linux/falloc.h>. */
+const KEEP_SIZE = 1;
+const PUNCH_HOLE = 2;
+const ZERO_RANGE = 16;
+
 const pages = (sizeBytes: number): number => Math.ceil(sizeBytes / PAGE_BYTES) * PAGE_BYTES;
 
 /** A stretch of a file's bytes at the same offset of `path`; what lies between stretches is zeros. */
@@ -188,8 +193,9 @@ export class DataStore {
   truncate(place: DataPlace, sizeBytes: number): void {
     const { memory, spill } = this.files.open(place);
     const grows = sizeBytes > this.stat(place).sizeBytes;
-    ftruncateSync(memory, Math.min(sizeBytes, place.splitAt));
+    // First the one that may refuse: a disk has largest files, and then the file is as it was.
     if (spill !== -1) ftruncateSync(spill, sizeBytes);
+    ftruncateSync(memory, Math.min(sizeBytes, place.splitAt));
     // A file that grows keeps what was allocated past its end.
     const heldBytes = grows ? (this.#reserved.get(place.number) ?? 0) : 0;
     this.#reserve(place.number, Math.max(heldBytes, this.#reservation(place, sizeBytes)));
@@ -231,10 +237,20 @@ export class DataStore {
   allocate(place: DataPlace, mode: number, offsetBytes: number, sizeBytes: number): void {
     const { memory, spill } = this.files.open(place);
     const low = Math.max(0, Math.min(sizeBytes, place.splitAt - offsetBytes));
-    if (low > 0) this.#calls.fallocate(memory, mode, offsetBytes, low);
-    if (low < sizeBytes) this.#calls.fallocate(spill, mode, offsetBytes + low, sizeBytes - low);
+    if (low > 0) this.#allocatePart(memory, mode, offsetBytes, low);
+    if (low < sizeBytes) this.#allocatePart(spill, mode, offsetBytes + low, sizeBytes - low);
     const wanted = this.#reservation(place, offsetBytes + sizeBytes);
     if (wanted > (this.#reserved.get(place.number) ?? 0)) this.#reserve(place.number, wanted);
+  }
+
+  /** tmpfs knows no FALLOC_FL_ZERO_RANGE: a hole that is then allocated is the same. */
+  #allocatePart(fd: number, mode: number, offsetBytes: number, sizeBytes: number): void {
+    if ((mode & ZERO_RANGE) === 0) {
+      this.#calls.fallocate(fd, mode, offsetBytes, sizeBytes);
+      return;
+    }
+    this.#calls.fallocate(fd, PUNCH_HOLE | KEEP_SIZE, offsetBytes, sizeBytes);
+    this.#calls.fallocate(fd, mode & KEEP_SIZE, offsetBytes, sizeBytes);
   }
 
   /** lseek(2) for SEEK_DATA and SEEK_HOLE; a file with a part on disk is said to hold data everywhere. */

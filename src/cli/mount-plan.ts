@@ -82,6 +82,7 @@ export function resolveDefinition(request: MountRequest, stateBase: string): Res
   const followLinks = overrides.followLinks ?? definition.options.followLinks;
   const watch = overrides.watch ?? definition.options.watch;
   const missing = overrides.missing ?? definition.options.missing;
+  const durability = overrides.durability ?? definition.options.durability;
   const profile = overrides.profile ?? definition.options.profile;
   const float64 = overrides.float64 ?? definition.options.float64;
   const ngff = overrides.ngff ?? definition.options.ngff;
@@ -111,6 +112,7 @@ export function resolveDefinition(request: MountRequest, stateBase: string): Res
       ...(followLinks === undefined ? {} : { followLinks }),
       ...(watch === undefined ? {} : { watch }),
       ...(missing === undefined ? {} : { missing }),
+      ...(durability === undefined ? {} : { durability }),
       ...(profile === undefined ? {} : { profile }),
       ...(float64 === undefined ? {} : { float64 }),
       ...(ngff === undefined ? {} : { ngff }),

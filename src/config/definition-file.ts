@@ -8,6 +8,7 @@ import { loadAll } from '../core/plugin.ts';
 import { systemCode } from '../core/system-code.ts';
 import type { Hook } from '../hooks.ts';
 import type {
+  Durability,
   Float64Mode,
   HookRule,
   HookStep,
@@ -48,6 +49,7 @@ interface DefinitionForm extends ReadingForm {
     readers?: number;
     watch?: WatchMode;
     missing?: MissingMode;
+    durability?: Durability;
     profile?: Profile;
     float64?: Float64Mode;
     ngff?: string | number;
@@ -142,6 +144,7 @@ function optionsOf(source: YamlSource, form: DefinitionForm): MountOptions {
     ...(options['follow-links'] === undefined ? {} : { followLinks: options['follow-links'] }),
     ...(options.watch === undefined ? {} : { watch: options.watch }),
     ...(options.missing === undefined ? {} : { missing: options.missing }),
+    ...(options.durability === undefined ? {} : { durability: options.durability }),
     ...(options.profile === undefined ? {} : { profile: options.profile }),
     ...(options.float64 === undefined ? {} : { float64: options.float64 }),
     ...(ngff === undefined ? {} : { ngff }),

@@ -1,5 +1,11 @@
 import type { Hook, ParameterSpec } from '../hooks.ts';
-import { FLOAT64_MODES, MISSING_MODES, SHOWN_AS, WATCH_MODES } from '../model/mount-definition.ts';
+import {
+  DURABILITIES,
+  FLOAT64_MODES,
+  MISSING_MODES,
+  SHOWN_AS,
+  WATCH_MODES,
+} from '../model/mount-definition.ts';
 import { NGFF_VERSIONS } from '../model/ngff.ts';
 import { PROFILES } from '../model/profile.ts';
 
@@ -89,6 +95,12 @@ const OPTIONS: Readonly<Record<string, Schema>> = {
     enum: MISSING_MODES,
     default: 'zeros',
     description: 'What stacks and plate.ome.zarr show where the plate lacks a plane: zeros, or a read error.',
+  },
+  durability: {
+    enum: DURABILITIES,
+    default: 'fsync',
+    description:
+      'After which call what was written survives power loss: fsync, every close of a file too, every write too.',
   },
   profile: {
     enum: PROFILES,

@@ -1,6 +1,8 @@
 import { parseBudget } from '../core/byte-size.ts';
 import { BadParameterError } from '../core/errors.ts';
 import {
+  DURABILITIES,
+  type Durability,
   FLOAT64_MODES,
   type Float64Mode,
   MISSING_MODES,
@@ -26,6 +28,7 @@ export interface OptionOverrides {
   followLinks?: boolean;
   watch?: WatchMode;
   missing?: MissingMode;
+  durability?: Durability;
   profile?: Profile;
   float64?: Float64Mode;
   ngff?: NgffVersion;
@@ -106,6 +109,12 @@ export const MOUNT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
     value: 'MODE',
     description: 'what stacks and plate.ome.zarr show where a plane is missing: zeros (the default), error',
     apply: (overrides, value) => void (overrides.missing = oneOf(MISSING_MODES, '-o missing', value)),
+  },
+  durability: {
+    value: 'MODE',
+    description:
+      'after which call what was written survives power loss: fsync (the default), close (of a file) too, write too',
+    apply: (overrides, value) => void (overrides.durability = oneOf(DURABILITIES, '-o durability', value)),
   },
   profile: {
     value: 'PROGRAM',

@@ -15,6 +15,10 @@ export type FaultPoint =
   | 'store.after-adopt'
   /** A spill file holds everything, no record says so. */
   | 'store.after-spill'
+  /** Synced bytes are with the kernel, not on the disk. */
+  | 'sync.before-sync'
+  /** They are on the disk, and nobody has been told. */
+  | 'sync.before-reply'
   /** A landing is noted, its memory not yet free. */
   | 'overlay.landed-not-freed'
   /** A request is carried out, its answer not sent. */

@@ -133,7 +133,8 @@ export class Daemon {
         else if (message.type === 'render-found') {
           this.#front?.tell(message);
           this.#hot?.looked(message.found.node, message.found.path);
-        } else if (message.type === 'failed-job') this.#front?.tell({ ...message, type: 'failed' });
+        } else if (message.type === 'synced') this.#front?.tell(message);
+        else if (message.type === 'failed-job') this.#front?.tell({ ...message, type: 'failed' });
         else if (message.type === 'source-changed') this.#plates?.sourceChanged(message.node);
         else this.#warnings.fail(message.message);
       },
@@ -252,6 +253,7 @@ export class Daemon {
       privileged,
       passthrough: !this.#definition.options.noPassthrough,
       readOnly: this.#definition.options.readOnly,
+      durability: this.#definition.options.durability ?? 'fsync',
       mount,
       folders,
       budgetBytes: writtenBoundBytes(budgetBytes),
@@ -290,6 +292,10 @@ export class Daemon {
           logEvent(`${message.tornBytes} bytes of an unfinished change were cut off the journal`);
         for (const path of message.lost)
           this.#warnings.warn('lost', `${path} was in memory only when the machine went down, and is lost`);
+        for (const what of message.damaged)
+          this.#warnings.fail(
+            `${what} was damaged on disk and can't be read; restore the file from elsewhere`,
+          );
         invalidateNames(this.#start.fuseFd, message.published);
         this.#landings?.know(message.files, message.nextInode);
         this.#opened.resolve();

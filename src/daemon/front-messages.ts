@@ -2,7 +2,7 @@ import type { Negotiated } from '../fuse/negotiation.ts';
 import type { LandingRecord } from '../overlay/inode.ts';
 import type { SealedFile } from '../overlay/sealed-files.ts';
 import type { SharedTree } from '../tree/shared-tree.ts';
-import type { FrontNotice, MovableJob, Ticket } from '../vfs/jobs.ts';
+import type { FrontNotice, MovableJob, SyncReport, Ticket } from '../vfs/jobs.ts';
 
 /** Which version of which file a rule worked on. */
 export interface HookSource {
@@ -35,6 +35,7 @@ export interface FoundRender extends Ticket {
 export type ToFront =
   | { readonly type: 'staged'; readonly node: number; readonly errno: number }
   | { readonly type: 'failed'; readonly job: MovableJob; readonly errno: number; readonly message: string }
+  | { readonly type: 'synced'; readonly report: SyncReport }
   /** Serve no more requests: what is being written is whole as it is. Questions are answered still. */
   | { readonly type: 'end' }
   | { readonly type: 'list-sealed'; readonly token: number }
@@ -90,6 +91,8 @@ export type FromFront =
       readonly type: 'open';
       readonly tornBytes: number;
       readonly lost: readonly string[];
+      /** Stretches of files that had been safe on disk and can't be read any more. */
+      readonly damaged: readonly string[];
       /** Names that a daemon before this one may not have told the kernel of. */
       readonly published: readonly ChangedName[];
       readonly reservedBytes: number;

@@ -11,17 +11,13 @@ import { BackingFiles } from '../fuse/passthrough.ts';
 import { attributesBody, entryBody, openBody } from '../fuse/reply.ts';
 import { replyTo } from '../fuse/reply-writer.ts';
 import { runSession } from '../fuse/session.ts';
+import type { Durability } from '../model/mount-definition.ts';
 import { isFile } from '../overlay/inode.ts';
-import {
-  durableFolder,
-  journalPath,
-  type OverlayFolders,
-  openOverlay,
-  stagingFolder,
-} from '../overlay/open-overlay.ts';
+import { journalPath, type OverlayFolders, openOverlay, stagingFolder } from '../overlay/open-overlay.ts';
 import type { Overlay } from '../overlay/overlay.ts';
+import { KnownLayouts } from '../tree/known-layouts.ts';
 import { MountTree } from '../tree/mount-tree.ts';
-import { RenderUnits } from '../tree/render-units.ts';
+import { renderUnitAt } from '../tree/render-unit.ts';
 import type { SharedMount } from '../tree/shared-mount.ts';
 import { loadCatalogEncoders } from '../tree/sources/catalog-encoders.ts';
 import { Front } from '../vfs/front.ts';
@@ -43,6 +39,7 @@ export interface FrontData {
   readonly privileged: boolean;
   readonly passthrough: boolean;
   readonly readOnly: boolean;
+  readonly durability: Durability;
   readonly mount: SharedMount;
   readonly folders: OverlayFolders;
   /** Memory that written files may take at the start. */
@@ -90,15 +87,15 @@ interface Rooms {
   readonly front: Front;
   readonly tree: MountTree;
   readonly readers: ReaderPool;
-  readonly units: RenderUnits;
+  readonly layouts: KnownLayouts;
   readonly wholeReads: WholeReads;
 }
 
-function receive({ overlay, front, tree, readers, units, wholeReads }: Rooms, message: ToFront): void {
+function receive({ overlay, front, tree, readers, layouts, wholeReads }: Rooms, message: ToFront): void {
   switch (message.type) {
     case 'adopt':
       tree.adopt(message.part, message.shared);
-      units.clear();
+      layouts.clear();
       wholeReads.clear();
       readers.adopt(message.part, message.shared);
       front.treeChanged();
@@ -112,6 +109,9 @@ function receive({ overlay, front, tree, readers, units, wholeReads }: Rooms, me
       return;
     case 'failed':
       front.failed(message.job, message.errno, message.message);
+      return;
+    case 'synced':
+      front.synced(message.report);
       return;
     case 'list-sealed':
       tell({
@@ -224,11 +224,12 @@ async function serve(): Promise<void> {
   const tree = new MountTree(data.mount, tools);
   const hasSources = data.mount.some(({ shared }) => shared.index.scope);
   const encoders = hasSources ? await loadCatalogEncoders() : undefined;
-  const units = new RenderUnits((node) => tree.layoutOf(node, encoders));
-  const unitAt = (node: number, offsetBytes: number) => units.at(node, offsetBytes);
+  const layouts = new KnownLayouts((node) => tree.layoutOf(node, encoders));
+  const unitAt = (node: number, offsetBytes: number) => renderUnitAt(node, layouts.of(node), offsetBytes);
+  const counters = ReaderCounters.over(data.counters);
   const readers = new ReaderPool({
     ports: data.readers,
-    counters: ReaderCounters.over(data.counters),
+    counters,
     unitAt,
     ahead: new ReadAhead({
       unitAt,
@@ -237,7 +238,7 @@ async function serve(): Promise<void> {
     }),
     onFirstJob: () => tell({ type: 'readers-wanted' }),
   });
-  const { overlay, tornBytes, lost } = openOverlay(
+  const { overlay, tornBytes, lost, damaged } = openOverlay(
     data.folders,
     { resumed: data.resumed, budgetBytes: data.budgetBytes, calls: kernelFileCalls, lower: tree },
     {
@@ -260,12 +261,20 @@ async function serve(): Promise<void> {
     owner: data.owner,
     readOnly: data.readOnly,
     stagingFolder: stagingFolder(data.folders),
-    durableFolder: durableFolder(data.folders),
     journalPath: journalPath(data.folders),
+    durability: data.durability,
     diskFolder: data.folders.state,
     submit: (job) => {
       readers.submit(job);
       if (job.kind === 'read-rendered') wholeReads.noted(job.node, job.offsetBytes, job.sizeBytes);
+    },
+    readLiteral: (node, offsetBytes, target) => {
+      const filledBytes = layouts.readLiteral(node, offsetBytes, target);
+      if (filledBytes !== undefined) {
+        readers.answered(node, offsetBytes, filledBytes);
+        wholeReads.noted(node, offsetBytes, filledBytes);
+      }
+      return filledBytes;
     },
     notify: (notice) => tell({ type: 'notice', notice }),
     answer: ({ uniqueLow, uniqueHigh }, bytes) => replyTo(data.fuseFd, uniqueLow, uniqueHigh, [bytes]),
@@ -285,7 +294,7 @@ async function serve(): Promise<void> {
         try {
           const message = received.message as ToFront;
           if (message.type === 'end') throw new SessionOver();
-          receive({ overlay, front, tree, readers, units, wholeReads }, message);
+          receive({ overlay, front, tree, readers, layouts, wholeReads }, message);
         } catch (error) {
           if (error instanceof SessionOver) throw error;
           // A disk that is full, as a rule: this change was not made, and everything else goes on.
@@ -298,7 +307,16 @@ async function serve(): Promise<void> {
   const { names } = overlay;
   const files = [...names.inodes.values()].filter(isFile).map((inode) => inode.number);
   const { reservedBytes } = overlay.store;
-  tell({ type: 'open', tornBytes, lost, published, reservedBytes, files, nextInode: names.nextInode });
+  tell({
+    type: 'open',
+    tornBytes,
+    lost,
+    damaged,
+    published,
+    reservedBytes,
+    files,
+    nextInode: names.nextInode,
+  });
   // Now, because this thread never comes to its end: a successor then starts in a third of the time.
   if (!data.resumed) flushCompileCache();
   // Before the first read: what was carried out and not answered must come before anything new.
@@ -324,7 +342,7 @@ async function serve(): Promise<void> {
   for (const inode of overlay.names.inodes.values()) overlay.seal(inode);
   tell({ type: 'unmounted' });
   data.fromMain.on('message', (message: ToFront) =>
-    receive({ overlay, front, tree, readers, units, wholeReads }, message),
+    receive({ overlay, front, tree, readers, layouts, wholeReads }, message),
   );
 }
 

@@ -5,6 +5,7 @@ import { loadById } from '../core/plugin.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
 import { succession } from '../model/plate-succession.ts';
 import { FORMATS } from '../registry.generated.ts';
+import { warnOfTypes } from '../tree/forbidden-types.ts';
 import { indexAgain } from '../tree/index-again.ts';
 import { NewPlates } from '../tree/sources/new-plates.ts';
 import { networkDiskKind } from '../watch/disk-kind.ts';
@@ -34,11 +35,14 @@ const { layout } = first.facts;
 const handler = await loadById(FORMATS, first.facts.format);
 if (!handler) throw new Error(`there is no format ${first.facts.format}`);
 const format = handler;
-const completeness = new PlaneCompleteness({
-  isWhole: await wholenessTest(),
-  isLocalDisk: networkDiskKind(first.rootPath) === undefined,
-  nowMs: () => performance.now(),
-});
+const completeness = new PlaneCompleteness(
+  {
+    isWhole: await wholenessTest(),
+    isLocalDisk: networkDiskKind(first.rootPath) === undefined,
+    nowMs: () => performance.now(),
+  },
+  first,
+);
 const newPlates = first.scope?.kind === 'folder' ? new NewPlates(first) : undefined;
 /** Everything that is there, planes that are being written included. */
 let full: PlateIndex | undefined;
@@ -55,18 +59,21 @@ async function look({ shown, walk, isDoubted }: LookAgain): Promise<FromIndexWor
       };
       const { sources = [], ...previous } = full ?? shown;
       const { signal } = new AbortController();
-      full = await indexAgain(thing, isDoubted ? previous : { ...previous, sources }, {
+      const found = await indexAgain(thing, isDoubted ? previous : { ...previous, sources }, {
         followLinks: linksFollowed,
         mountpoint,
         sourceOptions,
         signal,
         ...(layout === undefined ? {} : { layout }),
       });
+      full = scope ? found : await warnOfTypes({ ...found, sourceOptions }, sourceOptions.float64As);
       if (newPlates) full = await newPlates.tell(full, signal);
     }
     const { planes } = succession(shown, full);
     const isNew = (plane: number): boolean => planes[plane] === 0xffff_ffff;
-    return { type: 'index', ...completeness.look(full, isNew) };
+    const { index, waiting, isOutdated } = completeness.look(full, isNew, shown);
+    if (isOutdated) full = undefined;
+    return { type: 'index', index, waiting };
   } catch (error) {
     return { type: 'failed', message: explain(error) };
   }

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, rmSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
-import { dataFolder, type OverlayFolders } from '../overlay/open-overlay.ts';
+import { dataFolder, type OverlayFolders, spillFolder } from '../overlay/open-overlay.ts';
+import { noteEnd } from '../overlay/power-mark.ts';
 
 /** statfs type of tmpfs; <linux/magic.h>. */
 const TMPFS_MAGIC = 0x0102_1994;
@@ -29,8 +30,11 @@ export function memoryFolder(stateFolder: string): string {
  * @returns how many files those are.
  */
 export function removeMemoryFolder(folders: OverlayFolders): number {
-  const data = dataFolder(folders);
-  const left = existsSync(data) ? readdirSync(data).length : 0;
-  if (left === 0) rmSync(folders.memory, { recursive: true, force: true });
+  const countIn = (folder: string): number => (existsSync(folder) ? readdirSync(folder).length : 0);
+  const left = Math.max(countIn(dataFolder(folders)), countIn(spillFolder(folders)));
+  if (left === 0) {
+    noteEnd(folders.state);
+    rmSync(folders.memory, { recursive: true, force: true });
+  }
   return left;
 }

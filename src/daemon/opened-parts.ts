@@ -1,7 +1,7 @@
 /** Looking at everything that a mount is to show, part by part. */
 import { join } from 'node:path';
 import type { DaemonSpec } from '../config/daemon-spec.ts';
-import type { SourceOptions } from '../model/indexed-source.ts';
+import { shownFor } from '../model/indexed-source.ts';
 import type { ShownAs } from '../model/mount-definition.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
 import { profileRules } from '../model/profile.ts';
@@ -36,14 +36,6 @@ export interface FoundPart {
 export interface OpenOptions {
   readonly signal: AbortSignal;
   readonly onProgress: (text: string) => void;
-}
-
-/** What a mount's options say of images, as the tree takes it. */
-export function shownFor({ options: { profile, float64 } }: DaemonSpec['definition']): SourceOptions {
-  return {
-    ...(profile === undefined ? {} : { profile }),
-    ...(float64 === 'float32' ? { float64As: float64 } : {}),
-  };
 }
 
 /**
@@ -95,7 +87,7 @@ async function openIndex(
     mountpoint: definition.mountpoint,
     followLinks: definition.options.followLinks ?? false,
     cacheDir: indexFolder(cacheFolder),
-    sourceOptions: shownFor(definition),
+    sourceOptions: shownFor(definition.options),
     log: logEvent,
     // What reads from servers has a thread of its own already.
     ...(isUrl(source) ? {} : { lookInto: catalogs.describe.bind(catalogs) }),

@@ -1,7 +1,8 @@
-import { type Stats, statSync } from 'node:fs';
+import { type BigIntStats, statSync } from 'node:fs';
 import { explain } from '../core/errors.ts';
 import { loadAll } from '../core/plugin.ts';
 import { holdPlanes } from '../model/held-planes.ts';
+import type { PlateWarning } from '../model/plate.ts';
 import { type PlateIndex, WHOLE_FILE } from '../model/plate-index.ts';
 import { filePath } from '../model/plate-lookup.ts';
 import { SOURCES } from '../registry.generated.ts';
@@ -36,6 +37,12 @@ export interface Completeness {
   readonly waiting: number;
 }
 
+/** What a look at a plate that is shown came to. */
+export interface RepeatedLook extends Completeness {
+  /** Whether facts were drawn from an image that was not whole, or is another by now: the plate is to be indexed again. */
+  readonly isOutdated: boolean;
+}
+
 /**
  * Keeps planes out of the plate until their files are whole: a microscope's half-written image must not be taken
  * for a finished one. A file counts as written when it holds all that its directory promises and has stayed as it
@@ -44,35 +51,64 @@ export interface Completeness {
 export class PlaneCompleteness {
   readonly #parts: CompletenessParts;
   readonly #observed = new Map<string, Observation>();
+  /** Images that facts were drawn from when they were whole, as they were. */
+  readonly #trusted = new Map<string, string>();
 
-  constructor(parts: CompletenessParts) {
+  /** @param shown the plate as it is shown at the beginning. */
+  constructor(parts: CompletenessParts, shown?: PlateIndex) {
     this.#parts = parts;
+    for (const file of shown?.evidenceFiles ?? [])
+      if (shown) this.#trusted.set(filePath(shown, file), recorded(shown, file));
   }
 
-  /** `isNew` says of a plane whether it has not been shown yet. */
-  look(index: PlateIndex, isNew: (plane: number) => boolean): Completeness {
+  /**
+   * What is to be shown in place of `shown`. `isNew` says of a plane whether it has not been shown yet. While an image
+   * that facts are drawn from is being rewritten, nothing else is shown: the facts would come and go with it.
+   */
+  look(index: PlateIndex, isNew: (plane: number) => boolean, shown: PlateIndex = index): RepeatedLook {
     const held = new Set<number>();
+    const rewritten = new Set<string>();
     const truncated: string[] = [];
     const seen = new Set<string>();
+    let isOutdated = false;
+    const evidence = new Set(index.evidenceFiles);
     for (let plane = 0; plane < index.planes.count; plane += 1) {
-      if ((index.planes.pages[plane] ?? WHOLE_FILE) !== WHOLE_FILE || !isNew(plane)) continue;
+      if ((index.planes.pages[plane] ?? WHOLE_FILE) !== WHOLE_FILE) continue;
       const file = index.planes.files[plane] ?? 0;
+      const isEvidence = evidence.has(file);
+      const isHere = !isNew(plane);
+      if (isHere && !isEvidence) continue;
       const path = filePath(index, file);
+      const state = recorded(index, file);
+      if (isHere && this.#trusted.get(path) === state) continue;
       seen.add(path);
       const verdict = this.#judge(path, `${index.rootPath}/${path}`);
-      if (verdict === 'waiting') held.add(file);
-      else if (verdict === 'truncated') truncated.push(path);
+      if (verdict === 'waiting') {
+        if (isHere) rewritten.add(path);
+        else held.add(file);
+        continue;
+      }
+      if (verdict === 'truncated') truncated.push(path);
+      if (!isEvidence) continue;
+      if (stateOf(this.#observed.get(path)) === state) this.#trusted.set(path, state);
+      else isOutdated = true;
     }
     for (const path of this.#observed.keys()) if (!seen.has(path)) this.#observed.delete(path);
-    const shown = withoutUnfinished(index, held);
+    if (rewritten.size > 0 || isOutdated) {
+      const others = shown.warnings.filter(({ kind }) => kind !== UNFINISHED);
+      const warnings = rewritten.size === 0 ? shown.warnings : [...others, unfinished([...rewritten])];
+      return { index: { ...shown, warnings }, waiting: rewritten.size + held.size + 1, isOutdated };
+    }
+    const whole = withoutUnfinished(index, held);
     const warning = {
       kind: 'truncated-image',
       message: `${truncated.length} files are shorter than their headers say and no longer grow`,
       files: truncated.slice(0, MAX_FILES_TOLD),
     };
     return {
-      index: truncated.length === 0 ? shown : { ...shown, warnings: [...shown.warnings, warning] },
+      index: truncated.length === 0 ? whole : { ...whole, warnings: [...whole.warnings, warning] },
       waiting: held.size,
+      isOutdated: false,
     };
   }
 
@@ -80,7 +116,8 @@ export class PlaneCompleteness {
     const stat = statOf(absolute);
     if (!stat) return 'waiting';
     const nowMs = this.#parts.nowMs();
-    const { size: sizeBytes, mtimeMs } = stat;
+    const sizeBytes = Number(stat.size);
+    const mtimeMs = mtimeOf(stat);
     const before = this.#observed.get(path);
     const isSame = before?.sizeBytes === sizeBytes && before.mtimeMs === mtimeMs;
     const sinceMs = isSame ? before.sinceMs : nowMs;
@@ -102,9 +139,19 @@ export class PlaneCompleteness {
   }
 }
 
-function statOf(path: string): Stats | undefined {
+const stateOf = (file: { readonly sizeBytes: number; readonly mtimeMs: number } | undefined): string =>
+  `${file?.sizeBytes} ${file?.mtimeMs}`;
+
+/** How a file was when facts were drawn from it. */
+const recorded = ({ files }: PlateIndex, file: number): string =>
+  stateOf({ sizeBytes: files.sizeBytes[file] ?? -1, mtimeMs: files.mtimeMs[file] ?? 0 });
+
+/** As indexes keep it. */
+const mtimeOf = ({ mtimeNs }: BigIntStats): number => Number(mtimeNs) / 1e6;
+
+function statOf(path: string): BigIntStats | undefined {
   try {
-    return statSync(path, { throwIfNoEntry: false });
+    return statSync(path, { bigint: true, throwIfNoEntry: false });
   } catch (error) {
     // A directory that can't be searched at this moment: the file is looked at again.
     if (error instanceof Error && 'code' in error) return undefined;
@@ -115,13 +162,17 @@ function statOf(path: string): Stats | undefined {
 function withoutUnfinished(index: PlateIndex, held: ReadonlySet<number>): PlateIndex {
   if (held.size === 0) return index;
   const shown = holdPlanes(index, held);
-  const warning = {
-    kind: 'unfinished-image',
-    message: `${held.size} images are still being written, and are shown when they are whole`,
-    files: [...held].slice(0, MAX_FILES_TOLD).map((file) => filePath(index, file)),
-  };
+  const warning = unfinished([...held].map((file) => filePath(index, file)));
   return { ...shown, warnings: [...shown.warnings, warning] };
 }
+
+const UNFINISHED = 'unfinished-image';
+
+const unfinished = (paths: readonly string[]): PlateWarning => ({
+  kind: UNFINISHED,
+  message: `${paths.length} images are still being written, and are shown when they are whole`,
+  files: paths.slice(0, MAX_FILES_TOLD),
+});
 
 /** A plane whose folder changed longer ago was not being written when the plate was mounted. */
 const RECENT_MS = 10_000;
@@ -147,7 +198,7 @@ export async function holdUnfinished(index: PlateIndex): Promise<Completeness> {
     if ((planes.pages[plane] ?? WHOLE_FILE) !== WHOLE_FILE) continue;
     const path = `${rootPath}/${filePath(index, file)}`;
     const stat = statOf(path);
-    if (stat && Date.now() - stat.mtimeMs < RECENT_MS && !isWhole(path)) held.add(file);
+    if (stat && Date.now() - mtimeOf(stat) < RECENT_MS && !isWhole(path)) held.add(file);
   }
   return { index: withoutUnfinished(index, held), waiting: held.size };
 }

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { RenderUnit } from '../tree/render-units.ts';
+import type { RenderUnit } from '../tree/render-unit.ts';
 
 /** What somebody will probably read soon: whole units of one file, in their order. */
 export interface Ahead {

@@ -1,6 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
 import { LRUCache } from 'lru-cache';
-import type { RenderUnit } from '../tree/render-units.ts';
+import type { RenderUnit } from '../tree/render-unit.ts';
 import type { SharedTree } from '../tree/shared-tree.ts';
 import type { ReaderJob } from '../vfs/jobs.ts';
 import type { AheadJob, ForgetAheadJob } from './decoding-ahead.ts';
@@ -57,19 +57,29 @@ export class ReaderPool {
     this.#parts.ahead.clear();
   }
 
+  /** A READ of a rendered file was answered without a reader. */
+  answered(node: number, offsetBytes: number, sizeBytes: number): void {
+    this.#start();
+    this.#parts.counters.served(0, sizeBytes);
+    if (!this.#parts.counters.isPoured(node)) this.#lookAhead(node, offsetBytes, sizeBytes);
+  }
+
+  #start(): void {
+    if (this.#started) return;
+    this.#started = true;
+    this.#parts.onFirstJob();
+  }
+
   submit(job: ReaderJob): void {
-    if (!this.#started) {
-      this.#started = true;
-      this.#parts.onFirstJob();
-    }
+    this.#start();
     if (job.kind === 'read-rendered' && !this.#parts.counters.isPoured(job.node)) {
       this.#submitRendered(job);
-      this.#lookAhead(job);
+      this.#lookAhead(job.node, job.offsetBytes, job.sizeBytes);
     } else this.#give(this.#idlest(), job);
   }
 
   /** Has readers that rest decode what will probably be asked for. */
-  #lookAhead({ node, offsetBytes, sizeBytes }: RenderedJob): void {
+  #lookAhead(node: number, offsetBytes: number, sizeBytes: number): void {
     const { ahead, broken } = this.#parts.ahead.noted(node, offsetBytes, sizeBytes);
     if (broken !== undefined) for (const port of this.#parts.ports) port.postMessage(forgetAhead(broken));
     if (!ahead) return;

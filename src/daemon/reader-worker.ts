@@ -4,13 +4,15 @@ import { decodedBytesSoFar } from '../core/decode-count.ts';
 import { errnoOf } from '../core/errno.ts';
 import { explain, SourceChangedError, SourceNotReadyError } from '../core/errors.ts';
 import { boundKeptDecoded, keptDecodedBytes } from '../core/kept-decoded.ts';
+import { writtenBody } from '../fuse/reply.ts';
 import { replyTo } from '../fuse/reply-writer.ts';
 import { SplicedReplies } from '../fuse/spliced-replies.ts';
 import { LandedReader } from '../materializer/landed-reader.ts';
 import type { Landing } from '../materializer/landing.ts';
 import { ByteCache } from '../memory/byte-cache.ts';
 import type { SharedMount } from '../tree/shared-mount.ts';
-import type { MovableJob, ReaderJob } from '../vfs/jobs.ts';
+import { runSync } from '../vfs/file-syncs.ts';
+import type { MovableJob, ReaderJob, SyncJob, SyncReport } from '../vfs/jobs.ts';
 import { type ByteJob, Reader } from '../vfs/reader.ts';
 import { type AheadJob, DecodingAhead, type ForgetAheadJob } from './decoding-ahead.ts';
 import type { FoundRender } from './front-messages.ts';
@@ -52,6 +54,7 @@ export type FromReader =
       readonly errno: number;
       readonly message: string;
     }
+  | { readonly type: 'synced'; readonly report: SyncReport }
   | { readonly type: 'failed'; readonly message: string }
   /** What a file is made of is not what it was: what the kernel keeps of it may be old. */
   | { readonly type: 'source-changed'; readonly node: number }
@@ -187,7 +190,7 @@ function run(job: ByteJob): void {
     if (isHeld(job, error)) return;
     errno = errnoOf(error);
     const message = explain(error);
-    if (job.kind === 'read-pieces' || job.kind === 'read-landed' || job.kind === 'persist') {
+    if (job.kind === 'read-pieces' || job.kind === 'read-landed') {
       counters.finishJob(data.number);
       tell({ type: 'failed-job', job, errno, message });
       return;
@@ -198,6 +201,22 @@ function run(job: ByteJob): void {
   }
   counters.finishJob(data.number);
   if (job.kind === 'stage') tell({ type: 'staged', node: job.node, errno });
+}
+
+/** Answers who waits for a sync, but for what failed: the front knows better what to do then. */
+function sync(job: SyncJob): void {
+  const report = runSync(job);
+  counters.finishJob(data.number);
+  const failed = new Set(report.items.filter(({ failure }) => failure).map(({ inode }) => inode));
+  for (const { uniqueLow, uniqueHigh, inode, writtenBytes } of job.tickets)
+    if (!report.namesFailure && !failed.has(inode))
+      replyTo(
+        data.fuseFd,
+        uniqueLow,
+        uniqueHigh,
+        writtenBytes === undefined ? [] : [writtenBody(writtenBytes)],
+      );
+  tell({ type: 'synced', report });
 }
 
 type Message = ReaderJob | ReadPartJob | AheadJob | ForgetAheadJob | TreeAdoption;
@@ -233,6 +252,7 @@ function take(message: Message): void {
   else if (message.kind === 'ahead') ahead.add(message);
   else if (message.kind === 'forget-ahead') ahead.forget(message.node);
   else if (message.kind === 'find-render') findRender(message);
+  else if (message.kind === 'sync') sync(message);
   else run(message);
   showHeld();
 }

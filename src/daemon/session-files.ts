@@ -2,9 +2,10 @@
 import { appendFileSync, existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DaemonSpec } from '../config/daemon-spec.ts';
+import { shownFor } from '../model/indexed-source.ts';
 import type { OverlayFolders } from '../overlay/open-overlay.ts';
 import { type SharedTree, shareTree } from '../tree/shared-tree.ts';
-import { type FoundPart, type OpenOptions, openAll, shownFor } from './opened-parts.ts';
+import { type FoundPart, type OpenOptions, openAll } from './opened-parts.ts';
 import { holdUnfinished } from './plane-completeness.ts';
 import { keepKind } from './session-kind.ts';
 import { numberParts, presentParts } from './session-parts.ts';
@@ -81,7 +82,7 @@ async function beginPart(
     mountpoint: name === '' ? mountpoint : `${mountpoint}/${name}`,
     missing: definition.options.missing ?? 'zeros',
     ...(names === undefined || index.scope ? {} : { names }),
-    ...shownFor(definition),
+    ...shownFor(definition.options),
     ...(ngff === undefined ? {} : { ngff }),
   });
   const session = new SessionTree(folders.state, number);

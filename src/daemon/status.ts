@@ -1,9 +1,14 @@
 import type { DaemonSpec } from '../config/daemon-spec.ts';
 import type { StatusDocument } from '../control/documents.ts';
+import { loadById } from '../core/plugin.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
+import { planeEncoder } from '../model/profile.ts';
+import { ENCODERS } from '../registry.generated.ts';
 import { renderMetrics } from '../telemetry/metrics.ts';
+import { shownInImages } from '../tree/forbidden-types.ts';
 import { openhcsDocument } from '../tree/openhcs-document.ts';
 import { PART_NODES, type SharedMount, type SharedPart } from '../tree/shared-mount.ts';
+import type { SharedTree } from '../tree/shared-tree.ts';
 import { METRICS_NODE, OPENHCS_NODE, STATUS_NODE, WARNINGS_NODE } from '../tree/views/documents.ts';
 import type { DocumentText } from './documents.ts';
 import type { FrontLink } from './front-link.ts';
@@ -33,6 +38,13 @@ export interface StatusParts {
   readonly resumes: number;
 }
 
+async function openhcsText(shared: SharedTree): Promise<string> {
+  const { index, options } = shared;
+  const encoder = await loadById(ENCODERS, planeEncoder(options.profile));
+  const images = encoder?.takes === 'image' ? encoder : undefined;
+  return openhcsDocument(shared, shownInImages(index, images, options.float64As));
+}
+
 /** What a mount tells of itself: the status, the warnings and the metrics, each as of the moment it is asked for. */
 export class Status {
   readonly #parts: StatusParts;
@@ -50,7 +62,7 @@ export class Status {
       texts.set(base + STATUS_NODE, async () => json(await this.document()));
       texts.set(base + WARNINGS_NODE, () => json(this.#warningsDocument(number)));
       texts.set(base + METRICS_NODE, () => this.#metrics());
-      texts.set(base + OPENHCS_NODE, () => openhcsDocument(this.#part(number).shared));
+      texts.set(base + OPENHCS_NODE, () => openhcsText(this.#part(number).shared));
     }
     return texts;
   }

@@ -108,6 +108,9 @@ export const attributesBody = (reply: AttributesReply): Uint8Array =>
 /** The body of a deferred OPEN's reply. */
 export const openBody = (open: OpenReply): Uint8Array =>
   encoded(SIZE.OPEN_OUT, (view) => encodeOpen(view, 0, open));
+/** The body of a deferred WRITE's reply. */
+export const writtenBody = (writtenBytes: number): Uint8Array =>
+  encoded(SIZE.WRITE_OUT, (view) => encodeWritten(view, 0, writtenBytes));
 /** XATTR names as the wire wants them: each followed by NUL. */
 export function attributeNamesBody(names: readonly string[]): Uint8Array {
   return names.length === 0 ? new Uint8Array(0) : Buffer.from(`${names.join('\0')}\0`, 'utf8');

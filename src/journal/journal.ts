@@ -1,26 +1,9 @@
-import {
-  closeSync,
-  existsSync,
-  fdatasyncSync,
-  fsyncSync,
-  ftruncateSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeSync,
-} from 'node:fs';
-import { dirname } from 'node:path';
-import { crc32 } from 'node:zlib';
+import { existsSync, readFileSync } from 'node:fs';
 import { NoSpaceError, StateCorruptError } from '../core/errors.ts';
 import { passFaultPoint } from '../core/fault-points.ts';
-import { isOutOfSpace } from '../core/io.ts';
-
-/** Marks the start of a record, so that a damaged middle can be told from a torn tail. */
-const MAGIC = 0x31_4a_46_50; // 'PFJ1' in file order
-/** magic, payload length, CRC-32 of the payload; u32 little-endian each. */
-const FRAME_BYTES = 12;
-/** A longer record than this was never written, so such a length is damage. */
-const MAX_RECORD_BYTES = 64 * 1024 * 1024;
+import { isOutOfSpace, writeFully } from '../core/io.ts';
+import { storage, syncFolderOf, systemError } from '../core/storage.ts';
+import { damageAt, frame, type JournalRecord, replayAll, syncedMark } from './journal-frames.ts';
 
 /** Room held ahead of the end: some thousands of changes once the disk is full. */
 const RESERVE_BYTES = 1024 * 1024;
@@ -28,54 +11,9 @@ const RESERVE_BYTES = 1024 * 1024;
 /** Sees to it that a file of this size fits on the disk, its length as it is; never throws for want of room. */
 type ReserveRoom = (fd: number, sizeBytes: number) => void;
 
-/** Records are plain JSON objects; what they mean is the writer's business. */
-export type JournalRecord = object;
-
-function frame(record: JournalRecord): Buffer {
-  const payload = Buffer.from(JSON.stringify(record));
-  const framed = Buffer.allocUnsafe(FRAME_BYTES + payload.length);
-  framed.writeUInt32LE(MAGIC, 0);
-  framed.writeUInt32LE(payload.length, 4);
-  framed.writeUInt32LE(crc32(payload), 8);
-  payload.copy(framed, FRAME_BYTES);
-  return framed;
-}
-
-/** Length of the valid record at `at`, frame included, or 0. */
-function recordLength(bytes: Buffer, at: number): number {
-  if (at + FRAME_BYTES > bytes.length || bytes.readUInt32LE(at) !== MAGIC) return 0;
-  const payloadBytes = bytes.readUInt32LE(at + 4);
-  if (payloadBytes > MAX_RECORD_BYTES || at + FRAME_BYTES + payloadBytes > bytes.length) return 0;
-  const payload = bytes.subarray(at + FRAME_BYTES, at + FRAME_BYTES + payloadBytes);
-  return crc32(payload) === bytes.readUInt32LE(at + 8) ? FRAME_BYTES + payloadBytes : 0;
-}
-
-/** Replays records from the start. @returns where the first one that is not valid begins. */
-function replayAll(bytes: Buffer, replay: (record: JournalRecord) => void): number {
-  let at = 0;
-  for (let length = recordLength(bytes, at); length > 0; length = recordLength(bytes, at)) {
-    replay(JSON.parse(bytes.toString('utf8', at + FRAME_BYTES, at + length)) as JournalRecord);
-    at += length;
-  }
-  return at;
-}
-
 /** Replays a journal that is left as it is; one that is not there has no records. */
 export function peekJournal(path: string, replay: (record: JournalRecord) => void): void {
   if (existsSync(path)) replayAll(readFileSync(path), replay);
-}
-
-function holdsRecordAfter(bytes: Buffer, from: number): boolean {
-  const magic = Buffer.alloc(4);
-  magic.writeUInt32LE(MAGIC, 0);
-  for (let at = bytes.indexOf(magic, from); at !== -1; at = bytes.indexOf(magic, at + 1)) {
-    if (recordLength(bytes, at) > 0) return true;
-  }
-  return false;
-}
-
-function writeAll(fd: number, bytes: Buffer): void {
-  for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done);
 }
 
 /**
@@ -86,6 +24,12 @@ export class Journal {
   readonly path: string;
   #fd: number;
   #sizeBytes: number;
+  /** Whether bytes of a record that failed lie behind the end. */
+  #isTorn = false;
+  /** How much is safe, where the file does not say so yet. */
+  #unmarkedBytes = 0;
+  /** A sync failed since: what the kernel took may never reach the disk. */
+  #isSuspect = false;
   #reservedBytes = 0;
   #reserve: ReserveRoom | undefined;
 
@@ -96,25 +40,28 @@ export class Journal {
   }
 
   /**
-   * Opens or makes the journal and replays it. A torn tail (the record being written when the machine died) is
-   * cut off; its length is returned.
-   * @throws StateCorruptError when valid records follow damaged ones: that is no torn tail.
+   * Opens or makes the journal and replays it. A torn tail (what was being written when the process or the machine
+   * died) is cut off exactly; its length is returned.
+   * @param lostPower - Whether the machine went down since: then more than one record may be torn.
+   * @throws StateCorruptError when what is damaged is no torn tail.
    */
   static open(
     path: string,
     replay: (record: JournalRecord) => void,
+    lostPower = false,
   ): { journal: Journal; tornBytes: number } {
     const bytes = existsSync(path) ? readFileSync(path) : Buffer.alloc(0);
     const at = replayAll(bytes, replay);
     const tornBytes = bytes.length - at;
-    if (tornBytes > 0 && holdsRecordAfter(bytes, at + 1)) {
-      throw new StateCorruptError(path, `damaged at byte ${at}, with good records after it`, {
+    const damage = damageAt(bytes, at, lostPower);
+    if (damage !== undefined) {
+      throw new StateCorruptError(path, `damaged at byte ${at}, ${damage}`, {
         advice:
           'keep the file and restore it from a backup, or move the state folder away to start without it',
       });
     }
-    const fd = openSync(path, 'a+', 0o600);
-    if (tornBytes > 0) ftruncateSync(fd, at);
+    const fd = storage.open(path, 'a+', 0o600);
+    if (tornBytes > 0) storage.truncate(fd, at);
     return { journal: new Journal(path, fd, at), tornBytes };
   }
 
@@ -136,13 +83,19 @@ export class Journal {
 
   /** @throws NoSpaceError when the disk is full; the journal is then as it was before. */
   append(record: JournalRecord): void {
-    const bytes = frame(record);
     passFaultPoint('journal.before-append');
     this.#takeRoom();
+    const mark = this.#unmarkedBytes;
+    this.#unmarkedBytes = 0;
+    const bytes = mark > 0 ? Buffer.concat([syncedMark(mark), frame(record)]) : frame(record);
     try {
-      writeAll(this.#fd, bytes);
+      if (this.#isTorn) storage.truncate(this.#fd, this.#sizeBytes);
+      this.#isTorn = true;
+      writeFully(this.#fd, bytes, null);
+      this.#isTorn = false;
     } catch (error) {
-      ftruncateSync(this.#fd, this.#sizeBytes);
+      this.#unmarkedBytes = mark;
+      this.#cutOff();
       if (isOutOfSpace(error)) {
         throw new NoSpaceError(`no room to note a change in ${this.path}`, {
           cause: error,
@@ -155,41 +108,85 @@ export class Journal {
     passFaultPoint('journal.after-append');
   }
 
-  /** Makes every appended record survive power loss. */
+  /** Takes away what a failed record left. Where that fails too, it is done before the next one. */
+  #cutOff(): void {
+    try {
+      storage.truncate(this.#fd, this.#sizeBytes);
+      this.#isTorn = false;
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error)) throw error;
+    }
+  }
+
+  /** Makes every appended record survive power loss. @throws the system's error: then none is believed safe. */
   sync(): void {
-    fdatasyncSync(this.#fd);
+    const { sizeBytes } = this;
+    this.trust();
+    try {
+      storage.syncData(this.#fd);
+    } catch (error) {
+      this.distrust();
+      throw error;
+    }
+    this.synced(sizeBytes);
+  }
+
+  /** Somebody else synced the file when it had this size. */
+  synced(sizeBytes: number): void {
+    this.#unmarkedBytes = Math.max(this.#unmarkedBytes, sizeBytes);
+  }
+
+  /** A sync of the file failed: the kernel may have dropped what it had taken, and says nothing the next time. */
+  distrust(): void {
+    this.#isSuspect = true;
+  }
+
+  /**
+   * After a sync that failed, before the next: writes everything anew into another file.
+   * @throws the system's error; EIO when the kernel has dropped what was appended.
+   */
+  trust(): void {
+    if (!this.#isSuspect) return;
+    const bytes = readFileSync(this.path).subarray(0, this.#sizeBytes);
+    if (replayAll(bytes, () => {}) !== this.#sizeBytes) throw systemError('fdatasync', 'EIO');
+    this.#replaceBy([bytes]);
   }
 
   /** Replaces the content by `records`, atomically. */
   rewrite(records: Iterable<JournalRecord>): void {
+    this.#replaceBy(
+      (function* () {
+        for (const record of records) yield frame(record);
+      })(),
+    );
+  }
+
+  #replaceBy(frames: Iterable<Buffer>): void {
     const temporary = `${this.path}.new`;
-    const fd = openSync(temporary, 'w', 0o600);
+    const fd = storage.open(temporary, 'w', 0o600);
     let sizeBytes = 0;
     try {
-      for (const record of records) {
-        const bytes = frame(record);
-        writeAll(fd, bytes);
+      for (const bytes of frames) {
+        writeFully(fd, bytes, sizeBytes);
         sizeBytes += bytes.length;
       }
-      fsyncSync(fd);
+      storage.sync(fd);
     } finally {
-      closeSync(fd);
+      storage.close(fd);
     }
-    renameSync(temporary, this.path);
-    const folder = openSync(dirname(this.path), 'r');
-    try {
-      fsyncSync(folder);
-    } finally {
-      closeSync(folder);
-    }
-    closeSync(this.#fd);
-    this.#fd = openSync(this.path, 'a+', 0o600);
+    storage.rename(temporary, this.path);
+    syncFolderOf(this.path);
+    storage.close(this.#fd);
+    this.#fd = storage.open(this.path, 'a+', 0o600);
     this.#sizeBytes = sizeBytes;
+    this.#unmarkedBytes = sizeBytes;
+    this.#isSuspect = false;
+    this.#isTorn = false;
     this.#reservedBytes = 0;
     this.#takeRoom();
   }
 
   close(): void {
-    closeSync(this.#fd);
+    storage.close(this.#fd);
   }
 }

@@ -1,4 +1,5 @@
 import type { ImagePart } from './image-parts.ts';
+import type { MountDefinition } from './mount-definition.ts';
 import type { PlateWarning } from './plate.ts';
 import type { NameTable } from './plate-index.ts';
 import type { Profile } from './profile.ts';
@@ -35,6 +36,14 @@ export interface SourceOptions {
   readonly profile?: Profile;
   /** What float64 pixels are shown as; as they are unless set. */
   readonly float64As?: 'float32';
+}
+
+/** What a mount's options say of images. */
+export function shownFor({ profile, float64 }: MountDefinition['options']): SourceOptions {
+  return {
+    ...(profile === undefined ? {} : { profile }),
+    ...(float64 === 'float32' ? { float64As: float64 } : {}),
+  };
 }
 
 /** A source's version, and what its driver takes it by. */

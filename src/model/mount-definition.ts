@@ -80,6 +80,13 @@ export type MissingMode = (typeof MISSING_MODES)[number];
 export const FLOAT64_MODES = ['float64', 'float32'] as const;
 export type Float64Mode = (typeof FLOAT64_MODES)[number];
 
+/**
+ * After which call what was written survives power loss: `fsync` only, every `close` of a file too, or every `write`
+ * too. The death of the daemon it survives in any case once the call has returned.
+ */
+export const DURABILITIES = ['fsync', 'close', 'write'] as const;
+export type Durability = (typeof DURABILITIES)[number];
+
 export interface MountOptions {
   /** Let other users in (needs root, or user_allow_other in /etc/fuse.conf). */
   readonly allowOther: boolean;
@@ -93,6 +100,8 @@ export interface MountOptions {
   readonly followLinks?: boolean;
   /** How a plate that still grows is followed; `auto` unless set. */
   readonly watch?: WatchMode;
+  /** After which call what was written survives power loss; `fsync` unless set. */
+  readonly durability?: Durability;
   /** The program that the mount is made for. */
   readonly profile?: Profile;
   /** What float64 planes are shown as in stacks; as they are unless set. */

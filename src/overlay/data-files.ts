@@ -24,7 +24,7 @@ export interface DataFolders {
   readonly memory: string;
   /** On disk. */
   readonly spill: string;
-  /** On disk: copies of files that programs synced. */
+  /** On disk: logs of what was synced. */
   readonly durable: string;
 }
 
@@ -56,11 +56,6 @@ export class DataFiles {
 
   spillPath(number: number): string {
     return join(this.#folders.spill, number.toString(16));
-  }
-
-  /** Where a copy of a file lies that survives power loss, when there is one. */
-  durablePath(number: number): string {
-    return join(this.#folders.durable, number.toString(16));
   }
 
   /** A file's descriptors, made where they are missing. Good until the next call. */
@@ -96,16 +91,11 @@ export class DataFiles {
     if (files.spill !== -1) closeSync(files.spill);
   }
 
-  /** Removes a file's parts, but for the copy that survives power loss. */
-  remove(number: number): void {
+  /** Removes the part of a file that lies in memory. */
+  removeMemory(number: number): void {
     this.close(number);
-    for (const path of [this.memoryPath(number), this.spillPath(number)])
-      if (existsSync(path)) unlinkSync(path);
-  }
-
-  /** Takes the copy away that was to survive power loss. */
-  removeDurable(number: number): void {
-    rmSync(this.durablePath(number), { force: true });
+    const path = this.memoryPath(number);
+    if (existsSync(path)) unlinkSync(path);
   }
 
   /** Removes what an attempt to spill left behind; for a file whose bytes are all in memory. */

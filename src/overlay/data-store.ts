@@ -1,8 +1,11 @@
-import { existsSync, fstatSync, fsyncSync, ftruncateSync, readSync, renameSync, statSync } from 'node:fs';
+import { existsSync, fstatSync, readSync, renameSync, statSync } from 'node:fs';
 import { passFaultPoint } from '../core/fault-points.ts';
 import type { FileCalls } from '../core/file-calls.ts';
 import { readFully, writeFully } from '../core/io.ts';
+import { storage } from '../core/storage.ts';
 import { DataFiles, type DataFolders, type DataPlace } from './data-files.ts';
+import type { SyncedState } from './durable-log.ts';
+import { SyncedFiles, type SyncPlan } from './synced-files.ts';
 
 /** tmpfs gives memory in pages; what a file reserves is rounded up to them. */
 const PAGE_BYTES = 4096;
@@ -24,6 +27,14 @@ export interface DataPiece {
   readonly sizeBytes: number;
 }
 
+/** A sync of one file: what to add to which log. */
+export interface SyncItem {
+  readonly inode: number;
+  readonly pieces: readonly DataPiece[];
+  readonly state: SyncedState;
+  readonly plan: SyncPlan;
+}
+
 export interface FileStat {
   readonly sizeBytes: number;
   readonly allocatedBytes: number;
@@ -39,6 +50,8 @@ export interface FileStat {
  */
 export class DataStore {
   readonly files: DataFiles;
+  /** What of them survives power loss. */
+  readonly synced: SyncedFiles;
   budgetBytes: number;
   #reservedBytes = 0;
   readonly #reserved = new Map<number, number>();
@@ -46,6 +59,7 @@ export class DataStore {
 
   constructor(folders: DataFolders, budgetBytes: number, calls: FileCalls) {
     this.files = new DataFiles(folders);
+    this.synced = new SyncedFiles(folders.durable);
     this.budgetBytes = budgetBytes;
     this.#calls = calls;
   }
@@ -105,13 +119,18 @@ export class DataStore {
     const stat = fstatSync(memory, { bigint: true });
     const keptBytes = Math.min(Number(stat.size), place.splitAt);
     if (keptBytes === Number(stat.size) && Number(stat.blocks) * STAT_BLOCK_BYTES <= pages(keptBytes)) return;
-    ftruncateSync(memory, keptBytes);
+    storage.truncate(memory, keptBytes);
     this.#calls.setTimes(memory, stat.atimeNs, stat.mtimeNs);
   }
 
-  /** Frees a file's bytes. */
+  /** Frees a file's bytes. What was synced of it stays until the journal, which says that it is gone, is synced. */
   remove(number: number): void {
-    this.files.remove(number);
+    this.files.removeMemory(number);
+    const spill = this.files.spillPath(number);
+    if (this.synced.has(number)) {
+      if (existsSync(spill)) this.synced.removeLater(spill);
+      this.synced.forget(number);
+    } else if (existsSync(spill)) storage.remove(spill);
     this.#reservedBytes -= this.#reserved.get(number) ?? 0;
     this.#reserved.delete(number);
   }
@@ -141,6 +160,7 @@ export class DataStore {
 
   setTimes(place: DataPlace, atimeNs: bigint, mtimeNs: bigint): void {
     const { memory, spill } = this.files.open(place);
+    this.synced.changed(place.number, 0, 0);
     this.#calls.setTimes(memory, atimeNs, mtimeNs);
     if (spill !== -1) this.#calls.setTimes(spill, atimeNs, mtimeNs);
   }
@@ -181,6 +201,7 @@ export class DataStore {
   /** Writes all of `data`. Room in memory must have been made by {@link splitNeeded} before. */
   write(place: DataPlace, data: Uint8Array, offsetBytes: number): void {
     const { memory, spill } = this.files.open(place);
+    this.synced.changed(place.number, offsetBytes, offsetBytes + data.length);
     const lowBytes = Math.max(0, Math.min(data.length, place.splitAt - offsetBytes));
     if (lowBytes > 0) writeFully(memory, data.subarray(0, lowBytes), offsetBytes);
     if (lowBytes < data.length) writeFully(spill, data.subarray(lowBytes), offsetBytes + lowBytes);
@@ -192,10 +213,12 @@ export class DataStore {
 
   truncate(place: DataPlace, sizeBytes: number): void {
     const { memory, spill } = this.files.open(place);
-    const grows = sizeBytes > this.stat(place).sizeBytes;
+    const before = this.stat(place).sizeBytes;
+    const grows = sizeBytes > before;
+    this.synced.changed(place.number, Math.min(before, sizeBytes), Math.max(before, sizeBytes));
     // First the one that may refuse: a disk has largest files, and then the file is as it was.
-    if (spill !== -1) ftruncateSync(spill, sizeBytes);
-    ftruncateSync(memory, Math.min(sizeBytes, place.splitAt));
+    if (spill !== -1) storage.truncate(spill, sizeBytes);
+    storage.truncate(memory, Math.min(sizeBytes, place.splitAt));
     // A file that grows keeps what was allocated past its end.
     const heldBytes = grows ? (this.#reserved.get(place.number) ?? 0) : 0;
     this.#reserve(place.number, Math.max(heldBytes, this.#reservation(place, sizeBytes)));
@@ -216,10 +239,8 @@ export class DataStore {
       const part = buffer.subarray(0, Math.min(COPY_BYTES, end - at));
       writeFully(files.spill, part.subarray(0, readFully(files.memory, part, at)), at);
     }
-    if (fstatSync(files.spill).size < sizeBytes) ftruncateSync(files.spill, sizeBytes);
+    if (fstatSync(files.spill).size < sizeBytes) storage.truncate(files.spill, sizeBytes);
     this.#calls.setTimes(files.spill, atimeNs, mtimeNs);
-    // From now on the spilled file stands in for the synced copy.
-    if (fromBytes === 0 && existsSync(this.files.durablePath(place.number))) fsyncSync(files.spill);
     passFaultPoint('store.after-spill');
   }
 
@@ -228,7 +249,7 @@ export class DataStore {
     const { memory } = this.files.open(place);
     const { size, atimeNs, mtimeNs } = fstatSync(memory, { bigint: true });
     // Where the file ends before, what is allocated past its end goes.
-    ftruncateSync(memory, Math.min(Number(size), fromBytes));
+    storage.truncate(memory, Math.min(Number(size), fromBytes));
     this.#calls.setTimes(memory, atimeNs, mtimeNs);
     this.#reserve(place.number, this.#reservation(place, fromBytes));
   }
@@ -236,6 +257,7 @@ export class DataStore {
   /** fallocate(2) on the part of the range each file holds. */
   allocate(place: DataPlace, mode: number, offsetBytes: number, sizeBytes: number): void {
     const { memory, spill } = this.files.open(place);
+    this.synced.changed(place.number, offsetBytes, offsetBytes + sizeBytes);
     const low = Math.max(0, Math.min(sizeBytes, place.splitAt - offsetBytes));
     if (low > 0) this.#allocatePart(memory, mode, offsetBytes, low);
     if (low < sizeBytes) this.#allocatePart(spill, mode, offsetBytes + low, sizeBytes - low);
@@ -260,6 +282,17 @@ export class DataStore {
     const { sizeBytes } = this.stat(place);
     if (offsetBytes >= sizeBytes) return this.#calls.seek(spill, offsetBytes, whence);
     return whence === 3 ? offsetBytes : sizeBytes;
+  }
+
+  /** Begins a sync of a file, for a thread that may wait for the disk; {@link SyncedFiles.ended} ends it. */
+  planSync(place: DataPlace): SyncItem {
+    const { sizeBytes, mtimeNs, atimeNs } = this.stat(place);
+    return {
+      inode: place.number,
+      pieces: this.pieces(place),
+      state: { sizeBytes, splitAt: place.splitAt, mtimeNs, atimeNs },
+      plan: this.synced.begin(place.number, sizeBytes),
+    };
   }
 
   /** The stretches of files that make up the bytes, for whoever reads them elsewhere. */

@@ -58,10 +58,9 @@ export class LandingBook {
     }
     if (noted.length > 0) this.#parts.sync();
     passFaultPoint('overlay.landed-not-freed');
-    for (const number of noted) {
-      this.#parts.store.remove(number);
-      this.#parts.store.files.removeDurable(number);
-    }
+    for (const number of noted) this.#parts.store.remove(number);
+    const { synced } = this.#parts.store;
+    if (noted.length > 0) synced.removed(synced.takeUnwanted());
     this.announceAbandoned();
     return { refused, ...(failure === undefined ? {} : { failure }) };
   }

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FileCalls } from '../core/file-calls.ts';
 import { systemCode } from '../core/system-code.ts';
@@ -9,8 +9,10 @@ import { isFile } from './inode.ts';
 import type { LowerTree } from './lower-tree.ts';
 import { Namespace } from './namespace.ts';
 import { Overlay, type OverlayParts } from './overlay.ts';
+import { noteRecovery, noteRunning, powerState } from './power-mark.ts';
 import type { OverlayRecord } from './records.ts';
 import { snapshotOf } from './snapshot.ts';
+import { restoreSynced } from './synced-recovery.ts';
 
 /** Folders and files an overlay lives in. */
 export interface OverlayFolders {
@@ -22,6 +24,7 @@ export interface OverlayFolders {
 
 export const dataFolder = (folders: OverlayFolders): string => join(folders.memory, 'data');
 export const stagingFolder = (folders: OverlayFolders): string => join(folders.memory, 'staging');
+export const spillFolder = (folders: OverlayFolders): string => join(folders.state, 'spill');
 export const durableFolder = (folders: OverlayFolders): string => join(folders.state, 'durable');
 export const journalPath = (folders: OverlayFolders): string => join(folders.state, 'journal');
 
@@ -31,6 +34,8 @@ export interface OpenedOverlay {
   readonly tornBytes: number;
   /** Files whose bytes are gone: the machine lost power before they were on disk. */
   readonly lost: readonly string[];
+  /** Stretches of files that had been safe on disk and are damaged: reading them fails. */
+  readonly damaged: readonly string[];
 }
 
 /**
@@ -51,12 +56,16 @@ export function openOverlay(
   const { resumed, budgetBytes, calls, lower } = options;
   for (const folder of [stagingFolder(folders), durableFolder(folders)])
     mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const power = powerState(folders.memory, dataFolder(folders), folders.state);
+  noteRecovery(folders.memory, power);
   let names = new Namespace(lower);
-  const { journal, tornBytes } = Journal.open(journalPath(folders), (record) =>
-    names.apply(record as OverlayRecord),
+  const { journal, tornBytes } = Journal.open(
+    journalPath(folders),
+    (record) => names.apply(record as OverlayRecord),
+    power !== 'kept',
   );
   const store = new DataStore(
-    { memory: dataFolder(folders), spill: join(folders.state, 'spill'), durable: durableFolder(folders) },
+    { memory: dataFolder(folders), spill: spillFolder(folders), durable: durableFolder(folders) },
     budgetBytes,
     calls,
   );
@@ -68,13 +77,16 @@ export function openOverlay(
   // Before the journal is rewritten, numbers of what is to be removed are not final.
   let overlay = Overlay.over(names, resumed ? parts : { ...parts, onAbandoned: () => undefined });
   const lost: string[] = [];
+  const damaged: string[] = [];
   for (const inode of [...names.inodes.values()]) {
     if (!isFile(inode) || inode.landed) continue;
-    if (store.recover(inode)) continue;
-    const durable = store.files.durablePath(inode.number);
-    if (existsSync(durable)) {
-      renameSync(durable, store.files.spillPath(inode.number));
+    if (power === 'kept' && store.recover(inode)) continue;
+    const restored = restoreSynced(store, inode.number, calls);
+    if (!restored && power === 'restarted' && store.recover(inode)) continue;
+    if (restored) {
       overlay.adoptSpilled(inode);
+      for (const { from, to } of restored.damaged)
+        damaged.push(`${names.pathOf(inode.number) ?? inode.number}: bytes ${from} to ${to}`);
     } else if (inode.previous) {
       lost.push(`${names.pathOf(inode.number) ?? inode.number} (what was written since it landed)`);
       overlay.restoreLanded(inode);
@@ -104,9 +116,10 @@ export function openOverlay(
       if (!inode || inode.landed) rmSync(join(durableFolder(folders), name));
     }
   }
+  noteRunning(folders.memory, folders.state);
   overlay.sealed.countAll();
   overlay.landings.announceAbandoned();
-  return { overlay, tornBytes, lost };
+  return { overlay, tornBytes, lost, damaged };
 }
 
 /** fallocate(2): the file's length stays; <linux/falloc.h>. */

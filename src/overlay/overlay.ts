@@ -1,7 +1,8 @@
+import { isDeepStrictEqual } from 'node:util';
 import { FsRefusal, NoSpaceError } from '../core/errors.ts';
 import { isOutOfSpace } from '../core/io.ts';
 import type { Journal } from '../journal/journal.ts';
-import type { DataStore, FileStat } from './data-store.ts';
+import type { DataStore, FileStat, SyncItem } from './data-store.ts';
 import { DepartedInodes } from './departed-inodes.ts';
 import type { HandleLog } from './handle-log.ts';
 import { type Abandoned, isFile, isOverlayNode, type OverlayInode, type Place } from './inode.ts';
@@ -114,7 +115,6 @@ export class Overlay {
     this.#commit({ op: 'dropped', inode: number });
     if (!isFile(inode)) return;
     this.store.remove(number);
-    this.store.files.removeDurable(number);
     this.landings.announceAbandoned();
   }
 
@@ -325,11 +325,47 @@ export class Overlay {
     this.store.remove(inode.number);
   }
 
-  /** Notes that all of a file lies in its spill file, where start-up put it: an earlier version, maybe. */
+  /** Notes that all of a file lies in its spill file, where start-up put what was synced of it. */
   adoptSpilled(inode: OverlayInode): void {
     this.unseal(inode);
     this.#commit({ op: 'split', inode: inode.number, splitAt: 0 });
     this.store.recover(inode);
+  }
+
+  /** Begins to make a file survive power loss. Undefined where there is nothing to do but to sync the names. */
+  planSync(node: number): SyncItem | undefined {
+    const inode = this.inode(node);
+    if (!inode || !isFile(inode) || inode.landed || this.store.synced.isClean(node)) return undefined;
+    // What was unlinked ends with its last handle.
+    if (!inode.place && !inode.mayBeNamed) return undefined;
+    return this.store.planSync(inode);
+  }
+
+  /** Whether the bytes of a file lie elsewhere than when a sync of it began. */
+  hasMoved({ inode: node, pieces }: SyncItem): boolean {
+    const inode = this.inode(node);
+    if (!inode || !isFile(inode)) return false;
+    return inode.landed !== undefined || !isDeepStrictEqual(this.store.pieces(inode), pieces);
+  }
+
+  /**
+   * Begins to make names survive power loss.
+   * @returns how much of the journal is to be synced, and what nobody needs once it is.
+   * @throws the system's error when a sync failed before and what was appended since can't be written anew.
+   */
+  planNameSync(): { readonly journalBytes: number; readonly unwanted: readonly string[] } {
+    const { journal } = this.#parts;
+    journal.trust();
+    return { journalBytes: journal.sizeBytes, unwanted: this.store.synced.takeUnwanted() };
+  }
+
+  /** A sync of names ended, well or not. */
+  namesSynced(journalBytes: number, unwanted: readonly string[], isSafe: boolean): void {
+    const { journal } = this.#parts;
+    if (isSafe) journal.synced(journalBytes);
+    else journal.distrust();
+    if (isSafe) this.store.synced.removed(unwanted);
+    else for (const path of unwanted) this.store.synced.removeLater(path);
   }
 
   /** Takes away the names of a file whose bytes are gone. */

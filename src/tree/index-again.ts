@@ -3,7 +3,6 @@ import type { SourceOptions, SourceScope } from '../model/indexed-source.ts';
 import type { PlateDescription } from '../model/plate.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
 import { compareDescriptions } from './described-plate.ts';
-import { warnOfTypes } from './forbidden-types.ts';
 import type { DescribeSource } from './sources/describe-source.ts';
 
 /** What is needed to index again what was indexed before. */
@@ -36,5 +35,5 @@ export async function indexAgain(
   const linked = { ...made, linksFollowed: followLinks };
   return scope && sources
     ? await sources.withSources(linked, scope, previous, sourceOptions, signal, options.lookInto)
-    : await compareDescriptions(await warnOfTypes(linked), descriptions, signal);
+    : await compareDescriptions(linked, descriptions, signal);
 }

@@ -47,12 +47,12 @@ export const wholeKey = (file: string, version: string | undefined, offsetBytes:
  * is made once into the cache.
  */
 export class LayoutReader {
-  readonly sizeBytes: number;
+  readonly layout: FileLayout;
   readonly #options: LayoutReaderOptions;
 
   constructor(options: LayoutReaderOptions) {
     this.#options = options;
-    this.sizeBytes = options.layout.sizeBytes;
+    this.layout = options.layout;
   }
 
   /**
@@ -61,10 +61,10 @@ export class LayoutReader {
    * @throws whatever the source throws; `target` then holds nothing to be served.
    */
   read(offsetBytes: number, target: Uint8Array): number {
-    const end = Math.min(offsetBytes + target.length, this.sizeBytes);
+    const end = Math.min(offsetBytes + target.length, this.layout.sizeBytes);
     if (end <= offsetBytes) return 0;
     let filled = offsetBytes;
-    for (const segment of this.#options.layout.segments(offsetBytes, end - offsetBytes)) {
+    for (const segment of this.layout.segments(offsetBytes, end - offsetBytes)) {
       const segmentBytes = segment.kind === 'bytes' ? segment.bytes.length : segment.sizeBytes;
       const from = Math.max(offsetBytes, segment.offsetBytes);
       const to = Math.min(end, segment.offsetBytes + segmentBytes);
@@ -74,7 +74,7 @@ export class LayoutReader {
       filled = to;
     }
     if (filled !== end) {
-      throw new RangeError(`the layout has a gap at byte ${filled} of ${this.sizeBytes}`);
+      throw new RangeError(`the layout has a gap at byte ${filled} of ${this.layout.sizeBytes}`);
     }
     return end - offsetBytes;
   }
@@ -84,10 +84,10 @@ export class LayoutReader {
    * @throws whatever the source throws.
    */
   pourable(offsetBytes: number, sizeBytes: number): PourableBytes | undefined {
-    const end = Math.min(offsetBytes + sizeBytes, this.sizeBytes);
+    const end = Math.min(offsetBytes + sizeBytes, this.layout.sizeBytes);
     const pieces: (Uint8Array | ByteWindow)[] = [];
     let filled = offsetBytes;
-    for (const segment of this.#options.layout.segments(offsetBytes, Math.max(0, end - offsetBytes))) {
+    for (const segment of this.layout.segments(offsetBytes, Math.max(0, end - offsetBytes))) {
       const segmentBytes = segment.kind === 'bytes' ? segment.bytes.length : segment.sizeBytes;
       const skipBytes = Math.max(offsetBytes, segment.offsetBytes) - segment.offsetBytes;
       const takenBytes = Math.min(end - segment.offsetBytes, segmentBytes) - skipBytes;
@@ -132,7 +132,7 @@ export class LayoutReader {
 
   /** Whether pixels that are decoded for a byte of the file cost no more in another thread than in this one. */
   isExactAt(offsetBytes: number): boolean {
-    const [segment] = this.#options.layout.segments(offsetBytes, 1);
+    const [segment] = this.layout.segments(offsetBytes, 1);
     if (segment?.kind !== 'pixels') return false;
     const plane = this.#options.pixels.parts?.(segment.region);
     return plane !== undefined && plane !== 'zeros' && plane.isExact === true;

@@ -151,10 +151,10 @@ export class MountTree implements Tree {
       yield entry.name;
   }
 
-  /** How a rendered file of pixels is laid out; undefined for every other. @throws when no plane can be read. */
+  /** How a rendered file of pixels, or a document, is laid out; undefined for every other. @throws when no plane can be read. */
   layoutOf(node: number, encoders: CatalogEncoders | undefined): FileLayout | undefined {
     const { base, tree } = this.partAt(node);
-    if (tree instanceof PlateTree) return tree.renderedImage(node - base)?.layout;
+    if (tree instanceof PlateTree) return tree.layoutOf(node - base);
     const item = tree.itemAt(node - base);
     return item && encoders && itemLayout(item, encoders);
   }

@@ -12,6 +12,7 @@ import type { RecognisedPlate } from '../model/plate.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
 import { isUrl } from '../model/source-url.ts';
 import { FORMATS } from '../registry.generated.ts';
+import { warnOfTypes } from './forbidden-types.ts';
 import { indexAgain } from './index-again.ts';
 import {
   type CachedIndex,
@@ -90,10 +91,10 @@ export async function openPlate(folder: string, options: OpenPlateOptions): Prom
   const cacheDir =
     options.cacheDir === null || isUrl(asked) ? undefined : (options.cacheDir ?? defaultCacheDir());
   const cached = fromCache(cacheDir, asked, options, log);
-  if (cached?.isPresent) return { index: cached.index, fromCache: true };
+  if (cached?.isPresent) return { index: await shownWith(cached.index, options), fromCache: true };
   const { handler, reason, root, descriptions, scope } = await whatIs(asked, options);
   const below = root === asked ? undefined : fromCache(cacheDir, root, options, log);
-  if (below?.isPresent) return { index: below.index, fromCache: true };
+  if (below?.isPresent) return { index: await shownWith(below.index, options), fromCache: true };
   const startedAtMs = Date.now();
   const previous = [below?.index, cached?.index].find((index) => index?.rootPath === root);
   const index = await indexAgain(
@@ -103,7 +104,14 @@ export async function openPlate(folder: string, options: OpenPlateOptions): Prom
   );
   if (index.planes.count === 0 && !scope) refuseEmpty(index, handler, reason, options.layout);
   if (cacheDir !== undefined) saveCachedIndex(cacheDir, root, index, startedAtMs, log, options.as);
-  return { index, fromCache: false };
+  return { index: await shownWith(index, options), fromCache: false };
+}
+
+/** A plate's index with what depends on how it is shown, which the cache doesn't keep. */
+async function shownWith(index: PlateIndex, { sourceOptions }: OpenPlateOptions): Promise<PlateIndex> {
+  if (index.scope) return index;
+  const shown = sourceOptions ? { ...index, sourceOptions } : index;
+  return await warnOfTypes(shown, sourceOptions?.float64As);
 }
 
 async function whatIs(

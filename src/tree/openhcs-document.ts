@@ -4,6 +4,7 @@ import { openhcsParser } from '../model/plane-naming.ts';
 import { planeName } from '../model/plate-lookup.ts';
 import { type WellPosition, wellName } from '../model/well.ts';
 import type { SharedTree } from './shared-tree.ts';
+import type { IsShown } from './tables/image-sets.ts';
 
 /** How OpenHCS calls the wells of Harmony names: `R01C01`. */
 function numericWell({ row, column }: WellPosition): string {
@@ -16,9 +17,13 @@ type Labels = Record<string, string | null>;
 /**
  * `openhcs_metadata.json` for a mount, so that OpenHCS opens it as a plate of files on disk: one subdirectory,
  * `images`. Where its parsers don't know the names, a workspace mapping gives it canonical ones. Keys as OpenHCS
- * 0.5.15 reads them; what the plate does not say is left out.
+ * 0.5.15 reads them; what the plate does not say is left out,
+ * and planes that images/ has no file of are.
  */
-export function openhcsDocument({ index, naming }: Pick<SharedTree, 'index' | 'naming'>): string {
+export function openhcsDocument(
+  { index, naming }: Pick<SharedTree, 'index' | 'naming'>,
+  isShown?: IsShown,
+): string {
   const names = new PlaneNames(index, naming);
   const parser = openhcsParser(naming.template);
   const mapping: Record<string, string> = {};
@@ -30,6 +35,7 @@ export function openhcsDocument({ index, naming }: Pick<SharedTree, 'index' | 'n
   const ts: Labels = {};
   const channels: Labels = {};
   for (let plane = 0; plane < planes.count; plane++) {
+    if (isShown?.(plane) === false) continue;
     const path = `images/${names.pathOf(plane)}`;
     if (parser === undefined) mapping[`images/${planeName(index, plane)}`] = path;
     else imageFiles.push(path);

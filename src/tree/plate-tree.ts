@@ -1,6 +1,7 @@
-import type { ImageEncoder } from '../encoders.ts';
+import type { FileLayout, ImageEncoder } from '../encoders.ts';
 import { planeEncoder, profileRules } from '../model/profile.ts';
 import { FieldImages, type Probe } from './field-images.ts';
+import { documentLayout } from './ngff/document-layout.ts';
 import { type PlaneLocation, planeLocation } from './plane-access.ts';
 import { PlateFiles } from './plate-files.ts';
 import type { RenderedImage } from './rendered-image.ts';
@@ -58,7 +59,7 @@ export class PlateTree implements Tree {
     const fields = new FieldImages(shared, files, this.#probe);
     const stacks = new StacksView(shared, fields, this.#encoders);
     const source = new SourceView(shared, files);
-    const tables = new TablesView(shared, before?.tables);
+    const tables = new TablesView(shared, images.isShown, before?.tables);
     const omeZarr = new OmeZarrView(shared, fields, before?.omeZarr);
     const png = profileRules(shared.options.profile).previews ? this.#encoders.get('png') : undefined;
     const previews = png && new PreviewsView(shared, files, fields, png);
@@ -174,6 +175,12 @@ export class PlateTree implements Tree {
     const view = this.#viewOf(node);
     if (!view) throw new Error(`node ${node} is no file`);
     return view.content(node);
+  }
+
+  /** How a file of pixels or a document of an OME-Zarr is laid out; undefined for every other. @throws when no plane can be read. */
+  layoutOf(node: number): FileLayout | undefined {
+    const document = this.omeZarr.owns(node) ? this.omeZarr.documentOf(node) : undefined;
+    return document ? documentLayout(document).layout : this.renderedImage(node)?.layout;
   }
 
   /** How a file is put together when it is read; undefined for every other. @throws when no plane can be read. */

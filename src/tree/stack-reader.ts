@@ -7,6 +7,7 @@ import { elementCount, itemSizeBytes } from '../core/nd-array.ts';
 import type { Region } from '../core/region.ts';
 import type { ByteCache } from '../memory/byte-cache.ts';
 import type { ByteWindow, OpenPlane, PlaneBytes, PlaneProbe } from '../sources.ts';
+import { layoutCache } from './known-layouts.ts';
 import { LayoutReader } from './layout-reader.ts';
 import { ChunkPixels, chunkCacheKey, type LevelAccess } from './ngff/chunk-pixels.ts';
 import { documentLayout } from './ngff/document-layout.ts';
@@ -18,7 +19,6 @@ import { renderKey } from './render-key.ts';
 import type { RenderedImage } from './rendered-image.ts';
 import { SourceFiles } from './source-files.ts';
 
-const MAX_OPEN_STACKS = 64;
 const MAX_PROBED_PLANES = 8192;
 const MAX_SOURCE_FILES = 32;
 const MAX_OPEN_PLANES = 8;
@@ -53,7 +53,7 @@ export class StackReader {
   readonly #decoded: ByteCache;
   readonly #onChanged: (node: number) => void;
   readonly #files = new SourceFiles(MAX_SOURCE_FILES);
-  readonly #open = new LRUCache<number, LayoutReader>({ max: MAX_OPEN_STACKS });
+  readonly #open = layoutCache<LayoutReader>(({ layout }) => layout);
   readonly #planes = new OpenPlanes(MAX_OPEN_PLANES);
   readonly #probes = new LRUCache<number, ProbedPlane>({ max: MAX_PROBED_PLANES });
 

@@ -1,20 +1,21 @@
-import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { errnoOf } from '../core/errno.ts';
 import type { FileCalls } from '../core/file-calls.ts';
 import { systemCode } from '../core/system-code.ts';
 import { budgetOf } from '../memory/budget.ts';
+import type { Durability } from '../model/mount-definition.ts';
 import { isFile, isOverlayNode, type OverlayInode } from '../overlay/inode.ts';
 import type { Overlay } from '../overlay/overlay.ts';
 import type { Tree } from '../tree/tree.ts';
 import type { Attributes } from './attributes.ts';
 import type { DocumentRequests } from './document-requests.ts';
 import { DEFERRED, type Deferred, type RequestContext } from './file-system.ts';
-import type { FrontNotice, MovableJob, ReaderJob, Ticket } from './jobs.ts';
+import type { FrontNotice, MovableJob, ReaderJob, SyncReport, Ticket } from './jobs.ts';
 import type { KeptRenders } from './kept-renders.ts';
-import type { SourceDescriptors } from './open-files.ts';
+import { isWritingHandle, type SourceDescriptors } from './open-files.ts';
 import { CROSSES, INVALID, PAST_THE_END, STALE, TOO_LARGE } from './refusals.ts';
 import { withoutSetId } from './set-id-bits.ts';
+import { SyncQueue } from './sync-queue.ts';
 
 /** Offsets are numbers that JavaScript counts exactly. */
 const MAX_FILE_BYTES = Number.MAX_SAFE_INTEGER;
@@ -22,6 +23,8 @@ const MAX_FILE_BYTES = Number.MAX_SAFE_INTEGER;
 const FALLOC_PUNCH_HOLE = 2;
 /** Whoever asks again in a client's name: rights were checked the first time. */
 const NOBODY = { resent: false, uid: 0, gid: 0, pid: 0 };
+/** Of a rendered file, what is larger is put together by a reader, so that nobody waits for it. */
+const MOST_LITERAL_BYTES = 128 * 1024;
 /** Above the low mark the main thread is told again when so much more of the budget is taken. */
 const PRESSED_SHARE = 1 / 16;
 
@@ -29,12 +32,17 @@ export interface FileDataParts {
   readonly tree: Tree;
   readonly overlay: Overlay;
   readonly calls: FileCalls;
-  /** On disk: copies of files that must survive power loss. */
-  readonly durableFolder: string;
   readonly journalPath: string;
+  /** Which calls return only when what was written survives power loss. */
+  readonly durability: Durability;
   /** Hands a job to a reader thread. */
   readonly submit: (job: ReaderJob) => void;
   readonly notify: (notice: FrontNotice) => void;
+  /**
+   * Fills `target` from a rendered file where all of the range is known without a look at its sources.
+   * @returns bytes filled, fewer only at the end of the file; undefined where a reader is needed.
+   */
+  readonly readLiteral: (node: number, offsetBytes: number, target: Uint8Array) => number | undefined;
   /** Finished renders that may be kept. */
   readonly renders: KeptRenders;
   /** Answers a deferred READ. */
@@ -55,6 +63,7 @@ export class FileData {
   readonly #attributes: Attributes;
   readonly #documents: DocumentRequests;
   readonly #descriptors: SourceDescriptors;
+  readonly #syncs: SyncQueue;
   readonly #buffer = Buffer.allocUnsafeSlow(1 << 20);
   /** Memory that written files held when the main thread was last told. */
   #toldBytes = 0;
@@ -72,6 +81,18 @@ export class FileData {
     this.#attributes = attributes;
     this.#documents = documents;
     this.#descriptors = descriptors;
+    this.#syncs = new SyncQueue({
+      overlay: parts.overlay,
+      journalPath: parts.journalPath,
+      submit: parts.submit,
+      refuse: parts.refuse,
+      report: (node, message) =>
+        parts.notify({
+          kind: 'failed',
+          path: node === 0 ? '' : (parts.overlay.names.pathOf(node) ?? ''),
+          message,
+        }),
+    });
   }
 
   /** The bytes, fewer only at the end of the file. The next call writes over the view. */
@@ -95,6 +116,11 @@ export class FileData {
         if (render !== undefined) {
           const read = this.#readRender(context, node, render, offsetBytes, sizeBytes);
           if (read !== undefined) return read;
+        }
+        if (sizeBytes <= MOST_LITERAL_BYTES) {
+          const target = this.#readBuffer(sizeBytes);
+          const filledBytes = this.#parts.readLiteral(node, offsetBytes, target);
+          if (filledBytes !== undefined) return target.subarray(0, filledBytes);
         }
         this.#parts.submit({ kind: 'read-rendered', uniqueLow, uniqueHigh, node, offsetBytes, sizeBytes });
         return DEFERRED;
@@ -190,14 +216,17 @@ export class FileData {
   }
 
   /** Takes all of `data`. @throws STALE unless the node is an overlay file whose bytes are in memory. */
-  write(context: RequestContext, node: number, offsetBytes: number, data: Uint8Array): number {
+  write(context: RequestContext, node: number, offsetBytes: number, data: Uint8Array): number | Deferred {
     if (offsetBytes + data.length >= MAX_FILE_BYTES) throw TOO_LARGE;
     const inode = this.#writableInode(node);
     this.#overlay.unseal(inode);
     this.#overlay.write(inode, data, offsetBytes);
     this.#dropPrivileges(context, inode);
     this.#watchBudget();
-    return data.length;
+    if (this.#parts.durability !== 'write') return data.length;
+    const { uniqueLow, uniqueHigh } = context;
+    this.#syncs.add({ uniqueLow, uniqueHigh, inode: node, writtenBytes: data.length });
+    return DEFERRED;
   }
 
   /** Sets a file's length. A landed file's bytes must have been recalled before, unless it is to be empty. */
@@ -235,39 +264,27 @@ export class FileData {
   }
 
   /** Makes a file's bytes safe from power loss, and every name with them. */
-  fsync(context: RequestContext, node: number): undefined | Deferred {
-    const inode = this.#overlay.inode(node);
-    if (!inode || !isFile(inode) || inode.landed) return this.#persist(context, 0, [], 0, '');
-    const { sizeBytes } = this.#overlay.store.stat(inode);
-    const durablePath = inode.place ? join(this.#parts.durableFolder, node.toString(16)) : '';
-    return this.#persist(context, node, this.#overlay.store.pieces(inode), sizeBytes, durablePath);
+  fsync({ uniqueLow, uniqueHigh }: RequestContext, node: number): Deferred {
+    this.#syncs.add({ uniqueLow, uniqueHigh, inode: node });
+    return DEFERRED;
   }
 
   /** Makes names safe from power loss. */
   syncNames(context: RequestContext): Deferred {
-    return this.#persist(context, 0, [], 0, '');
+    return this.fsync(context, 0);
   }
 
-  #persist(
-    context: RequestContext,
-    inode: number,
-    pieces: Extract<ReaderJob, { kind: 'persist' }>['pieces'],
-    fileSizeBytes: number,
-    durablePath: string,
-  ): Deferred {
-    const { uniqueLow, uniqueHigh } = context;
-    const { journalPath } = this.#parts;
-    this.#parts.submit({
-      kind: 'persist',
-      inode,
-      uniqueLow,
-      uniqueHigh,
-      pieces,
-      fileSizeBytes,
-      durablePath,
-      journalPath,
-    });
-    return DEFERRED;
+  /** A program closes a file: where that promises it, what was written is made safe first. */
+  flush(context: RequestContext, node: number, handle: bigint): undefined | Deferred {
+    if (this.#parts.durability === 'fsync' || !isWritingHandle(handle)) return undefined;
+    const inode = this.#overlay.inode(node);
+    if (!inode?.place || inode.landed || this.#overlay.store.synced.isClean(node)) return undefined;
+    return this.fsync(context, node);
+  }
+
+  /** A reader has done a sync. */
+  synced(report: SyncReport): void {
+    this.#syncs.ended(report);
   }
 
   /** `mode`: FALLOC_FL_* bits. @throws STALE as `write` does. */
@@ -304,7 +321,7 @@ export class FileData {
     from: { node: number; offsetBytes: number },
     to: { node: number; offsetBytes: number },
     sizeBytes: number,
-  ): number {
+  ): number | Deferred {
     const target = this.#writableInode(to.node);
     const source = this.#overlay.inode(from.node);
     // Only what is in memory is copied here; for the rest the kernel reads and writes itself.
@@ -330,11 +347,8 @@ export class FileData {
     const inode = this.#overlay.inode(job.inode);
     try {
       if (!inode) throw STALE;
-      if (job.kind === 'persist') this.fsync(context, job.inode);
-      else {
-        const bytes = this.#readInode(context, inode, job.offsetBytes, job.sizeBytes);
-        if (bytes !== DEFERRED) this.#parts.answer(job, bytes);
-      }
+      const bytes = this.#readInode(context, inode, job.offsetBytes, job.sizeBytes);
+      if (bytes !== DEFERRED) this.#parts.answer(job, bytes);
     } catch (error) {
       this.#parts.refuse(job, errnoOf(error));
     }

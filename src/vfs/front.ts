@@ -19,7 +19,7 @@ import type {
   RequestContext,
   StatFs,
 } from './file-system.ts';
-import type { MovableJob, Ticket } from './jobs.ts';
+import type { MovableJob, SyncReport, Ticket } from './jobs.ts';
 import { knownInode } from './known-inode.ts';
 import { Listing } from './listing.ts';
 import { type MeasureParts, Measures } from './measures.ts';
@@ -303,12 +303,17 @@ export class Front implements FileSystem {
     _handle: bigint,
     offsetBytes: number,
     data: Uint8Array,
-  ): number {
+  ): number | Deferred {
     return this.#data.write(context, node, offsetBytes, data);
   }
 
-  flush(): undefined {
-    // Written bytes are in memory or on disk already when write(2) returns.
+  flush(context: RequestContext, node: number, handle: bigint): undefined | Deferred {
+    return this.#data.flush(context, node, handle);
+  }
+
+  /** A reader has done a sync, and answered where all went well. */
+  synced(report: SyncReport): void {
+    this.#data.synced(report);
   }
 
   fsync(context: RequestContext, node: number): undefined | Deferred {
@@ -334,7 +339,7 @@ export class Front implements FileSystem {
     from: { node: number; offsetBytes: number },
     to: { node: number; offsetBytes: number },
     sizeBytes: number,
-  ): number {
+  ): number | Deferred {
     return this.#data.copyFileRange(context, from, to, sizeBytes);
   }
 

@@ -1,4 +1,4 @@
-import type { DataPiece } from '../overlay/data-store.ts';
+import type { DataPiece, SyncItem } from '../overlay/data-store.ts';
 import type { Abandoned, LandingRecord } from '../overlay/inode.ts';
 
 /** The kernel's number of a request that somebody else will answer. */
@@ -42,20 +42,39 @@ export type ReaderJob =
       readonly offsetBytes: number;
       readonly sizeBytes: number;
     })
-  | (Ticket & {
-      /** Make the bytes safe from power loss: copy them to `durablePath` on disk, then sync the journal. */
-      readonly kind: 'persist';
-      /** 0 where only the journal is meant. */
-      readonly inode: number;
-      readonly pieces: readonly DataPiece[];
-      readonly fileSizeBytes: number;
-      readonly durablePath: string;
-      readonly journalPath: string;
-    })
+  | SyncJob
   | StageJob;
 
+/** Who waits for a sync, and of what. */
+export interface SyncTicket extends Ticket {
+  /** 0 where only names are meant. */
+  readonly inode: number;
+  /** Of a WRITE that is answered once it is safe. */
+  readonly writtenBytes?: number;
+}
+
+/** Make files and all names so far survive power loss; then answer whoever waits for that. */
+export interface SyncJob {
+  readonly kind: 'sync';
+  readonly items: readonly SyncItem[];
+  readonly journalPath: string;
+  readonly tickets: readonly SyncTicket[];
+}
+
+/** How a sync ended: what it could not do is left to the front, with its tickets. */
+export interface SyncReport {
+  readonly items: readonly {
+    readonly inode: number;
+    /** How long its log is now; undefined when it failed, and why. */
+    readonly logBytes?: number;
+    readonly failure?: { readonly errno: number; readonly message: string };
+  }[];
+  /** Why names are not safe, where they aren't. */
+  readonly namesFailure?: { readonly errno: number; readonly message: string };
+}
+
 /** Jobs whose files may have moved (landed, come back) between the asking and the doing. */
-export type MovableJob = Extract<ReaderJob, { readonly kind: 'read-pieces' | 'read-landed' | 'persist' }>;
+export type MovableJob = Extract<ReaderJob, { readonly kind: 'read-pieces' | 'read-landed' }>;
 
 /** Copy a whole file into memory so that it can be written; the front goes on when it is told `staged`. */
 export type StageJob = {

@@ -131,8 +131,14 @@ export class OpenFiles {
       this.#backing?.close(backingId);
       this.#passedRenders.delete(node);
     }
-    return mode === 'writing' || mode === 'passed-writing';
+    return isWritingHandle(handle);
   }
+}
+
+/** Whether a program may write through a handle. */
+export function isWritingHandle(handle: bigint): boolean {
+  const mode = MODE_OF[Number(handle)];
+  return mode === 'writing' || mode === 'passed-writing';
 }
 
 function identityOf(fd: number): string {

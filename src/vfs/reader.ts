@@ -1,14 +1,4 @@
-import {
-  closeSync,
-  copyFileSync,
-  fsyncSync,
-  futimesSync,
-  openSync,
-  renameSync,
-  rmSync,
-  statSync,
-} from 'node:fs';
-import { dirname } from 'node:path';
+import { closeSync, copyFileSync, openSync, rmSync } from 'node:fs';
 import type { PourableBytes } from '../core/byte-pipe.ts';
 import { SourceChangedError, UnreadableSourceError } from '../core/errors.ts';
 import { readFully, writeFully } from '../core/io.ts';
@@ -30,9 +20,9 @@ export interface RenderedFiles {
 }
 
 /** Jobs on the bytes of a file. */
-export type ByteJob = Exclude<ReaderJob, { readonly kind: 'find-render' }>;
+export type ByteJob = Exclude<ReaderJob, { readonly kind: 'find-render' | 'sync' }>;
 
-/** What a reader answers: bytes for a READ, nothing for a sync or a finished copy. */
+/** What a reader answers: bytes for a READ, nothing for a finished copy. */
 export type ReaderResult = Uint8Array | undefined;
 
 /**
@@ -95,9 +85,6 @@ export class Reader {
           throw new SourceChangedError(String(job.record['mountPath']), 'its landed bytes are shorter');
         return target;
       }
-      case 'persist':
-        this.#persist(job);
-        return undefined;
       case 'stage':
         this.#stage(job);
         return undefined;
@@ -125,40 +112,6 @@ export class Reader {
     } finally {
       closeSync(fd);
     }
-  }
-
-  #persist(job: Extract<ReaderJob, { kind: 'persist' }>): void {
-    if (job.durablePath !== '') {
-      const temporary = `${job.durablePath}.new`;
-      const fd = openSync(temporary, 'w', 0o600);
-      try {
-        for (let at = 0; at < job.fileSizeBytes; at += COPY_BYTES) {
-          const part = this.#target(Math.min(COPY_BYTES, job.fileSizeBytes - at));
-          readPieces(job.pieces, at, part);
-          writeFully(fd, part, at);
-        }
-        // The copy stands in for the file after a power cut, so it has its times.
-        const seen = job.pieces.map(({ path }) => statSync(path));
-        const latest = (times: number[]): number => Math.max(0, ...times) / 1000;
-        if (seen.length > 0)
-          futimesSync(
-            fd,
-            latest(seen.map(({ atimeMs }) => atimeMs)),
-            latest(seen.map(({ mtimeMs }) => mtimeMs)),
-          );
-        fsyncSync(fd);
-      } catch (error) {
-        rmSync(temporary, { force: true });
-        throw error;
-      } finally {
-        closeSync(fd);
-      }
-      renameSync(temporary, job.durablePath);
-      syncPath(dirname(job.durablePath));
-      // A file that lies wholly in its spill file comes back from there: that must hold what was synced as well.
-      for (const { path } of job.pieces) syncPath(path);
-    }
-    syncPath(job.journalPath);
   }
 
   #stage(job: StageJob): void {
@@ -191,17 +144,8 @@ export class Reader {
   }
 }
 
-function syncPath(path: string): void {
-  const fd = openSync(path, 'r');
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-}
-
 /** Fills `target` from a file in pieces; what no piece holds is zeros. */
-function readPieces(pieces: readonly DataPiece[], offsetBytes: number, target: Uint8Array): void {
+export function readPieces(pieces: readonly DataPiece[], offsetBytes: number, target: Uint8Array): void {
   target.fill(0);
   const end = offsetBytes + target.length;
   for (const piece of pieces) {

@@ -17,9 +17,9 @@ import { crc32 } from 'node:zlib';
 import { errnoOf } from '../../src/core/errno.ts';
 import { type FaultPoint, hearFaultPoints } from '../../src/core/fault-points.ts';
 import { kernelFileCalls } from '../../src/daemon/file-calls.ts';
+import type { Durability } from '../../src/model/mount-definition.ts';
 import type { LandingRecord } from '../../src/overlay/inode.ts';
 import {
-  durableFolder,
   journalPath,
   type OverlayFolders,
   openOverlay,
@@ -27,9 +27,10 @@ import {
 } from '../../src/overlay/open-overlay.ts';
 import type { Overlay } from '../../src/overlay/overlay.ts';
 import { ROOT_NODE } from '../../src/tree/tree.ts';
+import { runSync } from '../../src/vfs/file-syncs.ts';
 import { DEFERRED, type Deferred, type OpenReply, type RequestContext } from '../../src/vfs/file-system.ts';
 import { Front } from '../../src/vfs/front.ts';
-import type { ReaderJob } from '../../src/vfs/jobs.ts';
+import type { ReaderJob, SyncJob } from '../../src/vfs/jobs.ts';
 import { KeptRenders } from '../../src/vfs/kept-renders.ts';
 import { Reader } from '../../src/vfs/reader.ts';
 import type { MemoryTree } from './memory-tree.ts';
@@ -91,10 +92,15 @@ export class KernelDouble {
   readonly #openPassed = new Map<number, { backingId: number; count: number }>();
   readonly #openCached = new Map<number, number>();
   #jobs: ReaderJob[] = [];
-  #answers = new Map<number, number | Uint8Array | undefined>();
+  #answers = new Map<number, { errno: number } | number | Uint8Array | undefined>();
   /** Passes of fault points until the daemon dies; Infinity: it lives. */
   #passesLeft = Number.POSITIVE_INFINITY;
   deaths = 0;
+  /** Whether failures are expected; they are noted in `reports`. */
+  isTolerant = false;
+  readonly reports: string[] = [];
+  /** For the next daemon. */
+  durability: Durability = 'fsync';
   /** What happens between a reader's job being given and being done, once. */
   beforeReading: (() => void) | undefined;
   #dying = false;
@@ -149,20 +155,23 @@ export class KernelDouble {
       owner: { uid: 0, gid: 0 },
       readOnly: false,
       stagingFolder: stagingFolder(this.folders),
-      durableFolder: durableFolder(this.folders),
       journalPath: journalPath(this.folders),
+      durability: this.durability,
       diskFolder: this.folders.state,
       renders: new KeptRenders(),
       submit: (job) => this.#jobs.push(job),
+      readLiteral: () => undefined,
       notify: (notice) => {
         if (this.#dying) throw new Died();
-        if (notice.kind === 'failed') throw new Error(`failed: ${notice.path}: ${notice.message}`);
+        if (notice.kind !== 'failed') return;
+        if (!this.isTolerant) throw new Error(`failed: ${notice.path}: ${notice.message}`);
+        this.reports.push(`${notice.path}: ${notice.message}`);
       },
       answer: ({ uniqueLow }, bytes) => this.#answers.set(uniqueLow, Uint8Array.from(bytes)),
       answerLate: () => {
         throw new Error('nothing here is measured late');
       },
-      refuse: ({ uniqueLow }, errno) => this.#answers.set(uniqueLow, errno),
+      refuse: ({ uniqueLow }, errno) => this.#answers.set(uniqueLow, { errno }),
       drain: () => {},
     });
   }
@@ -250,7 +259,7 @@ export class KernelDouble {
         }
         if (error instanceof Refused) throw error;
         const errno = errnoOf(error);
-        if (errno === 5) throw error;
+        if (errno === 5 && !this.isTolerant) throw error;
         throw new Refused(errno);
       }
     }
@@ -276,6 +285,10 @@ export class KernelDouble {
       this.beforeReading?.();
       this.beforeReading = undefined;
       try {
+        if (job.kind === 'sync') {
+          this.#sync(job);
+          continue;
+        }
         if (job.kind === 'find-render') throw new Error('no finished render is kept here');
         const result = reader.run(job);
         if (job.kind === 'stage') this.front.staged(job.node, 0);
@@ -283,15 +296,23 @@ export class KernelDouble {
       } catch (error) {
         if (error instanceof Died) throw error;
         if (job.kind === 'stage') this.front.staged(job.node, errnoOf(error));
-        else if (job.kind === 'read-pieces' || job.kind === 'read-landed' || job.kind === 'persist')
+        else if (job.kind === 'read-pieces' || job.kind === 'read-landed')
           this.front.failed(job, errnoOf(error), String(error));
         else throw error;
       }
     }
     if (!this.#answers.has(unique)) throw new Error('a request was never answered');
     const answer = this.#answers.get(unique);
-    if (typeof answer === 'number') throw new Refused(answer);
+    if (typeof answer === 'object' && 'errno' in answer) throw new Refused(answer.errno);
     return answer;
+  }
+
+  #sync(job: SyncJob): void {
+    const report = runSync(job);
+    const failed = new Set(report.items.filter(({ failure }) => failure).map(({ inode }) => inode));
+    for (const { uniqueLow, inode, writtenBytes } of job.tickets)
+      if (!report.namesFailure && !failed.has(inode)) this.#answers.set(uniqueLow, writtenBytes);
+    this.front.synced(report);
   }
 
   lookup(parent: number, name: string): number {
@@ -366,6 +387,7 @@ export class KernelDouble {
     } else if (!(reply.openFlags & FOPEN_DIRECT_IO)) {
       this.#openCached.set(node, (this.#openCached.get(node) ?? 1) - 1);
     }
+    this.request((front, context) => front.flush(context, node, reply.handle));
     this.request((front, context) => front.release(context, node, reply.handle));
   }
 

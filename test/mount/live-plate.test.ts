@@ -72,6 +72,26 @@ with tifffile.TiffFile(mnt + '/stacks/A01_s002.ome.tif') as t:
     );
   });
 
+  it('says of the plate what it said, while an image that told it is rewritten', async () => {
+    const { mount } = await growing(() => false);
+    await using _ = mount;
+    await mount.mount();
+    // What is before the pixels: pixel size, channels.
+    const head = (): Promise<string> =>
+      mount.shell('dd if=stacks/A01_s001.ome.tif iflag=direct bs=4k count=1 status=none | cksum');
+    const before = await head();
+    const path = join(mount.plate, mount.truth.planes[0]?.source ?? '');
+    const bytes = readFileSync(path);
+    const isTold = async (): Promise<boolean> =>
+      (await mount.shell('cat .platefs/warnings.json')).includes('unfinished-image');
+    writeFileSync(path, bytes.subarray(0, 100));
+    await eventually('it is told that an image is being written', isTold, SEEN_TIMEOUT_MS);
+    expect(await head()).toBe(before);
+    writeFileSync(path, bytes);
+    await eventually('the warning is gone', async () => !(await isTold()), SEEN_TIMEOUT_MS);
+    expect(await head()).toBe(before);
+  });
+
   it('follows folders that are renamed and deleted, and an open stack keeps its shape', async () => {
     const { mount } = await growing(() => false);
     await using _ = mount;

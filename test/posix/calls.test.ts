@@ -50,7 +50,7 @@ describe.skipIf(problem)(`system calls${problem === undefined ? '' : ` (skipped:
               join(memory, `${seed}`),
               ...local,
             ],
-            { timeoutMs: RUN_TIMEOUT_MS },
+            { timeoutMs: RUN_TIMEOUT_MS, env: { PYTHONDONTWRITEBYTECODE: '1' } },
           );
           const { groups, refused, different } = JSON.parse(text) as Comparison;
           console.log(`${sum(groups)} assertions, ${sum(refused)} refused by design`, groups, refused);

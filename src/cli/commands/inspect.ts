@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { checkedLayout, checkedNames } from '../../config/mount-options.ts';
 import { BadParameterError, NotAPlateError } from '../../core/errors.ts';
+import { type SourceOptions, shownFor } from '../../model/indexed-source.ts';
 import { SHOWN_AS, type ShownAs } from '../../model/mount-definition.ts';
 import { PlaneNames } from '../../model/plane-names.ts';
 import { namePlanes } from '../../model/plane-naming.ts';
@@ -28,6 +29,7 @@ interface Asked {
   readonly layout?: string | undefined;
   readonly names?: string | undefined;
   readonly as?: ShownAs | undefined;
+  readonly sourceOptions?: SourceOptions;
 }
 
 /** What is told of a source, as `--json` prints it and for people. */
@@ -40,6 +42,7 @@ async function run(args: InspectArgs, { terminal, signal }: CommandContext): Pro
   const names = args.names === undefined ? undefined : checkedNames('--names', args.names);
   const layout = args.layout === undefined ? undefined : checkedLayout('--layout', args.layout);
   const written = checkSources(await definitionOf(args.plate));
+  const sourceOptions = shownFor(written.options);
   const tell = async (asked: Asked): Promise<Told> => {
     terminal.progress(`looking at ${asked.path}`);
     return await look(asked, signal, (text) => terminal.progress(text));
@@ -48,7 +51,10 @@ async function run(args: InspectArgs, { terminal, signal }: CommandContext): Pro
     refuseForSeveral(written.source, { layout, as: args.as });
     const all: { name: string; told: Told }[] = [];
     for (const one of written.sources)
-      all.push({ name: one.name, told: await tell({ ...one, names: names ?? one.names ?? written.names }) });
+      all.push({
+        name: one.name,
+        told: await tell({ ...one, sourceOptions, names: names ?? one.names ?? written.names }),
+      });
     terminal.result(
       { definition: written.source, sources: all.map(({ name, told }) => ({ name, ...told.report })) },
       all.map(({ name, told }) => `${name}/\n${told.text.replaceAll(/^(?=.)/gm, '  ')}`).join('\n'),
@@ -60,6 +66,7 @@ async function run(args: InspectArgs, { terminal, signal }: CommandContext): Pro
     layout: layout ?? written.layout,
     names: names ?? written.names,
     as: args.as ?? written.as,
+    sourceOptions,
   };
   try {
     const { report, text } = await tell(asked);
@@ -77,7 +84,7 @@ async function run(args: InspectArgs, { terminal, signal }: CommandContext): Pro
 }
 
 async function look(
-  { path, layout, names, as }: Asked,
+  { path, layout, names, as, sourceOptions = {} }: Asked,
   signal: AbortSignal,
   onProgress: (text: string) => void,
 ): Promise<Told> {
@@ -85,6 +92,7 @@ async function look(
     throw new BadParameterError('--layout', 'reads a folder as a plate; leave it out, or  --as sources');
   const { index } = await openPlate(path, {
     signal,
+    sourceOptions,
     ...(layout === undefined ? {} : { layout }),
     ...(as === undefined ? {} : { as }),
     onProgress: ({ files, directories }) => onProgress(`${files} files in ${directories} folders`),

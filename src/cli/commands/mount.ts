@@ -11,7 +11,14 @@ import { callControl } from '../../control/control-client.ts';
 import type { StatusDocument } from '../../control/documents.ts';
 import { parseBudget } from '../../core/byte-size.ts';
 import { AlreadyRunningError } from '../../core/errors.ts';
-import { MISSING_MODES, type MissingMode, SHOWN_AS, type ShownAs } from '../../model/mount-definition.ts';
+import {
+  DURABILITIES,
+  type Durability,
+  MISSING_MODES,
+  type MissingMode,
+  SHOWN_AS,
+  type ShownAs,
+} from '../../model/mount-definition.ts';
 import { NGFF_VERSIONS, type NgffVersion } from '../../model/ngff.ts';
 import type { RecognisedPlate } from '../../model/plate.ts';
 import { PROFILES, type Profile } from '../../model/profile.ts';
@@ -47,6 +54,7 @@ interface MountArgs {
   readonly layout: string | undefined;
   readonly as: ShownAs | undefined;
   readonly missing: MissingMode | undefined;
+  readonly durability: Durability | undefined;
   readonly profile: Profile | undefined;
   readonly ngff: NgffVersion | undefined;
 }
@@ -62,6 +70,7 @@ function overridesOf(args: MountArgs): OptionOverrides {
     ...(args.layout === undefined ? {} : { layout: checkedLayout('--layout', args.layout) }),
     ...(args.as === undefined ? {} : { as: args.as }),
     ...(args.missing === undefined ? {} : { missing: args.missing }),
+    ...(args.durability === undefined ? {} : { durability: args.durability }),
     ...(args.profile === undefined ? {} : { profile: args.profile }),
     ...(args.ngff === undefined ? {} : { ngff: args.ngff }),
   };
@@ -209,6 +218,10 @@ export const mount: Command<MountArgs> = {
       .option('missing', {
         choices: MISSING_MODES,
         describe: 'what stacks and plate.ome.zarr show where a plane is missing (zeros unless set)',
+      })
+      .option('durability', {
+        choices: DURABILITIES,
+        describe: 'after which call what was written survives power loss (fsync unless set)',
       })
       .option('profile', {
         choices: PROFILES,

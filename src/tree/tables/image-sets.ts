@@ -1,5 +1,8 @@
 import type { PlateIndex } from '../../model/plate-index.ts';
 
+/** Whether a plane has a file in images/. */
+export type IsShown = (plane: number) => boolean;
+
 /** One z and t of a field, with the plane of each channel; -1 where there is none. */
 export interface ImageSet {
   readonly z: number;
@@ -26,12 +29,14 @@ function channelStarts(
 /**
  * The image sets of the field `first … end`, by z, then t. The planes of a field are sorted by channel, then z, then
  * t: the channels' planes are merged. `channels` are all that the plate has, sorted. The same object each time.
+ * A plane that is not shown is taken for one that is not there.
  */
 export function* imageSets(
   index: PlateIndex,
   channels: readonly number[],
   first: number,
   end: number,
+  isShown?: IsShown,
 ): Generator<ImageSet> {
   const { zs, ts } = index.planes;
   const at = channelStarts(index, channels, first, end);
@@ -53,12 +58,15 @@ export function* imageSets(
     if (z === Number.POSITIVE_INFINITY) return;
     set.z = z;
     set.t = t;
+    let isEmpty = true;
     for (let c = 0; c < ends.length; c += 1) {
       const plane = at[c] ?? 0;
       const isHere = plane < (ends[c] ?? 0) && zs[plane] === z && ts[plane] === t;
-      set.planes[c] = isHere ? plane : -1;
       if (isHere) at[c] = plane + 1;
+      const isNamed = isHere && isShown?.(plane) !== false;
+      set.planes[c] = isNamed ? plane : -1;
+      if (isNamed) isEmpty = false;
     }
-    yield set;
+    if (!isEmpty) yield set;
   }
 }

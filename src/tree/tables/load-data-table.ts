@@ -4,7 +4,7 @@ import type { PlateIndex } from '../../model/plate-index.ts';
 import { planeAddress } from '../../model/plate-lookup.ts';
 import { wellName } from '../../model/well.ts';
 import type { SharedTree } from '../shared-tree.ts';
-import { type ImageSet, imageSets } from './image-sets.ts';
+import { type ImageSet, type IsShown, imageSets } from './image-sets.ts';
 import { cell, line, type PlateTable } from './plate-table.ts';
 
 /** What an image is called in a pipeline: letters, digits and `_`, as CellProfiler's measurement names allow. */
@@ -28,19 +28,21 @@ export type ImageSetChoice = 'complete' | 'incomplete';
  * `LoadData.csv` for CellProfiler's module of that name: a row per image set, `FileName_` and `PathName_` of every
  * channel, and `Metadata_` columns (columns as in CellProfiler's manual, module LoadData). CellProfiler opens an
  * image for every `FileName_` cell, also an empty one, and a run ends where that fails: sets that lack a channel
- * stand in a table of their own, `LoadData_incomplete.csv`, with empty cells.
+ * stand in a table of their own, `LoadData_incomplete.csv`, with empty cells. A plane that images/ has no file of is
+ * taken for one that the plate lacks.
  */
 export function loadDataTable(
   { index, axes, fieldStarts }: SharedTree,
   planeNames: PlaneNames,
   imagesFolder: string,
   choice: ImageSetChoice,
+  isShown?: IsShown,
 ): PlateTable {
   const { channels } = axes;
   const names = imageNames(index, channels);
   const fields = Math.max(0, fieldStarts.length - 1);
   const setsOf = function* (first: number, end: number): Generator<ImageSet> {
-    for (const set of imageSets(index, channels, first, end))
+    for (const set of imageSets(index, channels, first, end, isShown))
       if (set.planes.includes(-1) === (choice === 'incomplete')) yield set;
   };
   /** Row at which each field begins. */

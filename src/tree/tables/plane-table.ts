@@ -3,6 +3,7 @@ import type { PlateIndex } from '../../model/plate-index.ts';
 import { WHOLE_FILE } from '../../model/plate-index.ts';
 import { directoryPath, nameAt } from '../../model/plate-lookup.ts';
 import { wellName } from '../../model/well.ts';
+import type { IsShown } from './image-sets.ts';
 import { cell, line, type PlateTable } from './plate-table.ts';
 
 const COLUMNS = [
@@ -27,8 +28,11 @@ const COLUMNS = [
   'pixel_size_y_um',
 ] as const;
 
-/** `plate.csv`: a row per plane, by its path below images/, in the order of addresses. Everything counts from 1; z 0 is a projection. */
-export function planeTable(index: PlateIndex, names: PlaneNames): PlateTable {
+/**
+ * `plate.csv`: a row per plane, by its path below images/, in the order of addresses. Everything counts from 1; z 0 is
+ * a projection. The name of a plane that images/ has no file of is empty.
+ */
+export function planeTable(index: PlateIndex, names: PlaneNames, isShown?: IsShown): PlateTable {
   const { planes, facts, files } = index;
   const channelNames = new Map(facts.channels.map(({ number, name }) => [number, cell(name)]));
   const pixelSize = `${cell(facts.pixelSizeUm?.x)},${cell(facts.pixelSizeUm?.y)}`;
@@ -64,7 +68,8 @@ export function planeTable(index: PlateIndex, names: PlaneNames): PlateTable {
       const fieldId = planes.fieldIds[plane] ?? 0;
       const channel = planes.channels[plane] ?? 0;
       const acquiredAtMs = planes.acquiredAtMs[plane] ?? Number.NaN;
-      const image = `${cell(names.pathOf(plane))},${sourceCell(plane)},${page === WHOLE_FILE ? '' : page}`;
+      const name = isShown?.(plane) === false ? '' : cell(names.pathOf(plane));
+      const image = `${name},${sourceCell(plane)},${page === WHOLE_FILE ? '' : page}`;
       const place = `${fieldCells(plane)},${fieldId === 0 ? '' : fieldId},${channel},${channelNames.get(channel) ?? ''}`;
       const position = `${cell(planes.xsUm[plane])},${cell(planes.ysUm[plane])},${cell(planes.zsUm[plane])}`;
       const acquired = Number.isNaN(acquiredAtMs) ? '' : new Date(acquiredAtMs).toISOString();

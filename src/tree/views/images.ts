@@ -2,12 +2,13 @@ import type { FileLayout, ImageEncoder } from '../../encoders.ts';
 import type { ImageInfo } from '../../model/image.ts';
 import { PlaneNames } from '../../model/plane-names.ts';
 import { filePath, planeAddress, planeName } from '../../model/plate-lookup.ts';
-import { refusedShapes } from '../forbidden-types.ts';
+import { shownInImages } from '../forbidden-types.ts';
 import { isWholeFile, toldShape } from '../plane-access.ts';
 import { addPlaneFacts } from '../plane-facts.ts';
 import type { PlateFiles } from '../plate-files.ts';
 import type { RenderedImage } from '../rendered-image.ts';
 import type { SharedTree } from '../shared-tree.ts';
+import type { IsShown } from '../tables/image-sets.ts';
 import type { TreeAttributes, TreeContent, TreeEntry } from '../tree.ts';
 import { isPlaneFolder, PlaneNodes, type PlanePlace } from './plane-nodes.ts';
 import { KIND, type View } from './view.ts';
@@ -31,6 +32,8 @@ export class ImagesView implements View {
   readonly #files: PlateFiles;
   readonly #encoder: ImageEncoder | undefined;
   readonly #nodes: PlaneNodes;
+  /** Whether a plane has a file here; absent where each has. */
+  readonly isShown: IsShown | undefined;
 
   /** `encoder` lays out planes that are cut out of containers. */
   constructor(shared: SharedTree, files: PlateFiles, encoder: ImageEncoder | undefined) {
@@ -38,11 +41,9 @@ export class ImagesView implements View {
     this.#files = files;
     this.#encoder = encoder;
     const { index, naming, options } = shared;
-    const refused = refusedShapes(index, encoder, options.float64As);
-    const isShown = (plane: number): boolean =>
-      isWholeFile(index, plane) || !refused.has(index.planes.shapes[plane] ?? 0);
+    this.isShown = shownInImages(index, encoder, options.float64As);
     const names = new PlaneNames(index, naming);
-    this.#nodes = new PlaneNodes(shared, names, NODES, refused.size === 0 ? undefined : isShown);
+    this.#nodes = new PlaneNodes(shared, names, NODES, this.isShown);
   }
 
   owns(node: number): boolean {

@@ -1,5 +1,6 @@
 import { PlaneNames } from '../../model/plane-names.ts';
 import type { SharedTree } from '../shared-tree.ts';
+import type { IsShown } from '../tables/image-sets.ts';
 import { type ImageSetChoice, loadDataTable } from '../tables/load-data-table.ts';
 import { planeTable } from '../tables/plane-table.ts';
 import type { PlateTable } from '../tables/plate-table.ts';
@@ -15,19 +16,21 @@ const PER_GENERATION = 8;
 /** Generations whose tables can be read on by those who have them open. */
 const MAX_GENERATIONS = 4;
 
-type MakeTable = (shared: SharedTree) => PlateTable;
+type MakeTable = (shared: SharedTree, isShown: IsShown | undefined) => PlateTable;
 
 const namesOf = ({ index, naming }: SharedTree): PlaneNames => new PlaneNames(index, naming);
 
-const loadData = (shared: SharedTree, choice: ImageSetChoice): PlateTable =>
-  loadDataTable(shared, namesOf(shared), `${shared.options.mountpoint}/images`, choice);
+const loadData =
+  (choice: ImageSetChoice): MakeTable =>
+  (shared, isShown) =>
+    loadDataTable(shared, namesOf(shared), `${shared.options.mountpoint}/images`, choice, isShown);
 
 const NAMES: readonly { readonly name: string; readonly make: MakeTable }[] = [
-  { name: 'plate.csv', make: (shared) => planeTable(shared.index, namesOf(shared)) },
-  { name: 'LoadData.csv', make: (shared) => loadData(shared, 'complete') },
+  { name: 'plate.csv', make: (shared, isShown) => planeTable(shared.index, namesOf(shared), isShown) },
+  { name: 'LoadData.csv', make: loadData('complete') },
   { name: 'wells.csv', make: ({ index }) => wellTable(index) },
   { name: 'channels.csv', make: ({ index }) => channelTable(index) },
-  { name: 'LoadData_incomplete.csv', make: (shared) => loadData(shared, 'incomplete') },
+  { name: 'LoadData_incomplete.csv', make: loadData('incomplete') },
 ];
 
 /** tables/: the plate as CSV files. Each is of one moment: a plate that grows has new files under the same names. */
@@ -36,12 +39,15 @@ export class TablesView implements View {
   readonly root = 6;
   readonly readOnly = false;
   readonly #shared: SharedTree;
+  readonly #isShown: IsShown | undefined;
   readonly #files = new Map<number, TableFile>();
   /** Views of earlier generations, the latest last. */
   readonly #earlier: readonly TablesView[];
 
-  constructor(shared: SharedTree, before?: TablesView) {
+  /** `isShown` tells whether a plane has a file in images/; absent where each has. */
+  constructor(shared: SharedTree, isShown: IsShown | undefined, before?: TablesView) {
     this.#shared = shared;
+    this.#isShown = isShown;
     this.#earlier = before ? [...before.#earlier, before].slice(1 - MAX_GENERATIONS) : [];
   }
 
@@ -82,7 +88,7 @@ export class TablesView implements View {
   #file(number: number): TableFile | undefined {
     const known = this.#files.get(number);
     if (known) return known;
-    const table = NAMES[number]?.make(this.#shared);
+    const table = NAMES[number]?.make(this.#shared, this.#isShown);
     const offsets = this.#shared.tableOffsets[number];
     if (!table || !offsets) return undefined;
     const file = new TableFile(table, offsets);

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -18,28 +18,30 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-function plate(...names: string[]): PlateIndex {
+/** Facts are drawn from the files of these names, as they are now. */
+function plate(names: readonly string[], evidence: readonly string[] = []): PlateIndex {
   const builder = new PlateIndexBuilder(folder);
-  for (const [i, name] of names.entries())
-    builder.addPlane(builder.addFile(0, name), 0, 0, i + 1, 1, 1, 1, '.tif');
+  for (const [i, name] of names.entries()) {
+    const file = builder.addFile(0, name);
+    builder.addPlane(file, 0, 0, i + 1, 1, 1, 1, '.tif');
+    if (!evidence.includes(name)) continue;
+    const { size, mtimeNs } = statSync(join(folder, name), { bigint: true });
+    builder.addEvidence(file, Number(size), Number(mtimeNs) / 1e6);
+  }
   return builder.finish({ name: 'p', format: 'x', formatDetail: '', channels: [] });
 }
 
 const write = (name: string, text = 'x'): void => writeFileSync(join(folder, name), text);
 const shown = (index: PlateIndex): string[] =>
   Array.from({ length: index.planes.count }, (_, i) => planeName(index, i).slice(0, 8));
-const completeness = (isLocalDisk = true): PlaneCompleteness =>
-  new PlaneCompleteness({
-    isWhole: (path) => whole.has(path),
-    isLocalDisk,
-    nowMs: () => nowMs,
-  });
+const completeness = (isLocalDisk = true, shown?: PlateIndex): PlaneCompleteness =>
+  new PlaneCompleteness({ isWhole: (path) => whole.has(path), isLocalDisk, nowMs: () => nowMs }, shown);
 
 describe('a plane that arrives', () => {
   it('is shown when it is whole and has been left alone for a moment', () => {
     write('a.tif');
     write('b.tif');
-    const index = plate('a.tif', 'b.tif');
+    const index = plate(['a.tif', 'b.tif']);
     const looks = completeness();
     whole.add(join(folder, 'b.tif'));
     const first = looks.look(index, () => true);
@@ -65,7 +67,7 @@ describe('a plane that arrives', () => {
 
   it('is shown with a warning when it was cut short and nobody goes on with it', () => {
     write('a.tif');
-    const index = plate('a.tif');
+    const index = plate(['a.tif']);
     const looks = completeness();
     looks.look(index, () => true);
     nowMs = 31_000;
@@ -80,14 +82,57 @@ describe('a plane that arrives', () => {
     const hourAgo = Date.now() / 1000 - 3600;
     utimesSync(join(folder, 'a.tif'), hourAgo, hourAgo);
     whole.add(join(folder, 'a.tif'));
-    const index = plate('a.tif');
+    const index = plate(['a.tif']);
     expect(completeness(true).look(index, () => true).waiting).toBe(0);
     expect(completeness(false).look(index, () => true).waiting).toBe(1);
   });
 
   it('that was shown before is never taken away', () => {
     write('a.tif');
-    const index = plate('a.tif', 'gone.tif');
+    const index = plate(['a.tif', 'gone.tif']);
     expect(completeness().look(index, () => false)).toMatchObject({ waiting: 0, index });
+  });
+});
+
+describe('an image that facts are drawn from', () => {
+  const isNew = (): boolean => false;
+
+  it('is not believed while it is being rewritten: the plate stays as it was shown, and that is told', () => {
+    write('a.tif');
+    write('b.tif');
+    whole.add(join(folder, 'b.tif'));
+    const shown = plate(['a.tif'], ['a.tif']);
+    const looks = completeness(true, shown);
+    expect(looks.look(shown, isNew, shown)).toMatchObject({ index: shown, waiting: 0, isOutdated: false });
+    write('a.tif', 'half');
+    const half = plate(['a.tif', 'b.tif'], ['a.tif']);
+    const told = looks.look(half, isNew, shown);
+    expect(told.index).toMatchObject({ facts: shown.facts, planes: shown.planes });
+    expect(told.index.warnings.at(-1)).toMatchObject({ kind: 'unfinished-image', files: ['a.tif'] });
+    expect(told.waiting).toBeGreaterThan(0);
+    // What was said is not said twice.
+    expect(looks.look(half, isNew, told.index).index.warnings).toHaveLength(told.index.warnings.length);
+    write('a.tif', 'whole again');
+    whole.add(join(folder, 'a.tif'));
+    looks.look(half, isNew, shown);
+    nowMs = 600;
+    // What was read of it is of before: it has to be read again.
+    expect(looks.look(half, isNew, shown)).toMatchObject({ index: shown, isOutdated: true });
+    const after = plate(['a.tif', 'b.tif'], ['a.tif']);
+    expect(looks.look(after, isNew, shown)).toMatchObject({ index: after, waiting: 0, isOutdated: false });
+  });
+
+  it('is looked into again when it is whole, where it had not been when it came', () => {
+    write('a.tif');
+    const index = plate(['a.tif'], ['a.tif']);
+    const looks = completeness();
+    expect(looks.look(index, () => true).waiting).toBe(1);
+    write('a.tif', 'all of it');
+    whole.add(join(folder, 'a.tif'));
+    looks.look(index, () => true);
+    nowMs = 600;
+    expect(looks.look(index, () => true)).toMatchObject({ isOutdated: true });
+    const again = plate(['a.tif'], ['a.tif']);
+    expect(looks.look(again, () => true)).toMatchObject({ index: again, waiting: 0, isOutdated: false });
   });
 });

@@ -4,7 +4,7 @@ import { ReadAhead } from '../../../src/daemon/read-ahead.ts';
 import { ReaderCounters } from '../../../src/daemon/reader-counters.ts';
 import { ReaderPool } from '../../../src/daemon/reader-pool.ts';
 import { type ReadPartJob, SplitRead, SplitReads } from '../../../src/daemon/split-read.ts';
-import type { RenderUnit } from '../../../src/tree/render-units.ts';
+import type { RenderUnit } from '../../../src/tree/render-unit.ts';
 import type { ReaderJob } from '../../../src/vfs/jobs.ts';
 
 /** A pool of readers that are not there: what each was given. Units are 100 bytes long. */

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { StateCorruptError } from '../../../src/core/errors.ts';
-import { Journal, type JournalRecord } from '../../../src/journal/journal.ts';
+import { Journal } from '../../../src/journal/journal.ts';
+import type { JournalRecord } from '../../../src/journal/journal-frames.ts';
 
 let folder = '';
 beforeEach(() => {

@@ -1,10 +1,19 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { kernelFileCalls } from '../../../src/daemon/file-calls.ts';
-import type { Abandoned } from '../../../src/overlay/inode.ts';
-import { dataFolder, durableFolder, openOverlay, stagingFolder } from '../../../src/overlay/open-overlay.ts';
+import type { Abandoned, OverlayInode } from '../../../src/overlay/inode.ts';
+import {
+  dataFolder,
+  durableFolder,
+  journalPath,
+  openOverlay,
+  stagingFolder,
+} from '../../../src/overlay/open-overlay.ts';
+import type { Overlay } from '../../../src/overlay/overlay.ts';
+import { runSync } from '../../../src/vfs/file-syncs.ts';
+import type { SyncReport } from '../../../src/vfs/jobs.ts';
 import { MemoryTree } from '../../model/memory-tree.ts';
 
 let base = '';
@@ -22,6 +31,29 @@ const open = (budgetBytes = 2 ** 30, resumed = false) => {
 };
 const file = { parent: 1, name: 'a.bin', mode: 0o100644, uid: 0, gid: 0 };
 const losePower = () => rmSync(folders().memory, { recursive: true });
+
+/** Does what fsync of a file does. */
+function sync(overlay: Overlay, inode: OverlayInode): SyncReport {
+  const names = overlay.planNameSync();
+  const item = overlay.planSync(inode.number);
+  const report = runSync({
+    kind: 'sync',
+    items: item ? [item] : [],
+    journalPath: journalPath(folders()),
+    tickets: [],
+  });
+  overlay.namesSynced(names.journalBytes, names.unwanted, report.namesFailure === undefined);
+  for (const { inode: number, logBytes } of report.items) overlay.store.synced.ended(number, logBytes);
+  return report;
+}
+
+const logs = () => readdirSync(durableFolder(folders()));
+const bytesOf = (overlay: Overlay, name: string): Buffer =>
+  Buffer.concat(
+    (overlay.sealed.file(overlay.names.lookup(1, name) ?? 0)?.pieces ?? []).map(({ path }) =>
+      readFileSync(path),
+    ),
+  );
 
 beforeEach(() => {
   base = mkdtempSync(join(tmpdir(), 'platefs-power-'));
@@ -42,17 +74,106 @@ describe('what a machine that lost power brings back', () => {
     expect(again.overlay.names.lookup(1, 'a.bin')).toBeUndefined();
   });
 
-  it('of such a file the synced copy comes back whole', () => {
+  it('of such a file what was synced comes back whole', () => {
     const { overlay } = open(8192);
     const inode = overlay.make(file);
     for (let at = 0; at < 65_536; at += 4096) overlay.write(inode, Buffer.alloc(4096, 7), at);
-    writeFileSync(join(durableFolder(folders()), inode.number.toString(16)), Buffer.alloc(65_536, 7));
+    expect(Number.isFinite(inode.splitAt) && inode.splitAt > 0).toBe(true);
+    sync(overlay, inode);
     losePower();
     const again = open();
     expect(again.lost).toEqual([]);
-    const number = again.overlay.names.lookup(1, 'a.bin') ?? 0;
-    const pieces = again.overlay.sealed.file(number)?.pieces ?? [];
-    expect(pieces.map(({ path }) => readFileSync(path))).toEqual([Buffer.alloc(65_536, 7)]);
+    expect(bytesOf(again.overlay, 'a.bin').equals(Buffer.alloc(65_536, 7))).toBe(true);
+  });
+
+  it('is a file as it was synced last, though it was written, cut and grown since', () => {
+    const { overlay } = open();
+    const inode = overlay.make(file);
+    overlay.write(inode, Buffer.alloc(3_000_000, 7), 0);
+    sync(overlay, inode);
+    overlay.write(inode, Buffer.alloc(10, 8), 1_500_000);
+    overlay.truncate(inode, 2_000_000);
+    overlay.truncate(inode, 2_500_000);
+    sync(overlay, inode);
+    overlay.write(inode, Buffer.alloc(2_500_000, 9), 0);
+    overlay.truncate(inode, 5);
+    losePower();
+    const expected = Buffer.alloc(2_500_000);
+    expected.fill(7, 0, 2_000_000).fill(8, 1_500_000, 1_500_010);
+    const again = open();
+    expect([again.lost, again.damaged]).toEqual([[], []]);
+    expect(bytesOf(again.overlay, 'a.bin').equals(expected)).toBe(true);
+  });
+
+  it('a second sync writes what changed, and nothing else', () => {
+    const { overlay } = open();
+    const inode = overlay.make(file);
+    overlay.write(inode, Buffer.alloc(8 << 20, 7), 0);
+    sync(overlay, inode);
+    const [log = ''] = logs();
+    const before = statSync(join(durableFolder(folders()), log)).size;
+    overlay.write(inode, Buffer.alloc(4096, 8), 1 << 20);
+    sync(overlay, inode);
+    expect(logs()).toEqual([log]);
+    expect(statSync(join(durableFolder(folders()), log)).size - before).toBeLessThan(5000);
+    expect(overlay.planSync(inode.number)).toBeUndefined();
+  });
+
+  it('a log that has grown much longer than its file is begun anew', () => {
+    const { overlay } = open();
+    const inode = overlay.make(file);
+    for (let round = 0; round < 12; round++) {
+      overlay.write(inode, Buffer.alloc(2 << 20, round + 1), 0);
+      sync(overlay, inode);
+    }
+    const sizes = logs().map((name) => statSync(join(durableFolder(folders()), name)).size);
+    expect(sizes).toHaveLength(1);
+    expect(sizes[0]).toBeLessThan(24 << 20);
+    losePower();
+    expect(bytesOf(open().overlay, 'a.bin').equals(Buffer.alloc(2 << 20, 12))).toBe(true);
+  });
+
+  it('a bit that flips in what was safe is told, and a sync that was never finished is cut off', () => {
+    const { overlay } = open();
+    const inode = overlay.make(file);
+    overlay.write(inode, Buffer.alloc(2 << 20, 7), 0);
+    sync(overlay, inode);
+    const path = join(durableFolder(folders()), logs()[0] ?? '');
+    const whole = readFileSync(path);
+    overlay.write(inode, Buffer.alloc(4096, 8), 0);
+    sync(overlay, inode);
+    const longer = readFileSync(path);
+    losePower();
+    // The note that the second sync was safe never reached the disk, and some of its bytes didn't either.
+    const torn = longer.subarray(0, longer.length - 48).fill(0, whole.length + 1000, whole.length + 2000);
+    writeFileSync(path, torn);
+    const second = open();
+    expect(second.damaged).toEqual([]);
+    expect(bytesOf(second.overlay, 'a.bin').equals(Buffer.alloc(2 << 20, 7))).toBe(true);
+    losePower();
+    const flipped = Buffer.from(whole);
+    flipped[(1 << 20) + 5000] = (flipped[(1 << 20) + 5000] ?? 0) ^ 4;
+    writeFileSync(path, flipped);
+    expect(open().damaged).toEqual([`a.bin: bytes ${1 << 20} to ${2 << 20}`]);
+    losePower();
+    const beheaded = Buffer.from(whole).fill(0, 0, 48);
+    writeFileSync(path, beheaded);
+    expect(open().damaged).toHaveLength(1);
+  });
+
+  it('a file that was synced and replaced is there until the journal that replaced it was synced', () => {
+    const { overlay } = open();
+    const inode = overlay.make(file);
+    overlay.write(inode, Buffer.alloc(5000, 7), 0);
+    sync(overlay, inode);
+    const safe = readFileSync(journalPath(folders()));
+    overlay.remove({ parent: 1, name: 'a.bin' }, '1:1');
+    expect(logs()).toHaveLength(1);
+    losePower();
+    writeFileSync(journalPath(folders()), safe);
+    const again = open();
+    expect(again.lost).toEqual([]);
+    expect(bytesOf(again.overlay, 'a.bin').equals(Buffer.alloc(5000, 7))).toBe(true);
   });
 
   it('a landed file that was being changed is what had landed', () => {
@@ -77,19 +198,23 @@ describe('what a machine that lost power brings back', () => {
     expect(found?.sealed).toBe(true);
   });
 
-  it('a synced copy goes when its file lands or is removed', () => {
+  it('what was synced goes once its file has landed, or is removed for good', () => {
     const { overlay } = open();
     for (const name of ['a', 'b']) {
       const inode = overlay.make({ ...file, name });
-      const copy = join(durableFolder(folders()), inode.number.toString(16));
-      writeFileSync(copy, 'old');
+      overlay.write(inode, Buffer.from('old'), 0);
+      sync(overlay, inode);
+      expect(logs()).toHaveLength(1);
       overlay.seal(inode);
       if (name === 'a')
         overlay.landings.landed([
           { inode: inode.number, version: inode.version, record: { id: 1, mountPath: name } },
         ]);
-      else overlay.remove({ parent: 1, name }, '1:1');
-      expect(() => readFileSync(copy)).toThrow('ENOENT');
+      else {
+        overlay.remove({ parent: 1, name }, '1:1');
+        sync(overlay, inode);
+      }
+      expect(logs()).toEqual([]);
     }
   });
 });

@@ -56,8 +56,29 @@ describe('pixels of a type that TIFFs are not read of', () => {
     expect(listed(mixed, { names: '{well}/{site}{ext}' })['images']).toEqual(['A01']);
   });
 
-  it('are told of once', async () => {
-    const { warnings } = await warnOfTypes(plate('uint16', 'float64', 'int64', 'float64'));
+  it('are named in no table, and told of by their source', () => {
+    const index = plate('uint16', 'float64', 'int64');
+    const textOf = (name: string): string[] => {
+      const shared = shareTree(index, 0, { mountpoint: '/m', missing: 'zeros' });
+      const tree = new PlateTree(shared, encoders, () => expect.unreachable());
+      const table = tree.tables.fileOf(tree.resolve(`tables/${name}`) ?? 0);
+      if (!table) throw new Error(`there is no ${name}`);
+      for (const _ of table.measure());
+      const bytes = new Uint8Array(table.sizeBytes);
+      table.read(0, bytes);
+      return Buffer.from(bytes).toString().trimEnd().split('\n').slice(1);
+    };
+    expect(textOf('plate.csv').map((row) => row.split(',').slice(0, 2))).toEqual([
+      ['A01_s001_w1_z001_t001.tif', 's1.zarr'],
+      ['', 's2.zarr'],
+      ['', 's3.zarr'],
+    ]);
+    expect(textOf('LoadData.csv')).toEqual([expect.stringMatching(/^A01_s001_w1_z001_t001\.tif,/)]);
+    expect(textOf('LoadData_incomplete.csv')).toEqual([]);
+  });
+
+  it('are told of once, where the mount has them not rounded', async () => {
+    const { warnings } = await warnOfTypes(plate('uint16', 'float64', 'int64', 'float64'), undefined);
     expect(warnings.map(({ kind, message }) => [kind, message])).toEqual([
       [
         'not-shown',
@@ -68,7 +89,11 @@ describe('pixels of a type that TIFFs are not read of', () => {
         expect.stringMatching(/^pixels are int64.*lack \.tif and \.ome\.tif of.*open plate\.ome\.zarr$/),
       ],
     ]);
+    const rounded = await warnOfTypes({ ...plate('float64', 'int64'), warnings }, 'float32');
+    expect(rounded.warnings.map(({ message }) => message)).toEqual([
+      expect.stringMatching(/^pixels are int64/),
+    ]);
     const usual = plate('uint16', 'float32');
-    expect(await warnOfTypes(usual)).toBe(usual);
+    expect(await warnOfTypes(usual, undefined)).toBe(usual);
   });
 });

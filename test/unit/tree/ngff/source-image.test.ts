@@ -64,7 +64,7 @@ function open(item: ImageItem, shapes: Readonly<Record<string, ArrayShape>>) {
     const sizeBytes = zarr.sizeBytes(ordinal) ?? -1;
     const bytes = new Uint8Array(sizeBytes);
     const reader = zarr.reader(ordinal, access)!;
-    expect(reader.sizeBytes).toBe(sizeBytes);
+    expect(reader.layout.sizeBytes).toBe(sizeBytes);
     for (let at = 0; at < sizeBytes; at += partBytes) reader.read(at, bytes.subarray(at, at + partBytes));
     return bytes;
   };
@@ -154,7 +154,7 @@ describe('an image of a source as OME-Zarr', () => {
           planes: cache,
           files: new SourceFiles(1),
         });
-        const bytes = new Uint8Array(reader.sizeBytes);
+        const bytes = new Uint8Array(reader.layout.sizeBytes);
         for (let at = 0; at < bytes.length; at += partBytes ?? bytes.length)
           reader.read(at, bytes.subarray(at, at + (partBytes ?? bytes.length)));
         return [...new Set(bytes)];

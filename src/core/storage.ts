@@ -1,0 +1,130 @@
+import {
+  closeSync,
+  existsSync,
+  fdatasyncSync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { constants } from 'node:os';
+import { dirname } from 'node:path';
+
+/**
+ * The calls by which state is changed and made safe: all that the journal, written bytes and synced copies do to a
+ * disk. A test puts another one in its place, to fail at any call or to lose what was not synced.
+ */
+export interface Storage {
+  /** open(2); `flags` as in node:fs. */
+  open(path: string, flags: string | number, mode?: number): number;
+  close(fd: number): void;
+  /** pwrite(2), at the end where `offsetBytes` is null. @returns bytes written, fewer where the disk says so. */
+  write(fd: number, data: Uint8Array, offsetBytes: number | null): number;
+  truncate(fd: number, sizeBytes: number): void;
+  /** fdatasync(2): the bytes and the length. */
+  syncData(fd: number): void;
+  /** fsync(2): names, of a folder. */
+  sync(fd: number): void;
+  rename(from: string, to: string): void;
+  /** Removes a file that may be gone already. */
+  remove(path: string): void;
+}
+
+const disk: Storage = {
+  open: (path, flags, mode) => openSync(path, flags, mode),
+  close: (fd) => closeSync(fd),
+  write: (fd, data, offsetBytes) => writeSync(fd, data, 0, data.length, offsetBytes),
+  truncate: (fd, sizeBytes) => ftruncateSync(fd, sizeBytes),
+  syncData: (fd) => fdatasyncSync(fd),
+  sync: (fd) => fsyncSync(fd),
+  rename: (from, to) => renameSync(from, to),
+  remove: (path) => rmSync(path, { force: true }),
+};
+
+/**
+ * Environment variable of the daemon, for tests: `call:CODE:part:n:file`. The nth call of that name on a path that
+ * contains `part` fails with CODE (`SHORT`: writes half) while the file exists; the file is removed first.
+ */
+const VARIABLE = 'PLATEFS_DISK_FAULT';
+
+/** The storage in use. */
+export let storage: Storage = failingBy(process.env[VARIABLE]);
+
+/** Puts a storage in the place of the disk in this thread, for tests; undefined brings the disk back. */
+export function useStorage(other: Storage | undefined): void {
+  storage = other ?? disk;
+}
+
+function failingBy(wish: string | undefined): Storage {
+  if (wish === undefined || wish === '') return disk;
+  const [call = '', code = 'EIO', part = '', count = '1', file = ''] = wish.split(':');
+  let left = Number(count);
+  const strikes = (name: keyof Storage, path: () => string): boolean => {
+    if (name !== call || !existsSync(file) || !path().includes(part) || --left > 0) return false;
+    left = Number(count);
+    rmSync(file);
+    return true;
+  };
+  const check = (name: keyof Storage, path: () => string): void => {
+    if (strikes(name, path)) throw systemError(name, code);
+  };
+  const pathOf = (fd: number) => () => readlinkSync(`/proc/self/fd/${fd}`);
+  return {
+    open: (path, flags, mode) => {
+      check('open', () => path);
+      return disk.open(path, flags, mode);
+    },
+    close: (fd) => disk.close(fd),
+    write: (fd, data, offsetBytes) => {
+      if (!strikes('write', pathOf(fd))) return disk.write(fd, data, offsetBytes);
+      if (code !== 'SHORT') throw systemError('write', code);
+      return disk.write(fd, data.subarray(0, Math.ceil(data.length / 2)), offsetBytes);
+    },
+    truncate: (fd, sizeBytes) => {
+      check('truncate', pathOf(fd));
+      disk.truncate(fd, sizeBytes);
+    },
+    syncData: (fd) => {
+      check('syncData', pathOf(fd));
+      disk.syncData(fd);
+    },
+    sync: (fd) => {
+      check('sync', pathOf(fd));
+      disk.sync(fd);
+    },
+    rename: (from, to) => {
+      check('rename', () => from);
+      disk.rename(from, to);
+    },
+    remove: (path) => disk.remove(path),
+  };
+}
+
+/** An error as node:fs throws them. */
+export function systemError(call: string, code: string): Error {
+  const errno = constants.errno[code as keyof typeof constants.errno] ?? constants.errno.EIO;
+  return Object.assign(new Error(`${code}: ${call}`), { code, errno: -errno, syscall: call });
+}
+
+/** Makes what a file holds survive power loss. @throws the system's error: then it is not to be believed safe. */
+export function syncFile(path: string): void {
+  const fd = storage.open(path, 'r');
+  try {
+    storage.syncData(fd);
+  } finally {
+    storage.close(fd);
+  }
+}
+
+/** Makes the names in the folder of a path survive power loss. */
+export function syncFolderOf(path: string): void {
+  const fd = storage.open(dirname(path), 'r');
+  try {
+    storage.sync(fd);
+  } finally {
+    storage.close(fd);
+  }
+}

@@ -1,0 +1,89 @@
+import { errnoOf } from '../core/errno.ts';
+import { explain } from '../core/errors.ts';
+import { passFaultPoint } from '../core/fault-points.ts';
+import { storage, syncFile, syncFolderOf } from '../core/storage.ts';
+import type { SyncItem } from '../overlay/data-store.ts';
+import { DurableLogWriter } from '../overlay/durable-log.ts';
+import type { SyncJob, SyncReport } from './jobs.ts';
+import { readPieces } from './reader.ts';
+
+type ItemReport = SyncReport['items'][number];
+
+interface OpenLog {
+  readonly item: SyncItem;
+  readonly fd: number;
+  readonly writer: DurableLogWriter;
+}
+
+const failureOf = (error: unknown) => ({ errno: errnoOf(error), message: explain(error) });
+
+/**
+ * Makes several files and the names so far survive power loss, for a thread that may wait: what changed of each is
+ * added to its log, then everything is synced at once. A file that fails takes no other with it.
+ */
+export function runSync(job: SyncJob): SyncReport {
+  const reports = new Map<number, ItemReport>();
+  const logs: OpenLog[] = [];
+  const fail = (inode: number, error: unknown): void => {
+    reports.set(inode, { inode, failure: failureOf(error) });
+  };
+  try {
+    for (const item of job.items) attempt(item.inode, fail, () => addToLog(item, logs));
+    passFaultPoint('sync.before-sync');
+    for (const { item, fd } of logs) attempt(item.inode, fail, () => storage.syncData(fd));
+    const [begun] = logs.filter(({ item }) => item.plan.logBytes === 0);
+    if (begun) {
+      try {
+        syncFolderOf(begun.item.plan.logPath);
+      } catch (error) {
+        for (const { item } of logs) if (item.plan.logBytes === 0) fail(item.inode, error);
+      }
+    }
+    for (const { item, writer } of logs)
+      if (!reports.has(item.inode)) attempt(item.inode, fail, () => finish(item, writer, reports));
+  } finally {
+    for (const { fd } of logs) storage.close(fd);
+  }
+  let namesFailure: SyncReport['namesFailure'];
+  try {
+    syncFile(job.journalPath);
+  } catch (error) {
+    namesFailure = failureOf(error);
+  }
+  passFaultPoint('sync.before-reply');
+  const items = job.items.map(({ inode }) => reports.get(inode) ?? { inode });
+  return { items, ...(namesFailure === undefined ? {} : { namesFailure }) };
+}
+
+function attempt(inode: number, fail: (inode: number, error: unknown) => void, work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    if (!(error instanceof Error && ('code' in error || 'tag' in error))) throw error;
+    fail(inode, error);
+  }
+}
+
+function addToLog(item: SyncItem, logs: OpenLog[]): void {
+  const { pieces, state, plan } = item;
+  // What lies in the spill file is part of the file from there.
+  for (const { path, offsetBytes } of pieces) if (offsetBytes >= state.splitAt) syncFile(path);
+  const fd = storage.open(plan.logPath, plan.logBytes === 0 ? 'w' : 'r+', 0o600);
+  try {
+    const writer = new DurableLogWriter(fd, plan.logBytes);
+    const end = Math.min(state.sizeBytes, state.splitAt);
+    for (const { from, to } of plan.ranges ?? [{ from: 0, to: end }])
+      writer.extents({ from, to: Math.min(to, end) }, (at, target) => readPieces(pieces, at, target));
+    writer.commit(state);
+    logs.push({ item, fd, writer });
+  } catch (error) {
+    storage.close(fd);
+    throw error;
+  }
+}
+
+function finish(item: SyncItem, writer: DurableLogWriter, reports: Map<number, ItemReport>): void {
+  writer.safe();
+  for (const path of item.plan.replacedPaths) storage.remove(path);
+  reports.set(item.inode, { inode: item.inode, logBytes: writer.sizeBytes });
+}

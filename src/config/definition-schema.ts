@@ -122,7 +122,7 @@ const OPTIONS: Readonly<Record<string, Schema>> = {
     type: ['string', 'integer'],
     minimum: 1,
     description:
-      'Memory for files that were read before, like 1GiB, a quarter of the budget at most; off unless set.',
+      'Memory for files that were read whole, like 1GiB, or off; a quarter of the budget at most, which is the default as root.',
   },
   'cold-cache': {
     type: ['string', 'integer'],

@@ -138,7 +138,8 @@ export const MOUNT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
   },
   'hot-cache': {
     value: 'SIZE',
-    description: 'memory for files that were read before, at most a quarter of the budget; off unless set',
+    description:
+      'memory for files that were read whole, at most a quarter of the budget, which is the default as root',
     apply: (overrides, value) => void (overrides.hotCacheBytes = parseCacheLimit(value, '-o hot-cache')),
   },
   names: {

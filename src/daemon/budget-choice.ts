@@ -13,10 +13,17 @@ export function chooseBudgetBytes(memory: string): number {
 }
 
 /**
- * What files may hold that were read whole: nothing unless the user names a
- * size, and where the kernel is not to read them by itself, or not from memory.
+ * What files may hold that were read whole: their share of the budget, or less where the user says so; nothing where the
+ * kernel is not to read them by itself, or not from memory.
+ * @param hasLargePages of small ones a file is read no faster than from the page cache of our own, and nothing is kept
+ *   unless the user names a size.
  */
-export function chooseHotBytes(budgetBytes: number, { noPassthrough, hotCacheBytes }: MountOptions): number {
-  if (noPassthrough || !hasSharedMemory()) return 0;
-  return Math.min(hotCacheBytes ?? 0, budgetOf(budgetBytes).hotBytes);
+export function chooseHotBytes(
+  budgetBytes: number,
+  { noPassthrough, hotCacheBytes }: MountOptions,
+  hasLargePages: boolean,
+): number {
+  if (noPassthrough || !(hasLargePages || hasSharedMemory())) return 0;
+  const { hotBytes } = budgetOf(budgetBytes);
+  return Math.min(hotCacheBytes ?? (hasLargePages ? hotBytes : 0), hotBytes);
 }

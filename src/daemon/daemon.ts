@@ -119,7 +119,9 @@ export class Daemon {
     });
     const mount = opened.map(({ number, name, shared }) => ({ number, name, shared }));
     const budgetBytes = this.#definition.budgetBytes ?? chooseBudgetBytes(folders.memory);
-    const kept = keptFolders(folders.memory, this.#spec.coldCache);
+    const { memoryFd, privileged } = this.#start;
+    const largePages = memoryFd === undefined ? undefined : `/proc/self/fd/${memoryFd}`;
+    const kept = keptFolders(largePages ?? folders.memory, this.#spec.coldCache);
     this.#readers = new Readers({
       kept,
       count: this.#definition.options.readers ?? Math.max(2, availableParallelism()),
@@ -140,7 +142,9 @@ export class Daemon {
       },
       onDeath: (error) => this.#die('a reader thread', error),
     });
-    const hotBytes = this.#start.privileged ? chooseHotBytes(budgetBytes, this.#definition.options) : 0;
+    const hotBytes = privileged
+      ? chooseHotBytes(budgetBytes, this.#definition.options, largePages !== undefined)
+      : 0;
     const front = this.#startFront(mount, folders, { budgetBytes, hotBytes }, this.#readers);
     const landings = new Landings({
       outputFolder: output,

@@ -188,7 +188,7 @@ export class HotRenders {
     if (!(await memory.reserveHot(sizeBytes))) return;
     const temporaryPath = store.temporaryPath();
     try {
-      const rendered = await crew.render({ node, temporaryPath, presentKeys: [] }, () => {});
+      const rendered = await crew.render({ node, sizeBytes, temporaryPath, presentKeys: [] }, () => {});
       if (rendered.type !== 'rendered' || rendered.sizeBytes !== sizeBytes || signal.aborted) {
         rmSync(temporaryPath, { force: true });
         await memory.releaseHot(sizeBytes);

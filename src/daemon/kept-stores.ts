@@ -13,10 +13,12 @@ export interface KeptFolders {
   readonly cold?: ColdCache;
 }
 
-/** Pins and what was read whole lie below the mount's folder in memory. */
-export const keptFolders = (memoryFolder: string, cold: ColdCache | undefined): KeptFolders => ({
-  pins: join(memoryFolder, 'pins'),
-  hot: join(memoryFolder, 'hot'),
+/**
+ * @param memory a folder in memory, below which pins and what was read whole lie.
+ */
+export const keptFolders = (memory: string, cold: ColdCache | undefined): KeptFolders => ({
+  pins: join(memory, 'pins'),
+  hot: join(memory, 'hot'),
   ...(cold ? { cold } : {}),
 });
 

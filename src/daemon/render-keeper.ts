@@ -216,7 +216,8 @@ export class RenderKeeper {
     await makeRoom(file);
     const temporaryPath = store.temporaryPath();
     try {
-      const task = { node: file.node, temporaryPath, presentKeys: presentKeys() };
+      const { node, sizeBytes: wholeBytes } = file;
+      const task = { node, sizeBytes: wholeBytes, temporaryPath, presentKeys: presentKeys() };
       const rendered = await crew.render(task, onWritten);
       if (rendered.type === 'failed') throw new Error(rendered.message);
       if (rendered.type === 'present') {

@@ -1,4 +1,4 @@
-import { closeSync, openSync, rmSync } from 'node:fs';
+import { closeSync, ftruncateSync, openSync, rmSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { crc32 } from 'node:zlib';
@@ -20,6 +20,8 @@ export interface RendererData {
 /** Main thread to render thread: write all of a rendered file to a path. */
 export interface RenderTask {
   readonly node: number;
+  /** How long it will be. */
+  readonly sizeBytes: number;
   readonly temporaryPath: string;
   /** Where it is there already, nothing is written. */
   readonly presentKeys: readonly string[];
@@ -81,7 +83,7 @@ function write(node: number, fd: number): { sizeBytes: number; checksum: number 
   }
 }
 
-function render({ node, temporaryPath, presentKeys }: RenderTask): FromRenderer {
+function render({ node, sizeBytes: wholeBytes, temporaryPath, presentKeys }: RenderTask): FromRenderer {
   try {
     // What one task has seen is not to be taken for what the next one finds.
     files.forget();
@@ -94,6 +96,8 @@ function render({ node, temporaryPath, presentKeys }: RenderTask): FromRenderer 
     if (presentKeys.includes(key)) return { type: 'present', key };
     const fd = openSync(temporaryPath, 'wx', 0o600);
     try {
+      // In memory, large pages are used inside of files only, and not for what makes them longer.
+      ftruncateSync(fd, wholeBytes);
       const { sizeBytes, checksum } = write(node, fd);
       if (files.keyOf(node) !== key)
         throw new SourceChangedError(files.pathOf(node), 'its source was written while it was read', {

@@ -3,6 +3,7 @@ import { closeSync, existsSync, openSync } from 'node:fs';
 import { errnoOf } from '../core/errno.ts';
 import { explain, PlateFsError } from '../core/errors.ts';
 import { abortConnection, setReadAhead } from '../fuse/connection.ts';
+import { openMemoryFileSystem } from '../fuse/memory-file-system.ts';
 import { type Mounted, mountFuse } from '../fuse/mount.ts';
 import { mountAt } from '../fuse/mount-table.ts';
 import type { Negotiated } from '../fuse/negotiation.ts';
@@ -19,6 +20,8 @@ import type {
 
 /** Where the daemon finds the device: behind its three standard streams. */
 const DAEMON_FUSE_FD = 3;
+/** Behind the channel to us. */
+const DAEMON_MEMORY_FD = 5;
 const DEATHS_MAX = 5;
 const DEATH_WINDOW_MS = 10_000;
 /** How long a daemon may take to end once its mount is gone. */
@@ -50,6 +53,8 @@ export class Supervision {
   private readonly limit: RespawnLimit;
   private mounted: Mounted | undefined;
   private negotiated: Negotiated | undefined;
+  /** What daemons keep in it outlives each of them. */
+  private memoryFd: number | undefined;
   private child: ChildProcess | undefined;
   private draining = false;
   private exitCode: number | undefined;
@@ -72,6 +77,7 @@ export class Supervision {
   /** Mounts and starts the first daemon. @throws BadMountpointError, FuseUnavailableError */
   start(): void {
     this.mount();
+    if (this.mounted?.privileged) this.memoryFd = openMemoryFileSystem();
     this.spawnDaemon(false);
   }
 
@@ -106,7 +112,7 @@ export class Supervision {
     if (mounted === undefined) throw new Error('a daemon needs a mount');
     const log = spec.detachedLog === undefined ? undefined : openSync(spec.detachedLog, 'a');
     const child = spawn(process.execPath, [...(spec.daemonArguments ?? []), spec.daemonEntry], {
-      stdio: ['ignore', log ?? 'inherit', log ?? 'inherit', mounted.fd, 'ipc'],
+      stdio: ['ignore', log ?? 'inherit', log ?? 'inherit', mounted.fd, 'ipc', this.memoryFd ?? 'ignore'],
     });
     if (log !== undefined) closeSync(log);
     this.child = child;
@@ -122,6 +128,7 @@ export class Supervision {
       privileged: mounted.privileged,
       mountpoint: mounted.mountpoint,
       connection: mounted.connection,
+      ...(this.memoryFd === undefined ? {} : { memoryFd: DAEMON_MEMORY_FD }),
       ...(this.negotiated === undefined ? {} : { negotiated: this.negotiated }),
       spec: spec.daemonSpec,
     });

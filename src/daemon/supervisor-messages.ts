@@ -29,6 +29,8 @@ export interface StartMessage {
   privileged: boolean;
   mountpoint: string;
   connection: number;
+  /** Root of a file system in memory that lives as long as the supervisor ({@link file://../fuse/memory-file-system.ts}). */
+  memoryFd?: number;
   /** Present when `resumed`. */
   negotiated?: Negotiated;
   spec: unknown;

@@ -31,6 +31,18 @@ const F_SETPIPE_SZ = 1031;
 const F_GETPIPE_SZ = 1032;
 const SPLICE_F_NONBLOCK = 2;
 const AT_FDCWD = -100;
+/** The same on every architecture: <asm-generic/unistd.h>. Not every C library has functions for them. */
+const SYS_FSOPEN = 430;
+const SYS_FSCONFIG = 431;
+const SYS_FSMOUNT = 432;
+/** <linux/mount.h>. */
+const FSOPEN_CLOEXEC = 1;
+const FSCONFIG_SET_STRING = 1;
+const FSCONFIG_CMD_CREATE = 6;
+const FSMOUNT_CLOEXEC = 1;
+const MOUNT_ATTR_NOSUID = 2;
+const MOUNT_ATTR_NODEV = 4;
+const MOUNT_ATTR_NOEXEC = 8;
 const NS_PER_S = 1_000_000_000n;
 const E = constants.errno;
 
@@ -75,6 +87,16 @@ interface Calls {
   ): number;
   renameat2(fromDir: number, from: string, toDir: number, to: string, flags: number): number;
   syncfs(fd: number): number;
+  fsopen(call: number, type: string, flags: number): number;
+  fsconfig(
+    call: number,
+    context: number,
+    command: number,
+    key: string | null,
+    value: string | null,
+    extra: number,
+  ): number;
+  fsmount(call: number, context: number, flags: number, attributes: number): number;
   futimens(fd: number, times: Pointer): number;
   getpagesize(): number;
   gettid(): number;
@@ -116,6 +138,9 @@ function load(): Calls {
     copyFileRange: libc.func('int64_t copy_file_range(int, void *, int, void *, uint64_t, uint)'),
     renameat2: libc.func('int renameat2(int, const char *, int, const char *, uint)'),
     syncfs: libc.func('int syncfs(int)'),
+    fsopen: libc.func('syscall', 'int64_t', ['int64_t', 'str', 'uint']),
+    fsconfig: libc.func('syscall', 'int64_t', ['int64_t', 'int', 'uint', 'str', 'str', 'int']),
+    fsmount: libc.func('syscall', 'int64_t', ['int64_t', 'int', 'uint', 'uint']),
     futimens: libc.func('int futimens(int, void *)'),
     getpagesize: libc.func('int getpagesize()'),
     gettid: libc.func('int gettid()'),
@@ -295,6 +320,27 @@ export function copyFileRange(
 /** renameat2(2); `flags`: RENAME_NOREPLACE 1, RENAME_EXCHANGE 2. */
 export function renameWithFlags(from: string, to: string, flags: number): void {
   checked('renameat2', load().renameat2(AT_FDCWD, from, AT_FDCWD, to, flags));
+}
+
+/** fsopen(2): a file system that is to be configured, closed on exec. Linux 5.2. */
+export function openFileSystem(type: string): number {
+  return checked('fsopen', load().fsopen(SYS_FSOPEN, type, FSOPEN_CLOEXEC));
+}
+
+/** fsconfig(2): sets a parameter of it. */
+export function configureFileSystem(context: number, key: string, value: string): void {
+  checked('fsconfig', load().fsconfig(SYS_FSCONFIG, context, FSCONFIG_SET_STRING, key, value, 0));
+}
+
+/** fsconfig(2): makes it as it is configured. */
+export function createFileSystem(context: number): void {
+  checked('fsconfig', load().fsconfig(SYS_FSCONFIG, context, FSCONFIG_CMD_CREATE, null, null, 0));
+}
+
+/** fsmount(2): mounts it nowhere; the descriptor is its root, closed on exec. No programs, devices or set-id bits. */
+export function mountDetached(context: number): number {
+  const attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+  return checked('fsmount', load().fsmount(SYS_FSMOUNT, context, FSMOUNT_CLOEXEC, attributes));
 }
 
 /** Writes out the file system that `fd` lies on. */

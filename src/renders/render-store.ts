@@ -40,6 +40,8 @@ export interface RenderDescription {
 }
 
 export interface StoredRender extends RenderDescription {
+  /** Which file was brought in, and since when this machine runs: {@link fileAsMade}. Absent where nobody can tell. */
+  readonly asMade?: string;
   readonly key: string;
   readonly path: string;
   readonly usedAtMs: number;
@@ -55,7 +57,27 @@ export interface RenderStoreOptions {
   readonly lock: (fd: number) => boolean;
 }
 
-function isDescription(value: unknown): value is RenderDescription & { readonly version: number } {
+const BOOT_ID = '/proc/sys/kernel/random/boot_id';
+let boot: string | undefined;
+
+/**
+ * Tells the bytes of a file since this machine was started: what was written and not changed since is in the page cache
+ * or on the disk as it was written, which nobody knows once the power was off. Undefined where the system doesn't say.
+ */
+function fileAsMade(path: string): string | undefined {
+  try {
+    boot ??= readFileSync(BOOT_ID, 'utf8').trim();
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    return undefined;
+  }
+  const stat = statSync(path, { bigint: true });
+  return `${boot} ${fileIdentity(stat)}:${stat.ctimeNs}`;
+}
+
+function isDescription(
+  value: unknown,
+): value is RenderDescription & { readonly version: number; readonly asMade?: unknown } {
   if (typeof value !== 'object' || value === null) return false;
   const { version, sizeBytes, checksum, source, mountPath } = value as Record<string, unknown>;
   return (
@@ -110,8 +132,9 @@ export class RenderStore {
         this.remove(key);
         return undefined;
       }
-      const { sizeBytes, checksum, source, mountPath } = description;
-      return { key, path, usedAtMs, sizeBytes, checksum, source, mountPath };
+      const { sizeBytes, checksum, source, mountPath, asMade } = description;
+      const found = { key, path, usedAtMs, sizeBytes, checksum, source, mountPath };
+      return typeof asMade === 'string' ? { ...found, asMade } : found;
     } catch (error) {
       // Not there, thrown out this moment, or no description any more: then it is made anew.
       if (error instanceof SyntaxError) this.remove(key);
@@ -121,7 +144,8 @@ export class RenderStore {
   }
 
   /**
-   * The render of that key with its bytes seen to be right, which takes a while once; noted as used.
+   * The render of that key with its bytes known to be right, for which those of one that this machine has not made since
+   * it was started are read once; noted as used.
    * @returns undefined when there is none; `corrupt` when there was one, which is thrown out.
    */
   use(key: string): StoredRender | 'corrupt' | undefined {
@@ -141,7 +165,8 @@ export class RenderStore {
     return found;
   }
 
-  #isRight({ path, sizeBytes, checksum }: StoredRender): boolean {
+  #isRight({ path, sizeBytes, checksum, asMade }: StoredRender): boolean {
+    if (asMade !== undefined && asMade === fileAsMade(path)) return true;
     const identity = `${path}\0${fileIdentity(statSync(path, { bigint: true }))}`;
     if (this.#verified.has(identity)) return true;
     const fd = openSync(path, 'r');
@@ -190,7 +215,8 @@ export class RenderStore {
         if (limitBytes !== undefined) this.#makeRoom(limitBytes - description.sizeBytes, key);
         const path = join(this.folder, key);
         renameSync(temporaryPath, path);
-        const text = JSON.stringify({ version: DESCRIPTION_VERSION, ...description });
+        const asMade = fileAsMade(path);
+        const text = JSON.stringify({ version: DESCRIPTION_VERSION, ...description, asMade });
         writeFileSync(`${temporaryPath}${DESCRIPTION}`, text, { mode: 0o600 });
         renameSync(`${temporaryPath}${DESCRIPTION}`, path + DESCRIPTION);
       }, signal);

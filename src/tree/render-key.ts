@@ -15,7 +15,7 @@ export function identityOf(path: string): string {
 
 /**
  * A name for all the bytes of a rendered file: another one when a source file, the layout or our rendering changes.
- * One stat(2) per source file.
+ * @param identify tells a file as it is now: {@link identityOf}.
  * @param filesOf the files that a plane's pixels lie in, be they there or not.
  * @throws the system's error when a source can't be asked.
  */
@@ -23,15 +23,10 @@ export function renderKey(
   { layout, planeAt, chunk }: RenderedImage,
   locationOf: (plane: number) => PlaneLocation,
   filesOf: (location: PlaneLocation) => readonly string[],
+  identify: (path: string) => string,
 ): string {
   const hash = createHash('sha256').update(`platefs render ${RENDER_VERSION}\0${layout.sizeBytes}\0`);
   if (chunk) hash.update(`level ${chunk.place.level} ${chunk.plan.downsampling ?? ''}\0`);
-  const identities = new Map<string, string>();
-  const known = (path: string): string => {
-    const identity = identities.get(path) ?? identityOf(path);
-    identities.set(path, identity);
-    return identity;
-  };
   for (const segment of layout.segments(0, layout.sizeBytes)) {
     hash.update(`${segment.kind} ${segment.offsetBytes}\0`);
     if (segment.kind === 'bytes') {
@@ -40,7 +35,7 @@ export function renderKey(
     }
     const plane = planeAt(segment.region);
     const location = plane === undefined ? undefined : locationOf(plane);
-    const files = location ? filesOf(location).map(known) : ['zeros'];
+    const files = location ? filesOf(location).map(identify) : ['zeros'];
     hash.update(`${segment.sizeBytes} ${location?.page ?? 0} ${segment.region.start} ${files.join(' ')}\0`);
   }
   return hash.digest('hex').slice(0, 40);

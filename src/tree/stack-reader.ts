@@ -16,6 +16,7 @@ import type { PlaneLocation } from './plane-access.ts';
 import type { PartialPlane } from './plane-blocks.ts';
 import type { PlateTree } from './plate-tree.ts';
 import { renderKey } from './render-key.ts';
+import { RenderKeys } from './render-keys.ts';
 import type { RenderedImage } from './rendered-image.ts';
 import { SourceFiles } from './source-files.ts';
 
@@ -55,6 +56,7 @@ export class StackReader {
   readonly #files = new SourceFiles(MAX_SOURCE_FILES);
   readonly #open = layoutCache<LayoutReader>(({ layout }) => layout);
   readonly #planes = new OpenPlanes(MAX_OPEN_PLANES);
+  readonly #keys = new RenderKeys();
   readonly #probes = new LRUCache<number, ProbedPlane>({ max: MAX_PROBED_PLANES });
 
   /**
@@ -126,21 +128,26 @@ export class StackReader {
    * @throws the system's error when a source can't be asked.
    */
   keyOf(node: number): string | undefined {
-    const image = this.#tree.tables.owns(node) ? undefined : this.#tree.renderedImage(node);
-    return (
-      image &&
-      renderKey(
-        image,
-        (plane) => this.#tree.planeLocation(plane),
-        (location) => this.#driver.files(location),
-      )
-    );
+    if (this.#tree.tables.owns(node)) return undefined;
+    return this.#keys.of(node, (identify) => {
+      const image = this.#tree.renderedImage(node);
+      return (
+        image &&
+        renderKey(
+          image,
+          (plane) => this.#tree.planeLocation(plane),
+          (location) => this.#driver.files(location),
+          identify,
+        )
+      );
+    });
   }
 
   /** Planes may lie elsewhere, and nodes stand for more of them. */
   treeChanged(): void {
     this.#open.clear();
     this.#probes.clear();
+    this.#keys.clear();
     this.#decoded.clear();
     this.#files.clear();
     this.#planes.clear();

@@ -175,6 +175,13 @@ export class PlateMount {
     return join(this.mountpoint, ...parts);
   }
 
+  /** Where the daemon has renders in memory that were pinned or read whole; undefined where it has none. */
+  async rendersInMemory(kind: 'pins' | 'hot'): Promise<string | undefined> {
+    const { pid } = await this.status();
+    const folders = readdirSync(`/proc/${pid}/fd`).map((fd) => `/proc/${pid}/fd/${fd}/${kind}`);
+    return [...folders, join(this.memoryFolder, kind)].find((folder) => existsSync(folder));
+  }
+
   /** Where the written bytes lie in memory while mounted. */
   get memoryFolder(): string {
     const digest = createHash('sha256').update(this.state).digest('hex').slice(0, 16);

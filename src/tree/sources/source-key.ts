@@ -28,10 +28,16 @@ interface Part {
  * A name for all the bytes of a file that is made of a source: another one when a file behind it, what the source was
  * found to hold, the layout or our rendering changes. Device, inode, size and time of change of every file behind it,
  * for pixels in a folder of the chunks it is made of.
+ * @param identify tells a file as it is now: {@link identityOf}.
  * @returns undefined where nobody can tell whether the source changes: on a server, or in more files than can be asked.
  * @throws what opening the source throws; the system's error when a file can't be asked.
  */
-export function sourceRenderKey(node: ItemNode, encoders: CatalogEncoders, use: Use): string | undefined {
+export function sourceRenderKey(
+  node: ItemNode,
+  encoders: CatalogEncoders,
+  use: Use,
+  identify: (path: string) => string,
+): string | undefined {
   const { source, file, member, inZarr } = node;
   if (isUrl(source.path)) return undefined;
   const files = filesBehind(node, encoders, use);
@@ -57,7 +63,7 @@ export function sourceRenderKey(node: ItemNode, encoders: CatalogEncoders, use: 
     if (segment.kind === 'bytes') hash.update(segment.bytes);
     else if (segment.kind === 'pixels') hash.update(`${segment.region.start} ${segment.region.shape}\0`);
   }
-  for (const path of files) hash.update(`${path} ${identityOf(path)}\0`);
+  for (const path of files) hash.update(`${path} ${identify(path)}\0`);
   return hash.digest('hex').slice(0, 40);
 }
 

@@ -8,6 +8,7 @@ import { AS_IT_IS, type IndexedSource, isMeasured, measuredBytes } from '../../m
 import type { SourceItem } from '../../sources.ts';
 import { LayoutReader } from '../layout-reader.ts';
 import type { PartialPlane } from '../plane-blocks.ts';
+import { RenderKeys } from '../render-keys.ts';
 import { SourceFiles } from '../source-files.ts';
 import { BlockReader } from './block-reader.ts';
 import type { CatalogEncoders } from './catalog-encoders.ts';
@@ -40,6 +41,7 @@ export class SourceReader {
   readonly #sources: OpenSources;
   readonly #decoded: ByteCache;
   readonly #files = new SourceFiles(MAX_SOURCE_FILES);
+  readonly #keys = new RenderKeys();
   readonly #readers = new LRUCache<number, FileReader>({ max: MAX_READERS });
 
   constructor(tree: SourceTree, encoders: CatalogEncoders, sources: OpenSources, decoded: ByteCache) {
@@ -82,11 +84,14 @@ export class SourceReader {
   keyOf(node: number): string | undefined {
     const item = this.#tree.itemAt(node);
     if (!item || !isKeepable(item)) return undefined;
-    return sourceRenderKey(item, this.#encoders, (work) => this.#sources.use(item.source, work));
+    return this.#keys.of(node, (identify) =>
+      sourceRenderKey(item, this.#encoders, (work) => this.#sources.use(item.source, work), identify),
+    );
   }
 
   /** Nodes stand for the same files as before, but sources may be others. */
   treeChanged(): void {
+    this.#keys.clear();
     this.#readers.clear();
     this.#files.clear();
   }

@@ -108,6 +108,23 @@ describe('a folder of finished renders', () => {
     expect(existsSync(join(store.folder, keyOf(1)))).toBe(false);
   });
 
+  it('reads bytes again that another start of the machine has left, and no others', async () => {
+    const store = storeOf();
+    await bring(store, 1, 1000);
+    const path = join(store.folder, keyOf(1));
+    const described = JSON.parse(readFileSync(`${path}.json`, 'utf8')) as Record<string, unknown>;
+    // A wrong checksum tells whether the bytes are looked at.
+    const describe = (changes: Record<string, unknown>): void =>
+      writeFileSync(`${path}.json`, JSON.stringify({ ...described, ...changes }));
+    describe({ checksum: 0 });
+    expect(storeOf().use(keyOf(1))).toBeTypeOf('object');
+    const asMade = String(described['asMade']).replace(/^\S+/, 'e1a1c0de-0000-4000-8000-000000000000');
+    describe({ asMade });
+    expect(storeOf().use(keyOf(1))).toBeTypeOf('object');
+    describe({ asMade, checksum: 0 });
+    expect(storeOf().use(keyOf(1))).toBe('corrupt');
+  });
+
   it('is shared by many that bring things in at once, and stays within its limit', async () => {
     const stores = [storeOf(4000), storeOf(4000), storeOf(4000)];
     await Promise.all(

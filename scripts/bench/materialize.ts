@@ -156,7 +156,7 @@ async function measure({ sizePx, planes, frames }: BenchSet): Promise<void> {
 /** Lands everything; the workers have been started by one small file, as they are in a daemon that is written to. */
 async function land(files: readonly SealedFile[]): Promise<number> {
   const outputDir = freshFolder();
-  const materializer = await Materializer.open({ outputDir, workers: 2, codec: 'blosc-lz4' }, never);
+  const materializer = await Materializer.open({ outputDir, workers: 2 }, never);
   const [first] = files;
   const warm = [0, 1, 2, 3].map((index) => ({ ...first, inode: -1 - index, mountPath: `warm/${index}.tif` }));
   await materializer.land(warm as SealedFile[], never);

@@ -12,7 +12,7 @@ import type { DocumentRequests } from './document-requests.ts';
 import { DEFERRED, type Deferred, type RequestContext } from './file-system.ts';
 import type { FrontNotice, MovableJob, ReaderJob, SyncReport, Ticket } from './jobs.ts';
 import type { KeptRenders } from './kept-renders.ts';
-import { isWritingHandle, type SourceDescriptors } from './open-files.ts';
+import { isWritingHandle, openedAt, type SourceDescriptors } from './open-files.ts';
 import { CROSSES, INVALID, PAST_THE_END, STALE, TOO_LARGE } from './refusals.ts';
 import { withoutSetId } from './set-id-bits.ts';
 import { SyncQueue } from './sync-queue.ts';
@@ -114,7 +114,7 @@ export class FileData {
       case 'rendered': {
         const render = this.#parts.renders.pathOf(node);
         if (render !== undefined) {
-          const read = this.#readRender(context, node, render, offsetBytes, sizeBytes);
+          const read = this.#readRender(context, node, handle, render, offsetBytes, sizeBytes);
           if (read !== undefined) return read;
         }
         if (sizeBytes <= MOST_LITERAL_BYTES) {
@@ -122,11 +122,20 @@ export class FileData {
           const filledBytes = this.#parts.readLiteral(node, offsetBytes, target);
           if (filledBytes !== undefined) return target.subarray(0, filledBytes);
         }
-        this.#parts.submit({ kind: 'read-rendered', uniqueLow, uniqueHigh, node, offsetBytes, sizeBytes });
+        const openedAtMs = openedAt(handle);
+        this.#parts.submit({
+          kind: 'read-rendered',
+          uniqueLow,
+          uniqueHigh,
+          node,
+          openedAtMs,
+          offsetBytes,
+          sizeBytes,
+        });
         return DEFERRED;
       }
       case 'verbatim':
-        return this.#readFile(context, node, content.path, offsetBytes, sizeBytes);
+        return this.#readFile(context, node, handle, content.path, offsetBytes, sizeBytes);
     }
   }
 
@@ -134,12 +143,13 @@ export class FileData {
   #readRender(
     context: RequestContext,
     node: number,
+    handle: bigint,
     path: string,
     offsetBytes: number,
     sizeBytes: number,
   ): Uint8Array | Deferred | undefined {
     try {
-      return this.#readFile(context, node, path, offsetBytes, sizeBytes, node);
+      return this.#readFile(context, node, handle, path, offsetBytes, sizeBytes, node);
     } catch (error) {
       if (systemCode(error) !== 'ENOENT') throw error;
       this.#parts.renders.found(node, undefined);
@@ -151,6 +161,7 @@ export class FileData {
   #readFile(
     { uniqueLow, uniqueHigh }: RequestContext,
     node: number,
+    handle: bigint,
     path: string,
     offsetBytes: number,
     sizeBytes: number,
@@ -169,6 +180,7 @@ export class FileData {
       uniqueHigh,
       path,
       ...(renderOf === undefined ? {} : { renderOf }),
+      openedAtMs: openedAt(handle),
       offsetBytes,
       sizeBytes,
     });

@@ -14,12 +14,16 @@ export type ReaderJob =
       readonly path: string;
       /** The rendered file that this is a finished render of: what to read where it was thrown out meanwhile. */
       readonly renderOf?: number;
+      /** When the handle was opened that is read through. */
+      readonly openedAtMs: number;
       readonly offsetBytes: number;
       readonly sizeBytes: number;
     })
   | (Ticket & {
       readonly kind: 'read-rendered';
       readonly node: number;
+      /** When the handle was opened that is read through. */
+      readonly openedAtMs: number;
       readonly offsetBytes: number;
       readonly sizeBytes: number;
     })

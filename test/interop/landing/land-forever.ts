@@ -9,7 +9,7 @@ import { sealed } from './small-tiff.ts';
 
 const [, , input = '', output = ''] = process.argv;
 const never = new AbortController().signal;
-const materializer = await Materializer.open({ outputDir: output, workers: 1, codec: 'blosc-lz4' }, never);
+const materializer = await Materializer.open({ outputDir: output, workers: 1 }, never);
 const files = readdirSync(input)
   .toSorted()
   .map((name, index) => sealed(join(input, name), `images/${name}`, index + 1));

@@ -21,6 +21,7 @@ import type { Landing } from '../../../src/materializer/landing.ts';
 import { Materializer, type MaterializerOptions } from '../../../src/materializer/materializer.ts';
 import type { SealedFile } from '../../../src/materializer/sealed-file.ts';
 import { ByteCache } from '../../../src/memory/byte-cache.ts';
+import type { LandingFormat } from '../../../src/model/landing-format.ts';
 import { ngffProblems } from '../../interop/landing/ngff-problems.ts';
 import { sealedBytes, smallTiff } from '../../interop/landing/small-tiff.ts';
 
@@ -31,7 +32,7 @@ let materializer: Materializer;
 let inode = 0;
 
 const open = (options: Partial<MaterializerOptions> = {}): Promise<Materializer> =>
-  Materializer.open({ outputDir: output, workers: 1, codec: 'blosc-lz4', ...options }, never);
+  Materializer.open({ outputDir: output, workers: 1, ...options }, never);
 
 /** A new file of the mount. */
 function written(mountPath: string, bytes: Uint8Array, owner = ++inode): SealedFile {
@@ -192,6 +193,27 @@ describe('what the output folder already holds', () => {
     mkdirSync(store(), { recursive: true });
     writeFileSync(store('.zattrs'), '{"multiscales": []}');
     await expect(open()).rejects.toThrow(/not written by PlateFS/);
+  });
+
+  it('keeps its version when another is asked for, and says so; new images get what was asked for', async () => {
+    const [old] = await land(written('a/A01_s001_w1_z001_t001.tif', smallTiff(8, 8, 1)));
+    await materializer.close();
+    const notes: string[] = [];
+    const format: LandingFormat = { chunks: 'sharded', codec: { name: 'gzip', level: 2 }, levels: 2 };
+    materializer = await open({ format, onNote: (note) => notes.push(note) });
+    expect(notes).toEqual([expect.stringMatching(/is OME-NGFF 0.4: results go on .* a file for each plane/)]);
+    const [grown, fresh] = await land(
+      written('a/A01_s001_w1_z001_t002.tif', smallTiff(8, 8, 2)),
+      written('b/A01_s001_w1_z001_t001.tif', smallTiff(8, 8, 3)),
+    );
+    expect(json('A/01/0/0/.zarray')).toMatchObject({ shape: [2, 1, 1, 8, 8], compressor: { id: 'blosc' } });
+    expect(json('A/01/1/1/.zarray')).toMatchObject({
+      shape: [1, 1, 1, 4, 4],
+      compressor: { id: 'gzip', level: 2 },
+    });
+    expect(problems()).toEqual([]);
+    for (const [index, landing] of [old, grown, fresh].entries())
+      expect(landing && bytesOfLanding(landing).equals(smallTiff(8, 8, index + 1))).toBe(true);
   });
 
   it('keeps the time of a plain file, and the same file again lands in the same place', async () => {

@@ -33,7 +33,7 @@ export class MountReader {
           number,
           new StackReader(tree, tools.driver, decoded, base, (node) => onChanged(base + node)),
         );
-      else if (sources) this.#readers.set(number, sources.reader(tree, decoded));
+      else if (sources) this.#readers.set(number, sources.reader(tree, decoded, base));
     }
   }
 

@@ -197,7 +197,11 @@ function landingOf(file: StagedFile): Landing {
     const id = landingId(inode, sizeBytes, 'crc32' in report ? report.crc32 : 0);
     return { kind: 'plain', id, inode, mountPath, sizeBytes, mtimeMs, path: decision.path, ...note };
   }
-  const { id = '', exactness = 'verbatim' } = 'exactness' in report ? report : {};
+  const {
+    id = '',
+    exactness = 'verbatim',
+    reason,
+  }: Partial<ImageReport> = 'exactness' in report ? report : {};
   return {
     kind: 'image',
     id,
@@ -210,6 +214,7 @@ function landingOf(file: StagedFile): Landing {
     sidecar: decision.sidecar,
     exactness,
     ...(exactness === 'verbatim' ? { verbatim: decision.verbatim } : {}),
+    ...(reason === undefined ? {} : { reason }),
     ...note,
   };
 }

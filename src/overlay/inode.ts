@@ -59,8 +59,6 @@ export interface OverlayInode {
   place: Place | undefined;
   /** The further names of a file that has several. */
   otherNames: Place[] | undefined;
-  /** A file that was made without a name, and may get one. */
-  mayBeNamed: boolean;
   /** A symlink's target. */
   target: string | undefined;
   xattrs: Map<string, Uint8Array> | undefined;

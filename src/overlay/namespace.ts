@@ -193,9 +193,9 @@ export class Namespace {
     return replaced;
   }
 
-  #begin(made: Omit<MadeInode, 'parent' | 'name'>, atMs: number): OverlayInode {
+  #begin(made: Omit<MadeInode, 'parent' | 'name'>, atMs: number): void {
     const atNs = nsOf(atMs);
-    const inode: OverlayInode = {
+    this.inodes.set(made.inode, {
       number: made.inode,
       mode: made.mode,
       uid: made.uid,
@@ -203,7 +203,6 @@ export class Namespace {
       rdev: made.rdev ?? 0,
       place: undefined,
       otherNames: undefined,
-      mayBeNamed: false,
       target: made.target,
       xattrs: undefined,
       splitAt: Number.POSITIVE_INFINITY,
@@ -215,10 +214,8 @@ export class Namespace {
       atimeNs: atNs,
       mtimeNs: atNs,
       changedNs: atNs,
-    };
-    this.inodes.set(made.inode, inode);
+    });
     this.nextInode = Math.max(this.nextInode, made.inode + 1);
-    return inode;
   }
 
   #move(record: Extract<OverlayRecord, { op: 'move' }>): OverlayInode[] {
@@ -253,7 +250,6 @@ export class Namespace {
     if (!inode) return [];
     const unlinked = this.#clear(record.place, record.at);
     this.#put(record.place, record.inode);
-    inode.mayBeNamed = false;
     inode.changedNs = nsOf(record.at);
     this.#listChanged(record.place.parent, record.at);
     return unlinked;
@@ -273,7 +269,7 @@ export class Namespace {
         return { unlinked };
       }
       case 'nameless':
-        this.#begin(record, record.at).mayBeNamed = true;
+        this.#begin(record, record.at);
         this.#note(record.unique, record.inode);
         return NOTHING;
       case 'linked': {

@@ -214,8 +214,10 @@ export class FileData {
     if (got !== undefined) return target.subarray(0, got);
     const pieces = this.#overlay.store.pieces(inode);
     const { sizeBytes: fileSizeBytes } = this.#overlay.store.stat(inode);
+    const sums = this.#overlay.store.sums.of(inode.number, offsetBytes, sizeBytes);
     this.#parts.submit({
       kind: 'read-pieces',
+      ...(sums === undefined ? {} : { sums }),
       inode: inode.number,
       uniqueLow,
       uniqueHigh,
@@ -351,7 +353,8 @@ export class FileData {
    */
   failed(job: MovableJob, errno: number, message: string): void {
     if (!this.#hasMoved(job)) {
-      this.#parts.notify({ kind: 'failed', path: '', message });
+      const path = this.#overlay.names.pathOf(job.inode) ?? '';
+      this.#parts.notify({ kind: 'failed', path, message });
       this.#parts.refuse(job, errno);
       return;
     }
@@ -370,6 +373,10 @@ export class FileData {
     const inode = this.#overlay.inode(job.inode);
     if (!inode || !isFile(inode)) return false;
     if (job.kind === 'read-landed') return !isDeepStrictEqual(inode.landed?.record, job.record);
-    return inode.landed !== undefined || !isDeepStrictEqual(this.#overlay.store.pieces(inode), job.pieces);
+    const { store } = this.#overlay;
+    if (inode.landed !== undefined || !isDeepStrictEqual(store.pieces(inode), job.pieces)) return true;
+    // Or it was written while it was read.
+    const sums = store.sums.of(job.inode, job.offsetBytes, job.sizeBytes);
+    return job.sums !== undefined && !isDeepStrictEqual(sums, job.sums);
   }
 }

@@ -1,3 +1,4 @@
+import type { SumsOfUnits } from '../core/unit-sums.ts';
 import type { DataPiece, SyncItem } from '../overlay/data-store.ts';
 import type { Abandoned, LandingRecord } from '../overlay/inode.ts';
 
@@ -33,6 +34,8 @@ export type ReaderJob =
       readonly kind: 'read-pieces';
       readonly inode: number;
       readonly pieces: readonly DataPiece[];
+      /** Of the units that are read, where the file has any. */
+      readonly sums?: SumsOfUnits;
       readonly fileSizeBytes: number;
       readonly offsetBytes: number;
       readonly sizeBytes: number;

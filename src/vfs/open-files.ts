@@ -119,6 +119,8 @@ export class OpenFiles {
       return { handle, openFlags: FOPEN_DIRECT_IO };
     }
     if (counts && counts.backingId !== 0) {
+      // A shared mapping through such a handle is written by the kernel alone.
+      if (writing) this.#overlay.store.sums.forget(number);
       return this.#reply(number, writing ? 'passed-writing' : 'passed', counts.backingId, request, true);
     }
     if (writing) return this.#reply(number, 'writing', 0, request, true);

@@ -61,6 +61,8 @@ export interface OverlayInode {
   otherNames: Place[] | undefined;
   /** A symlink's target. */
   target: string | undefined;
+  /** Path that the tree gives the file this began as a copy of. */
+  readonly origin: string | undefined;
   xattrs: Map<string, Uint8Array> | undefined;
   /** Bytes from this offset on lie in the spill file on disk; Infinity while all are in memory. */
   splitAt: number;

@@ -47,7 +47,7 @@ export class Namespace {
   readonly #directoryChangedMs = new Map<number, number>();
   /** The last request carried out, and the node it concerned. */
   lastRequest: { unique: string; node: number } | undefined;
-  /** Names that the last hook result brought; the kernel may not have heard of them if a daemon died. */
+  /** Names that the last hook result or discard brought; the kernel may not have heard of them if a daemon died. */
   lastPublished: readonly Place[] = [];
   nextInode = FIRST_OVERLAY_INODE;
   /** Landings to be removed, by their id. */
@@ -204,6 +204,7 @@ export class Namespace {
       place: undefined,
       otherNames: undefined,
       target: made.target,
+      origin: made.origin,
       xattrs: undefined,
       splitAt: Number.POSITIVE_INFINITY,
       version: 1,
@@ -255,6 +256,28 @@ export class Namespace {
     return unlinked;
   }
 
+  /** The overlay says nothing of these names any more. */
+  #reveal(places: readonly Place[], atMs: number): OverlayInode[] {
+    const unlinked: OverlayInode[] = [];
+    for (const { parent, name } of places) {
+      const entries = this.#entries.get(parent);
+      const node = entries?.get(name)?.node;
+      if (node === undefined) continue;
+      entries?.delete(name);
+      this.#countFolder(parent, node, -1);
+      this.#listChanged(parent, atMs);
+      if (node === WHITEOUT) continue;
+      const inode = this.inodes.get(node);
+      if (inode) {
+        takeName(inode, { parent, name });
+        inode.changedNs = nsOf(atMs);
+        if (!inode.place) unlinked.push(inode);
+      } else this.#moved.delete(node);
+    }
+    this.lastPublished = places;
+    return unlinked;
+  }
+
   /** The one way the namespace changes. */
   apply(record: OverlayRecord): Applied {
     switch (record.op) {
@@ -283,6 +306,8 @@ export class Namespace {
         this.#note(record.unique, 0);
         return { unlinked };
       }
+      case 'revealed':
+        return { unlinked: this.#reveal(record.places, record.at) };
       case 'published': {
         const unlinked = record.made.flatMap((made) => this.#make(made, record.at));
         for (const made of record.made) this.#sealOf(made.inode);

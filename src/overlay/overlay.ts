@@ -19,6 +19,8 @@ export interface NewInode extends Place {
   readonly gid: number;
   readonly rdev?: number;
   readonly target?: string;
+  /** As {@link MadeInode.origin}. */
+  readonly origin?: string;
   /** A file that is whole from the start; else it begins open for writing. */
   readonly sealed?: boolean;
 }
@@ -95,7 +97,8 @@ export class Overlay {
     if ('inode' in record) this.sealed.changed(record.inode);
     if (record.op === 'published') for (const { inode } of record.made) this.sealed.changed(inode);
     // What the kernel had removed it knows to be gone; of what the daemon replaced it must look the name up again.
-    for (const inode of unlinked) this.#unlinked(inode, record.op !== 'published');
+    const isKnown = record.op !== 'published' && record.op !== 'revealed';
+    for (const inode of unlinked) this.#unlinked(inode, isKnown);
   }
 
   #unlinked(inode: OverlayInode, isKnown: boolean): void {
@@ -189,6 +192,11 @@ export class Overlay {
   #treePath(place: Place): string | undefined {
     const node = this.names.lookup(place.parent, place.name);
     return node === undefined || this.inode(node) ? undefined : this.#parts.lower.pathOf(node);
+  }
+
+  /** Gives up what was written at these names, all at once: the tree shows there again. */
+  reveal(places: readonly Place[]): void {
+    this.#commit({ op: 'revealed', places, at: Date.now() });
   }
 
   remove(place: Place, unique: string): void {

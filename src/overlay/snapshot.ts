@@ -11,7 +11,7 @@ export function* snapshotOf(names: Namespace, lower: LowerTree): Generator<Overl
   for (const inode of parentsFirst(names)) {
     const place = inode.place;
     if (!place) continue;
-    const { number, mode, uid, gid, rdev, target } = inode;
+    const { number, mode, uid, gid, rdev, target, origin } = inode;
     const at = Number(inode.changedNs / 1_000_000n);
     yield {
       op: 'make',
@@ -23,6 +23,7 @@ export function* snapshotOf(names: Namespace, lower: LowerTree): Generator<Overl
       gid,
       ...(rdev === 0 ? {} : { rdev }),
       ...(target === undefined ? {} : { target }),
+      ...(origin === undefined ? {} : { origin }),
     };
     for (const [name, value] of inode.xattrs ?? []) {
       yield { op: 'xattr', inode: number, name, value: Buffer.from(value).toString('base64'), at };

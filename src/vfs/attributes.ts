@@ -60,6 +60,7 @@ export class Attributes {
   typeOf(node: number): number {
     const inode = this.#overlay.inode(node);
     if (inode) return inode.mode & S_IFMT;
+    if (this.#tree.linkTarget?.(node) !== undefined) return S_IFLNK;
     return this.#tree.isDirectory(node) ? S_IFDIR : S_IFREG;
   }
 
@@ -67,6 +68,7 @@ export class Attributes {
     const attributes = this.#tree.attributes(node);
     if (!attributes) return undefined;
     const fixed = !this.#writable || this.#tree.isReadOnly(node);
+    const kind = attributes.directory ? S_IFDIR : S_IFREG;
     const permissions = attributes.directory ? (fixed ? 0o555 : 0o755) : fixed ? 0o444 : 0o644;
     const changedMs = this.#overlay.names.directoryChangedMs(node);
     const timeNs = BigInt(Math.trunc(Math.max(attributes.mtimeMs, changedMs ?? 0) * 1000)) * 1000n;
@@ -77,7 +79,7 @@ export class Attributes {
       atimeNs: timeNs,
       mtimeNs: timeNs,
       ctimeNs: timeNs,
-      mode: (attributes.directory ? S_IFDIR : S_IFREG) | permissions,
+      mode: attributes.mode === undefined ? kind | permissions : attributes.mode & ~0o222,
       // Folders of the tree don't count what is in them: 1, by which find(1) and others know.
       nlink: 1,
       uid: this.#owner.uid,

@@ -12,6 +12,7 @@ import { Bench, type Measure } from './bench.ts';
 import { type Row, table } from './figure.ts';
 import { arrayAccess, compressedArrays, plainArrays } from './measures/array-reads.ts';
 import { arrivals } from './measures/arrivals.ts';
+import { durability } from './measures/durability.ts';
 import { harmonyIndexing } from './measures/harmony.ts';
 import { indexMemory } from './measures/index-memory.ts';
 import { indexing, remounting } from './measures/indexing.ts';
@@ -52,6 +53,7 @@ const MEASURES: Readonly<Record<string, Measure>> = {
   'scan-rss': scanMemory,
   writes: writing,
   materialize: materializing,
+  durability,
   memory,
   'index-memory': indexMemory,
 };

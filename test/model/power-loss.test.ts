@@ -109,7 +109,7 @@ class Program {
         this.#slots.push({ handle: kernel.create([from], 0o644, O_RDWR), file: made });
       } else if (!file) return;
       else if (wanted.do === 'reopen') this.#slots.push({ handle: kernel.open([from], O_RDWR), file });
-      else if (wanted.do === 'unlink') {
+      else if (!('to' in wanted)) {
         names.delete(from);
         this.#named();
         kernel.request((front, context) => front.unlink(context, 1, from));

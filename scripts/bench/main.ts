@@ -28,6 +28,7 @@ import {
   scanMemory,
   secondRead,
 } from './measures/rendered-reads.ts';
+import { resultReads } from './measures/result-reads.ts';
 import { stackReads } from './measures/stack-reads.ts';
 import { materializing, writing } from './measures/writes.ts';
 import { canDropCaches } from './page-cache.ts';
@@ -54,6 +55,7 @@ const MEASURES: Readonly<Record<string, Measure>> = {
   writes: writing,
   materialize: materializing,
   durability,
+  'result-reads': resultReads,
   memory,
   'index-memory': indexMemory,
 };

@@ -34,7 +34,8 @@ export class SourceReaders {
     this.#open.clear();
   }
 
-  reader(tree: SourceTree, decoded: ByteCache): SourceReader {
-    return new SourceReader(tree, this.#encoders, this.#open, decoded);
+  /** @param base as for {@link SourceReader}. */
+  reader(tree: SourceTree, decoded: ByteCache, base: number): SourceReader {
+    return new SourceReader(tree, this.#encoders, this.#open, decoded, base);
   }
 }

@@ -51,6 +51,8 @@ export interface PlainReport {
 export interface ImageReport {
   readonly id: string;
   readonly exactness: 'reassembled' | 'verbatim';
+  /** Why it is kept as a copy. */
+  readonly reason?: string;
   readonly chunks: readonly StagedPlane[];
 }
 

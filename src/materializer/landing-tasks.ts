@@ -132,24 +132,32 @@ export async function stageImage(job: ImageJob): Promise<ImageReport> {
       planes: planes.map((plane) => [...plane.index, plane.crc32] as const),
       runs: runs.map(encodeRun),
     });
-    const report = (id: string, exactness: ImageReport['exactness']): ImageReport => ({
+    const report = (id: string, reason: string | undefined): ImageReport => ({
       id,
-      exactness,
+      exactness: reason === undefined ? 'reassembled' : 'verbatim',
+      ...(reason === undefined ? {} : { reason }),
       chunks: [...planes, ...lower].map(({ crc32: _, ...plane }) => plane),
     });
     const runs = givesFileBack ? plan.pages.flatMap((_, index) => runsOfPage(plan, index)) : [];
     if (runs.length > 0) {
       const id = stageReassembled(job, reader, plan, runs, planes, describe);
-      if (id !== undefined) return report(id, 'reassembled');
+      if (id !== undefined) return report(id, undefined);
     }
     wholeCrc ??= copyWhole(reader, job.verbatimPath).crc32;
     const id = landingId(job.file.inode, job.file.sizeBytes, wholeCrc);
     writeStaged(job.sidecarPath, encodeSidecar(describe(id, [])));
-    return report(id, 'verbatim');
+    return report(id, reasonOf(plan, runs.length > 0));
   } catch (error) {
     removeStaged(written);
     throw error;
   }
+}
+
+/** Why an image's file can't be put together from its pixels and few other bytes. */
+function reasonOf(plan: ImagePlan, hasRuns: boolean): string {
+  if (!plan.isStoredPlainly) return 'it is compressed';
+  if (hasRuns) return 'most of it is no pixels';
+  return plan.samples > 1 ? 'its colours lie pixel by pixel' : 'its pixels are not as its tags say';
 }
 
 interface StagedChunk extends StagedPlane {

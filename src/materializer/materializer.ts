@@ -262,6 +262,7 @@ export class Materializer {
       results.push(...(await commitBatch(this.commitContext(stagingDir), staged)));
     } catch (error) {
       for (const { decision } of staged) fail(decision.file, error);
+      this.store.reload();
     }
     rmSync(stagingDir, { recursive: true, force: true });
     return results;

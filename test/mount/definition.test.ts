@@ -185,5 +185,37 @@ except OSError as error: print(error)
         `is said of one source; write  as: …  beside that one's path in ${definition}`,
       );
     }, 120_000);
+
+    it('keeps what it read of one store apart from the same place of another', async () => {
+      await using mount = await PlateMount.make({ plate: 'unset' });
+      const stores = ['one', 'other'].map((name) => join(mount.folder, `${name}.zarr`));
+      await mount.succeed(PYTHON, [
+        '-c',
+        `
+import numcodecs, numpy as np, sys, zarr
+for number, path in enumerate(sys.argv[1:]):
+  group = zarr.open_group(path, mode='w')
+  for i in range(6):
+    texts = np.array([f'{"x" * (1 + 5 * number)}{i}{row}' for row in range(4)], dtype=object)
+    group.create_dataset(f't{i}', data=texts, object_codec=numcodecs.VLenUTF8())
+    group.create_dataset(f'n{i}', data=np.arange(12, dtype='i4').reshape(3, 4) + 100 * number + i)
+`,
+        ...stores,
+      ]);
+      agePlate(mount.folder);
+      const definition = join(mount.folder, 'stores.yaml');
+      writeFileSync(definition, JSON.stringify({ sources: stores }));
+      await mount.json(mount.mountWords().map((word) => (word === 'unset' ? definition : word)));
+      const wrong = await mount.python(`
+wrong = []
+for number, name in enumerate(('one.zarr', 'other.zarr')):
+  for i in range(6):
+    rows = open(f'{mnt}/{name}/tables/t{i}.csv').read().split()[1:]
+    if [row.split(',')[-1] for row in rows] != [f'{"x" * (1 + 5 * number)}{i}{row}' for row in range(4)]: wrong.append([name, i, rows])
+    array = np.load(f'{mnt}/{name}/arrays/n{i}.npy')
+    if array[0, 0] != 100 * number + i: wrong.append([name, i, array.tolist()])
+print(json.dumps(wrong))`);
+      expect(JSON.parse(wrong)).toEqual([]);
+    }, 60_000);
   },
 );

@@ -12,7 +12,7 @@ import type {
   TableRows,
 } from '../../sources.ts';
 import { FolderStore } from '../../zarr/folder-store.ts';
-import { joinKey, rootVersion } from '../../zarr/node.ts';
+import { joinKey, StoreRoot } from '../../zarr/node.ts';
 import type { ZarrStore } from '../../zarr/store.ts';
 import { ZarrHierarchy } from './zarr-hierarchy.ts';
 import { imageOf, type ZarrImage, type ZarrLevel } from './zarr-image.ts';
@@ -60,13 +60,14 @@ export class OpenZarr implements OpenSource {
   /** The images that levels of lower resolution belong to, and which level each is. */
   readonly #levels = new Map<string, LevelPlace>();
   readonly #images = new Map<string, ZarrImage>();
-  readonly #version: string | undefined;
+  readonly #root: StoreRoot | undefined;
 
   /** @throws UnreadableSourceError; SourceChangedError when it is no longer what was catalogued. */
   constructor(path: string, catalog: SourceCatalog) {
     this.#hierarchy = new ZarrHierarchy(cataloguedStore(path, catalog));
-    this.#version = catalog.version;
-    if (this.#hasChanged()) {
+    const { version } = catalog;
+    this.#root = version === undefined ? undefined : this.#rootNow();
+    if (this.#root?.version !== version) {
       this.#hierarchy[Symbol.dispose]();
       throw this.#changed('what describes it');
     }
@@ -79,8 +80,17 @@ export class OpenZarr implements OpenSource {
     }
   }
 
+  #rootNow(): StoreRoot {
+    try {
+      return new StoreRoot(this.#hierarchy.nodes.store);
+    } catch (error) {
+      this.#hierarchy[Symbol.dispose]();
+      throw error;
+    }
+  }
+
   #hasChanged(): boolean {
-    return this.#version !== undefined && rootVersion(this.#hierarchy.nodes.store) !== this.#version;
+    return this.#root?.isThere() === false;
   }
 
   /** Does something; where that fails because the store is another now, says so. */
@@ -89,8 +99,17 @@ export class OpenZarr implements OpenSource {
       return act();
     } catch (cause) {
       const isDamage = cause instanceof PlateFsError && cause.tag !== 'source-changed';
-      if (isDamage && this.#hasChanged()) throw this.#changed('what describes it', cause);
+      if (isDamage && this.#isAnotherForSure()) throw this.#changed('what describes it', cause);
       throw cause;
+    }
+  }
+
+  #isAnotherForSure(): boolean {
+    try {
+      return this.#hasChanged();
+    } catch {
+      // What failed first is the better explanation.
+      return false;
     }
   }
 
@@ -107,11 +126,11 @@ export class OpenZarr implements OpenSource {
   }
 
   /**
-   * Of a folder that was moved away or whose disk is gone every chunk is missing. What is on a server is not asked
-   * for again: that would be a journey for every read of an array with holes.
+   * Of a folder that was moved away, of a disk that is gone and of a server that has the store no more every chunk is
+   * missing: then none of them is fill value.
    */
   #mustBeThere(): void {
-    if (!this.#hierarchy.nodes.store.isRemote && this.#hasChanged()) throw this.#changed('what describes it');
+    if (this.#hasChanged()) throw this.#changed('what describes it');
   }
 
   window(path: string, region: Region): ByteWindow | undefined {

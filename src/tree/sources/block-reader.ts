@@ -50,6 +50,8 @@ export class BlockReader {
     const end = Math.min(offsetBytes + target.length, this.#file.sizeBytes);
     let at = offsetBytes;
     for (let block = this.#blockAt(at); at < end; block += 1) {
+      if (block >= this.#file.blockCount)
+        throw new Error(`${this.#path}: ${end - at} bytes of a table are in none of its blocks`);
       const bytes = this.#block(block, source);
       const skip = at - this.#file.offsetOf(block);
       const part = bytes.subarray(skip, skip + end - at);

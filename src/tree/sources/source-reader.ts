@@ -40,15 +40,27 @@ export class SourceReader {
   readonly #encoders: CatalogEncoders;
   readonly #sources: OpenSources;
   readonly #decoded: ByteCache;
+  readonly #base: number;
   readonly #files = new SourceFiles(MAX_SOURCE_FILES);
   readonly #keys = new RenderKeys();
   readonly #readers = new LRUCache<number, FileReader>({ max: MAX_READERS });
 
-  constructor(tree: SourceTree, encoders: CatalogEncoders, sources: OpenSources, decoded: ByteCache) {
+  /**
+   * @param base where the tree's nodes begin among those of the mount: `decoded` holds what was read of all its parts,
+   * each of which counts from 0.
+   */
+  constructor(
+    tree: SourceTree,
+    encoders: CatalogEncoders,
+    sources: OpenSources,
+    decoded: ByteCache,
+    base: number,
+  ) {
     this.#tree = tree;
     this.#encoders = encoders;
     this.#sources = sources;
     this.#decoded = decoded;
+    this.#base = base;
   }
 
   /** @returns bytes filled, fewer than `target` only at the end of the file. @throws FsRefusal, stale, when it is gone. */
@@ -117,13 +129,17 @@ export class SourceReader {
     return this.#blockReader(node, item);
   }
 
+  /** Of what is decoded for a file. Another version of the source has other nodes, another mount another process. */
+  #cacheKey(node: number): string {
+    return `source\0${this.#base + node}`;
+  }
+
   #pixelReader(node: ItemNode, item: Extract<SourceItem, { kind: 'image' | 'array' }>): LayoutReader {
     const { source, file } = node;
     const layout = itemLayout(node, this.#encoders);
     if (!layout) throw new Error(`there is no encoder ${file.encoder}`);
     const shown = item.kind === 'image' ? itemOfShown(item, file) : item;
-    // Another version of the source has other nodes; another generation of another mount another process.
-    const cacheKey = `source\0${node.node}`;
+    const cacheKey = this.#cacheKey(node.node);
     return new LayoutReader({
       layout,
       cacheKey,
@@ -178,7 +194,7 @@ export class SourceReader {
       cache: this.#decoded,
       files: this.#files,
       version: (path, region) => this.#versionOf(source, path, region),
-      cacheKey: `source\0${node.node - ordinal}`,
+      cacheKey: this.#cacheKey(node.node - ordinal),
     });
     if (!reader) throw new FsRefusal('stale', 'the file is no longer there');
     return reader;
@@ -195,7 +211,7 @@ export class SourceReader {
     const { source, file, member } = node;
     if (!isMeasured(file)) throw new FsRefusal('stale', 'it is not measured yet');
     const blocks = this.#blocksOf(node, item, member);
-    const reader = new BlockReader(blocks, source.path, `source\0${node.node}`, this.#decoded);
+    const reader = new BlockReader(blocks, source.path, this.#cacheKey(node.node), this.#decoded);
     if (blocks.sizeBytes !== measuredBytes(file))
       throw new FsRefusal('stale', 'its source changed since it was opened');
     return {

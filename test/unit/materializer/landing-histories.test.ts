@@ -214,7 +214,7 @@ describe('files that have landed', () => {
             await mount.close();
           }
         }),
-        { numRuns: 4 },
+        { numRuns: 3 },
       );
     },
     60_000,

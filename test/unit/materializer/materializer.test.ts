@@ -216,6 +216,35 @@ describe('what the output folder already holds', () => {
       expect(landing && bytesOfLanding(landing).equals(smallTiff(8, 8, index + 1))).toBe(true);
   });
 
+  it('is read where an earlier version landed it, and goes on', async () => {
+    const path = 'a/A01_s001_w1_z001_t001.tif';
+    const bytes = smallTiff(8, 8, 1);
+    const [landing] = await land(written(path, bytes));
+    if (landing?.kind !== 'image') throw new Error('no image');
+    // As it was when every plane was a chunk of zarr v2.
+    const file = join(output, landing.sidecar);
+    const record = readFileSync(file);
+    const textBytes = record.readUInt32LE(8);
+    const { version, planeBytes, checked, planes, ...same } = JSON.parse(
+      record.toString('utf8', 12, 12 + textBytes),
+    );
+    const chunks = planes.map(([t, c, z, sum]: number[]) => [`${t}/${c}/${z}/0/0`, sum]);
+    const earlier = Buffer.from(
+      JSON.stringify({ ...same, codec: 'blosc-lz4', chunkBytes: planeBytes, chunks }),
+    );
+    const head = Buffer.from(record.subarray(0, 12));
+    head.writeUInt32LE(earlier.length, 8);
+    writeFileSync(file, Buffer.concat([head, earlier, record.subarray(12 + textBytes)]));
+    await materializer.close();
+    materializer = await open();
+    expect(bytesOfLanding(landing).equals(bytes)).toBe(true);
+    const moved = await materializer.relocate(landing, 'a/A01_s001_w1_z001_t002.tif', never);
+    await materializer.remove(landing, moved);
+    expect(bytesOfLanding(moved).equals(bytes)).toBe(true);
+    expect(() => bytesOfLanding(landing)).toThrow();
+    expect(problems()).toEqual([]);
+  });
+
   it('keeps the time of a plain file, and the same file again lands in the same place', async () => {
     const file = { ...written('t.csv', Buffer.from('1')), mtimeMs: 1_600_000_000_000 };
     const [first] = await land(file);

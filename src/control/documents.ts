@@ -120,6 +120,19 @@ export interface LandingResult {
   readonly kept: readonly { readonly path: string; readonly reason: string }[];
 }
 
+/** Parameters of `discard`: as {@link KeepParams}. */
+export interface DiscardParams extends KeepParams {
+  /** Also files that programs have open to write. */
+  readonly force: boolean;
+}
+
+/** Parameters of `snapshot`. */
+export interface SnapshotParams {
+  readonly reason: 'commit' | 'snapshot';
+  /** What people say of it. */
+  readonly message?: string;
+}
+
 /** Parameters of `drain`: write everything out, then unmount and end. */
 export interface DrainParams {
   /** Detach at once from the folder tree, though programs still have files open. */

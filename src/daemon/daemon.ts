@@ -9,9 +9,11 @@ import { errnoOf } from '../core/errno.ts';
 import { explain } from '../core/errors.ts';
 import { FrontWake } from '../fuse/front-wake.ts';
 import { invalidateNode } from '../fuse/notify.ts';
+import { demandWholeJournal } from '../journal/examine.ts';
 import { budgetOf } from '../memory/budget.ts';
-import { type OverlayFolders, stagingFolder } from '../overlay/open-overlay.ts';
+import { hasLostPower, journalPath, type OverlayFolders, stagingFolder } from '../overlay/open-overlay.ts';
 import { indexFolder } from '../tree/index-cache.ts';
+import { MountTree } from '../tree/mount-tree.ts';
 import type { SharedMount } from '../tree/shared-mount.ts';
 import type { FrontNotice } from '../vfs/jobs.ts';
 import { chooseBudgetBytes, chooseHotBytes } from './budget-choice.ts';
@@ -24,7 +26,9 @@ import type { HookPump } from './hook-pump.ts';
 import { HotRenders } from './hot-renders.ts';
 import { hotStore, keptFolders } from './kept-stores.ts';
 import { Landings } from './landings.ts';
+import { LiveChanges } from './live-changes.ts';
 import { LiveMount } from './live-mount.ts';
+import { LiveRevisions } from './live-revisions.ts';
 import { logEvent } from './log.ts';
 import { memoryFolder, removeMemoryFolder } from './memory-folder.ts';
 import { MountMemory, writtenBoundBytes } from './mount-memory.ts';
@@ -68,6 +72,7 @@ export class Daemon {
   #control: ControlServer | undefined;
   #memory: MountMemory | undefined;
   #renders: RenderKeeper | undefined;
+  #revisions: LiveRevisions | undefined;
   #hot: HotRenders | undefined;
   #ending: Promise<void> | undefined;
   #unlock: () => void = () => {};
@@ -111,6 +116,7 @@ export class Daemon {
     this.#unlock = lockState(state);
     const folders: OverlayFolders = { state, memory: memoryFolder(state) };
     this.#memoryFolder = folders.memory;
+    if (!resumed) demandWholeJournal(journalPath(folders), hasLostPower(folders));
     const resumes = countResumes(folders, resumed);
     if (!resumed) keepNames(folders, this.#definition);
     const opened = await openSessionParts(this.#spec, folders, resumed, {
@@ -118,6 +124,11 @@ export class Daemon {
       onProgress: (text) => this.#voice.tell({ type: 'progress', text }),
     });
     const mount = opened.map(({ number, name, shared }) => ({ number, name, shared }));
+    LiveRevisions.prepare(
+      state,
+      mount.map(({ number }) => number),
+      !resumed,
+    );
     const budgetBytes = this.#definition.budgetBytes ?? chooseBudgetBytes(folders.memory);
     const { memoryFd, privileged } = this.#start;
     const largePages = memoryFd === undefined ? undefined : `/proc/self/fd/${memoryFd}`;
@@ -128,6 +139,7 @@ export class Daemon {
       fuseFd: this.#start.fuseFd,
       mount,
       outputFolder: output,
+      stateFolder: state,
       decodedBytes: budgetOf(budgetBytes).decodedBytes,
       onMessage: (message) => {
         if (message.type === 'staged')
@@ -152,6 +164,7 @@ export class Daemon {
       format: this.#definition.options.landing,
       front,
       isHeld: (inode) => this.#hooks?.isHeld(inode) ?? false,
+      keep: async (landing) => await this.#revisions?.keep(landing),
       warn: (message) => this.#warnings.warn('landing', message),
       signal: this.#stop.signal,
     });
@@ -183,6 +196,17 @@ export class Daemon {
       signal: this.#stop.signal,
     });
     this.#plates = plates;
+    const revisions = new LiveRevisions({
+      stateFolder: state,
+      outputFolder: output,
+      front,
+      fuseFd: this.#start.fuseFd,
+      parts: mount.map(({ number }) => number),
+      lower: () => new MountTree(plates.mount, tools),
+      landAll: (progress, signal) => this.#writeOut?.flush(progress, signal) ?? Promise.resolve(),
+      whileNothingLands: (work) => landings.whileNothingLands(work),
+    });
+    this.#revisions = revisions;
     const renders = new RenderKeeper({
       fuseFd: this.#start.fuseFd,
       source: this.#definition.source,
@@ -238,7 +262,8 @@ export class Daemon {
     memory.start();
     await this.#hot?.start();
     await renders.start();
-    this.#control = await openControl(this.#spec, status, writeOut, renders);
+    const changes = new LiveChanges(front, landings, revisions, this.#start.fuseFd);
+    this.#control = await openControl(this.#spec, status, writeOut, renders, changes);
     plates.start();
     this.#running.resolve();
     this.#voice.tell({ type: 'ready' });
@@ -400,6 +425,11 @@ export class Daemon {
       await this.#writeOut?.flush(() => {}, this.#stop.signal);
     } catch (error) {
       logEvent(`writing out failed: ${explain(error)}`);
+    }
+    try {
+      await this.#revisions?.make('unmount', undefined, false, () => {}, this.#stop.signal);
+    } catch (error) {
+      logEvent(`no revision could be made: ${explain(error)}`);
     }
     this.#stop.abort();
     this.#memory?.[Symbol.dispose]();

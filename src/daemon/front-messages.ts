@@ -1,3 +1,6 @@
+import type { Change } from '../changes/change-list.ts';
+import type { WrittenState } from '../changes/written-state.ts';
+import type { ErrorDocument } from '../control/protocol.ts';
 import type { Negotiated } from '../fuse/negotiation.ts';
 import type { LandingRecord } from '../overlay/inode.ts';
 import type { SealedFile } from '../overlay/sealed-files.ts';
@@ -29,6 +32,14 @@ export interface ChangedName {
 export interface FoundRender extends Ticket {
   readonly node: number;
   readonly path?: string;
+}
+
+/** What came of giving up changes: all of them, or none and why. */
+export interface DiscardAnswer {
+  readonly discarded: readonly Pick<Change, 'kind' | 'type' | 'path' | 'from'>[];
+  readonly kept: readonly { readonly path: string; readonly reason: string }[];
+  /** Names that show something else than before. */
+  readonly changed: readonly ChangedName[];
 }
 
 /** Main thread to front. A `token` comes back in the answer. */
@@ -82,6 +93,16 @@ export type ToFront =
       readonly token: number;
       readonly bytes: number;
       readonly restingSinceMs: number;
+    }
+  /** Revisions were made or dropped. */
+  | { readonly type: 'revisions' }
+  | { readonly type: 'written'; readonly token: number }
+  /** Give up what was written at and below paths of the mount. */
+  | {
+      readonly type: 'discard';
+      readonly token: number;
+      readonly paths: readonly string[];
+      readonly force: boolean;
     }
   | { readonly type: 'usage'; readonly token: number };
 
@@ -148,6 +169,9 @@ export type FrontAnswer =
       readonly failure?: string;
     }
   | { readonly type: 'adopted'; readonly token: number }
+  | { readonly type: 'written'; readonly token: number; readonly state: WrittenState }
+  /** `failure`: nothing was given up, and this is why. */
+  | ({ readonly type: 'discard'; readonly token: number; readonly failure?: ErrorDocument } & DiscardAnswer)
   | {
       readonly type: 'usage';
       readonly token: number;

@@ -2,6 +2,10 @@ import { writeSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { type MessagePort, parentPort, receiveMessageOnPort } from 'node:worker_threads';
+import { RevisionStore } from '../changes/revision-store.ts';
+import { isVersionNode, VersionNodes } from '../changes/version-nodes.ts';
+import { VersionedTree } from '../changes/versioned-tree.ts';
+import { errorDocument } from '../control/protocol.ts';
 import { errnoOf } from '../core/errno.ts';
 import { explain } from '../core/errors.ts';
 import { FrontWake } from '../fuse/front-wake.ts';
@@ -23,6 +27,7 @@ import { loadCatalogEncoders } from '../tree/sources/catalog-encoders.ts';
 import { Front } from '../vfs/front.ts';
 import { KeptRenders } from '../vfs/kept-renders.ts';
 import { kernelFileCalls } from './file-calls.ts';
+import { discardPaths, writtenState } from './front-changes.ts';
 import type { FromFront, ToFront } from './front-messages.ts';
 import { loadPlaneTools } from './plane-tools.ts';
 import { publishOutputs } from './publish.ts';
@@ -85,16 +90,19 @@ class SessionOver extends Error {}
 interface Rooms {
   readonly overlay: Overlay;
   readonly front: Front;
-  readonly tree: MountTree;
+  readonly mountTree: MountTree;
+  readonly tree: VersionedTree;
   readonly readers: ReaderPool;
   readonly layouts: KnownLayouts;
   readonly wholeReads: WholeReads;
 }
 
-function receive({ overlay, front, tree, readers, layouts, wholeReads }: Rooms, message: ToFront): void {
+function receive(rooms: Rooms, message: ToFront): void {
+  const { overlay, front, mountTree, tree, readers, layouts, wholeReads } = rooms;
   switch (message.type) {
     case 'adopt':
-      tree.adopt(message.part, message.shared);
+      mountTree.adopt(message.part, message.shared);
+      tree.treeChanged();
       layouts.clear();
       wholeReads.clear();
       readers.adopt(message.part, message.shared);
@@ -105,7 +113,7 @@ function receive({ overlay, front, tree, readers, layouts, wholeReads }: Rooms, 
       front.staged(message.node, message.errno);
       return;
     case 'measured':
-      front.measured(message.node, message.errno);
+      for (const node of tree.shownAs(message.node)) front.measured(node, message.errno);
       return;
     case 'failed':
       front.failed(message.job, message.errno, message.message);
@@ -206,6 +214,22 @@ function receive({ overlay, front, tree, readers, layouts, wholeReads }: Rooms, 
     case 'end':
       // The session's loop is left already.
       return;
+    case 'revisions':
+      tree.reload();
+      return;
+    case 'written':
+      tell({ type: 'written', token: message.token, state: writtenState(overlay, tree) });
+      return;
+    case 'discard': {
+      const { token, paths, force } = message;
+      try {
+        tell({ type: 'discard', token, ...discardPaths(overlay, tree, paths, force) });
+      } catch (error) {
+        const failure = errorDocument(error);
+        tell({ type: 'discard', token, discarded: [], kept: [], changed: [], failure });
+      }
+      return;
+    }
     case 'usage':
       tell({
         type: 'usage',
@@ -221,10 +245,17 @@ function receive({ overlay, front, tree, readers, layouts, wholeReads }: Rooms, 
 
 async function serve(): Promise<void> {
   const tools = await loadPlaneTools(data.mount.map(({ shared }) => shared.index));
-  const tree = new MountTree(data.mount, tools);
+  const mountTree = new MountTree(data.mount, tools);
+  const { state } = data.folders;
+  const tree = new VersionedTree(mountTree, new RevisionStore(state), new VersionNodes(state));
+  /** What shows a node, for whoever asks how its bytes are made; undefined for what was written. */
+  const ownOf = (node: number): number | undefined => (isVersionNode(node) ? tree.baseOf(node) : node);
   const hasSources = data.mount.some(({ shared }) => shared.index.scope);
   const encoders = hasSources ? await loadCatalogEncoders() : undefined;
-  const layouts = new KnownLayouts((node) => tree.layoutOf(node, encoders));
+  const layouts = new KnownLayouts((node) => {
+    const own = ownOf(node);
+    return own === undefined ? undefined : mountTree.layoutOf(own, encoders);
+  });
   const unitAt = (node: number, offsetBytes: number) => renderUnitAt(node, layouts.of(node), offsetBytes);
   const counters = ReaderCounters.over(data.counters);
   const readers = new ReaderPool({
@@ -233,7 +264,7 @@ async function serve(): Promise<void> {
     unitAt,
     ahead: new ReadAhead({
       unitAt,
-      isRendered: (node) => tree.isRendered(node),
+      isRendered: (node) => !isVersionNode(node) && mountTree.isRendered(node),
       limitBytes: data.aheadBytes,
     }),
     onFirstJob: () => tell({ type: 'readers-wanted' }),
@@ -248,7 +279,10 @@ async function serve(): Promise<void> {
     },
   );
   const wholeReads = new WholeReads({
-    sizeOf: (node) => (canPass() && tree.isKeepable(node) ? tree.attributes(node)?.sizeBytes : undefined),
+    sizeOf: (node) =>
+      canPass() && !isVersionNode(node) && mountTree.isKeepable(node)
+        ? mountTree.attributes(node)?.sizeBytes
+        : undefined,
     limitBytes: data.hotBytes,
     onWhole: (node) => tell({ type: 'notice', notice: { kind: 'read-whole', node } }),
   });
@@ -276,7 +310,11 @@ async function serve(): Promise<void> {
       }
       return filledBytes;
     },
-    notify: (notice) => tell({ type: 'notice', notice }),
+    notify: (notice) =>
+      tell({
+        type: 'notice',
+        notice: notice.kind === 'measure' ? { ...notice, node: tree.measuredBy(notice.node) } : notice,
+      }),
     answer: ({ uniqueLow, uniqueHigh }, bytes) => replyTo(data.fuseFd, uniqueLow, uniqueHigh, [bytes]),
     answerLate: ({ uniqueLow, uniqueHigh }, late) => {
       const body = late.kind === 'entry' ? entryBody(late.entry) : attributesBody(late.reply);
@@ -294,7 +332,7 @@ async function serve(): Promise<void> {
         try {
           const message = received.message as ToFront;
           if (message.type === 'end') throw new SessionOver();
-          receive({ overlay, front, tree, readers, layouts, wholeReads }, message);
+          receive({ overlay, front, mountTree, tree, readers, layouts, wholeReads }, message);
         } catch (error) {
           if (error instanceof SessionOver) throw error;
           // A disk that is full, as a rule: this change was not made, and everything else goes on.
@@ -342,7 +380,7 @@ async function serve(): Promise<void> {
   for (const inode of overlay.names.inodes.values()) overlay.seal(inode);
   tell({ type: 'unmounted' });
   data.fromMain.on('message', (message: ToFront) =>
-    receive({ overlay, front, tree, readers, layouts, wholeReads }, message),
+    receive({ overlay, front, mountTree, tree, readers, layouts, wholeReads }, message),
   );
 }
 

@@ -14,12 +14,15 @@ export function hasSharedMemory(): boolean {
 }
 
 /** Where a mount's written bytes live: in tmpfs, named after its state folder; else in the state folder. */
-export function memoryFolder(stateFolder: string): string {
+export function memoryFolderPath(stateFolder: string): string {
   const name = createHash('sha256').update(stateFolder).digest('hex').slice(0, 16);
   const uid = process.getuid?.() ?? 0;
-  const folder = hasSharedMemory()
-    ? join(SHARED_MEMORY, `platefs-${uid}-${name}`)
-    : join(stateFolder, 'memory');
+  return hasSharedMemory() ? join(SHARED_MEMORY, `platefs-${uid}-${name}`) : join(stateFolder, 'memory');
+}
+
+/** As {@link memoryFolderPath}; the folder is made. */
+export function memoryFolder(stateFolder: string): string {
+  const folder = memoryFolderPath(stateFolder);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   return folder;
 }

@@ -1,5 +1,6 @@
 import { flushCompileCache } from 'node:module';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { VersionReader } from '../changes/version-reader.ts';
 import { decodedBytesSoFar } from '../core/decode-count.ts';
 import { errnoOf } from '../core/errno.ts';
 import { explain, SourceChangedError, SourceNotReadyError } from '../core/errors.ts';
@@ -32,6 +33,7 @@ export interface ReaderData {
   readonly number: number;
   readonly mount: SharedMount;
   readonly outputFolder: string;
+  readonly stateFolder: string;
   /** What it may keep decoded at the start. */
   readonly decodedBytes: number;
   readonly kept: KeptFolders;
@@ -75,8 +77,12 @@ const tell = (message: FromReader): void => parentPort?.postMessage(message);
 const counters = ReaderCounters.over(data.counters);
 const decoded = new ByteCache(data.decodedBytes, keptDecodedBytes);
 boundKeptDecoded(data.decodedBytes * KEPT_BY_SOURCES);
-const rendered = await MountReader.open(data.mount, decoded, (node) =>
-  tell({ type: 'source-changed', node }),
+const versions = new VersionReader(data.stateFolder, data.outputFolder, decoded);
+const rendered = await MountReader.open(
+  data.mount,
+  decoded,
+  (node) => tell({ type: 'source-changed', node }),
+  versions,
 );
 const landed = new LandedReader(data.outputFolder, decoded);
 const reader = new Reader({

@@ -13,6 +13,7 @@ export interface ReadersParts {
   readonly fuseFd: number;
   readonly mount: SharedMount;
   readonly outputFolder: string;
+  readonly stateFolder: string;
   /** Where finished renders are kept. */
   readonly kept: KeptFolders;
   /** What all readers together may keep decoded at the start. */
@@ -52,13 +53,14 @@ export class Readers {
   /** Starts the threads; jobs posted before are waiting in their ports. */
   start(): void {
     if (this.#workers.length > 0) return;
-    const { fuseFd, mount, outputFolder, kept, onMessage, onDeath } = this.#parts;
+    const { fuseFd, mount, outputFolder, stateFolder, kept, onMessage, onDeath } = this.#parts;
     for (const [number, { port2 }] of this.#channels.entries()) {
       const workerData: ReaderData = {
         fuseFd,
         number,
         mount,
         outputFolder,
+        stateFolder,
         kept,
         decodedBytes: this.#boundBytes,
         counters: this.counters.memory,

@@ -98,6 +98,7 @@ interface Calls {
   ): number;
   fsmount(call: number, context: number, flags: number, attributes: number): number;
   futimens(fd: number, times: Pointer): number;
+  fsetxattr(fd: number, name: string, value: Pointer, sizeBytes: number, flags: number): number;
   getpagesize(): number;
   gettid(): number;
   tgkill(processId: number, threadId: number, signal: number): number;
@@ -142,6 +143,7 @@ function load(): Calls {
     fsconfig: libc.func('syscall', 'int64_t', ['int64_t', 'int', 'uint', 'str', 'str', 'int']),
     fsmount: libc.func('syscall', 'int64_t', ['int64_t', 'int', 'uint', 'uint']),
     futimens: libc.func('int futimens(int, void *)'),
+    fsetxattr: libc.func('int fsetxattr(int, const char *, void *, size_t, int)'),
     getpagesize: libc.func('int getpagesize()'),
     gettid: libc.func('int gettid()'),
     tgkill: libc.func('int tgkill(int, int, int)'),
@@ -302,6 +304,11 @@ export function setTimes(fd: number, atimeNs: bigint, mtimeNs: bigint): void {
     times[2 * i + 1] = subsecondNs;
   }
   checked('futimens', load().futimens(fd, times));
+}
+
+/** fsetxattr(2): makes or replaces an extended attribute. */
+export function setXattr(fd: number, name: string, value: Uint8Array): void {
+  checked('fsetxattr', load().fsetxattr(fd, name, value, value.byteLength, 0));
 }
 
 /** copy_file_range(2) between absolute offsets. @returns bytes copied, possibly fewer. */

@@ -16,6 +16,13 @@ export function peekJournal(path: string, replay: (record: JournalRecord) => voi
   if (existsSync(path)) replayAll(readFileSync(path), replay);
 }
 
+/** What is said of a journal that is damaged otherwise than by a torn tail. */
+export function damagedJournal(path: string, atByte: number, damage: string): StateCorruptError {
+  return new StateCorruptError(path, `damaged at byte ${atByte}, ${damage}`, {
+    advice: 'platefs fsck PLATE --repair  keeps it aside and goes on without what is damaged',
+  });
+}
+
 /**
  * An append-only file of checked records. `append` returns when the record is in the kernel: it survives the
  * death of this process; `sync` makes it survive power loss. One writer.
@@ -55,10 +62,7 @@ export class Journal {
     const tornBytes = bytes.length - at;
     const damage = damageAt(bytes, at, lostPower);
     if (damage !== undefined) {
-      throw new StateCorruptError(path, `damaged at byte ${at}, ${damage}`, {
-        advice:
-          'keep the file and restore it from a backup, or move the state folder away to start without it',
-      });
+      throw damagedJournal(path, at, damage);
     }
     const fd = storage.open(path, 'a+', 0o600);
     if (tornBytes > 0) storage.truncate(fd, at);

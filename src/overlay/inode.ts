@@ -50,6 +50,8 @@ export interface OverlayInode {
   place: { parent: number; name: string } | undefined;
   /** A symlink's target. */
   target: string | undefined;
+  /** Path that the tree gives the file this began as a copy of. */
+  readonly origin: string | undefined;
   xattrs: Map<string, Uint8Array> | undefined;
   /** Bytes from this offset on lie in the spill file on disk; Infinity while all are in memory. */
   splitAt: number;

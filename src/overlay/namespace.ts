@@ -43,7 +43,7 @@ export class Namespace {
   readonly #directoryChangedMs = new Map<number, number>();
   /** The last request carried out, and the node it concerned. */
   lastRequest: { unique: string; node: number } | undefined;
-  /** Names that the last hook result brought; the kernel may not have heard of them if a daemon died. */
+  /** Names that the last hook result or discard brought; the kernel may not have heard of them if a daemon died. */
   lastPublished: readonly Place[] = [];
   nextInode = FIRST_OVERLAY_INODE;
   /** Landings to be removed, by their id. */
@@ -179,6 +179,7 @@ export class Namespace {
       rdev: made.rdev ?? 0,
       place: undefined,
       target: made.target,
+      origin: made.origin,
       xattrs: undefined,
       splitAt: Number.POSITIVE_INFINITY,
       version: 1,
@@ -208,6 +209,26 @@ export class Namespace {
     return unlinked;
   }
 
+  /** The overlay says nothing of these names any more. */
+  #reveal(places: readonly Place[], atMs: number): OverlayInode[] {
+    const unlinked: OverlayInode[] = [];
+    for (const { parent, name } of places) {
+      const entries = this.#entries.get(parent);
+      const node = entries?.get(name)?.node;
+      if (node === undefined) continue;
+      entries?.delete(name);
+      this.#directoryChangedMs.set(parent, atMs);
+      if (node === WHITEOUT) continue;
+      const inode = this.inodes.get(node);
+      if (inode) {
+        inode.place = undefined;
+        unlinked.push(inode);
+      } else this.#moved.delete(node);
+    }
+    this.lastPublished = places;
+    return unlinked;
+  }
+
   /** The one way the namespace changes. */
   apply(record: OverlayRecord): Applied {
     switch (record.op) {
@@ -227,6 +248,8 @@ export class Namespace {
         this.#note(record.unique, 0);
         return { unlinked };
       }
+      case 'revealed':
+        return { unlinked: this.#reveal(record.places, record.at) };
       case 'published': {
         const unlinked = record.made.flatMap((made) => this.#make(made, record.at));
         for (const made of record.made) this.#sealOf(made.inode);

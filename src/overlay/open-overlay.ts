@@ -28,6 +28,10 @@ export const spillFolder = (folders: OverlayFolders): string => join(folders.sta
 export const durableFolder = (folders: OverlayFolders): string => join(folders.state, 'durable');
 export const journalPath = (folders: OverlayFolders): string => join(folders.state, 'journal');
 
+/** Whether the machine went down since the folders were last in use. */
+export const hasLostPower = (folders: OverlayFolders): boolean =>
+  powerState(folders.memory, dataFolder(folders), folders.state) !== 'kept';
+
 export interface OpenedOverlay {
   readonly overlay: Overlay;
   /** Bytes of an unfinished record that were cut off. */

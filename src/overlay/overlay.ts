@@ -17,6 +17,8 @@ export interface NewInode extends Place {
   readonly gid: number;
   readonly rdev?: number;
   readonly target?: string;
+  /** As {@link MadeInode.origin}. */
+  readonly origin?: string;
   /** A file that is whole from the start; else it begins open for writing. */
   readonly sealed?: boolean;
 }
@@ -165,6 +167,11 @@ export class Overlay {
   #treePath(place: Place): string | undefined {
     const node = this.names.lookup(place.parent, place.name);
     return node === undefined || this.inode(node) ? undefined : this.#parts.lower.pathOf(node);
+  }
+
+  /** Gives up what was written at these names, all at once: the tree shows there again. */
+  reveal(places: readonly Place[]): void {
+    this.#commit({ op: 'revealed', places, at: Date.now() });
   }
 
   remove(place: Place, unique: string): void {

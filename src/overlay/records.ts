@@ -13,6 +13,8 @@ export interface MadeInode extends Place {
   readonly gid: number;
   readonly rdev?: number;
   readonly target?: string;
+  /** Path that the tree gives the file this is a copy of, where it began as one. */
+  readonly origin?: string;
   /** A file that is whole from the start. */
   readonly sealed?: boolean;
 }
@@ -35,6 +37,8 @@ export type OverlayRecord =
       readonly at: number;
       readonly unique?: string;
     }
+  /** What was written at these names is given up: the tree shows there again. */
+  | { readonly op: 'revealed'; readonly places: readonly Place[]; readonly at: number }
   | { readonly op: 'remove'; readonly place: Place; readonly at: number; readonly unique?: string }
   | {
       readonly op: 'attributes';

@@ -10,7 +10,7 @@ export function* snapshotOf(names: Namespace, lower: LowerTree): Generator<Overl
   for (const inode of parentsFirst(names)) {
     const place = inode.place;
     if (!place) continue;
-    const { number, mode, uid, gid, rdev, target } = inode;
+    const { number, mode, uid, gid, rdev, target, origin } = inode;
     const at = names.directoryChangedMs(number) ?? Number(inode.changedNs / 1_000_000n);
     yield {
       op: 'make',
@@ -22,6 +22,7 @@ export function* snapshotOf(names: Namespace, lower: LowerTree): Generator<Overl
       gid,
       ...(rdev === 0 ? {} : { rdev }),
       ...(target === undefined ? {} : { target }),
+      ...(origin === undefined ? {} : { origin }),
     };
     for (const [name, value] of inode.xattrs ?? []) {
       yield { op: 'xattr', inode: number, name, value: Buffer.from(value).toString('base64') };

@@ -47,6 +47,7 @@ export class Attributes {
   typeOf(node: number): number {
     const inode = this.#overlay.inode(node);
     if (inode) return inode.mode & S_IFMT;
+    if (this.#tree.linkTarget?.(node) !== undefined) return S_IFLNK;
     return this.#tree.isDirectory(node) ? S_IFDIR : S_IFREG;
   }
 
@@ -54,6 +55,7 @@ export class Attributes {
     const attributes = this.#tree.attributes(node);
     if (!attributes) return undefined;
     const fixed = !this.#writable || this.#tree.isReadOnly(node);
+    const kind = attributes.directory ? S_IFDIR : S_IFREG;
     const permissions = attributes.directory ? (fixed ? 0o555 : 0o755) : fixed ? 0o444 : 0o644;
     const changedMs = this.#overlay.names.directoryChangedMs(node);
     const timeNs = BigInt(Math.trunc(Math.max(attributes.mtimeMs, changedMs ?? 0) * 1000)) * 1000n;
@@ -64,7 +66,7 @@ export class Attributes {
       atimeNs: timeNs,
       mtimeNs: timeNs,
       ctimeNs: timeNs,
-      mode: (attributes.directory ? S_IFDIR : S_IFREG) | permissions,
+      mode: attributes.mode === undefined ? kind | permissions : attributes.mode & ~0o222,
       nlink: attributes.directory ? 2 : 1,
       uid: this.#owner.uid,
       gid: this.#owner.gid,

@@ -151,7 +151,7 @@ export class Front implements FileSystem {
   }
 
   readlink(_context: RequestContext, node: number): string {
-    const target = this.#overlay.inode(node)?.target;
+    const target = this.#overlay.inode(node)?.target ?? this.#tree.linkTarget?.(node);
     if (target === undefined) throw INVALID;
     return target;
   }

@@ -1,3 +1,4 @@
+import { discardPaths } from '../../src/daemon/front-changes.ts';
 import { publishOutputs } from '../../src/daemon/publish.ts';
 import { FIRST_OVERLAY_INODE, isFile, type LandingRecord } from '../../src/overlay/inode.ts';
 import { ROOT_NODE } from '../../src/tree/tree.ts';
@@ -55,6 +56,8 @@ export type Step = { readonly die?: number | undefined } & (
   /** Through a reader's handle of what was a tree file: refused, and nothing may come of it. */
   | { readonly do: 'fchmod-old'; slot: number }
   | { readonly do: 'publish'; path: Path; to: Path; seed: number }
+  /** Everything that was written is given up. */
+  | { readonly do: 'discard' }
   | { readonly do: 'begin-listing'; path: Path }
   | { readonly do: 'list'; room: number }
   | { readonly do: 'resume' }
@@ -107,12 +110,14 @@ export class Duel {
   readonly #landings: { inode: number; version: number; record: LandingRecord }[] = [];
   #listing: Listing | undefined;
   readonly #budgetBytes: number;
+  readonly #seed: Seed;
   #published = 0;
 
   constructor(seed: Seed, treeOf: (folder: string) => MemoryTree, budgetBytes: number) {
     this.kernel = new KernelDouble(treeOf, budgetBytes);
     this.root = referenceOf(seed, false) as ReferenceFolder;
     this.#budgetBytes = budgetBytes;
+    this.#seed = seed;
   }
 
   dispose(): void {
@@ -440,6 +445,9 @@ export class Duel {
       case 'publish':
         this.#publish(step);
         return;
+      case 'discard':
+        this.#discard();
+        return;
       case 'begin-listing': {
         const folder = step.path.length === 0 ? this.root : this.#node(step.path);
         if (folder?.type !== 'folder') return;
@@ -595,6 +603,19 @@ export class Duel {
       folder = next as ReferenceFolder;
     }
     for (const { path, bytes } of outputs) folder.children.set(path.at(-1) ?? '', newFile(0o644, bytes));
+  }
+
+  /** Again until no daemon dies over it. */
+  #discard(): void {
+    const { kernel } = this;
+    for (let deaths = -1; deaths !== kernel.deaths; ) {
+      deaths = kernel.deaths;
+      kernel.inside(() => discardPaths(kernel.overlay, kernel.tree, [''], true));
+    }
+    this.root.children.clear();
+    for (const [name, node] of (referenceOf(this.#seed, false) as ReferenceFolder).children)
+      this.root.children.set(name, node);
+    this.#listing = undefined;
   }
 
   #watchListing(): void {

@@ -21,14 +21,9 @@ import { listing } from './measures/listing.ts';
 import { loadData } from './measures/load-data.ts';
 import { memory } from './measures/memory.ts';
 import { notPassedThrough, passedThrough } from './measures/plane-reads.ts';
-import {
-  compressedStack,
-  firstByte,
-  randomWindow,
-  scanMemory,
-  secondRead,
-} from './measures/rendered-reads.ts';
+import { compressedStack, firstByte, randomWindow, secondRead } from './measures/rendered-reads.ts';
 import { resultReads } from './measures/result-reads.ts';
+import { largeScans, scanMemory } from './measures/scans.ts';
 import { stackReads } from './measures/stack-reads.ts';
 import { materializing, writing } from './measures/writes.ts';
 import { canDropCaches } from './page-cache.ts';
@@ -52,6 +47,7 @@ const MEASURES: Readonly<Record<string, Measure>> = {
   'array-access': arrayAccess,
   'second-read': secondRead,
   'scan-rss': scanMemory,
+  'scan-100gb': largeScans,
   writes: writing,
   materialize: materializing,
   durability,

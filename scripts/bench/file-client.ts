@@ -6,7 +6,8 @@
  *   file-client.ts random PASSES FILE      each pass makes the same READS reads of 4 KiB, anywhere in the open file
  *   file-client.ts write MEBIBYTES FILE STEP_BYTES
  *                                          one pass: creates the file, writes it in steps, closes it
- *   file-client.ts create COUNT FOLDER     one pass: creates so many files of 64 KiB, each written at once and closed
+ *   file-client.ts files COUNT FOLDER SIZE fsync|close
+ *                                          one pass: creates files of SIZE bytes, writes each at once, syncs it or not, closes it
  *   file-client.ts first PASSES FILE …     each pass opens a file and reads its first page past the page cache, file by file
  *   file-client.ts window PASSES FILE WIDTH HEIGHT PLANES
  *                                          each pass reads 256 × 256 pixels of 16 bits anywhere in a stack, row by row
@@ -16,16 +17,17 @@ import {
   closeSync,
   constants,
   fstatSync,
+  fsyncSync,
   openSync,
   readFileSync,
   readSync,
   symlinkSync,
   writeSync,
 } from 'node:fs';
+import { join } from 'node:path';
 import { chanceNumbers, windowPlace } from './chance-numbers.ts';
 
 const STEP_BYTES = 1 << 20;
-const SMALL_FILE_BYTES = 64 * 1024;
 const PAGE_BYTES = 4096;
 
 function timed(work: () => void): number {
@@ -93,12 +95,14 @@ function write(path: string, mebibytes: number, stepBytes: number): number {
   });
 }
 
-function create(folder: string, count: number): number {
-  const data = Buffer.alloc(SMALL_FILE_BYTES, 0xa5);
+function files(folder: string, count: number, sizeBytes: number, syncs: boolean): number {
+  const data = Buffer.alloc(sizeBytes, 0xa5);
   return timed(() => {
     for (let number = 0; number < count; number++) {
-      const fd = openSync(`${folder}/${number}.bin`, 'wx');
-      writeSync(fd, data, 0, data.length, null);
+      const fd = openSync(join(folder, `${number}.bin`), 'wx');
+      for (let at = 0; at < sizeBytes; at += STEP_BYTES)
+        writeSync(fd, data, at, Math.min(STEP_BYTES, sizeBytes - at), null);
+      if (syncs) fsyncSync(fd);
       closeSync(fd);
     }
   });
@@ -123,9 +127,9 @@ const seconds =
         ? windows(path, Number(second), Number(paths[1]), Number(paths[2]), Number(paths[3]))
         : operation === 'random'
           ? random(path, Number(second))
-          : operation === 'write'
-            ? [write(path, Number(second), Number(paths[1]))]
-            : operation === 'create'
-              ? [create(path, Number(second))]
+          : operation === 'files'
+            ? [files(path, Number(second), Number(paths[1]), paths[2] === 'fsync')]
+            : operation === 'write'
+              ? [write(path, Number(second), Number(paths[1]))]
               : [link(second)];
 console.log(JSON.stringify(seconds));

@@ -12,6 +12,7 @@ import { Bench, type Measure } from './bench.ts';
 import { type Row, table } from './figure.ts';
 import { arrayAccess, compressedArrays, plainArrays } from './measures/array-reads.ts';
 import { arrivals } from './measures/arrivals.ts';
+import { durability } from './measures/durability.ts';
 import { harmonyIndexing } from './measures/harmony.ts';
 import { indexMemory } from './measures/index-memory.ts';
 import { indexing, remounting } from './measures/indexing.ts';
@@ -51,6 +52,7 @@ const MEASURES: Readonly<Record<string, Measure>> = {
   writes: writing,
   materialize: materializing,
   unmount: unmounting,
+  durability,
   'result-reads': resultReads,
   memory,
   'index-memory': indexMemory,

@@ -44,6 +44,9 @@ const ERRNO: Record<ErrorTag, number> = {
   'not-needed': E.ENOSYS,
   'invalid-argument': E.EINVAL,
   'no-attribute': E.ENODATA,
+  'cross-device': E.EXDEV,
+  'file-too-large': E.EFBIG,
+  'past-the-end': E.ENXIO,
   stale: ESTALE_LINUX,
   io: E.EIO,
 };

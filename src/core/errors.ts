@@ -51,6 +51,9 @@ export type ErrorTag =
   | 'not-needed'
   | 'invalid-argument'
   | 'no-attribute'
+  | 'cross-device'
+  | 'file-too-large'
+  | 'past-the-end'
   | 'stale'
   | 'io';
 
@@ -310,6 +313,9 @@ export class FsRefusal extends PlateFsError {
 
 export type FsRefusalTag = Extract<
   ErrorTag,
+  | 'cross-device'
+  | 'file-too-large'
+  | 'past-the-end'
   | 'name-too-long'
   | 'no-such-entry'
   | 'entry-exists'

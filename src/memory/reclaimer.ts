@@ -242,7 +242,8 @@ export class Reclaimer {
         else await this.#giveBack(use);
         // They may have held too much when more was needed for other things.
         const writtenBytes = this.#spaceBytes - this.#holders.decoded().grantBytes;
-        if (this.#wasRefused || this.#writtenBoundBytes > writtenBytes) await this.#boundWritten(writtenBytes);
+        if (this.#wasRefused || this.#writtenBoundBytes > writtenBytes)
+          await this.#boundWritten(writtenBytes);
       });
     }
   }

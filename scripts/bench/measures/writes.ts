@@ -6,6 +6,7 @@ import { compare, type Row } from '../figure.ts';
 import { buildPeer, startPeer } from '../peer.ts';
 
 const PEER_THREADS = 4;
+const SMALL_FILE_BYTES = 64 * 1024;
 
 interface Writing {
   readonly measure: string;
@@ -26,7 +27,7 @@ function streamed(folder: string, mebibytes: number, stepBytes: number): number 
 
 /** New files of 64 KiB, written at once and closed, in files per second. */
 function created(folder: string, files: number): number {
-  const [seconds = Number.NaN] = timeClient('create', files, folder);
+  const [seconds = Number.NaN] = timeClient('files', files, folder, SMALL_FILE_BYTES, 'close');
   for (let number = 0; number < files; number++) rmSync(join(folder, `${number}.bin`));
   return files / seconds;
 }

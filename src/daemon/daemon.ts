@@ -66,6 +66,7 @@ export class Daemon {
   readonly #owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
   #front: FrontLink | undefined;
   readonly #frontWorker: Worker;
+  readonly #wake = new FrontWake();
   #readers: Readers | undefined;
   #documents: Documents | undefined;
   #landings: Landings | undefined;
@@ -139,6 +140,7 @@ export class Daemon {
     const kept = keptFolders(largePages ?? folders.memory, this.#spec.coldCache);
     this.#readers = new Readers({
       kept,
+      wake: this.#wake.memory,
       count: this.#definition.options.readers ?? Math.max(2, availableParallelism()),
       fuseFd: this.#start.fuseFd,
       mount,
@@ -149,7 +151,7 @@ export class Daemon {
         if (message.type === 'staged')
           this.#front?.tell({ type: 'staged', node: message.node, errno: message.errno });
         else if (message.type === 'render-found') {
-          this.#front?.tell(message);
+          this.#front?.nudge();
           this.#hot?.looked(message.found.node, message.found.path);
         } else if (message.type === 'synced') this.#front?.tell(message);
         else if (message.type === 'failed-job') this.#front?.tell({ ...message, type: 'failed' });
@@ -279,7 +281,6 @@ export class Daemon {
     const { budgetBytes, hotBytes } = budget;
     const { fuseFd, resumed, negotiated, privileged } = this.#start;
     const channel = new MessageChannel();
-    const wake = new FrontWake();
     const ports = readers.frontPorts();
     const data: FrontData = {
       fuseFd,
@@ -298,14 +299,14 @@ export class Daemon {
       owner: this.#owner,
       tellsSealed: this.#definition.hooks.length > 0,
       fromMain: channel.port2,
-      wake: wake.memory,
+      wake: this.#wake.memory,
       readers: ports,
       counters: readers.counters.memory,
     };
     const worker = this.#frontWorker;
     worker.ref();
     worker.on('error', (error) => this.#die('the front thread', error));
-    const front = new FrontLink(worker, channel.port1, wake, (message) => this.#hear(message));
+    const front = new FrontLink(worker, channel.port1, this.#wake, (message) => this.#hear(message));
     this.#front = front;
     worker.postMessage(data, [channel.port2, ...ports]);
     return front;

@@ -12,6 +12,7 @@ import { Bench, type Measure } from './bench.ts';
 import { type Row, table } from './figure.ts';
 import { arrayAccess, compressedArrays, plainArrays } from './measures/array-reads.ts';
 import { arrivals } from './measures/arrivals.ts';
+import { durability } from './measures/durability.ts';
 import { harmonyIndexing } from './measures/harmony.ts';
 import { indexMemory } from './measures/index-memory.ts';
 import { indexing, remounting } from './measures/indexing.ts';
@@ -49,6 +50,7 @@ const MEASURES: Readonly<Record<string, Measure>> = {
   'scan-100gb': largeScans,
   writes: writing,
   materialize: materializing,
+  durability,
   'result-reads': resultReads,
   memory,
   'index-memory': indexMemory,

@@ -14,7 +14,7 @@ const problem =
   (process.geteuid?.() === 0 ? undefined : 'only root can become other users') ??
   (existsSync('/dev/shm') ? undefined : '/dev/shm is missing');
 /** Of so many cases that are like each other one is made; `npm run soak:posix` makes all. */
-const EVERY = Number(process.env['PLATEFS_POSIX_EVERY'] ?? 6);
+const EVERY = Number(process.env['PLATEFS_POSIX_EVERY'] ?? 9);
 const SEEDS = Number(process.env['PLATEFS_POSIX_SEEDS'] ?? 1);
 const RUN_TIMEOUT_MS = 100_000 + 400_000 / EVERY;
 

@@ -247,6 +247,7 @@ export class Overlay {
 
   /** Moves a file's memory from `fromBytes` on to disk, for a budget it no longer fits in or a tmpfs that is full. */
   spill(inode: OverlayInode, fromBytes = 0): void {
+    if (fromBytes >= inode.splitAt) return;
     if (inode.splitAt === Number.POSITIVE_INFINITY) this.store.files.clearSpill(inode.number);
     this.store.spillFrom(inode, fromBytes);
     this.#commit({ op: 'split', inode: inode.number, splitAt: fromBytes });

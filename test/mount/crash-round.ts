@@ -110,11 +110,7 @@ class Round {
       this.#checkStore();
       // Some die before they are up.
       if (this.#roll(8) === 0) continue;
-      await eventually(
-        'somebody is served again',
-        () => writers.some(([, { list }], i) => lengthOf(list) > (lengths[i] ?? 0)),
-        SERVED_TIMEOUT_MS,
-      );
+      await this.#served(mount, () => writers.some(([, { list }], i) => lengthOf(list) > (lengths[i] ?? 0)));
     }
     rmSync(this.#failing, { force: true });
     // With its disk as it should be, the tolerant one stops first: the mount may go away under the other.
@@ -149,6 +145,16 @@ class Round {
       0,
     );
     return { kills: this.#kills, operations };
+  }
+
+  async #served(mount: TestMount, isServed: () => boolean): Promise<void> {
+    try {
+      await eventually('somebody is served again', isServed, SERVED_TIMEOUT_MS);
+    } catch (error) {
+      throw new Error(`nobody is served after ${this.#kills} kills: ${mount.output.slice(-3000)}`, {
+        cause: error,
+      });
+    }
   }
 
   /** A plane is copied under a new name, and what is closed lands; the daemon may be dead by then. */

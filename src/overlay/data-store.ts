@@ -38,6 +38,8 @@ export interface SyncItem {
   readonly state: SyncedState;
   /** Of all of it, where it has any. */
   readonly sums?: SumsOfUnits;
+  /** Whether bytes only go to the disk ahead of a sync that is to come: a power loss finds nothing of them. */
+  readonly isAhead: boolean;
   readonly plan: SyncPlan;
 }
 
@@ -352,7 +354,7 @@ export class DataStore {
   }
 
   /** Begins a sync of a file, for a thread that may wait for the disk; {@link SyncedFiles.ended} ends it. */
-  planSync(place: DataPlace, isChecked: boolean): SyncItem {
+  planSync(place: DataPlace, isChecked: boolean, isAhead: boolean): SyncItem {
     const { sizeBytes, mtimeNs, atimeNs } = this.stat(place);
     const sums = this.sums.of(place.number, 0, sizeBytes);
     return {
@@ -360,6 +362,7 @@ export class DataStore {
       pieces: this.pieces(place),
       state: { sizeBytes, splitAt: place.splitAt, mtimeNs, atimeNs },
       ...(sums === undefined || !isChecked ? {} : { sums }),
+      isAhead,
       plan: this.synced.begin(place.number, sizeBytes),
     };
   }

@@ -303,11 +303,17 @@ export class Overlay {
   /**
    * Begins to make a file survive power loss. Undefined where there is nothing to do but to sync the names.
    * @param isChecked - Whether bytes that are not what was written are refused.
+   * @param isAhead - Whether this is only to leave less to the next one.
    */
-  planSync(node: number, isChecked = true): SyncItem | undefined {
+  planSync(node: number, isChecked = true, isAhead = false): SyncItem | undefined {
     const inode = this.inode(node);
     if (!inode || !isFile(inode) || inode.landed || this.store.synced.isClean(node)) return undefined;
-    return this.store.planSync(inode, isChecked);
+    return this.store.planSync(inode, isChecked, isAhead);
+  }
+
+  /** Whether a file, and every name, survives power loss as it is. */
+  isSafe(node: number): boolean {
+    return this.#parts.journal.isSafe && this.store.synced.isClean(node);
   }
 
   /** Whether the bytes of a file lie elsewhere than when a sync of it began. */

@@ -47,7 +47,7 @@ export function runSync(job: SyncJob): SyncReport {
   }
   let namesFailure: SyncReport['namesFailure'];
   try {
-    syncFile(job.journalPath);
+    if (job.journalPath !== '') syncFile(job.journalPath);
   } catch (error) {
     namesFailure = failureOf(error);
   }
@@ -82,7 +82,7 @@ function addToLog(item: SyncItem, logs: OpenLog[]): void {
         readPieces(pieces, at, target);
         checkUnits(item, at, target);
       });
-    writer.commit(state);
+    if (!item.isAhead) writer.commit(state);
     logs.push({ item, fd, writer });
   } catch (error) {
     storage.close(fd);
@@ -101,7 +101,9 @@ function checkUnits({ inode, pieces, state, sums }: SyncItem, offsetBytes: numbe
 }
 
 function finish(item: SyncItem, writer: DurableLogWriter, reports: Map<number, ItemReport>): void {
-  writer.safe();
-  for (const path of item.plan.replacedPaths) storage.remove(path);
+  if (!item.isAhead) {
+    writer.safe();
+    for (const path of item.plan.replacedPaths) storage.remove(path);
+  }
   reports.set(item.inode, { inode: item.inode, logBytes: writer.sizeBytes });
 }

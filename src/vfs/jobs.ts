@@ -58,12 +58,15 @@ export interface SyncTicket extends Ticket {
   readonly inode: number;
   /** Of a WRITE that is answered once it is safe. */
   readonly writtenBytes?: number;
+  /** Nobody waits: the file is still being written, and the disk may begin with it. */
+  readonly isAhead?: boolean;
 }
 
 /** Make files and all names so far survive power loss; then answer whoever waits for that. */
 export interface SyncJob {
   readonly kind: 'sync';
   readonly items: readonly SyncItem[];
+  /** Empty where names are not meant. */
   readonly journalPath: string;
   readonly tickets: readonly SyncTicket[];
 }

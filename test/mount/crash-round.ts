@@ -33,7 +33,7 @@ export interface CrashRound {
   readonly seed: number;
   readonly kills: number;
   readonly mode: Durability;
-  /** How the mount ends: killed with its supervisor, the supervisor alone first, or by `umount`. */
+  /** How the mount ends: killed with its supervisor, the supervisor some time before, or by `umount`. */
   readonly end: 'both' | 'supervisor' | 'umount';
 }
 
@@ -121,7 +121,13 @@ class Round {
     if (end !== 'umount') {
       const daemon = await mount.daemonPid();
       process.kill(mount.supervisor.pid ?? 0, 'SIGKILL');
-      if (end === 'both') process.kill(daemon, 'SIGKILL');
+      if (end === 'supervisor') {
+        // The daemon goes on alone; nobody would follow it.
+        const list = writers[1]?.[1].list ?? '';
+        const before = lengthOf(list);
+        await this.#served(mount, () => lengthOf(list) > before);
+      }
+      process.kill(daemon, 'SIGKILL');
       await eventually('the daemon is gone', () => !existsSync(`/proc/${daemon}`), SERVED_TIMEOUT_MS);
       this.#kills++;
     }

@@ -63,6 +63,7 @@ export class Daemon {
   readonly #owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
   #front: FrontLink | undefined;
   readonly #frontWorker: Worker;
+  readonly #wake = new FrontWake();
   #readers: Readers | undefined;
   #documents: Documents | undefined;
   #landings: Landings | undefined;
@@ -135,6 +136,7 @@ export class Daemon {
     const kept = keptFolders(largePages ?? folders.memory, this.#spec.coldCache);
     this.#readers = new Readers({
       kept,
+      wake: this.#wake.memory,
       count: this.#definition.options.readers ?? Math.max(2, availableParallelism()),
       fuseFd: this.#start.fuseFd,
       mount,
@@ -145,7 +147,7 @@ export class Daemon {
         if (message.type === 'staged')
           this.#front?.tell({ type: 'staged', node: message.node, errno: message.errno });
         else if (message.type === 'render-found') {
-          this.#front?.tell(message);
+          this.#front?.nudge();
           this.#hot?.looked(message.found.node, message.found.path);
         } else if (message.type === 'synced') this.#front?.tell(message);
         else if (message.type === 'failed-job') this.#front?.tell({ ...message, type: 'failed' });
@@ -275,7 +277,6 @@ export class Daemon {
     const { budgetBytes, hotBytes } = budget;
     const { fuseFd, resumed, negotiated, privileged } = this.#start;
     const channel = new MessageChannel();
-    const wake = new FrontWake();
     const ports = readers.frontPorts();
     const data: FrontData = {
       fuseFd,
@@ -292,14 +293,14 @@ export class Daemon {
       hotBytes,
       owner: this.#owner,
       fromMain: channel.port2,
-      wake: wake.memory,
+      wake: this.#wake.memory,
       readers: ports,
       counters: readers.counters.memory,
     };
     const worker = this.#frontWorker;
     worker.ref();
     worker.on('error', (error) => this.#die('the front thread', error));
-    const front = new FrontLink(worker, channel.port1, wake, (message) => this.#hear(message));
+    const front = new FrontLink(worker, channel.port1, this.#wake, (message) => this.#hear(message));
     this.#front = front;
     worker.postMessage(data, [channel.port2, ...ports]);
     return front;

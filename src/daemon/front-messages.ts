@@ -82,6 +82,7 @@ export type ToFront =
   /** The files of which a finished render may be kept, in place of those known before. */
   | { readonly type: 'renders'; readonly nodes: readonly number[] }
   /** A reader has looked whether a finished render is kept and good. */
+  /** From a reader. */
   | { readonly type: 'render-found'; readonly found: FoundRender }
   /** A node that somebody waits for is measured, or could not be. */
   | { readonly type: 'measured'; readonly node: number; readonly errno: number }

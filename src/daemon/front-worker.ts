@@ -256,7 +256,11 @@ async function serve(): Promise<void> {
     const own = ownOf(node);
     return own === undefined ? undefined : mountTree.layoutOf(own, encoders);
   });
-  const unitAt = (node: number, offsetBytes: number) => renderUnitAt(node, layouts.of(node), offsetBytes);
+  const unitAt = (node: number, offsetBytes: number) =>
+    renderUnitAt(node, layouts.of(node), offsetBytes, (region) => {
+      const own = ownOf(node);
+      return own === undefined ? undefined : mountTree.decodedTogether(own, region);
+    });
   const counters = ReaderCounters.over(data.counters);
   const readers = new ReaderPool({
     ports: data.readers,
@@ -287,6 +291,7 @@ async function serve(): Promise<void> {
     onWhole: (node) => tell({ type: 'notice', notice: { kind: 'read-whole', node } }),
   });
   const renders = new KeptRenders();
+  const ports = [data.fromMain, ...data.readers];
   const front: Front = new Front({
     tree,
     overlay,
@@ -324,19 +329,17 @@ async function serve(): Promise<void> {
     renders,
     passedFolder: join(data.folders.memory, 'passed'),
     drain: () => {
-      for (
-        let received = receiveMessageOnPort(data.fromMain);
-        received;
-        received = receiveMessageOnPort(data.fromMain)
-      ) {
-        try {
-          const message = received.message as ToFront;
-          if (message.type === 'end') throw new SessionOver();
-          receive({ overlay, front, mountTree, tree, readers, layouts, wholeReads }, message);
-        } catch (error) {
-          if (error instanceof SessionOver) throw error;
-          // A disk that is full, as a rule: this change was not made, and everything else goes on.
-          tell({ type: 'notice', notice: { kind: 'failed', path: '', message: explain(error) } });
+      for (const port of ports) {
+        for (let received = receiveMessageOnPort(port); received; received = receiveMessageOnPort(port)) {
+          try {
+            const message = received.message as ToFront;
+            if (message.type === 'end') throw new SessionOver();
+            receive({ overlay, front, mountTree, tree, readers, layouts, wholeReads }, message);
+          } catch (error) {
+            if (error instanceof SessionOver) throw error;
+            // A disk that is full, as a rule: this change was not made, and everything else goes on.
+            tell({ type: 'notice', notice: { kind: 'failed', path: '', message: explain(error) } });
+          }
         }
       }
     },

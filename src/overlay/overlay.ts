@@ -1,8 +1,7 @@
-import { isDeepStrictEqual } from 'node:util';
 import { FsRefusal, NoSpaceError } from '../core/errors.ts';
 import { isOutOfSpace } from '../core/io.ts';
 import type { Journal } from '../journal/journal.ts';
-import type { DataStore, FileStat, SyncItem } from './data-store.ts';
+import type { DataStore, FileStat } from './data-store.ts';
 import { DepartedInodes } from './departed-inodes.ts';
 import type { HandleLog } from './handle-log.ts';
 import { type Abandoned, isFile, isOverlayNode, type OverlayInode, type Place } from './inode.ts';
@@ -12,6 +11,7 @@ import type { LowerTree } from './lower-tree.ts';
 import type { Namespace } from './namespace.ts';
 import type { OverlayRecord } from './records.ts';
 import { SealedFiles } from './sealed-files.ts';
+import { SyncPlans } from './sync-plans.ts';
 
 export interface NewInode extends Place {
   readonly mode: number;
@@ -57,6 +57,8 @@ export class Overlay {
   readonly landings: LandingBook;
   /** What was freed last. */
   readonly departed = new DepartedInodes();
+  /** How files and names are made to survive power loss. */
+  readonly syncs: SyncPlans;
   readonly #parts: OverlayParts;
 
   private constructor(names: Namespace, parts: OverlayParts) {
@@ -64,6 +66,7 @@ export class Overlay {
     this.#parts = parts;
     const { store, handles, journal, onAbandoned } = parts;
     this.sealed = new SealedFiles(names, store);
+    this.syncs = new SyncPlans(names, store, journal);
     this.landings = new LandingBook({
       names,
       store,
@@ -339,51 +342,6 @@ export class Overlay {
     this.unseal(inode);
     this.#commit({ op: 'split', inode: inode.number, splitAt: 0 });
     this.store.recover(inode);
-  }
-
-  /**
-   * Begins to make a file survive power loss. Undefined where there is nothing to do but to sync the names.
-   * @param isChecked - Whether bytes that are not what was written are refused.
-   * @param isAhead - Whether this is only to leave less to the next one.
-   */
-  planSync(node: number, isChecked = true, isAhead = false): SyncItem | undefined {
-    const inode = this.inode(node);
-    if (!inode || !isFile(inode) || inode.landed || this.store.synced.isClean(node)) return undefined;
-    return this.store.planSync(inode, isChecked, isAhead);
-  }
-
-  /** Whether a file, and every name, survives power loss as it is. */
-  isSafe(node: number): boolean {
-    return this.#parts.journal.isSafe && this.store.synced.isClean(node);
-  }
-
-  /** Whether the bytes of a file lie elsewhere than when a sync of it began. */
-  hasMoved({ inode: node, pieces, state, sums }: SyncItem): boolean {
-    const inode = this.inode(node);
-    if (!inode || !isFile(inode)) return false;
-    if (inode.landed !== undefined || !isDeepStrictEqual(this.store.pieces(inode), pieces)) return true;
-    // Or they were written meanwhile, so that they could not be what they had been.
-    return sums !== undefined && !isDeepStrictEqual(this.store.sums.of(node, 0, state.sizeBytes), sums);
-  }
-
-  /**
-   * Begins to make names survive power loss.
-   * @returns how much of the journal is to be synced, and what nobody needs once it is.
-   * @throws the system's error when a sync failed before and what was appended since can't be written anew.
-   */
-  planNameSync(): { readonly journalBytes: number; readonly unwanted: readonly string[] } {
-    const { journal } = this.#parts;
-    journal.trust();
-    return { journalBytes: journal.sizeBytes, unwanted: this.store.synced.takeUnwanted() };
-  }
-
-  /** A sync of names ended, well or not. */
-  namesSynced(journalBytes: number, unwanted: readonly string[], isSafe: boolean): void {
-    const { journal } = this.#parts;
-    if (isSafe) journal.synced(journalBytes);
-    else journal.distrust();
-    if (isSafe) this.store.synced.removed(unwanted);
-    else for (const path of unwanted) this.store.synced.removeLater(path);
   }
 
   /** Takes away the names of a file whose bytes are gone. */

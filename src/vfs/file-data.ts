@@ -306,7 +306,7 @@ export class FileData {
   flush(context: RequestContext, node: number, handle: bigint): undefined | Deferred {
     if (this.#parts.durability === 'fsync' || !isWritingHandle(handle)) return undefined;
     const inode = this.#overlay.inode(node);
-    if (!inode?.place || this.#overlay.isSafe(node)) return undefined;
+    if (!inode?.place || this.#overlay.syncs.isSafe(node)) return undefined;
     return this.fsync(context, node);
   }
 

@@ -3,8 +3,8 @@ import { DamagedBytesError, explain } from '../core/errors.ts';
 import { passFaultPoint } from '../core/fault-points.ts';
 import { storage, syncFile, syncFolderOf } from '../core/storage.ts';
 import { damagedUnit, UNIT_BYTES } from '../core/unit-sums.ts';
-import type { SyncItem } from '../overlay/data-store.ts';
 import { DurableLogWriter } from '../overlay/durable-log.ts';
+import type { SyncItem } from '../overlay/sync-plans.ts';
 import type { SyncJob, SyncReport } from './jobs.ts';
 import { readPieces } from './reader.ts';
 

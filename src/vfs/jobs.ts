@@ -1,6 +1,7 @@
 import type { SumsOfUnits } from '../core/unit-sums.ts';
-import type { DataPiece, SyncItem } from '../overlay/data-store.ts';
+import type { DataPiece } from '../overlay/data-store.ts';
 import type { Abandoned, LandingRecord } from '../overlay/inode.ts';
+import type { SyncItem } from '../overlay/sync-plans.ts';
 
 /** The kernel's number of a request that somebody else will answer. */
 export interface Ticket {

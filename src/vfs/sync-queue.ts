@@ -1,7 +1,7 @@
 import { errnoOf } from '../core/errno.ts';
 import { explain } from '../core/errors.ts';
-import type { SyncItem } from '../overlay/data-store.ts';
 import type { Overlay } from '../overlay/overlay.ts';
+import type { SyncItem } from '../overlay/sync-plans.ts';
 import type { ReaderJob, SyncReport, SyncTicket, Ticket } from './jobs.ts';
 
 /** A file that keeps moving between memory, disk and output folder is asked for again so often. */
@@ -63,11 +63,11 @@ export class SyncQueue {
     const journalPath = isAhead ? '' : this.#parts.journalPath;
     const items: SyncItem[] = [];
     try {
-      const names = isAhead ? { journalBytes: 0, unwanted: [] } : overlay.planNameSync();
+      const names = isAhead ? { journalBytes: 0, unwanted: [] } : overlay.syncs.beginNames();
       for (const node of new Set(waiting.map(({ inode }) => inode))) {
         // A file that is written all the time is never what it was when the sync began.
         const isChecked = !waiting.some(({ inode, tries }) => inode === node && tries >= MAX_CHECKED_TRIES);
-        const item = overlay.planSync(node, isChecked, isAhead);
+        const item = overlay.syncs.beginFile(node, isChecked, isAhead);
         if (item) items.push(item);
       }
       this.#running = { waiting, items, ...names };
@@ -89,7 +89,7 @@ export class SyncQueue {
     const { overlay, refuse } = this.#parts;
     const { namesFailure } = report;
     const isAhead = running.waiting.every((ticket) => ticket.isAhead);
-    if (!isAhead) overlay.namesSynced(running.journalBytes, running.unwanted, namesFailure === undefined);
+    if (!isAhead) overlay.syncs.endNames(running.journalBytes, running.unwanted, namesFailure === undefined);
     if (namesFailure) this.#parts.report(0, namesFailure.message);
     const failures = new Map<number, { errno: number; message: string }>();
     for (const { inode, logBytes, failure } of report.items) {
@@ -97,7 +97,7 @@ export class SyncQueue {
       overlay.store.synced.ended(inode, logBytes, isAhead);
       // What failed ahead fails again when somebody waits for it.
       if (!failure || !item || isAhead) continue;
-      if (overlay.hasMoved(item)) failures.set(inode, { errno: 0, message: '' });
+      if (overlay.syncs.hasMoved(item)) failures.set(inode, { errno: 0, message: '' });
       else {
         failures.set(inode, failure);
         this.#parts.report(inode, failure.message);

@@ -248,6 +248,8 @@ export class Namespace {
         this.#note(record.unique, 0);
         return { unlinked };
       }
+      case 'batch':
+        return { unlinked: record.records.flatMap((one) => this.apply(one).unlinked) };
       case 'revealed':
         return { unlinked: this.#reveal(record.places, record.at) };
       case 'published': {

@@ -37,6 +37,8 @@ export type OverlayRecord =
       readonly at: number;
       readonly unique?: string;
     }
+  /** Changes that happen all at once. */
+  | { readonly op: 'batch'; readonly records: readonly OverlayRecord[] }
   /** What was written at these names is given up: the tree shows there again. */
   | { readonly op: 'revealed'; readonly places: readonly Place[]; readonly at: number }
   | { readonly op: 'remove'; readonly place: Place; readonly at: number; readonly unique?: string }

@@ -12,6 +12,7 @@ import { Bench, type Measure } from './bench.ts';
 import { type Row, table } from './figure.ts';
 import { arrayAccess, compressedArrays, plainArrays } from './measures/array-reads.ts';
 import { arrivals } from './measures/arrivals.ts';
+import { durability } from './measures/durability.ts';
 import { harmonyIndexing } from './measures/harmony.ts';
 import { indexMemory } from './measures/index-memory.ts';
 import { indexing, remounting } from './measures/indexing.ts';
@@ -20,14 +21,9 @@ import { listing } from './measures/listing.ts';
 import { loadData } from './measures/load-data.ts';
 import { memory } from './measures/memory.ts';
 import { notPassedThrough, passedThrough } from './measures/plane-reads.ts';
-import {
-  compressedStack,
-  firstByte,
-  randomWindow,
-  scanMemory,
-  secondRead,
-} from './measures/rendered-reads.ts';
+import { compressedStack, firstByte, randomWindow, secondRead } from './measures/rendered-reads.ts';
 import { resultReads } from './measures/result-reads.ts';
+import { largeScans, scanMemory } from './measures/scans.ts';
 import { stackReads } from './measures/stack-reads.ts';
 import { materializing, writing } from './measures/writes.ts';
 import { canDropCaches } from './page-cache.ts';
@@ -51,8 +47,10 @@ const MEASURES: Readonly<Record<string, Measure>> = {
   'array-access': arrayAccess,
   'second-read': secondRead,
   'scan-rss': scanMemory,
+  'scan-100gb': largeScans,
   writes: writing,
   materialize: materializing,
+  durability,
   'result-reads': resultReads,
   memory,
   'index-memory': indexMemory,

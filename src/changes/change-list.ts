@@ -1,7 +1,7 @@
+import type { Place } from '../overlay/inode.ts';
 import { isDirectory, isFile, isOverlayNode, type OverlayInode, S_IFLNK, S_IFMT } from '../overlay/inode.ts';
 import type { LowerTree } from '../overlay/lower-tree.ts';
 import { type Namespace, WHITEOUT } from '../overlay/namespace.ts';
-import type { Place } from '../overlay/records.ts';
 
 export type ChangeKind = 'added' | 'changed' | 'deleted' | 'renamed';
 export type ChangeType = 'file' | 'folder' | 'link' | 'special';

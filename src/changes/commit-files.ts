@@ -52,12 +52,12 @@ const NAMED_CONFLICTS = 5;
 const isFileItem = (item: CommitItem): item is FileItem => item.kind === 'written' || item.kind === 'source';
 
 function marksOf(inode: OverlayInode, file?: WrittenFile): FileMarks {
-  const { mode, uid, gid, xattrs, changedNs } = inode;
+  const { mode, uid, gid, xattrs, mtimeNs } = inode;
   return {
     mode,
     uid,
     gid,
-    mtimeNs: file ? BigInt(file.mtimeNs) : changedNs,
+    mtimeNs: file ? BigInt(file.mtimeNs) : mtimeNs,
     ...(file ? { atimeNs: BigInt(file.atimeNs) } : {}),
     ...(xattrs ? { xattrs } : {}),
   };

@@ -1,7 +1,7 @@
+import type { Place } from '../overlay/inode.ts';
 import { isOverlayNode } from '../overlay/inode.ts';
 import type { LowerTree } from '../overlay/lower-tree.ts';
 import { type Namespace, WHITEOUT } from '../overlay/namespace.ts';
-import type { Place } from '../overlay/records.ts';
 import { type Change, changesOf, lowerPlace, movedNodes } from './change-list.ts';
 import { chosenChanges } from './chosen-changes.ts';
 

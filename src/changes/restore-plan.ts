@@ -1,7 +1,8 @@
-import { isDirectory, isFile, isOverlayNode, type LandedBytes, type OverlayInode } from '../overlay/inode.ts';
+import type { Place } from '../overlay/inode.ts';
+import { isFile, isOverlayNode, type LandedBytes, type OverlayInode } from '../overlay/inode.ts';
 import type { LowerTree } from '../overlay/lower-tree.ts';
 import { type Namespace, WHITEOUT } from '../overlay/namespace.ts';
-import type { OverlayRecord, Place } from '../overlay/records.ts';
+import type { OverlayRecord } from '../overlay/records.ts';
 import { type Change, changesOf, lowerPlace } from './change-list.ts';
 import { isAtOrBelow } from './chosen-changes.ts';
 import { type DiscardPlan, discardOf, placeKey } from './discard-plan.ts';
@@ -88,11 +89,18 @@ export function planRestore(
   const isWhole = paths.includes('');
   const discard = discardOf(now, lower, all, gone);
   const going = new Set(discard.places.map(placeKey));
-  const builder = new Builder(now, lower, was, going, all, atMs);
+  const stays = new Set(
+    chosen.flatMap(({ place, inode }) => (inode !== undefined && same.has(placeKey(place)) ? [inode] : [])),
+  );
+  const builder = new Builder(now, lower, was, going, all, stays, atMs);
   for (const change of come) builder.add(change);
   const obstacles = isWhole ? [] : [...discard.obstacles, ...builder.obstacles, ...folders(come)];
   const reveals = discard.places.filter((place) => !same.has(placeKey(place)));
-  const records: OverlayRecord[] = [{ op: 'revealed', places: reveals, at: atMs }, ...builder.records];
+  const records: OverlayRecord[] = [
+    { op: 'revealed', places: reveals, at: atMs },
+    ...builder.records,
+    ...builder.times,
+  ];
   const changed = new Map([...reveals, ...builder.places].map((place) => [placeKey(place), place]));
   return { gone, come, records, files: builder.files, changed: [...changed.values()], obstacles };
 }
@@ -116,8 +124,12 @@ class Builder {
   readonly #numbers = new Map<number, number>();
   /** What of the source hangs elsewhere now, by its node. */
   readonly #moved = new Map<number, Change>();
+  /** What was written and stays as it is, by number. */
+  readonly #stays: ReadonlySet<number>;
   #next: number;
   readonly records: OverlayRecord[] = [];
+  /** Set when all is made: names that are made change times of their folders. */
+  readonly #times: OverlayRecord[] = [];
   readonly files: { inode: number; was: OverlayInode; landed: LandedBytes }[] = [];
   readonly places: Place[] = [];
   readonly obstacles: { path: string; reason: string }[] = [];
@@ -128,8 +140,10 @@ class Builder {
     was: Namespace,
     going: ReadonlySet<string>,
     all: readonly Change[],
+    stays: ReadonlySet<number>,
     atMs: number,
   ) {
+    this.#stays = stays;
     this.#now = now;
     this.#lower = lower;
     this.#was = was;
@@ -139,6 +153,10 @@ class Builder {
     for (const change of all)
       if (change.kind === 'renamed' && change.inode === undefined && change.tree !== undefined)
         this.#moved.set(change.tree, change);
+  }
+
+  get times(): readonly OverlayRecord[] {
+    return this.#times;
   }
 
   add(change: Change): void {
@@ -203,9 +221,15 @@ class Builder {
   #make(number: number, place: Place): void {
     const was = this.#was.inodes.get(number);
     if (!was) return;
+    // One more name of a file that is there, or was made before.
+    const there = this.#numbers.get(number) ?? (this.#stays.has(number) ? number : undefined);
+    if (there !== undefined) {
+      this.records.push({ op: 'linked', inode: there, place, at: this.#atMs });
+      return;
+    }
     const inode = this.#next++;
     this.#numbers.set(number, inode);
-    const { mode, uid, gid, rdev, target, origin, xattrs, version, landed, changedNs } = was;
+    const { mode, uid, gid, rdev, target, origin, xattrs, version, landed } = was;
     this.records.push({
       op: 'make',
       inode,
@@ -219,12 +243,18 @@ class Builder {
       ...(origin === undefined ? {} : { origin }),
     });
     for (const [name, value] of xattrs ?? [])
-      this.records.push({ op: 'xattr', inode, name, value: Buffer.from(value).toString('base64') });
+      this.records.push({
+        op: 'xattr',
+        inode,
+        name,
+        value: Buffer.from(value).toString('base64'),
+        at: this.#atMs,
+      });
     if (isFile(was) && landed) {
       // All of it lies on disk, where whoever carries this out has put it.
       this.records.push({ op: 'split', inode, splitAt: 0 }, { op: 'sealed', inode, version });
       this.files.push({ inode, was, landed });
-    } else if (isDirectory(was)) this.records.push({ op: 'touched', inode, changedNs: String(changedNs) });
+    } else this.#times.push(timesOf(was, inode));
   }
 }
 
@@ -240,4 +270,14 @@ function walk(names: Namespace, path: string): number | undefined {
 function isReachable(names: Namespace, lower: LowerTree, folder: number): boolean {
   const path = names.pathOf(folder) ?? lower.pathOf(folder);
   return walk(names, path) === folder;
+}
+
+function timesOf({ changedNs, atimeNs, mtimeNs }: OverlayInode, inode: number): OverlayRecord {
+  return {
+    op: 'touched',
+    inode,
+    changedNs: String(changedNs),
+    atimeNs: String(atimeNs),
+    mtimeNs: String(mtimeNs),
+  };
 }

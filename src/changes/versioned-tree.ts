@@ -141,11 +141,11 @@ export class VersionedTree implements Tree {
     if (!isOverlayNode(place.node)) return this.#base.attributes(place.node);
     const inode = this.#inodeOf(place);
     if (!inode) return undefined;
-    const { landed, mode, changedNs } = inode;
+    const { landed, mode, mtimeNs } = inode;
     return {
       directory: isFolder(inode),
       sizeBytes: landed?.sizeBytes ?? Buffer.byteLength(inode.target ?? ''),
-      mtimeMs: Number(landed?.mtimeNs ?? changedNs) / 1e6,
+      mtimeMs: Number(landed?.mtimeNs ?? mtimeNs) / 1e6,
       live: false,
       mode,
     };

@@ -43,6 +43,9 @@ const ERRNO: Record<ErrorTag, number> = {
   'not-supported': E.EOPNOTSUPP,
   'invalid-argument': E.EINVAL,
   'no-attribute': E.ENODATA,
+  'cross-device': E.EXDEV,
+  'file-too-large': E.EFBIG,
+  'past-the-end': E.ENXIO,
   stale: ESTALE_LINUX,
   io: E.EIO,
 };

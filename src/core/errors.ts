@@ -50,6 +50,9 @@ export type ErrorTag =
   | 'not-supported'
   | 'invalid-argument'
   | 'no-attribute'
+  | 'cross-device'
+  | 'file-too-large'
+  | 'past-the-end'
   | 'stale'
   | 'io';
 
@@ -309,6 +312,9 @@ export class FsRefusal extends PlateFsError {
 
 export type FsRefusalTag = Extract<
   ErrorTag,
+  | 'cross-device'
+  | 'file-too-large'
+  | 'past-the-end'
   | 'name-too-long'
   | 'no-such-entry'
   | 'entry-exists'

@@ -3,6 +3,7 @@ import { type ControlMethod, ControlServer } from '../control/control-server.ts'
 import type { DiscardParams, DrainParams, KeepParams, SnapshotParams } from '../control/documents.ts';
 import { MountRegistry } from '../control/mount-registry.ts';
 import { FsRefusal } from '../core/errors.ts';
+import { peerUserId } from '../fuse/syscalls.ts';
 import type { LiveChanges } from './live-changes.ts';
 import type { RenderKeeper } from './render-keeper.ts';
 import type { Status } from './status.ts';
@@ -42,7 +43,7 @@ export async function openControl(
     discard: (params) => changes.discard(pathsOf(params), (params as Partial<DiscardParams>).force === true),
     drain: (params, { progress, signal }) => writeOut.drain((params as DrainParams).lazy, progress, signal),
   };
-  const server = await ControlServer.listen({ socketPath: spec.socketPath, methods });
+  const server = await ControlServer.listen({ socketPath: spec.socketPath, methods, peerUserId });
   registry.add({
     mountpoint,
     source,

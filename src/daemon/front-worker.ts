@@ -266,7 +266,11 @@ async function serve(): Promise<void> {
     const own = ownOf(node);
     return own === undefined ? undefined : mountTree.layoutOf(own, encoders);
   });
-  const unitAt = (node: number, offsetBytes: number) => renderUnitAt(node, layouts.of(node), offsetBytes);
+  const unitAt = (node: number, offsetBytes: number) =>
+    renderUnitAt(node, layouts.of(node), offsetBytes, (region) => {
+      const own = ownOf(node);
+      return own === undefined ? undefined : mountTree.decodedTogether(own, region);
+    });
   const counters = ReaderCounters.over(data.counters);
   const readers = new ReaderPool({
     ports: data.readers,

@@ -144,6 +144,12 @@ export class LandingLoop {
     this.#parts.log(`${file.mountPath} could not land: ${reason}`);
   }
 
+  /** A file that was written again, or removed, while it landed is no failure: its bytes went away under us. */
+  async #failUnlessChanged(file: SealedFile, reason: string): Promise<void> {
+    const { file: now } = await this.#parts.front.ask('sealed-file', { inode: file.inode });
+    if (now?.version === file.version) this.#fail(file, reason);
+  }
+
   /** Files whose last landings are kept where they must be; the others fail. */
   async #keptBefore(batch: readonly SealedFile[]): Promise<SealedFile[]> {
     const safe: SealedFile[] = [];
@@ -179,7 +185,7 @@ export class LandingLoop {
           record: result.landing as unknown as LandingRecord,
         });
       } else {
-        this.#fail(file, explain(result.error));
+        await this.#failUnlessChanged(file, explain(result.error));
       }
     }
     passFaultPoint('landing.before-note');

@@ -3,12 +3,14 @@ import { join } from 'node:path';
 import type { DaemonSpec } from '../config/daemon-spec.ts';
 import { shownFor } from '../model/indexed-source.ts';
 import type { ShownAs } from '../model/mount-definition.ts';
+import type { PlateWarning, RecognisedPlate } from '../model/plate.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
 import { profileRules } from '../model/profile.ts';
 import { isUrl } from '../model/source-url.ts';
 import { indexFolder } from '../tree/index-cache.ts';
 import { openPlate } from '../tree/open-plate.ts';
 import { listIndex } from '../tree/sources/index-sources.ts';
+import { unshownPlate } from '../tree/sources/unshown-plate.ts';
 import { CatalogThread } from './catalog-thread.ts';
 import { logEvent } from './log.ts';
 
@@ -54,7 +56,7 @@ export async function openAll(spec: DaemonSpec, options: OpenOptions): Promise<F
   return found;
 }
 
-/** A part, and the plates in it where it is a folder of several. */
+/** A part, and the plates in it where it is a folder of several. One that can't be shown is an ordinary folder of it. */
 async function openWithPlates(
   spec: DaemonSpec,
   wanted: WantedPart,
@@ -62,21 +64,39 @@ async function openWithPlates(
 ): Promise<FoundPart[]> {
   const { name, names } = wanted;
   const index = await openIndex(spec, wanted, options);
-  const found: FoundPart[] = [{ name, names, index }];
   const { scope, rootPath } = index;
-  for (const plate of scope?.kind === 'folder' ? scope.plates : []) {
+  if (scope?.kind !== 'folder') return [{ name, names, index }];
+  const plates: FoundPart[] = [];
+  const warnings: PlateWarning[] = [];
+  for (const plate of scope.plates) {
     const part = { name: join(name, plate), source: `${rootPath}/${plate}`, names };
-    found.push({ name: part.name, names, index: await openIndex(spec, part, options) });
+    try {
+      plates.push({ name: part.name, names, index: await openIndex(spec, part, options) });
+    } catch (error) {
+      warnings.push(unshownPlate(plate, error));
+    }
   }
-  return found;
+  if (warnings.length === 0) return [{ name, names, index }, ...plates];
+  const isPlate = (plate: string): boolean => plates.some((part) => part.name === join(name, plate));
+  const recognised: RecognisedPlate = {
+    format: index.facts.format,
+    root: rootPath,
+    reason: index.facts.formatDetail,
+    descriptions: [],
+    scope: { kind: 'folder', plates: scope.plates.filter(isPlate) },
+  };
+  const others = await openIndex(spec, wanted, options, recognised);
+  return [{ name, names, index: { ...others, warnings: [...others.warnings, ...warnings] } }, ...plates];
 }
 
 async function openIndex(
   { definition, recognised, cacheFolder }: DaemonSpec,
   { name, source, layout, as }: WantedPart,
   options: OpenOptions,
+  /** What it is taken for, whatever was found before. */
+  taken?: RecognisedPlate,
 ): Promise<PlateIndex> {
-  const known = recognised && Object.hasOwn(recognised, name) ? recognised[name] : undefined;
+  const known = taken ?? (recognised && Object.hasOwn(recognised, name) ? recognised[name] : undefined);
   let toldMs = 0;
   await using catalogs = new CatalogThread();
   const { index } = await openPlate(source, {
@@ -86,7 +106,7 @@ async function openIndex(
     ...(known ? { recognised: known } : {}),
     mountpoint: definition.mountpoint,
     followLinks: definition.options.followLinks ?? false,
-    cacheDir: indexFolder(cacheFolder),
+    cacheDir: taken ? null : indexFolder(cacheFolder),
     sourceOptions: shownFor(definition.options),
     log: logEvent,
     // What reads from servers has a thread of its own already.

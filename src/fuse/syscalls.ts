@@ -25,6 +25,7 @@ const SOCK_STREAM_CLOEXEC = 0x80001;
 const MSG_CMSG_CLOEXEC = 0x4000_0000;
 const SOL_SOCKET = 1;
 const SCM_RIGHTS = 1;
+const SO_PEERCRED = 17;
 const RWF_NOWAIT = 8;
 const O_CLOEXEC = 0o2000000;
 const F_SETPIPE_SZ = 1031;
@@ -70,6 +71,7 @@ interface Calls {
   ioctl(fd: number, request: number, argument: Pointer): number;
   socketpair(domain: number, type: number, protocol: number, pair: Int32Array): number;
   recvmsg(fd: number, message: Pointer, flags: number): number;
+  getsockopt(fd: number, level: number, option: number, value: Pointer, size: Pointer): number;
   preadv2(fd: number, vector: Pointer, count: number, offset: number, flags: number): number;
   pipe2(ends: Int32Array, flags: number): number;
   fcntl(fd: number, command: number, type: 'int', argument: number): number;
@@ -129,6 +131,7 @@ function load(): Calls {
     ioctl: libc.func('int ioctl(int, ulong, void *)'),
     socketpair: libc.func('int socketpair(int, int, int, void *)'),
     recvmsg: libc.func('int64_t recvmsg(int, void *, int)'),
+    getsockopt: libc.func('int getsockopt(int, int, int, void *, void *)'),
     preadv2: libc.func('int64_t preadv2(int, void *, int, int64_t, int)'),
     pipe2: libc.func('int pipe2(void *, int)'),
     fcntl: libc.func('int fcntl(int, int, ...)'),
@@ -188,6 +191,17 @@ export function socketPair(): [number, number] {
   const pair = new Int32Array(2);
   checked('socketpair', load().socketpair(AF_UNIX, SOCK_STREAM_CLOEXEC, 0, pair));
   return [pair[0] ?? -1, pair[1] ?? -1];
+}
+
+/** The user who connected a Unix socket: SO_PEERCRED, struct ucred is pid, uid, gid. */
+export function peerUserId(socket: number): number {
+  const credentials = new Uint32Array(3);
+  const size = Uint32Array.of(credentials.byteLength);
+  checked('getsockopt', load().getsockopt(socket, SOL_SOCKET, SO_PEERCRED, credentials, size));
+  const [, userId] = credentials;
+  if (userId === undefined || size[0] !== credentials.byteLength)
+    throw new SystemCallError('getsockopt', E.EIO);
+  return userId;
 }
 
 /**

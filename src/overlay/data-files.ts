@@ -1,14 +1,6 @@
-import {
-  closeSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  rmSync,
-  unlinkSync,
-} from 'node:fs';
+import { closeSync, constants, existsSync, mkdirSync, readdirSync, rmSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { storage } from '../core/storage.ts';
 
 /** Open descriptors kept; one per file that is being worked on, never one per inode. */
 const MAX_OPEN_FILES = 256;
@@ -36,7 +28,7 @@ export interface OpenParts {
   spill: number;
 }
 
-const openOrMake = (path: string): number => openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
+const openOrMake = (path: string): number => storage.open(path, constants.O_RDWR | constants.O_CREAT, 0o600);
 
 /**
  * The files that hold what was written: by number one in tmpfs, one on disk where part of it lies there, and one
@@ -102,7 +94,7 @@ export class DataFiles {
 
   /** Removes what an attempt to spill left behind; for a file whose bytes are all in memory. */
   clearSpill(number: number): void {
-    rmSync(this.spillPath(number), { force: true });
+    storage.remove(this.spillPath(number));
   }
 
   /** Removes files that belong to no inode: left behind between two steps of a change when a daemon died. */

@@ -288,8 +288,9 @@ export class DataStore {
     const grows = sizeBytes > before;
     this.synced.changed(place.number, Math.min(before, sizeBytes), Math.max(before, sizeBytes));
     this.sums.truncating(place.number, before, sizeBytes, this.#rawReader(place));
-    storage.truncate(memory, Math.min(sizeBytes, place.splitAt));
+    // First the one that may refuse: a disk has largest files, and then the file is as it was.
     if (spill !== -1) storage.truncate(spill, sizeBytes);
+    storage.truncate(memory, Math.min(sizeBytes, place.splitAt));
     this.sums.truncated(place.number, sizeBytes);
     // A file that grows keeps what was allocated past its end.
     const heldBytes = grows ? (this.#reserved.get(place.number) ?? 0) : 0;
@@ -336,10 +337,20 @@ export class DataStore {
       const read = this.#rawReader(place);
       this.sums.changing(place.number, offsetBytes, fileBytes, undefined, read);
     } else if (mode & ~KEEP_SIZE) this.sums.forget(place.number);
-    if (low > 0) this.#calls.fallocate(memory, mode, offsetBytes, low);
-    if (low < sizeBytes) this.#calls.fallocate(spill, mode, offsetBytes + low, sizeBytes - low);
+    if (low > 0) this.#allocatePart(memory, mode, offsetBytes, low);
+    if (low < sizeBytes) this.#allocatePart(spill, mode, offsetBytes + low, sizeBytes - low);
     const wanted = this.#reservation(place, offsetBytes + sizeBytes);
     if (wanted > (this.#reserved.get(place.number) ?? 0)) this.#reserve(place.number, wanted);
+  }
+
+  /** tmpfs knows no FALLOC_FL_ZERO_RANGE: a hole that is then allocated is the same. */
+  #allocatePart(fd: number, mode: number, offsetBytes: number, sizeBytes: number): void {
+    if ((mode & ZERO_RANGE) === 0) {
+      this.#calls.fallocate(fd, mode, offsetBytes, sizeBytes);
+      return;
+    }
+    this.#calls.fallocate(fd, PUNCH_HOLE | KEEP_SIZE, offsetBytes, sizeBytes);
+    this.#calls.fallocate(fd, mode & KEEP_SIZE, offsetBytes, sizeBytes);
   }
 
   /** lseek(2) for SEEK_DATA and SEEK_HOLE; a file with a part on disk is said to hold data everywhere. */

@@ -3,12 +3,14 @@ import { FsRefusal, NoSpaceError } from '../core/errors.ts';
 import { isOutOfSpace } from '../core/io.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { DataStore, FileStat, SyncItem } from './data-store.ts';
+import { DepartedInodes } from './departed-inodes.ts';
 import type { HandleLog } from './handle-log.ts';
-import { type Abandoned, isFile, isOverlayNode, type OverlayInode } from './inode.ts';
+import { type Abandoned, isFile, isOverlayNode, type OverlayInode, type Place } from './inode.ts';
+import { nsOf } from './inode-state.ts';
 import { LandingBook } from './landing-book.ts';
 import type { LowerTree } from './lower-tree.ts';
 import type { Namespace } from './namespace.ts';
-import type { OverlayRecord, Place } from './records.ts';
+import type { OverlayRecord } from './records.ts';
 import { SealedFiles } from './sealed-files.ts';
 
 export interface NewInode extends Place {
@@ -37,6 +39,8 @@ export interface OverlayParts {
 }
 
 const PAGE_BYTES = 4096;
+/** <linux/falloc.h>. */
+const FALLOC_PUNCH_HOLE = 2;
 /** Copied to disk before the next request is answered: some ten milliseconds. */
 const SPILL_STEP_BYTES = 16 * 2 ** 20;
 
@@ -51,6 +55,8 @@ export class Overlay {
   readonly sealed: SealedFiles;
   /** What lies in the output folder. */
   readonly landings: LandingBook;
+  /** What was freed last. */
+  readonly departed = new DepartedInodes();
   readonly #parts: OverlayParts;
 
   private constructor(names: Namespace, parts: OverlayParts) {
@@ -90,19 +96,25 @@ export class Overlay {
     const { unlinked } = this.names.apply(record);
     if ('inode' in record) this.sealed.changed(record.inode);
     if (record.op === 'published') for (const { inode } of record.made) this.sealed.changed(inode);
-    for (const inode of unlinked) this.#unlinked(inode);
+    // What the kernel had removed it knows to be gone; of what the daemon replaced it must look the name up again.
+    const isKnown = record.op !== 'published' && record.op !== 'revealed';
+    for (const inode of unlinked) this.#unlinked(inode, isKnown);
   }
 
-  #unlinked(inode: OverlayInode): void {
+  #unlinked(inode: OverlayInode, isKnown: boolean): void {
     this.sealed.changed(inode.number);
     this.#parts.onUnsealed(inode.number);
-    if (this.#parts.handles.countsOf(inode.number) === undefined) this.drop(inode.number);
+    if (this.#parts.handles.countsOf(inode.number) === undefined) this.drop(inode.number, isKnown);
   }
 
-  /** Frees an unlinked inode that nobody has open any more. */
-  drop(number: number): void {
+  /**
+   * Frees an unlinked inode that nobody has open any more.
+   * @param isKnown - Whether the kernel knows that it is gone, and may still ask what it was.
+   */
+  drop(number: number, isKnown = true): void {
     const inode = this.inode(number);
     if (!inode || inode.place !== undefined) return;
+    if (isKnown) this.departed.note(inode, isFile(inode) ? this.stat(inode) : undefined);
     this.#commit({ op: 'dropped', inode: number });
     if (!isFile(inode)) return;
     this.store.remove(number);
@@ -130,6 +142,19 @@ export class Overlay {
     });
     if (made.sealed) this.#parts.onSealed(number);
     return this.#known(number);
+  }
+
+  /** Makes an empty file that has no name: it lives while a program has it open, or until it gets one. */
+  makeNameless(made: { mode: number; uid: number; gid: number }, unique: string): OverlayInode {
+    const number = this.names.nextInode;
+    this.store.create({ number, splitAt: Number.POSITIVE_INFINITY });
+    this.#commit({ op: 'nameless', inode: number, ...made, at: Date.now(), unique });
+    return this.#known(number);
+  }
+
+  /** Gives what is no directory one more name, or its first one; the name must be free. */
+  link(inode: number, place: Place, unique: string): void {
+    this.#commit({ op: 'linked', inode, place, at: Date.now(), unique });
   }
 
   /** Takes a staged copy of a tree file in the tree file's place. */
@@ -193,9 +218,18 @@ export class Overlay {
     this.#commit({ op: 'attributes', inode, ...change, at: Date.now() });
   }
 
-  /** Sets when a directory or symlink was changed. */
-  setDirectoryTime(inode: OverlayInode, changedNs: bigint): void {
-    this.#commit({ op: 'touched', inode: inode.number, changedNs: String(changedNs) });
+  /** Sets times that a program names. Of a file the bytes must be in the store where `mtimeNs` is set. */
+  setTimes(inode: OverlayInode, times: { atimeNs: bigint | undefined; mtimeNs: bigint | undefined }): void {
+    const { atimeNs = inode.atimeNs, mtimeNs } = times;
+    this.#commit({
+      op: 'touched',
+      inode: inode.number,
+      changedNs: String(nsOf(Date.now())),
+      atimeNs: String(atimeNs),
+      ...(mtimeNs === undefined ? {} : { mtimeNs: String(mtimeNs) }),
+    });
+    // A file's lies with its bytes; a request that ends between the two is sent again.
+    if (mtimeNs !== undefined && isFile(inode)) this.store.setTimes(inode, atimeNs, mtimeNs);
   }
 
   setXattr(inode: number, name: string, value: Uint8Array | null, unique: string): void {
@@ -204,6 +238,7 @@ export class Overlay {
       inode,
       name,
       value: value === null ? null : Buffer.from(value).toString('base64'),
+      at: Date.now(),
       unique,
     });
   }
@@ -211,7 +246,13 @@ export class Overlay {
   stat(inode: OverlayInode): FileStat {
     if (inode.landed) {
       const { sizeBytes, mtimeNs } = inode.landed;
-      return { sizeBytes, allocatedBytes: sizeBytes, mtimeNs, ctimeNs: mtimeNs, atimeNs: mtimeNs };
+      return {
+        sizeBytes,
+        allocatedBytes: sizeBytes,
+        mtimeNs,
+        ctimeNs: inode.changedNs,
+        atimeNs: inode.atimeNs,
+      };
     }
     return this.store.stat(inode);
   }
@@ -349,10 +390,9 @@ export class Overlay {
     else for (const path of unwanted) this.store.synced.removeLater(path);
   }
 
-  /** Takes away the name of a file whose bytes are gone. */
+  /** Takes away the names of a file whose bytes are gone. */
   forgetLost(inode: OverlayInode): void {
-    if (!inode.place) return;
-    this.#commit({ op: 'remove', place: inode.place, at: Date.now() });
+    while (inode.place) this.#commit({ op: 'remove', place: inode.place, at: Date.now() });
   }
 
   write(inode: OverlayInode, data: Uint8Array, offsetBytes: number): void {
@@ -383,7 +423,12 @@ export class Overlay {
     this.store.truncate(inode, sizeBytes);
   }
 
-  allocate(inode: OverlayInode, mode: number, offsetBytes: number, sizeBytes: number): void {
+  /** fallocate(2). A hole past the end is none. */
+  allocate(inode: OverlayInode, mode: number, offsetBytes: number, wantedBytes: number): void {
+    const isHole = (mode & FALLOC_PUNCH_HOLE) !== 0;
+    const inFileBytes = isHole ? this.store.stat(inode).sizeBytes - offsetBytes : wantedBytes;
+    const sizeBytes = Math.min(wantedBytes, inFileBytes);
+    if (sizeBytes <= 0) return;
     this.#makeRoom(inode, offsetBytes + sizeBytes);
     this.store.allocate(inode, mode, offsetBytes, sizeBytes);
   }

@@ -1,10 +1,4 @@
-import type { Abandoned, LandingRecord } from './inode.ts';
-
-/** A place in the mount: a directory's node number and a name in it. */
-export interface Place {
-  readonly parent: number;
-  readonly name: string;
-}
+import type { Abandoned, LandingRecord, Place } from './inode.ts';
 
 export interface MadeInode extends Place {
   readonly inode: number;
@@ -39,6 +33,24 @@ export type OverlayRecord =
     }
   /** Changes that happen all at once. */
   | { readonly op: 'batch'; readonly records: readonly OverlayRecord[] }
+  /** A file without a name. */
+  | {
+      readonly op: 'nameless';
+      readonly inode: number;
+      readonly mode: number;
+      readonly uid: number;
+      readonly gid: number;
+      readonly at: number;
+      readonly unique?: string;
+    }
+  /** One more name for what is no directory. */
+  | {
+      readonly op: 'linked';
+      readonly inode: number;
+      readonly place: Place;
+      readonly at: number;
+      readonly unique?: string;
+    }
   /** What was written at these names is given up: the tree shows there again. */
   | { readonly op: 'revealed'; readonly places: readonly Place[]; readonly at: number }
   | { readonly op: 'remove'; readonly place: Place; readonly at: number; readonly unique?: string }
@@ -50,12 +62,19 @@ export type OverlayRecord =
       readonly gid?: number;
       readonly at: number;
     }
-  | { readonly op: 'touched'; readonly inode: number; readonly changedNs: string }
+  | {
+      readonly op: 'touched';
+      readonly inode: number;
+      readonly changedNs: string;
+      readonly atimeNs?: string;
+      readonly mtimeNs?: string;
+    }
   | {
       readonly op: 'xattr';
       readonly inode: number;
       readonly name: string;
       readonly value: string | null;
+      readonly at: number;
       readonly unique?: string;
     }
   | { readonly op: 'split'; readonly inode: number; readonly splitAt: number }
@@ -68,6 +87,7 @@ export type OverlayRecord =
       readonly record: LandingRecord;
       readonly sizeBytes: number;
       readonly mtimeNs: string;
+      readonly changedNs: string;
     }
   | { readonly op: 'recalled'; readonly inode: number }
   /** The bytes since the recall are gone: the file is again what had landed. */

@@ -13,12 +13,14 @@ import { DEFERRED, type Deferred, type RequestContext } from './file-system.ts';
 import type { FrontNotice, MovableJob, ReaderJob, SyncReport, Ticket } from './jobs.ts';
 import type { KeptRenders } from './kept-renders.ts';
 import { isWritingHandle, openedAt, type SourceDescriptors } from './open-files.ts';
-import { INVALID, STALE } from './refusals.ts';
+import { CROSSES, INVALID, PAST_THE_END, STALE, TOO_LARGE } from './refusals.ts';
+import { withoutSetId } from './set-id-bits.ts';
 import { SyncQueue } from './sync-queue.ts';
 
-const S_ISUID = 0o4000;
-const S_ISGID = 0o2000;
-const S_IXGRP = 0o010;
+/** Offsets are numbers that JavaScript counts exactly. */
+const MAX_FILE_BYTES = Number.MAX_SAFE_INTEGER;
+/** <linux/falloc.h>. */
+const FALLOC_PUNCH_HOLE = 2;
 /** Whoever asks again in a client's name: rights were checked the first time. */
 const NOBODY = { resent: false, uid: 0, gid: 0, pid: 0 };
 /** Of a rendered file, what is larger is put together by a reader, so that nobody waits for it. */
@@ -229,6 +231,7 @@ export class FileData {
 
   /** Takes all of `data`. @throws STALE unless the node is an overlay file whose bytes are in memory. */
   write(context: RequestContext, node: number, offsetBytes: number, data: Uint8Array): number | Deferred {
+    if (offsetBytes + data.length >= MAX_FILE_BYTES) throw TOO_LARGE;
     const inode = this.#writableInode(node);
     this.#overlay.unseal(inode);
     this.#overlay.write(inode, data, offsetBytes);
@@ -242,6 +245,7 @@ export class FileData {
 
   /** Sets a file's length. A landed file's bytes must have been recalled before, unless it is to be empty. */
   truncate(context: RequestContext, inode: OverlayInode, sizeBytes: number): void {
+    if (sizeBytes >= MAX_FILE_BYTES) throw TOO_LARGE;
     this.#overlay.recallEmpty(inode);
     this.#overlay.unseal(inode);
     this.#overlay.truncate(inode, sizeBytes);
@@ -250,9 +254,8 @@ export class FileData {
 
   /** A write takes set-user-ID and set-group-ID away, as on every local disk. */
   #dropPrivileges(context: RequestContext, inode: OverlayInode): void {
-    if (context.uid === 0 || (inode.mode & (S_ISUID | S_ISGID)) === 0) return;
-    const groupRuns = (inode.mode & S_IXGRP) !== 0;
-    const mode = inode.mode & ~S_ISUID & (groupRuns ? ~S_ISGID : ~0);
+    if (!context.dropsSetId) return;
+    const mode = withoutSetId(inode);
     if (mode !== inode.mode) this.#overlay.setAttributes(inode.number, { mode });
   }
 
@@ -299,23 +302,34 @@ export class FileData {
   }
 
   /** `mode`: FALLOC_FL_* bits. @throws STALE as `write` does. */
-  fallocate(node: number, mode: number, offsetBytes: number, sizeBytes: number): void {
+  fallocate(
+    context: RequestContext,
+    node: number,
+    mode: number,
+    offsetBytes: number,
+    sizeBytes: number,
+  ): void {
     const inode = this.#writableInode(node);
+    const isHole = (mode & FALLOC_PUNCH_HOLE) !== 0;
+    if (!isHole && offsetBytes + sizeBytes >= MAX_FILE_BYTES) throw TOO_LARGE;
+    const endBytes = Math.min(offsetBytes + sizeBytes, MAX_FILE_BYTES - 1);
+    if (endBytes <= offsetBytes) return;
     this.#overlay.unseal(inode);
-    this.#overlay.allocate(inode, mode, offsetBytes, sizeBytes);
+    this.#overlay.allocate(inode, mode, offsetBytes, endBytes - offsetBytes);
+    this.#dropPrivileges(context, inode);
     this.#watchBudget();
   }
 
-  /** `whence`: SEEK_DATA 3 or SEEK_HOLE 4. @throws a system error with errno ENXIO past the end. */
+  /** `whence`: SEEK_DATA 3 or SEEK_HOLE 4. @throws PAST_THE_END, or a system error that says it. */
   lseek(node: number, offsetBytes: number, whence: number): number {
     const inode = this.#overlay.inode(node);
     if (inode && !inode.landed) return this.#overlay.store.seek(inode, offsetBytes, whence);
     const sizeBytes = this.#attributes.of(node)?.sizeBytes ?? 0;
-    if (offsetBytes >= sizeBytes) throw Object.assign(new Error('past the end'), { errno: -6 });
+    if (offsetBytes >= sizeBytes) throw PAST_THE_END;
     return whence === 3 ? offsetBytes : sizeBytes;
   }
 
-  /** @throws a system error with errno EXDEV where the kernel must read and write itself. */
+  /** @throws CROSSES where the kernel must read and write itself. */
   copyFileRange(
     context: RequestContext,
     from: { node: number; offsetBytes: number },
@@ -325,11 +339,10 @@ export class FileData {
     const target = this.#writableInode(to.node);
     const source = this.#overlay.inode(from.node);
     // Only what is in memory is copied here; for the rest the kernel reads and writes itself.
-    if (!source || source.landed || !isFile(source))
-      throw Object.assign(new Error('not in memory'), { errno: -18 });
+    if (!source || source.landed || !isFile(source)) throw CROSSES;
     const buffer = this.#readBuffer(Math.min(sizeBytes, this.#buffer.length));
     const got = this.#overlay.store.read(source, buffer, from.offsetBytes);
-    if (got === undefined) throw Object.assign(new Error('not in memory'), { errno: -18 });
+    if (got === undefined) throw CROSSES;
     if (got === 0) return 0;
     return this.write(context, target.number, to.offsetBytes, buffer.subarray(0, got));
   }

@@ -18,7 +18,7 @@ import {
   statOpen,
 } from './open-files.ts';
 import { ENTRY_EXISTS, IS_A_DIRECTORY, READ_ONLY, STALE } from './refusals.ts';
-import { numberOf } from './request-number.ts';
+import { numberOf, uniqueOf } from './request-number.ts';
 import type { StagedCopies } from './staged-copies.ts';
 
 const O_ACCMODE = 3;
@@ -94,13 +94,32 @@ export class FileOpens {
     return { entry, open: this.#files.openInode(inode, (flags & O_ACCMODE) !== 0, numberOf(context)) };
   }
 
+  tmpfile(
+    context: RequestContext,
+    parent: number,
+    mode: number,
+    flags: number,
+  ): { entry: Entry; open: OpenReply } {
+    const { names } = this.#rooms;
+    names.checkDirectory(parent);
+    // What was made for a request that a dead daemon did not answer is gone where nobody had it open yet.
+    const before = names.wasCarriedOut(context)
+      ? this.#overlay.inode(this.#overlay.names.lastRequest?.node ?? 0)
+      : undefined;
+    const { uid, gid } = context;
+    const owned = names.ownership({ parent, mode: S_IFREG | (mode & 0o7777), gid });
+    const inode = before ?? this.#overlay.makeNameless({ ...owned, uid }, uniqueOf(context));
+    const entry = this.#rooms.attributes.entry(inode.number);
+    return { entry, open: this.#files.openInode(inode, (flags & O_ACCMODE) !== 0, numberOf(context)) };
+  }
+
   open(context: RequestContext, node: number, flags: number): OpenReply | Deferred {
     const writing = (flags & O_ACCMODE) !== 0;
     const truncating = (flags & O_TRUNC) !== 0;
     if (this.#overlay.names.isDirectory(node)) throw IS_A_DIRECTORY;
     const inode = knownInode(this.#overlay, node);
     if (inode) return this.#openInode(context, inode, writing, truncating);
-    if (writing) {
+    if (writing || truncating) {
       if (this.#parts.readOnly || this.#rooms.names.isFixed(node)) throw READ_ONLY;
       return this.#rooms.copies.copyUp(context, node, truncating);
     }
@@ -161,9 +180,13 @@ export class FileOpens {
     writing: boolean,
     truncating: boolean,
   ): OpenReply | Deferred {
-    if (writing && this.#parts.readOnly) throw READ_ONLY;
+    if ((writing || truncating) && this.#parts.readOnly) throw READ_ONLY;
     if (writing && inode.landed && !truncating) return this.#rooms.copies.recall(context, inode);
-    if (writing && truncating) this.#rooms.data.truncate(context, inode, 0);
+    if (truncating) {
+      this.#rooms.data.truncate(context, inode, 0);
+      // Whoever can't write doesn't say when the file is whole: it is.
+      if (!writing && !this.#overlay.handles.isWriting(inode.number)) this.#overlay.seal(inode);
+    }
     return this.#files.openInode(inode, writing, numberOf(context));
   }
 

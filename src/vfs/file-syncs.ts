@@ -68,7 +68,11 @@ function attempt(inode: number, fail: (inode: number, error: unknown) => void, w
 function addToLog(item: SyncItem, logs: OpenLog[]): void {
   const { pieces, state, plan } = item;
   // What lies in the spill file is part of the file from there.
-  for (const { path, offsetBytes } of pieces) if (offsetBytes >= state.splitAt) syncFile(path);
+  for (const { path, offsetBytes } of pieces) {
+    if (offsetBytes < state.splitAt) continue;
+    syncFile(path);
+    syncFolderOf(path);
+  }
   const fd = storage.open(plan.logPath, plan.logBytes === 0 ? 'w' : 'r+', 0o600);
   try {
     const writer = new DurableLogWriter(fd, plan.logBytes);

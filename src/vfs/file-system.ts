@@ -25,6 +25,8 @@ export interface RequestContext {
   uid: number;
   gid: number;
   pid: number;
+  /** What is asked takes set-user-ID and set-group-ID away: who asks may not keep them, or gives the file away. */
+  dropsSetId?: boolean;
 }
 
 export interface NodeAttributes {
@@ -125,7 +127,14 @@ export interface FileSystem {
     newName: string,
     flags: number,
   ): void;
-  link(context: RequestContext, node: number, newParent: number, newName: string): Entry;
+  link(context: RequestContext, node: number, newParent: number, newName: string): Entry | Deferred;
+  /** Makes and opens a file that has no name; a LINK may give it one. */
+  tmpfile(
+    context: RequestContext,
+    parent: number,
+    mode: number,
+    flags: number,
+  ): { entry: Entry; open: OpenReply };
   open(context: RequestContext, node: number, flags: number): OpenReply | Deferred;
   create(
     context: RequestContext,

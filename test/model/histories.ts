@@ -56,7 +56,7 @@ const kinds: { weight: number; arbitrary: fc.Arbitrary<Step> }[] = [
     arbitrary: fc.record({
       do: fc.constant('allocate' as const),
       slot,
-      mode: fc.constantFrom(0, 1, 3) as fc.Arbitrary<0 | 1 | 3>,
+      mode: fc.constantFrom(0, 1, 3, 16, 17) as fc.Arbitrary<0 | 1 | 3 | 16 | 17>,
       offset,
       size,
     }),
@@ -72,6 +72,9 @@ const kinds: { weight: number; arbitrary: fc.Arbitrary<Step> }[] = [
   { weight: 2, arbitrary: fc.record({ do: fc.constant('rmdir' as const), path }) },
   { weight: 8, arbitrary: fc.record({ do: fc.constant('rename' as const), path, to: path, flags }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('symlink' as const), path, target: fc.string() }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('link' as const), path, to: path }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('tmpfile' as const), path: fc.tuple(top), mode }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('name' as const), slot, to: path }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('chmod' as const), path, mode }) },
   {
     weight: 2,

@@ -351,6 +351,12 @@ export class KernelDouble {
     return this.#opened(entry.node, open, (flags & 3) !== 0);
   }
 
+  tmpfile(path: readonly string[], mode: number): DoubleHandle {
+    const parent = this.walk(path);
+    const { entry, open } = this.request((front, context) => front.tmpfile(context, parent, mode, 2));
+    return this.#opened(entry.node, open, true);
+  }
+
   open(path: readonly string[], flags: number): DoubleHandle {
     return this.retrying(path, (node) =>
       this.#opened(

@@ -75,6 +75,9 @@ export function agePlate(folder: string): void {
   utimesSync(folder, hourAgo, hourAgo);
 }
 
+/** 16 GiB, half of it free. */
+const PLENTY_OF_MEMORY = `MemTotal: ${16 * 1024 ** 2} kB\nMemAvailable: ${8 * 1024 ** 2} kB\n`;
+
 export class PlateMount {
   readonly folder: string;
   readonly mountpoint: string;
@@ -99,8 +102,12 @@ export class PlateMount {
       XDG_CACHE_HOME: join(this.folder, 'xc'),
       XDG_RUNTIME_DIR: join(this.folder, 'r'),
       NODE_COMPILE_CACHE: join(tmpdir(), `pfs-node-${options.asPlainUser ? 'plain' : 'own'}`),
+      // What others do on this machine must not make memory tight for a mount that counts on it.
+      PLATEFS_MEMORY_ROOT: join(this.folder, 'machine'),
     };
     chmodSync(this.folder, 0o755);
+    mkdirSync(join(this.folder, 'machine/proc'), { recursive: true });
+    writeFileSync(join(this.folder, 'machine/proc/meminfo'), PLENTY_OF_MEMORY);
     mkdirSync(this.mountpoint);
     mkdirSync(join(this.folder, 'r'), { mode: 0o700 });
     if (options.asPlainUser)

@@ -5,9 +5,11 @@ import { type SourceOptions, shownFor } from '../../model/indexed-source.ts';
 import { SHOWN_AS, type ShownAs } from '../../model/mount-definition.ts';
 import { PlaneNames } from '../../model/plane-names.ts';
 import { namePlanes } from '../../model/plane-naming.ts';
+import type { PlateWarning } from '../../model/plate.ts';
 import type { PlateIndex } from '../../model/plate-index.ts';
 import { isUrl } from '../../model/source-url.ts';
 import { openPlate, proposeLayout } from '../../tree/open-plate.ts';
+import { unshownPlate } from '../../tree/sources/unshown-plate.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { exitCode } from '../exit-codes.ts';
 import { inspectReport, inspectText } from '../inspect-report.ts';
@@ -98,7 +100,8 @@ async function look(
     onProgress: ({ files, directories }) => onProgress(`${files} files in ${directories} folders`),
   });
   if (index.scope) {
-    const report = sourceReport(index, await platesOf(index, signal));
+    const { plates, warnings } = await platesOf(index, signal);
+    const report = sourceReport({ ...index, warnings: [...index.warnings, ...warnings] }, plates);
     return { report, text: sourceReportText(report) };
   }
   const planeNames = new PlaneNames(index, namePlanes(index, names, '--names'));
@@ -106,13 +109,21 @@ async function look(
 }
 
 /** What the plates are in a folder of several. */
-async function platesOf({ rootPath, scope }: PlateIndex, signal: AbortSignal): Promise<PlateSummary[]> {
+async function platesOf(
+  { rootPath, scope }: PlateIndex,
+  signal: AbortSignal,
+): Promise<{ plates: PlateSummary[]; warnings: PlateWarning[] }> {
   const plates: PlateSummary[] = [];
+  const warnings: PlateWarning[] = [];
   for (const name of scope?.kind === 'folder' ? scope.plates : []) {
-    const { index } = await openPlate(`${rootPath}/${name}`, { signal });
-    plates.push({ name, format: index.facts.formatDetail, planes: index.planes.count });
+    try {
+      const { index } = await openPlate(`${rootPath}/${name}`, { signal });
+      plates.push({ name, format: index.facts.formatDetail, planes: index.planes.count });
+    } catch (error) {
+      warnings.push(unshownPlate(name, error));
+    }
   }
-  return plates;
+  return { plates, warnings };
 }
 
 export const inspect: Command<InspectArgs> = {

@@ -23,7 +23,7 @@ import type { SealedFile } from '../../../src/materializer/sealed-file.ts';
 import { ByteCache } from '../../../src/memory/byte-cache.ts';
 import type { LandingFormat } from '../../../src/model/landing-format.ts';
 import { ngffProblems } from '../../interop/landing/ngff-problems.ts';
-import { sealedBytes, smallTiff } from '../../interop/landing/small-tiff.ts';
+import { sealedBytes, smallTiff, tiffStack } from '../../interop/landing/small-tiff.ts';
 
 const never = new AbortController().signal;
 let folder = '';
@@ -311,6 +311,19 @@ describe('bytes come back exactly', () => {
     );
     expect(problems()).toEqual([]);
   });
+
+  it.each([{}, { chunks: 'sharded', levels: 2 }] as const)(
+    'for a large stack, whose pages the workers share: %o',
+    async (format) => {
+      await materializer.close();
+      materializer = await open({ workers: 2, format });
+      const bytes = tiffStack(1024, 1024, 17);
+      const [landing] = await land(written('stack.tif', bytes));
+      expect(landing).toMatchObject({ kind: 'image', placement: 'multiscales', exactness: 'reassembled' });
+      expect(landing && bytesOfLanding(landing).equals(bytes)).toBe(true);
+      expect(problems()).toEqual([]);
+    },
+  );
 
   it('or not at all once somebody has changed the chunk', async () => {
     const [landing] = await land(written('images/A01_s001_w1_z001_t001.tif', smallTiff(8, 8, 1)));

@@ -56,6 +56,11 @@ export class FrontLink {
     if (this.#kicking) this.#wake.kick();
   }
 
+  /** Another thread has left it a message and kicked it: where it has slept on, it is kicked again. */
+  nudge(): void {
+    if (this.#kicking && !this.#wake.isHeard()) this.#wake.kick();
+  }
+
   /** @throws NotRunningError when the front ends first. */
   ask<T extends Question['type']>(
     type: T,

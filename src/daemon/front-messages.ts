@@ -101,9 +101,17 @@ export type ToFront =
   /** The files of which a finished render may be kept, in place of those known before. */
   | { readonly type: 'renders'; readonly nodes: readonly number[] }
   /** A reader has looked whether a finished render is kept and good. */
+  /** From a reader. */
   | { readonly type: 'render-found'; readonly found: FoundRender }
   /** A node that somebody waits for is measured, or could not be. */
   | { readonly type: 'measured'; readonly node: number; readonly errno: number }
+  /** A {@link FrontNotice} `flush` is done, or failed. */
+  | {
+      readonly type: 'flushed';
+      readonly inode: number;
+      readonly sizeBytes: number;
+      readonly hasFailed: boolean;
+    }
   /** Written files may take so much memory from now on, unless they hold more. */
   | { readonly type: 'set-budget'; readonly token: number; readonly budgetBytes: number }
   /** Move open files that were not written since then to disk, as far as one request may wait for. */

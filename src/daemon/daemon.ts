@@ -11,6 +11,7 @@ import { FrontWake } from '../fuse/front-wake.ts';
 import { invalidateNode } from '../fuse/notify.ts';
 import { demandWholeJournal } from '../journal/examine.ts';
 import { budgetOf } from '../memory/budget.ts';
+import { placementLimits } from '../overlay/file-placement.ts';
 import { hasLostPower, journalPath, type OverlayFolders, stagingFolder } from '../overlay/open-overlay.ts';
 import { indexFolder } from '../tree/index-cache.ts';
 import { MountTree } from '../tree/mount-tree.ts';
@@ -44,6 +45,7 @@ import { Status } from './status.ts';
 import type { DaemonVoice, StartMessage } from './supervisor-messages.ts';
 import { invalidateNames } from './tree-invalidation.ts';
 import { WriteOut } from './write-out.ts';
+import { WritePace } from './write-pace.ts';
 
 type FrontBudget = { readonly budgetBytes: number; readonly hotBytes: number };
 
@@ -60,6 +62,7 @@ export class Daemon {
   readonly #voice: DaemonVoice;
   readonly #stop = new AbortController();
   readonly #warnings = new RuntimeWarnings();
+  readonly #pace: WritePace;
   readonly #owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
   #front: FrontLink | undefined;
   readonly #frontWorker: Worker;
@@ -90,6 +93,7 @@ export class Daemon {
     this.#frontWorker = frontWorker;
     this.#spec = start.spec as DaemonSpec;
     this.#voice = voice;
+    this.#pace = new WritePace(start.fuseFd);
   }
 
   get #definition(): DaemonSpec['definition'] {
@@ -289,9 +293,11 @@ export class Daemon {
       mount,
       folders,
       budgetBytes: writtenBoundBytes(budgetBytes),
+      placement: placementLimits(budgetBytes, this.#definition.options),
       aheadBytes: Math.floor(budgetOf(budgetBytes).decodedBytes / ports.length / 2),
       hotBytes,
       owner: this.#owner,
+      tellsSealed: this.#definition.hooks.length > 0,
       fromMain: channel.port2,
       wake: this.#wake.memory,
       readers: ports,
@@ -365,6 +371,10 @@ export class Daemon {
         return;
       case 'abandoned':
         this.#landings?.remove(notice.abandoned);
+        return;
+      case 'flush':
+      case 'answer-write':
+        this.#pace.hear(notice, this.#front);
         return;
       case 'pressed':
         this.#memory?.pressed();

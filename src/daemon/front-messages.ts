@@ -86,6 +86,13 @@ export type ToFront =
   | { readonly type: 'render-found'; readonly found: FoundRender }
   /** A node that somebody waits for is measured, or could not be. */
   | { readonly type: 'measured'; readonly node: number; readonly errno: number }
+  /** A {@link FrontNotice} `flush` is done, or failed. */
+  | {
+      readonly type: 'flushed';
+      readonly inode: number;
+      readonly sizeBytes: number;
+      readonly hasFailed: boolean;
+    }
   /** Written files may take so much memory from now on, unless they hold more. */
   | { readonly type: 'set-budget'; readonly token: number; readonly budgetBytes: number }
   /** Move open files that were not written since then to disk, as far as one request may wait for. */

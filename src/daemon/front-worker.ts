@@ -16,6 +16,7 @@ import { attributesBody, entryBody, openBody } from '../fuse/reply.ts';
 import { replyTo } from '../fuse/reply-writer.ts';
 import { runSession } from '../fuse/session.ts';
 import type { Durability } from '../model/mount-definition.ts';
+import type { PlacementLimits } from '../overlay/file-placement.ts';
 import { isFile } from '../overlay/inode.ts';
 import { journalPath, type OverlayFolders, openOverlay, stagingFolder } from '../overlay/open-overlay.ts';
 import type { Overlay } from '../overlay/overlay.ts';
@@ -53,7 +54,11 @@ export interface FrontData {
   readonly aheadBytes: number;
   /** What files that were read whole may hold, to be passed through. */
   readonly hotBytes: number;
+  /** Where written files go by their size. */
+  readonly placement: PlacementLimits;
   readonly owner: { readonly uid: number; readonly gid: number };
+  /** Somebody wants to hear which files are whole: the mount has rules. */
+  readonly tellsSealed: boolean;
   readonly fromMain: MessagePort;
   /** Memory of the {@link FrontWake} that the main thread kicks. */
   readonly wake: SharedArrayBuffer;
@@ -186,8 +191,10 @@ function receive(rooms: Rooms, message: ToFront): void {
       overlay.hookEnded(message.inode, message.version, message.rule);
       return;
     case 'set-budget': {
-      const accepted = overlay.store.reservedBytes <= message.budgetBytes;
-      if (accepted) overlay.store.budgetBytes = message.budgetBytes;
+      const { reservedBytes, budgetBytes } = overlay.store;
+      const accepted = reservedBytes <= message.budgetBytes;
+      // What they hold already they may hold until it has landed; what comes goes to disk.
+      overlay.store.budgetBytes = accepted ? message.budgetBytes : Math.min(budgetBytes, reservedBytes);
       tell({ type: 'budget-set', token: message.token, accepted });
       return;
     }
@@ -202,6 +209,9 @@ function receive(rooms: Rooms, message: ToFront): void {
       tell({ type: 'spilled', token: message.token, freedBytes });
       return;
     }
+    case 'flushed':
+      front.flushed(message.inode, message.sizeBytes, message.hasFailed);
+      return;
     case 'renders':
       front.rendersChanged(message.nodes);
       return;
@@ -275,10 +285,17 @@ async function serve(): Promise<void> {
   });
   const { overlay, tornBytes, lost, damaged } = openOverlay(
     data.folders,
-    { resumed: data.resumed, budgetBytes: data.budgetBytes, calls: kernelFileCalls, lower: tree },
     {
-      onSealed: (inode) => tell({ type: 'notice', notice: { kind: 'sealed', inode } }),
-      onUnsealed: (inode) => tell({ type: 'notice', notice: { kind: 'unsealed', inode } }),
+      resumed: data.resumed,
+      budgetBytes: data.budgetBytes,
+      placement: data.placement,
+      calls: kernelFileCalls,
+      lower: tree,
+    },
+    {
+      onSealed: (inode) => data.tellsSealed && tell({ type: 'notice', notice: { kind: 'sealed', inode } }),
+      onUnsealed: (inode) =>
+        data.tellsSealed && tell({ type: 'notice', notice: { kind: 'unsealed', inode } }),
       onAbandoned: (abandoned) => tell({ type: 'notice', notice: { kind: 'abandoned', abandoned } }),
     },
   );
@@ -315,6 +332,7 @@ async function serve(): Promise<void> {
       }
       return filledBytes;
     },
+    pacesWrites: true,
     notify: (notice) =>
       tell({
         type: 'notice',

@@ -61,6 +61,8 @@ export class DataStore {
   /** Checksums of what was written. */
   readonly sums: SumBook;
   budgetBytes: number;
+  /** Hears of all bytes that go to a file on disk: they are in the page cache then. */
+  onDiskWrite: (number: number, offsetBytes: number, sizeBytes: number) => void = () => {};
   #reservedBytes = 0;
   readonly #reserved = new Map<number, number>();
   readonly #calls: FileCalls;
@@ -102,8 +104,7 @@ export class DataStore {
 
   /** Begins an empty file. */
   create(place: DataPlace): void {
-    this.remove(place.number);
-    this.files.open(place);
+    this.files.openEmpty(place);
     this.sums.begin(place.number);
     this.#reserve(place.number, PAGE_BYTES);
   }
@@ -218,6 +219,11 @@ export class DataStore {
     const wanted = this.#reservation(place, sizeBytes);
     const held = this.#reserved.get(place.number) ?? 0;
     if (wanted <= held || this.#reservedBytes + wanted - held <= this.budgetBytes) return undefined;
+    return this.endInPages(place);
+  }
+
+  /** The first page after a file's end: where it splits when all that comes goes to disk. */
+  endInPages(place: DataPlace): number {
     return pages(this.stat(place).sizeBytes);
   }
 
@@ -270,7 +276,10 @@ export class DataStore {
     passFaultPoint('store.before-write');
     try {
       if (lowBytes > 0) writeFully(memory, data.subarray(0, lowBytes), offsetBytes);
-      if (lowBytes < data.length) writeFully(spill, data.subarray(lowBytes), offsetBytes + lowBytes);
+      if (lowBytes < data.length) {
+        writeFully(spill, data.subarray(lowBytes), offsetBytes + lowBytes);
+        this.onDiskWrite(place.number, offsetBytes + lowBytes, data.length - lowBytes);
+      }
     } catch (error) {
       // Some of it may be there.
       this.sums.believe(place.number, offsetBytes, data.length, this.stat(place).sizeBytes, read);
@@ -312,6 +321,7 @@ export class DataStore {
       const part = buffer.subarray(0, Math.min(COPY_BYTES, end - at));
       writeFully(files.spill, part.subarray(0, readFully(files.memory, part, at)), at);
     }
+    if (end > fromBytes) this.onDiskWrite(place.number, fromBytes, end - fromBytes);
     if (fstatSync(files.spill).size < sizeBytes) storage.truncate(files.spill, sizeBytes);
     this.#calls.setTimes(files.spill, atimeNs, mtimeNs);
     passFaultPoint('store.after-spill');

@@ -4,32 +4,23 @@ import { isOutOfSpace } from '../core/io.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { DataStore, FileStat, SyncItem } from './data-store.ts';
 import { DepartedInodes } from './departed-inodes.ts';
+import type { FilePlacements } from './file-placement.ts';
 import type { HandleLog } from './handle-log.ts';
 import { type Abandoned, isFile, isOverlayNode, type OverlayInode, type Place } from './inode.ts';
 import { nsOf } from './inode-state.ts';
 import { LandingBook } from './landing-book.ts';
 import type { LowerTree } from './lower-tree.ts';
 import type { Namespace } from './namespace.ts';
-import type { OverlayRecord } from './records.ts';
+import type { NewInode, OverlayRecord } from './records.ts';
+import { longestResting } from './resting-files.ts';
 import { SealedFiles } from './sealed-files.ts';
-
-export interface NewInode extends Place {
-  readonly mode: number;
-  readonly uid: number;
-  readonly gid: number;
-  readonly rdev?: number;
-  readonly target?: string;
-  /** As {@link MadeInode.origin}. */
-  readonly origin?: string;
-  /** A file that is whole from the start; else it begins open for writing. */
-  readonly sealed?: boolean;
-}
 
 export interface OverlayParts {
   readonly journal: Journal;
   readonly store: DataStore;
   readonly handles: HandleLog;
   readonly lower: LowerTree;
+  readonly placements: FilePlacements;
   /** Called when a version is whole: its last writer closed it, or a hook published it. */
   readonly onSealed: (inode: number) => void;
   /** Called when a file that was sealed is written again or unlinked. */
@@ -279,7 +270,7 @@ export class Overlay {
   }
 
   #makeRoom(inode: OverlayInode, sizeBytes: number): void {
-    const splitAt = this.store.splitNeeded(inode, sizeBytes);
+    const splitAt = this.#parts.placements.splitFor(inode, sizeBytes);
     if (splitAt === undefined || splitAt >= inode.splitAt) return;
     if (inode.splitAt === Number.POSITIVE_INFINITY) this.store.files.clearSpill(inode.number);
     this.#commit({ op: 'split', inode: inode.number, splitAt });
@@ -301,7 +292,7 @@ export class Overlay {
    * @returns bytes of memory freed; 0 when there is nothing to be had.
    */
   spillResting(wantedBytes: number, restingSinceMs: number): number {
-    const oldest = this.#resting(restingSinceMs);
+    const oldest = longestResting(this.names.inodes, this.#parts, restingSinceMs);
     if (!oldest) return 0;
     const before = this.store.reservedBytes;
     const heldBytes = this.store.reservedOf(oldest.number);
@@ -310,21 +301,6 @@ export class Overlay {
     const keptBytes = Math.max(PAGE_BYTES, Math.floor((heldBytes - stepBytes) / PAGE_BYTES) * PAGE_BYTES);
     this.spill(oldest, keptBytes);
     return before - this.store.reservedBytes;
-  }
-
-  #resting(sinceMs: number): OverlayInode | undefined {
-    let oldest: { inode: OverlayInode; mtimeNs: bigint } | undefined;
-    for (const number of this.handles.nodes()) {
-      const inode = this.inode(number);
-      if (!inode || inode.sealed || inode.landed || !isFile(inode)) continue;
-      // What the kernel reads and writes by itself must stay where it is.
-      if (this.handles.countsOf(number)?.backingId !== 0) continue;
-      if (this.store.reservedOf(number) <= PAGE_BYTES) continue;
-      const { mtimeNs } = this.store.stat(inode);
-      if (Number(mtimeNs / 1_000_000n) > sinceMs) continue;
-      if (!oldest || mtimeNs < oldest.mtimeNs) oldest = { inode, mtimeNs };
-    }
-    return oldest?.inode;
   }
 
   /** Brings back what had landed before, for a file whose bytes since then are gone. */
@@ -397,6 +373,20 @@ export class Overlay {
       } catch (again) {
         throw isOutOfSpace(again) ? this.#full(again) : again;
       }
+    }
+    this.#moveHead(inode, offsetBytes + data.length, data.length);
+  }
+
+  /** What a large file began with in memory follows to disk, a part with each write: no request waits for all of it. */
+  #moveHead(inode: OverlayInode, endBytes: number, writtenBytes: number): void {
+    const from = this.#parts.placements.nextSplit(inode, endBytes, writtenBytes);
+    // What the kernel reads and writes by itself must stay where it is.
+    if (from === undefined || (this.handles.countsOf(inode.number)?.backingId ?? 0) !== 0) return;
+    try {
+      this.spill(inode, from);
+    } catch (error) {
+      // It stays in memory, which has room for it.
+      if (!isOutOfSpace(error)) throw error;
     }
   }
 

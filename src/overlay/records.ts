@@ -106,3 +106,16 @@ export type OverlayRecord =
   | { readonly op: 'next'; readonly inode: number }
   /** What landed is not wanted; so is what 'dropped' inodes landed, and what another landing took the place of. */
   | ({ readonly op: 'abandoned' } & Omit<Abandoned, 'id'> & { readonly id?: number });
+
+/** What is to be made. */
+export interface NewInode extends Place {
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly rdev?: number;
+  readonly target?: string;
+  /** As {@link MadeInode.origin}. */
+  readonly origin?: string;
+  /** A file that is whole from the start; else it begins open for writing. */
+  readonly sealed?: boolean;
+}

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { errnoOf } from '../core/errno.ts';
+import { FsRefusal } from '../core/errors.ts';
 import type { FileCalls } from '../core/file-calls.ts';
 import { systemCode } from '../core/system-code.ts';
 import { budgetOf } from '../memory/budget.ts';
@@ -13,7 +14,8 @@ import { DEFERRED, type Deferred, type RequestContext } from './file-system.ts';
 import type { FrontNotice, MovableJob, ReaderJob, SyncReport, Ticket } from './jobs.ts';
 import type { KeptRenders } from './kept-renders.ts';
 import { isWritingHandle, openedAt, type SourceDescriptors } from './open-files.ts';
-import { CROSSES, INVALID, PAST_THE_END, STALE, TOO_LARGE } from './refusals.ts';
+import { PacedWrites } from './paced-writes.ts';
+import { CROSSES, INVALID, NOT_NEEDED, PAST_THE_END, STALE, TOO_LARGE } from './refusals.ts';
 import { withoutSetId } from './set-id-bits.ts';
 import { SyncQueue } from './sync-queue.ts';
 
@@ -45,6 +47,8 @@ export interface FileDataParts {
   readonly readLiteral: (node: number, offsetBytes: number, target: Uint8Array) => number | undefined;
   /** Finished renders that may be kept. */
   readonly renders: KeptRenders;
+  /** Writers are slowed down to what memory and disk can take: somebody hears the notices of it. */
+  readonly pacesWrites?: boolean;
   /** Answers a deferred READ. */
   readonly answer: (ticket: Ticket, bytes: Uint8Array) => void;
   /** Answers a deferred request with an errno. */
@@ -67,6 +71,8 @@ export class FileData {
   readonly #buffer = Buffer.allocUnsafeSlow(1 << 20);
   /** Memory that written files held when the main thread was last told. */
   #toldBytes = 0;
+  /** Absent where nobody is slowed down. */
+  readonly paced: PacedWrites | undefined;
 
   /** @param descriptors - Of source files, shared with whoever opens them anew. */
   constructor(
@@ -93,6 +99,7 @@ export class FileData {
           message,
         }),
     });
+    if (parts.pacesWrites) this.paced = new PacedWrites(parts.overlay.store, parts.notify);
   }
 
   /** The bytes, fewer only at the end of the file. The next call writes over the view. */
@@ -243,6 +250,18 @@ export class FileData {
     return DEFERRED;
   }
 
+  /** {@link write} for a program, which is answered later where memory or the disk can't keep up with it. */
+  writeAtPace(
+    context: RequestContext,
+    node: number,
+    offsetBytes: number,
+    data: Uint8Array,
+  ): number | Deferred {
+    const written = this.write(context, node, offsetBytes, data);
+    if (written === DEFERRED) return DEFERRED;
+    return this.paced?.answer(context, this.#overlay.inode(node), offsetBytes, written) ?? written;
+  }
+
   /** Sets a file's length. A landed file's bytes must have been recalled before, unless it is to be empty. */
   truncate(context: RequestContext, inode: OverlayInode, sizeBytes: number): void {
     if (sizeBytes >= MAX_FILE_BYTES) throw TOO_LARGE;
@@ -279,6 +298,11 @@ export class FileData {
 
   /** Makes a file's bytes safe from power loss, and every name with them. */
   fsync({ uniqueLow, uniqueHigh }: RequestContext, node: number): Deferred {
+    if (this.paced?.takeFailure(node))
+      throw new FsRefusal(
+        'io',
+        `${this.#overlay.names.pathOf(node) ?? node}: the disk did not take all of it`,
+      );
     this.#syncs.add({ uniqueLow, uniqueHigh, inode: node });
     return DEFERRED;
   }
@@ -290,7 +314,9 @@ export class FileData {
 
   /** A program closes a file: where that promises it, what was written is made safe first. */
   flush(context: RequestContext, node: number, handle: bigint): undefined | Deferred {
-    if (this.#parts.durability === 'fsync' || !isWritingHandle(handle)) return undefined;
+    // Spares a request per close(2): written bytes are in memory or on disk when write(2) returns.
+    if (this.#parts.durability === 'fsync') throw NOT_NEEDED;
+    if (!isWritingHandle(handle)) return undefined;
     const inode = this.#overlay.inode(node);
     if (!inode?.place || inode.landed || this.#overlay.store.synced.isClean(node)) return undefined;
     return this.fsync(context, node);

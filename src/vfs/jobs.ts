@@ -126,6 +126,22 @@ export type FrontNotice =
   | { readonly kind: 'unsealed'; readonly inode: number }
   | { readonly kind: 'moved'; readonly inode: number }
   | { readonly kind: 'abandoned'; readonly abandoned: Abandoned }
+  /** Get the disk to take these bytes of a file; to be answered `flushed`. */
+  | {
+      readonly kind: 'flush';
+      readonly path: string;
+      readonly inode: number;
+      readonly offsetBytes: number;
+      readonly spanBytes: number;
+      /** To be named in the answer. */
+      readonly sizeBytes: number;
+    }
+  /** Answer a WRITE once this time has passed. */
+  | (Ticket & {
+      readonly kind: 'answer-write';
+      readonly writtenBytes: number;
+      readonly delayMs: number;
+    })
   /** Written files have come to hold much memory. */
   | { readonly kind: 'pressed' }
   | { readonly kind: 'source-changed'; readonly node: number }

@@ -212,6 +212,7 @@ function statusOf(mountpoint: string): StatusDocument {
       openFilesBytes: 1024 ** 2,
       decodedBytes: 1024 ** 2,
       decodedBoundBytes: 128 * 1024 ** 2,
+      workingBytes: 0,
       pinnedBytes: 0,
       hotBytes: 0,
       isTight: true,

@@ -402,9 +402,4 @@ export class DataStore {
     }
     return pieces.filter((piece) => piece.sizeBytes > 0);
   }
-
-  /** A descriptor of the file in memory, for the kernel to read directly; only while nothing lies on disk. */
-  memoryDescriptor(place: DataPlace): number | undefined {
-    return place.splitAt === Number.POSITIVE_INFINITY ? this.files.open(place).memory : undefined;
-  }
 }

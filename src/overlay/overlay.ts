@@ -185,6 +185,17 @@ export class Overlay {
     return node === undefined || this.inode(node) ? undefined : this.#parts.lower.pathOf(node);
   }
 
+  /** Carries changes out all at once. All bytes of files that are made lie in their spill files already. */
+  restore(records: readonly OverlayRecord[]): void {
+    this.#commit({ op: 'batch', records });
+    for (const record of records) {
+      if (record.op !== 'make' || !isFile(record)) continue;
+      this.store.recover(this.#known(record.inode));
+      this.sealed.changed(record.inode);
+      this.#parts.onSealed(record.inode);
+    }
+  }
+
   /** Gives up what was written at these names, all at once: the tree shows there again. */
   reveal(places: readonly Place[]): void {
     this.#commit({ op: 'revealed', places, at: Date.now() });

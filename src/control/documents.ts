@@ -128,6 +128,11 @@ export interface DiscardParams extends KeepParams {
   readonly force: boolean;
 }
 
+/** Parameters of `restore`. */
+export interface RestoreParams extends DiscardParams {
+  readonly revision: number;
+}
+
 /** Parameters of `snapshot`. */
 export interface SnapshotParams {
   readonly reason: 'commit' | 'snapshot';

@@ -15,7 +15,7 @@ type AnswerOf<T extends ToFront['type']> = T extends 'list-sealed'
           ? 'budget-set'
           : T extends 'spill'
             ? 'spilled'
-            : T extends 'written' | 'discard' | 'sealed-file' | 'landed' | 'relanded' | 'usage'
+            : T extends 'written' | 'discard' | 'restore' | 'sealed-file' | 'landed' | 'relanded' | 'usage'
               ? T
               : never;
 

@@ -28,7 +28,7 @@ import { loadCatalogEncoders } from '../tree/sources/catalog-encoders.ts';
 import { Front } from '../vfs/front.ts';
 import { KeptRenders } from '../vfs/kept-renders.ts';
 import { kernelFileCalls } from './file-calls.ts';
-import { discardPaths, writtenState } from './front-changes.ts';
+import { discardPaths, restorePaths, writtenState } from './front-changes.ts';
 import type { FromFront, ToFront } from './front-messages.ts';
 import { loadPlaneTools } from './plane-tools.ts';
 import { publishOutputs } from './publish.ts';
@@ -230,6 +230,16 @@ function receive(rooms: Rooms, message: ToFront): void {
     case 'written':
       tell({ type: 'written', token: message.token, state: writtenState(overlay, tree) });
       return;
+    case 'restore': {
+      const { token } = message;
+      try {
+        tell({ type: 'restore', token, ...restorePaths(overlay, tree, data.folders.state, message) });
+      } catch (error) {
+        const nothing = { gone: [], come: [], kept: [], changed: [], needed: [] };
+        tell({ type: 'restore', token, ...nothing, failure: errorDocument(error) });
+      }
+      return;
+    }
     case 'discard': {
       const { token, paths, force } = message;
       try {

@@ -3,13 +3,11 @@ import { passFaultPoint } from '../core/fault-points.ts';
 import type { FileCalls } from '../core/file-calls.ts';
 import { readFully, writeFully } from '../core/io.ts';
 import { storage } from '../core/storage.ts';
-import type { SumsOfUnits } from '../core/unit-sums.ts';
 import { CheckedBytes } from './checked-bytes.ts';
 import { DataFiles, type DataFolders, type DataPlace } from './data-files.ts';
-import type { SyncedState } from './durable-log.ts';
 import { reserveRoom } from './reserved-room.ts';
 import { type ReadBytes, SumBook } from './sum-book.ts';
-import { SyncedFiles, type SyncPlan } from './synced-files.ts';
+import { SyncedFiles } from './synced-files.ts';
 
 /** tmpfs gives memory in pages; what a file reserves is rounded up to them. */
 const PAGE_BYTES = 4096;
@@ -29,16 +27,6 @@ export interface DataPiece {
   readonly path: string;
   readonly offsetBytes: number;
   readonly sizeBytes: number;
-}
-
-/** A sync of one file: what to add to which log. */
-export interface SyncItem {
-  readonly inode: number;
-  readonly pieces: readonly DataPiece[];
-  readonly state: SyncedState;
-  /** Of all of it, where it has any. */
-  readonly sums?: SumsOfUnits;
-  readonly plan: SyncPlan;
 }
 
 export interface FileStat {
@@ -374,19 +362,6 @@ export class DataStore {
     return whence === 3 ? offsetBytes : sizeBytes;
   }
 
-  /** Begins a sync of a file, for a thread that may wait for the disk; {@link SyncedFiles.ended} ends it. */
-  planSync(place: DataPlace, isChecked: boolean): SyncItem {
-    const { sizeBytes, mtimeNs, atimeNs } = this.stat(place);
-    const sums = this.sums.of(place.number, 0, sizeBytes);
-    return {
-      inode: place.number,
-      pieces: this.pieces(place),
-      state: { sizeBytes, splitAt: place.splitAt, mtimeNs, atimeNs },
-      ...(sums === undefined || !isChecked ? {} : { sums }),
-      plan: this.synced.begin(place.number, sizeBytes),
-    };
-  }
-
   /** The stretches of files that make up the bytes, for whoever reads them elsewhere. */
   pieces(place: DataPlace): DataPiece[] {
     const { sizeBytes } = this.stat(place);
@@ -403,10 +378,5 @@ export class DataStore {
       });
     }
     return pieces.filter((piece) => piece.sizeBytes > 0);
-  }
-
-  /** A descriptor of the file in memory, for the kernel to read directly; only while nothing lies on disk. */
-  memoryDescriptor(place: DataPlace): number | undefined {
-    return place.splitAt === Number.POSITIVE_INFINITY ? this.files.open(place).memory : undefined;
   }
 }

@@ -31,6 +31,8 @@ export type OverlayRecord =
       readonly at: number;
       readonly unique?: string;
     }
+  /** Changes that happen all at once. */
+  | { readonly op: 'batch'; readonly records: readonly OverlayRecord[] }
   /** A file without a name. */
   | {
       readonly op: 'nameless';

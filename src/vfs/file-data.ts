@@ -29,6 +29,8 @@ const NOBODY = { resent: false, uid: 0, gid: 0, pid: 0 };
 const MOST_LITERAL_BYTES = 128 * 1024;
 /** Above the low mark the main thread is told again when so much more of the budget is taken. */
 const PRESSED_SHARE = 1 / 16;
+/** Where a close is to be waited for, the disk begins with a file after so much of it. */
+const AHEAD_BYTES = 2 * 2 ** 20;
 
 export interface FileDataParts {
   readonly tree: Tree;
@@ -68,6 +70,8 @@ export class FileData {
   readonly #documents: DocumentRequests;
   readonly #descriptors: SourceDescriptors;
   readonly #syncs: SyncQueue;
+  /** What was written last, and how much of it in a row. */
+  #ahead = { node: 0, sizeBytes: 0 };
   readonly #buffer = Buffer.allocUnsafeSlow(1 << 20);
   /** Memory that written files held when the main thread was last told. */
   #toldBytes = 0;
@@ -244,10 +248,20 @@ export class FileData {
     this.#overlay.write(inode, data, offsetBytes);
     this.#dropPrivileges(context, inode);
     this.#watchBudget();
+    if (this.#parts.durability === 'close') this.#writeAhead(node, data.length);
     if (this.#parts.durability !== 'write') return data.length;
     const { uniqueLow, uniqueHigh } = context;
     this.#syncs.add({ uniqueLow, uniqueHigh, inode: node, writtenBytes: data.length });
     return DEFERRED;
+  }
+
+  /** So that a close has less to wait for. */
+  #writeAhead(node: number, sizeBytes: number): void {
+    if (node !== this.#ahead.node) this.#ahead = { node, sizeBytes: 0 };
+    this.#ahead.sizeBytes += sizeBytes;
+    if (this.#ahead.sizeBytes < AHEAD_BYTES) return;
+    this.#ahead.sizeBytes = 0;
+    this.#syncs.addAhead(node);
   }
 
   /** {@link write} for a program, which is answered later where memory or the disk can't keep up with it. */
@@ -318,7 +332,7 @@ export class FileData {
     if (this.#parts.durability === 'fsync') throw NOT_NEEDED;
     if (!isWritingHandle(handle)) return undefined;
     const inode = this.#overlay.inode(node);
-    if (!inode?.place || inode.landed || this.#overlay.store.synced.isClean(node)) return undefined;
+    if (!inode?.place || this.#overlay.syncs.isSafe(node)) return undefined;
     return this.fsync(context, node);
   }
 

@@ -369,6 +369,7 @@ export class Front implements FileSystem {
   }
 
   idle(): void {
+    this.#opens.idle();
     this.#parts.drain();
   }
 

@@ -4,7 +4,8 @@
  *
  *   file-client.ts read PASSES FILE …      each pass opens the files one after the other and reads them in 1 MiB steps
  *   file-client.ts random PASSES FILE      each pass makes the same READS reads of 4 KiB, anywhere in the open file
- *   file-client.ts write MEBIBYTES FILE    one pass: creates the file, writes it in 1 MiB steps, closes it
+ *   file-client.ts write MEBIBYTES FILE STEP_BYTES
+ *                                          one pass: creates the file, writes it in steps, closes it
  *   file-client.ts files COUNT FOLDER SIZE fsync|close
  *                                          one pass: creates files of SIZE bytes, writes each at once, syncs it or not, closes it
  *   file-client.ts first PASSES FILE …     each pass opens a file and reads its first page past the page cache, file by file
@@ -83,13 +84,13 @@ function windows(path: string, passes: number, width: number, height: number, pl
   });
 }
 
-function write(path: string, mebibytes: number): number {
-  const data = Buffer.alloc(STEP_BYTES, 0xa5);
+function write(path: string, mebibytes: number, stepBytes: number): number {
+  const data = Buffer.alloc(stepBytes, 0xa5);
+  const steps = (mebibytes * 2 ** 20) / stepBytes;
   return timed(() => {
     const fd = openSync(path, 'wx');
-    for (let step = 0; step < mebibytes; step++)
-      if (writeSync(fd, data, 0, STEP_BYTES, null) !== STEP_BYTES)
-        throw new Error(`a short write of ${path}`);
+    for (let step = 0; step < steps; step++)
+      if (writeSync(fd, data, 0, stepBytes, null) !== stepBytes) throw new Error(`a short write of ${path}`);
     closeSync(fd);
   });
 }
@@ -129,6 +130,6 @@ const seconds =
           : operation === 'files'
             ? [files(path, Number(second), Number(paths[1]), paths[2] === 'fsync')]
             : operation === 'write'
-              ? [write(path, Number(second))]
+              ? [write(path, Number(second), Number(paths[1]))]
               : [link(second)];
 console.log(JSON.stringify(seconds));

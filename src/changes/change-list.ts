@@ -20,6 +20,8 @@ export interface Change {
   readonly inode?: number;
   /** The source's own: what was deleted or renamed, or what lies beneath what was written. */
   readonly tree?: number;
+  /** What was renamed took the name of this node of the source. */
+  readonly covers?: number;
   /** Of a copy of a source's file: its bytes may differ, not its attributes alone. */
   readonly isRewritten?: boolean;
 }
@@ -104,9 +106,11 @@ function changeAt(
     return { kind: 'deleted', type: typeOfTree(below), tree: below };
   }
   const inode = names.inodes.get(node);
+  const isCovered = below !== undefined && !moved.has(below) && !copies.has(lower.pathOf(below));
+  const covers = isCovered && below !== node ? { covers: below } : {};
   if (!inode) {
     if (isOverlayNode(node)) return undefined;
-    return { kind: 'renamed', type: typeOfTree(node), from: lower.pathOf(node), tree: node };
+    return { kind: 'renamed', type: typeOfTree(node), from: lower.pathOf(node), tree: node, ...covers };
   }
   const { origin, version } = inode;
   const written = { type: typeOf(inode), inode: node };
@@ -118,10 +122,9 @@ function changeAt(
     if (home?.parent === place.parent && home.name === place.name)
       return { ...written, kind: 'changed', isRewritten, ...beneath };
     if (copies.get(origin) === inode)
-      return { ...written, kind: 'renamed', from: origin, isRewritten, ...beneath };
+      return { ...written, kind: 'renamed', from: origin, isRewritten, ...beneath, ...covers };
   }
-  const replaces = below !== undefined && !moved.has(below) && !copies.has(lower.pathOf(below));
-  return replaces
+  return isCovered
     ? { ...written, kind: 'changed', tree: below, isRewritten: true }
     : { ...written, kind: 'added' };
 }

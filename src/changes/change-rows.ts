@@ -16,6 +16,8 @@ export interface ChangeRow {
   readonly sizeBeforeBytes?: number;
   /** Where on the plate it belongs, where plate or name tell. */
   readonly plane?: PlanePlace;
+  /** What was renamed took the name of a file of the source, which is hidden. */
+  readonly replaces?: true;
   /** Only rights, times or attributes were changed. */
   readonly attributesOnly?: true;
   /** A program has it open to write: this is not its last word. */
@@ -49,6 +51,7 @@ export function rowOf(
     ...(sizeBytes === undefined ? {} : { sizeBytes }),
     ...(isMoved || told.sizeBytes === undefined ? {} : { sizeBeforeBytes: told.sizeBytes }),
     ...(plane ? { plane } : {}),
+    ...(change.covers === undefined ? {} : { replaces: true }),
     ...(change.isRewritten === false ? { attributesOnly: true } : {}),
     ...(file?.isWriting ? { isWriting: true } : {}),
     ...(problem === undefined ? {} : { problem }),

@@ -14,7 +14,8 @@ export interface DiscardPlan {
   readonly obstacles: readonly { readonly path: string; readonly reason: string }[];
 }
 
-const key = ({ parent, name }: Place): string => `${parent}/${name}`;
+/** Names a place. */
+export const placeKey = ({ parent, name }: Place): string => `${parent}/${name}`;
 
 /**
  * Pure: how changes at and below paths are given up so that the source shows there again. What was renamed goes back
@@ -23,11 +24,20 @@ const key = ({ parent, name }: Place): string => `${parent}/${name}`;
  */
 export function planDiscard(names: Namespace, lower: LowerTree, paths: readonly string[]): DiscardPlan {
   const all = changesOf(names, lower);
-  const changes = chosenChanges(all, paths);
+  return discardOf(names, lower, all, chosenChanges(all, paths));
+}
+
+/** Pure: the same for some of all changes. */
+export function discardOf(
+  names: Namespace,
+  lower: LowerTree,
+  all: readonly Change[],
+  changes: readonly Change[],
+): DiscardPlan {
   const places = new Map<string, Place>();
   const isHidden = (place: Place): boolean =>
     names.entries.get(place.parent)?.get(place.name)?.node === WHITEOUT;
-  const add = (place: Place): void => void places.set(key(place), place);
+  const add = (place: Place): void => void places.set(placeKey(place), place);
   for (const { place, from } of changes) {
     add(place);
     const home = from === undefined ? undefined : lowerPlace(lower, from);
@@ -83,7 +93,7 @@ function coveredFolders(
       const home = homeOf(lower, node);
       if (!home) break;
       const over = names.entries.get(home.parent)?.get(home.name)?.node ?? WHITEOUT;
-      if (over !== WHITEOUT && !places.has(key(home)))
+      if (over !== WHITEOUT && !places.has(placeKey(home)))
         found.set(names.pathOf(over) ?? home.name, 'a folder that was deleted lies under it; discard it too');
       node = home.parent;
     }
@@ -100,7 +110,7 @@ function takenNames(
   return changes.flatMap(({ path, from }) => {
     const home = from === undefined ? undefined : lowerPlace(lower, from);
     const node = home && names.entries.get(home.parent)?.get(home.name)?.node;
-    if (!home || node === undefined || node === WHITEOUT || places.has(key(home))) return [];
+    if (!home || node === undefined || node === WHITEOUT || places.has(placeKey(home))) return [];
     const taken = names.pathOf(node) ?? from ?? '';
     return [{ path: taken, reason: `it has the name that ${path} would get back; discard it too` }];
   });
@@ -113,9 +123,9 @@ function leftBehind(
   places: ReadonlyMap<string, Place>,
 ): DiscardPlan['obstacles'] {
   return all.flatMap(({ place, path }) => {
-    if (places.has(key(place)) || !isOverlayNode(place.parent)) return [];
+    if (places.has(placeKey(place)) || !isOverlayNode(place.parent)) return [];
     const folder = names.inodes.get(place.parent)?.place;
-    if (!folder || !places.has(key(folder))) return [];
+    if (!folder || !places.has(placeKey(folder))) return [];
     return [{ path, reason: 'it lies in a folder that would go; discard it too' }];
   });
 }
@@ -129,7 +139,7 @@ function circles(
   const stays = new Map<number, Place>();
   for (const [parent, entries] of names.entries)
     for (const [name, { node }] of entries)
-      if (node !== WHITEOUT && !isOverlayNode(node) && !places.has(key({ parent, name })))
+      if (node !== WHITEOUT && !isOverlayNode(node) && !places.has(placeKey({ parent, name })))
         stays.set(node, { parent, name });
   const parentOf = (node: number): number | undefined =>
     isOverlayNode(node)

@@ -36,6 +36,7 @@ export function frozenState(state: WrittenState, lower: LowerTree): FrozenState 
   let files = 0;
   let sizeBytes = 0;
   for (const inode of names.inodes.values()) {
+    if (!inode.place) missing.add(inode.number);
     if (!isFile(inode) || !inode.place) continue;
     if (!inode.landed) leftOut.push(names.pathOf(inode.number) ?? inode.place.name);
     const safe = inode.landed ?? inode.previous;

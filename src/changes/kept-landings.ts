@@ -2,6 +2,7 @@ import { closeSync, existsSync, fsyncSync, linkSync, mkdirSync, openSync, rename
 import { dirname, join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { StateCorruptError } from '../core/errors.ts';
+import type { FileCalls } from '../core/file-calls.ts';
 import { readFully, writeFully } from '../core/io.ts';
 import { systemCode } from '../core/system-code.ts';
 import { LandedReader } from '../materializer/landed-reader.ts';
@@ -24,8 +25,16 @@ export class KeptLandings {
   readonly #outputFolder: string;
   readonly #store: RevisionStore;
   readonly #landed: LandedReader;
+  readonly #calls: Pick<FileCalls, 'setTimes'> | undefined;
 
-  constructor(outputFolder: string, store: RevisionStore, decoded: ByteCache) {
+  /** @param calls sets times of copies, where any are made. */
+  constructor(
+    outputFolder: string,
+    store: RevisionStore,
+    decoded: ByteCache,
+    calls?: Pick<FileCalls, 'setTimes'>,
+  ) {
+    this.#calls = calls;
     this.#outputFolder = outputFolder;
     this.#store = store;
     this.#landed = new LandedReader(outputFolder, decoded);
@@ -71,7 +80,7 @@ export class KeptLandings {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     const staged = `${path}.part`;
     rmSync(staged, { force: true });
-    if (!this.#link(landing, staged)) await this.#copy(landing, staged);
+    if (!this.#link(landing, staged)) await this.copy(landing, staged);
     renameSync(staged, path);
     const folder = openSync(dirname(path), 'r');
     fsyncSync(folder);
@@ -91,8 +100,10 @@ export class KeptLandings {
     }
   }
 
-  async #copy(landing: Landing, staged: string): Promise<void> {
-    const fd = openSync(staged, 'wx', 0o600);
+  /** Writes a landing's bytes into a file, safe from power loss when it returns. @throws as {@link keep}. */
+  async copy(landing: Landing, path: string, mtimeNs?: bigint): Promise<void> {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    const fd = openSync(path, 'w', 0o600);
     const buffer = Buffer.allocUnsafe(Math.min(COPY_BYTES, Math.max(1, landing.sizeBytes)));
     try {
       for (let at = 0; at < landing.sizeBytes; at += buffer.length) {
@@ -102,9 +113,10 @@ export class KeptLandings {
         writeFully(fd, part, at);
         await turn();
       }
+      if (mtimeNs !== undefined) this.#calls?.setTimes(fd, mtimeNs, mtimeNs);
       fsyncSync(fd);
     } catch (error) {
-      rmSync(staged, { force: true });
+      rmSync(path, { force: true });
       throw error;
     } finally {
       closeSync(fd);

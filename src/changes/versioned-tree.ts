@@ -54,6 +54,11 @@ export class VersionedTree implements Tree {
     this.#lists.clear();
   }
 
+  /** Names of a revision; undefined where there is none. */
+  namesIn(revision: number): Namespace | undefined {
+    return this.#store.has(revision) ? this.#names(revision) : undefined;
+  }
+
   #names(revision: number): Namespace {
     const known = this.#loaded.get(revision);
     if (known) return known;

@@ -48,6 +48,7 @@ export function changeLines(rows: readonly ChangeRow[]): string[] {
   return rows.map((row) => {
     const remarks = [
       ...(row.plane ? [placeText(row.plane)] : []),
+      ...(row.replaces ? ['in place of what was there'] : []),
       ...(row.isWriting ? ['being written'] : []),
       ...(row.problem === undefined ? [] : [row.problem]),
     ];

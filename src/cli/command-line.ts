@@ -15,6 +15,7 @@ import { history } from './commands/history.ts';
 import { inspect } from './commands/inspect.ts';
 import { mount } from './commands/mount.ts';
 import { pin } from './commands/pin.ts';
+import { restore } from './commands/restore.ts';
 import { snapshot } from './commands/snapshot.ts';
 import { status } from './commands/status.ts';
 import { umount } from './commands/umount.ts';
@@ -34,6 +35,7 @@ export const COMMANDS: readonly Command<never>[] = [
   discard,
   snapshot,
   history,
+  restore,
   pin,
   warm,
   drop,

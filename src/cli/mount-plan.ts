@@ -101,6 +101,8 @@ export function resolveDefinition(request: MountRequest, stateBase: string): Res
   const ngff = overrides.ngff ?? definition.options.ngff;
   const coldCacheBytes = overrides.coldCacheBytes ?? definition.options.coldCacheBytes;
   const hotCacheBytes = overrides.hotCacheBytes ?? definition.options.hotCacheBytes;
+  const smallFileBytes = overrides.smallFileBytes ?? definition.options.smallFileBytes;
+  const largeFileBytes = overrides.largeFileBytes ?? definition.options.largeFileBytes;
   const names = overrides.names ?? definition.names;
   const layout = overrides.layout ?? definition.layout;
   const as = overrides.as ?? definition.as;
@@ -132,6 +134,8 @@ export function resolveDefinition(request: MountRequest, stateBase: string): Res
       ...(Object.keys(landing).length === 0 ? {} : { landing }),
       ...(coldCacheBytes === undefined ? {} : { coldCacheBytes }),
       ...(hotCacheBytes === undefined ? {} : { hotCacheBytes }),
+      ...(smallFileBytes === undefined ? {} : { smallFileBytes }),
+      ...(largeFileBytes === undefined ? {} : { largeFileBytes }),
     },
   };
 }

@@ -14,6 +14,8 @@ export interface MemoryDocument {
   /** Held by pixels that reader threads keep decoded. */
   readonly decodedBytes: number;
   readonly decodedBoundBytes: number;
+  /** Held by threads while they work: what the process takes beyond what it took at rest. */
+  readonly workingBytes: number;
   /** Held by files that were pinned. */
   readonly pinnedBytes: number;
   /** Held by files that were read whole. */
@@ -124,6 +126,11 @@ export interface LandingResult {
 export interface DiscardParams extends KeepParams {
   /** Also files that programs have open to write. */
   readonly force: boolean;
+}
+
+/** Parameters of `restore`. */
+export interface RestoreParams extends DiscardParams {
+  readonly revision: number;
 }
 
 /** Parameters of `snapshot`. */

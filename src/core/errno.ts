@@ -41,6 +41,7 @@ const ERRNO: Record<ErrorTag, number> = {
   'read-only': E.EROFS,
   'not-permitted': E.EPERM,
   'not-supported': E.EOPNOTSUPP,
+  'not-needed': E.ENOSYS,
   'invalid-argument': E.EINVAL,
   'no-attribute': E.ENODATA,
   'cross-device': E.EXDEV,

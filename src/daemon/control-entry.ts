@@ -38,6 +38,7 @@ export async function openControl(
     drop: (params, { signal }) => renders.drop(pathsOf(params), signal),
     written: () => changes.written(),
     snapshot: (params, { progress, signal }) => changes.snapshot(params as SnapshotParams, progress, signal),
+    restore: (params, { progress, signal }) => changes.restore(pathsOf(params), params, progress, signal),
     'drop-revision': (params) => changes.dropRevision((params as { number?: unknown }).number),
     discard: (params) => changes.discard(pathsOf(params), (params as Partial<DiscardParams>).force === true),
     drain: (params, { progress, signal }) => writeOut.drain((params as DrainParams).lazy, progress, signal),

@@ -11,6 +11,7 @@ import { FrontWake } from '../fuse/front-wake.ts';
 import { invalidateNode } from '../fuse/notify.ts';
 import { demandWholeJournal } from '../journal/examine.ts';
 import { budgetOf } from '../memory/budget.ts';
+import { placementLimits } from '../overlay/file-placement.ts';
 import { hasLostPower, journalPath, type OverlayFolders, stagingFolder } from '../overlay/open-overlay.ts';
 import { indexFolder } from '../tree/index-cache.ts';
 import { MountTree } from '../tree/mount-tree.ts';
@@ -44,6 +45,7 @@ import { Status } from './status.ts';
 import type { DaemonVoice, StartMessage } from './supervisor-messages.ts';
 import { invalidateNames } from './tree-invalidation.ts';
 import { WriteOut } from './write-out.ts';
+import { WritePace } from './write-pace.ts';
 
 type FrontBudget = { readonly budgetBytes: number; readonly hotBytes: number };
 
@@ -60,9 +62,11 @@ export class Daemon {
   readonly #voice: DaemonVoice;
   readonly #stop = new AbortController();
   readonly #warnings = new RuntimeWarnings();
+  readonly #pace: WritePace;
   readonly #owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
   #front: FrontLink | undefined;
   readonly #frontWorker: Worker;
+  readonly #wake = new FrontWake();
   #readers: Readers | undefined;
   #documents: Documents | undefined;
   #landings: Landings | undefined;
@@ -89,6 +93,7 @@ export class Daemon {
     this.#frontWorker = frontWorker;
     this.#spec = start.spec as DaemonSpec;
     this.#voice = voice;
+    this.#pace = new WritePace(start.fuseFd);
   }
 
   get #definition(): DaemonSpec['definition'] {
@@ -135,6 +140,7 @@ export class Daemon {
     const kept = keptFolders(largePages ?? folders.memory, this.#spec.coldCache);
     this.#readers = new Readers({
       kept,
+      wake: this.#wake.memory,
       count: this.#definition.options.readers ?? Math.max(2, availableParallelism()),
       fuseFd: this.#start.fuseFd,
       mount,
@@ -145,7 +151,7 @@ export class Daemon {
         if (message.type === 'staged')
           this.#front?.tell({ type: 'staged', node: message.node, errno: message.errno });
         else if (message.type === 'render-found') {
-          this.#front?.tell(message);
+          this.#front?.nudge();
           this.#hot?.looked(message.found.node, message.found.path);
         } else if (message.type === 'synced') this.#front?.tell(message);
         else if (message.type === 'failed-job') this.#front?.tell({ ...message, type: 'failed' });
@@ -275,7 +281,6 @@ export class Daemon {
     const { budgetBytes, hotBytes } = budget;
     const { fuseFd, resumed, negotiated, privileged } = this.#start;
     const channel = new MessageChannel();
-    const wake = new FrontWake();
     const ports = readers.frontPorts();
     const data: FrontData = {
       fuseFd,
@@ -288,18 +293,20 @@ export class Daemon {
       mount,
       folders,
       budgetBytes: writtenBoundBytes(budgetBytes),
+      placement: placementLimits(budgetBytes, this.#definition.options),
       aheadBytes: Math.floor(budgetOf(budgetBytes).decodedBytes / ports.length / 2),
       hotBytes,
       owner: this.#owner,
+      tellsSealed: this.#definition.hooks.length > 0,
       fromMain: channel.port2,
-      wake: wake.memory,
+      wake: this.#wake.memory,
       readers: ports,
       counters: readers.counters.memory,
     };
     const worker = this.#frontWorker;
     worker.ref();
     worker.on('error', (error) => this.#die('the front thread', error));
-    const front = new FrontLink(worker, channel.port1, wake, (message) => this.#hear(message));
+    const front = new FrontLink(worker, channel.port1, this.#wake, (message) => this.#hear(message));
     this.#front = front;
     worker.postMessage(data, [channel.port2, ...ports]);
     return front;
@@ -364,6 +371,10 @@ export class Daemon {
         return;
       case 'abandoned':
         this.#landings?.remove(notice.abandoned);
+        return;
+      case 'flush':
+      case 'answer-write':
+        this.#pace.hear(notice, this.#front);
         return;
       case 'pressed':
         this.#memory?.pressed();

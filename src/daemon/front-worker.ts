@@ -16,6 +16,7 @@ import { attributesBody, entryBody, openBody } from '../fuse/reply.ts';
 import { replyTo } from '../fuse/reply-writer.ts';
 import { runSession } from '../fuse/session.ts';
 import type { Durability } from '../model/mount-definition.ts';
+import type { PlacementLimits } from '../overlay/file-placement.ts';
 import { isFile } from '../overlay/inode.ts';
 import { journalPath, type OverlayFolders, openOverlay, stagingFolder } from '../overlay/open-overlay.ts';
 import type { Overlay } from '../overlay/overlay.ts';
@@ -27,7 +28,7 @@ import { loadCatalogEncoders } from '../tree/sources/catalog-encoders.ts';
 import { Front } from '../vfs/front.ts';
 import { KeptRenders } from '../vfs/kept-renders.ts';
 import { kernelFileCalls } from './file-calls.ts';
-import { discardPaths, writtenState } from './front-changes.ts';
+import { discardPaths, restorePaths, writtenState } from './front-changes.ts';
 import type { FromFront, ToFront } from './front-messages.ts';
 import { loadPlaneTools } from './plane-tools.ts';
 import { publishOutputs } from './publish.ts';
@@ -53,7 +54,11 @@ export interface FrontData {
   readonly aheadBytes: number;
   /** What files that were read whole may hold, to be passed through. */
   readonly hotBytes: number;
+  /** Where written files go by their size. */
+  readonly placement: PlacementLimits;
   readonly owner: { readonly uid: number; readonly gid: number };
+  /** Somebody wants to hear which files are whole: the mount has rules. */
+  readonly tellsSealed: boolean;
   readonly fromMain: MessagePort;
   /** Memory of the {@link FrontWake} that the main thread kicks. */
   readonly wake: SharedArrayBuffer;
@@ -186,8 +191,10 @@ function receive(rooms: Rooms, message: ToFront): void {
       overlay.hookEnded(message.inode, message.version, message.rule);
       return;
     case 'set-budget': {
-      const accepted = overlay.store.reservedBytes <= message.budgetBytes;
-      if (accepted) overlay.store.budgetBytes = message.budgetBytes;
+      const { reservedBytes, budgetBytes } = overlay.store;
+      const accepted = reservedBytes <= message.budgetBytes;
+      // What they hold already they may hold until it has landed; what comes goes to disk.
+      overlay.store.budgetBytes = accepted ? message.budgetBytes : Math.min(budgetBytes, reservedBytes);
       tell({ type: 'budget-set', token: message.token, accepted });
       return;
     }
@@ -202,6 +209,9 @@ function receive(rooms: Rooms, message: ToFront): void {
       tell({ type: 'spilled', token: message.token, freedBytes });
       return;
     }
+    case 'flushed':
+      front.flushed(message.inode, message.sizeBytes, message.hasFailed);
+      return;
     case 'renders':
       front.rendersChanged(message.nodes);
       return;
@@ -220,6 +230,16 @@ function receive(rooms: Rooms, message: ToFront): void {
     case 'written':
       tell({ type: 'written', token: message.token, state: writtenState(overlay, tree) });
       return;
+    case 'restore': {
+      const { token } = message;
+      try {
+        tell({ type: 'restore', token, ...restorePaths(overlay, tree, data.folders.state, message) });
+      } catch (error) {
+        const nothing = { gone: [], come: [], kept: [], changed: [], needed: [] };
+        tell({ type: 'restore', token, ...nothing, failure: errorDocument(error) });
+      }
+      return;
+    }
     case 'discard': {
       const { token, paths, force } = message;
       try {
@@ -275,10 +295,17 @@ async function serve(): Promise<void> {
   });
   const { overlay, tornBytes, lost, damaged } = openOverlay(
     data.folders,
-    { resumed: data.resumed, budgetBytes: data.budgetBytes, calls: kernelFileCalls, lower: tree },
     {
-      onSealed: (inode) => tell({ type: 'notice', notice: { kind: 'sealed', inode } }),
-      onUnsealed: (inode) => tell({ type: 'notice', notice: { kind: 'unsealed', inode } }),
+      resumed: data.resumed,
+      budgetBytes: data.budgetBytes,
+      placement: data.placement,
+      calls: kernelFileCalls,
+      lower: tree,
+    },
+    {
+      onSealed: (inode) => data.tellsSealed && tell({ type: 'notice', notice: { kind: 'sealed', inode } }),
+      onUnsealed: (inode) =>
+        data.tellsSealed && tell({ type: 'notice', notice: { kind: 'unsealed', inode } }),
       onAbandoned: (abandoned) => tell({ type: 'notice', notice: { kind: 'abandoned', abandoned } }),
     },
   );
@@ -291,6 +318,7 @@ async function serve(): Promise<void> {
     onWhole: (node) => tell({ type: 'notice', notice: { kind: 'read-whole', node } }),
   });
   const renders = new KeptRenders();
+  const ports = [data.fromMain, ...data.readers];
   const front: Front = new Front({
     tree,
     overlay,
@@ -314,6 +342,7 @@ async function serve(): Promise<void> {
       }
       return filledBytes;
     },
+    pacesWrites: true,
     notify: (notice) =>
       tell({
         type: 'notice',
@@ -328,19 +357,17 @@ async function serve(): Promise<void> {
     renders,
     passedFolder: join(data.folders.memory, 'passed'),
     drain: () => {
-      for (
-        let received = receiveMessageOnPort(data.fromMain);
-        received;
-        received = receiveMessageOnPort(data.fromMain)
-      ) {
-        try {
-          const message = received.message as ToFront;
-          if (message.type === 'end') throw new SessionOver();
-          receive({ overlay, front, mountTree, tree, readers, layouts, wholeReads }, message);
-        } catch (error) {
-          if (error instanceof SessionOver) throw error;
-          // A disk that is full, as a rule: this change was not made, and everything else goes on.
-          tell({ type: 'notice', notice: { kind: 'failed', path: '', message: explain(error) } });
+      for (const port of ports) {
+        for (let received = receiveMessageOnPort(port); received; received = receiveMessageOnPort(port)) {
+          try {
+            const message = received.message as ToFront;
+            if (message.type === 'end') throw new SessionOver();
+            receive({ overlay, front, mountTree, tree, readers, layouts, wholeReads }, message);
+          } catch (error) {
+            if (error instanceof SessionOver) throw error;
+            // A disk that is full, as a rule: this change was not made, and everything else goes on.
+            tell({ type: 'notice', notice: { kind: 'failed', path: '', message: explain(error) } });
+          }
         }
       }
     },

@@ -1,6 +1,6 @@
 import type { Revision } from '../changes/revision-store.ts';
 import type { WrittenState } from '../changes/written-state.ts';
-import type { LandingProgress, SnapshotParams } from '../control/documents.ts';
+import type { LandingProgress, RestoreParams, SnapshotParams } from '../control/documents.ts';
 import { RemoteError } from '../control/protocol.ts';
 import { FsRefusal } from '../core/errors.ts';
 import type { FrontLink } from './front-link.ts';
@@ -36,6 +36,22 @@ export class LiveChanges {
     const isWanted = reason === 'snapshot';
     const revision = await this.#revisions.make(reason, message, isWanted, progress, signal);
     return { revision: revision ?? null };
+  }
+
+  /** As {@link LiveRevisions.restore}. */
+  async restore(
+    paths: readonly string[],
+    params: unknown,
+    progress: (value: LandingProgress) => void,
+    signal: AbortSignal,
+  ): Promise<unknown> {
+    const { revision, force } = params as Partial<RestoreParams>;
+    if (typeof revision !== 'number')
+      throw new FsRefusal('invalid-argument', 'a revision is named by its number');
+    const asked = { revision, paths, force: force === true };
+    const result = await this.#revisions.restore(asked, progress, signal);
+    await this.#landings.removed;
+    return result;
   }
 
   /** @throws FsRefusal where there is no such revision. */

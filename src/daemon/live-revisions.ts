@@ -1,14 +1,20 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { frozenState } from '../changes/frozen-records.ts';
 import { KeptLandings } from '../changes/kept-landings.ts';
 import { type Revision, type RevisionReason, RevisionStore } from '../changes/revision-store.ts';
 import { VERSIONS_NODE, VersionNodes } from '../changes/version-nodes.ts';
-import type { LandingProgress } from '../control/documents.ts';
-import { FsRefusal } from '../core/errors.ts';
+import type { LandingProgress, RestoreParams } from '../control/documents.ts';
+import { RemoteError } from '../control/protocol.ts';
+import { CancelledError, FsRefusal } from '../core/errors.ts';
 import { passFaultPoint } from '../core/fault-points.ts';
 import type { Landing } from '../materializer/landing.ts';
 import { ByteCache } from '../memory/byte-cache.ts';
 import type { LowerTree } from '../overlay/lower-tree.ts';
+import { kernelFileCalls } from './file-calls.ts';
+import { restoringPath } from './front-changes.ts';
 import type { FrontLink } from './front-link.ts';
+import type { RestoreAnswer } from './front-messages.ts';
 import { invalidateNames } from './tree-invalidation.ts';
 
 /** Revisions that unmounting made: as many are kept. Those that somebody asked for are kept until they are dropped. */
@@ -47,7 +53,7 @@ export class LiveRevisions {
     const { stateFolder, outputFolder } = parts;
     this.#store = new RevisionStore(stateFolder);
     this.#nodes = new VersionNodes(stateFolder);
-    this.#kept = new KeptLandings(outputFolder, this.#store, new ByteCache(0));
+    this.#kept = new KeptLandings(outputFolder, this.#store, new ByteCache(0), kernelFileCalls);
     this.#needed = this.#store.needed();
   }
 
@@ -112,6 +118,45 @@ export class LiveRevisions {
         this.#isMaking = false;
       }
     });
+  }
+
+  /**
+   * Brings paths back as they were in a revision; what is there before is kept as a revision of its own.
+   * @throws FsRefusal where there is no such revision; NoSpaceError; what reading its bytes throws.
+   */
+  async restore(
+    asked: RestoreParams,
+    progress: (value: LandingProgress) => void,
+    signal: AbortSignal,
+  ): Promise<Omit<RestoreAnswer, 'changed' | 'needed'> & { readonly before: number | null }> {
+    const { front, stateFolder, fuseFd } = this.#parts;
+    const { revision, paths, force } = asked;
+    if (!this.#store.has(revision))
+      throw new FsRefusal('no-such-entry', `there is no revision ${revision}`, {
+        advice: "see 'platefs history'",
+      });
+    const before = await this.make('snapshot', `before restoring ${revision}`, false, progress, signal);
+    const staged: number[] = [];
+    try {
+      for (;;) {
+        const answer = await front.ask('restore', { revision, paths, force, staged });
+        if (answer.failure) throw new RemoteError(answer.failure);
+        const { gone, come, kept, changed, needed } = answer;
+        if (needed.length === 0) {
+          invalidateNames(fuseFd, changed);
+          return { gone, come, kept, before: before?.number ?? null };
+        }
+        for (const [i, { inode, record, mtimeNs }] of needed.entries()) {
+          const path = restoringPath(stateFolder, revision, inode);
+          await this.#kept.copy(record as unknown as Landing, path, BigInt(mtimeNs));
+          staged.push(inode);
+          progress({ filesDone: i + 1, filesTotal: needed.length, leftBytes: 0 });
+          if (signal.aborted) throw new CancelledError('nothing was restored');
+        }
+      }
+    } finally {
+      rmSync(join(stateFolder, 'restoring'), { recursive: true, force: true });
+    }
   }
 
   #dropOldUnmounts(): void {

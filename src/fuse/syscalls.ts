@@ -28,6 +28,9 @@ const SCM_RIGHTS = 1;
 const SO_PEERCRED = 17;
 const RWF_NOWAIT = 8;
 const O_CLOEXEC = 0o2000000;
+const F_SETLEASE = 1024;
+const F_RDLCK = 0;
+const F_UNLCK = 2;
 const F_SETPIPE_SZ = 1031;
 const F_GETPIPE_SZ = 1032;
 const SPLICE_F_NONBLOCK = 2;
@@ -297,6 +300,17 @@ export function lockExclusively(fd: number): boolean {
   const errno = c.errno();
   if (errno === E.EWOULDBLOCK) return false;
   throw new SystemCallError('flock', errno);
+}
+
+/**
+ * Whether a file is open for writing or mapped for it, by whoever: then the kernel grants no lease for reading (fcntl(2)).
+ * False where it grants none at all.
+ */
+export function isOpenForWriting(fd: number): boolean {
+  const c = load();
+  if (c.fcntl(fd, F_SETLEASE, 'int', F_RDLCK) !== 0) return c.errno() === E.EAGAIN;
+  checked('fcntl', c.fcntl(fd, F_SETLEASE, 'int', F_UNLCK));
+  return false;
 }
 
 /** fallocate(2); `mode` as there (0, FALLOC_FL_KEEP_SIZE 1, FALLOC_FL_PUNCH_HOLE 2 …). */

@@ -33,6 +33,7 @@ export class Journal {
   #sizeBytes: number;
   /** Whether bytes of a record that failed lie behind the end. */
   #isTorn = false;
+  #safeBytes = 0;
   /** How much is safe, where the file does not say so yet. */
   #unmarkedBytes = 0;
   /** A sync failed since: what the kernel took may never reach the disk. */
@@ -138,6 +139,12 @@ export class Journal {
   /** Somebody else synced the file when it had this size. */
   synced(sizeBytes: number): void {
     this.#unmarkedBytes = Math.max(this.#unmarkedBytes, sizeBytes);
+    this.#safeBytes = Math.max(this.#safeBytes, sizeBytes);
+  }
+
+  /** Whether every record survives power loss. */
+  get isSafe(): boolean {
+    return !this.#isSuspect && this.#safeBytes === this.#sizeBytes;
   }
 
   /** A sync of the file failed: the kernel may have dropped what it had taken, and says nothing the next time. */
@@ -184,6 +191,7 @@ export class Journal {
     this.#fd = storage.open(this.path, 'a+', 0o600);
     this.#sizeBytes = sizeBytes;
     this.#unmarkedBytes = sizeBytes;
+    this.#safeBytes = sizeBytes;
     this.#isSuspect = false;
     this.#isTorn = false;
     this.#reservedBytes = 0;

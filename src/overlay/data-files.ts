@@ -28,6 +28,8 @@ export interface OpenParts {
   spill: number;
 }
 
+const NEW_FILE = constants.O_RDWR | constants.O_CREAT | constants.O_TRUNC;
+
 const openOrMake = (path: string): number => storage.open(path, constants.O_RDWR | constants.O_CREAT, 0o600);
 
 /**
@@ -37,6 +39,8 @@ const openOrMake = (path: string): number => storage.open(path, constants.O_RDWR
 export class DataFiles {
   readonly #folders: DataFolders;
   readonly #open = new Map<number, OpenParts>();
+  /** The last of them: most calls are for the same file again. */
+  #latest = -1;
 
   constructor(folders: DataFolders) {
     this.#folders = folders;
@@ -54,21 +58,37 @@ export class DataFiles {
 
   /** A file's descriptors, made where they are missing. Good until the next call. */
   open(place: DataPlace): OpenParts {
-    let files = this.#open.get(place.number);
-    if (files) {
-      this.#open.delete(place.number);
-    } else {
-      if (this.#open.size >= MAX_OPEN_FILES) {
-        const oldest = this.#open.keys().next().value;
-        if (oldest !== undefined) this.close(oldest);
-      }
-      files = { memory: openOrMake(this.memoryPath(place.number)), spill: -1 };
+    const { number } = place;
+    let files = this.#open.get(number);
+    if (!files) {
+      files = { memory: openOrMake(this.memoryPath(number)), spill: -1 };
+      this.#keep(number, files);
+    } else if (number !== this.#latest) {
+      this.#open.delete(number);
+      this.#open.set(number, files);
+      this.#latest = number;
     }
     if (files.spill === -1 && place.splitAt !== Number.POSITIVE_INFINITY) {
-      files.spill = this.openSpill(place.number);
+      files.spill = this.openSpill(number);
     }
-    this.#open.set(place.number, files);
     return files;
+  }
+
+  #keep(number: number, files: OpenParts): void {
+    if (this.#open.size >= MAX_OPEN_FILES) {
+      const oldest = this.#open.keys().next().value;
+      if (oldest !== undefined) this.close(oldest);
+    }
+    this.#open.set(number, files);
+    this.#latest = number;
+  }
+
+  /** Begins a file that is empty, whatever a change that failed left under its number. */
+  openEmpty(place: DataPlace): OpenParts {
+    this.close(place.number);
+    const memory = storage.open(this.memoryPath(place.number), NEW_FILE, 0o600);
+    this.#keep(place.number, { memory, spill: -1 });
+    return this.open(place);
   }
 
   /** Begins the part of a file that lies on disk. */

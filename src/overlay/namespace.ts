@@ -178,8 +178,13 @@ export class Namespace {
     if (!isOverlayNode(place.parent) && this.#lower.lookup(place.parent, place.name) !== undefined) {
       this.#put(place, WHITEOUT);
     }
-    const inode = node === undefined ? undefined : this.inodes.get(node);
-    if (!inode) return [];
+    if (node === undefined) return [];
+    const inode = this.inodes.get(node);
+    if (!inode) {
+      // A tree node that hung here; whoever brings it back finds it where the tree has it.
+      this.#moved.delete(node);
+      return [];
+    }
     takeName(inode, place);
     inode.changedNs = nsOf(atMs);
     return inode.place ? [] : [inode];
@@ -306,6 +311,8 @@ export class Namespace {
         this.#note(record.unique, 0);
         return { unlinked };
       }
+      case 'batch':
+        return { unlinked: record.records.flatMap((one) => this.apply(one).unlinked) };
       case 'revealed':
         return { unlinked: this.#reveal(record.places, record.at) };
       case 'published': {

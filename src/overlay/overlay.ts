@@ -1,35 +1,26 @@
-import { isDeepStrictEqual } from 'node:util';
 import { FsRefusal, NoSpaceError } from '../core/errors.ts';
 import { isOutOfSpace } from '../core/io.ts';
 import type { Journal } from '../journal/journal.ts';
-import type { DataStore, FileStat, SyncItem } from './data-store.ts';
+import type { DataStore, FileStat } from './data-store.ts';
 import { DepartedInodes } from './departed-inodes.ts';
+import type { FilePlacements } from './file-placement.ts';
 import type { HandleLog } from './handle-log.ts';
 import { type Abandoned, isFile, isOverlayNode, type OverlayInode, type Place } from './inode.ts';
 import { nsOf } from './inode-state.ts';
 import { LandingBook } from './landing-book.ts';
 import type { LowerTree } from './lower-tree.ts';
 import type { Namespace } from './namespace.ts';
-import type { OverlayRecord } from './records.ts';
+import type { NewInode, OverlayRecord } from './records.ts';
+import { longestResting } from './resting-files.ts';
 import { SealedFiles } from './sealed-files.ts';
-
-export interface NewInode extends Place {
-  readonly mode: number;
-  readonly uid: number;
-  readonly gid: number;
-  readonly rdev?: number;
-  readonly target?: string;
-  /** As {@link MadeInode.origin}. */
-  readonly origin?: string;
-  /** A file that is whole from the start; else it begins open for writing. */
-  readonly sealed?: boolean;
-}
+import { SyncPlans } from './sync-plans.ts';
 
 export interface OverlayParts {
   readonly journal: Journal;
   readonly store: DataStore;
   readonly handles: HandleLog;
   readonly lower: LowerTree;
+  readonly placements: FilePlacements;
   /** Called when a version is whole: its last writer closed it, or a hook published it. */
   readonly onSealed: (inode: number) => void;
   /** Called when a file that was sealed is written again or unlinked. */
@@ -57,6 +48,8 @@ export class Overlay {
   readonly landings: LandingBook;
   /** What was freed last. */
   readonly departed = new DepartedInodes();
+  /** How files and names are made to survive power loss. */
+  readonly syncs: SyncPlans;
   readonly #parts: OverlayParts;
 
   private constructor(names: Namespace, parts: OverlayParts) {
@@ -64,6 +57,7 @@ export class Overlay {
     this.#parts = parts;
     const { store, handles, journal, onAbandoned } = parts;
     this.sealed = new SealedFiles(names, store);
+    this.syncs = new SyncPlans(names, store, journal);
     this.landings = new LandingBook({
       names,
       store,
@@ -194,6 +188,17 @@ export class Overlay {
     return node === undefined || this.inode(node) ? undefined : this.#parts.lower.pathOf(node);
   }
 
+  /** Carries changes out all at once. All bytes of files that are made lie in their spill files already. */
+  restore(records: readonly OverlayRecord[]): void {
+    this.#commit({ op: 'batch', records });
+    for (const record of records) {
+      if (record.op !== 'make' || !isFile(record)) continue;
+      this.store.recover(this.#known(record.inode));
+      this.sealed.changed(record.inode);
+      this.#parts.onSealed(record.inode);
+    }
+  }
+
   /** Gives up what was written at these names, all at once: the tree shows there again. */
   reveal(places: readonly Place[]): void {
     this.#commit({ op: 'revealed', places, at: Date.now() });
@@ -279,7 +284,7 @@ export class Overlay {
   }
 
   #makeRoom(inode: OverlayInode, sizeBytes: number): void {
-    const splitAt = this.store.splitNeeded(inode, sizeBytes);
+    const splitAt = this.#parts.placements.splitFor(inode, sizeBytes);
     if (splitAt === undefined || splitAt >= inode.splitAt) return;
     if (inode.splitAt === Number.POSITIVE_INFINITY) this.store.files.clearSpill(inode.number);
     this.#commit({ op: 'split', inode: inode.number, splitAt });
@@ -288,6 +293,7 @@ export class Overlay {
 
   /** Moves a file's memory from `fromBytes` on to disk, for a budget it no longer fits in or a tmpfs that is full. */
   spill(inode: OverlayInode, fromBytes = 0): void {
+    if (fromBytes >= inode.splitAt) return;
     if (inode.splitAt === Number.POSITIVE_INFINITY) this.store.files.clearSpill(inode.number);
     this.store.spillFrom(inode, fromBytes);
     this.#commit({ op: 'split', inode: inode.number, splitAt: fromBytes });
@@ -301,7 +307,7 @@ export class Overlay {
    * @returns bytes of memory freed; 0 when there is nothing to be had.
    */
   spillResting(wantedBytes: number, restingSinceMs: number): number {
-    const oldest = this.#resting(restingSinceMs);
+    const oldest = longestResting(this.names.inodes, this.#parts, restingSinceMs);
     if (!oldest) return 0;
     const before = this.store.reservedBytes;
     const heldBytes = this.store.reservedOf(oldest.number);
@@ -310,21 +316,6 @@ export class Overlay {
     const keptBytes = Math.max(PAGE_BYTES, Math.floor((heldBytes - stepBytes) / PAGE_BYTES) * PAGE_BYTES);
     this.spill(oldest, keptBytes);
     return before - this.store.reservedBytes;
-  }
-
-  #resting(sinceMs: number): OverlayInode | undefined {
-    let oldest: { inode: OverlayInode; mtimeNs: bigint } | undefined;
-    for (const number of this.handles.nodes()) {
-      const inode = this.inode(number);
-      if (!inode || inode.sealed || inode.landed || !isFile(inode)) continue;
-      // What the kernel reads and writes by itself must stay where it is.
-      if (this.handles.countsOf(number)?.backingId !== 0) continue;
-      if (this.store.reservedOf(number) <= PAGE_BYTES) continue;
-      const { mtimeNs } = this.store.stat(inode);
-      if (Number(mtimeNs / 1_000_000n) > sinceMs) continue;
-      if (!oldest || mtimeNs < oldest.mtimeNs) oldest = { inode, mtimeNs };
-    }
-    return oldest?.inode;
   }
 
   /** Brings back what had landed before, for a file whose bytes since then are gone. */
@@ -338,45 +329,6 @@ export class Overlay {
     this.unseal(inode);
     this.#commit({ op: 'split', inode: inode.number, splitAt: 0 });
     this.store.recover(inode);
-  }
-
-  /**
-   * Begins to make a file survive power loss. Undefined where there is nothing to do but to sync the names.
-   * @param isChecked - Whether bytes that are not what was written are refused.
-   */
-  planSync(node: number, isChecked = true): SyncItem | undefined {
-    const inode = this.inode(node);
-    if (!inode || !isFile(inode) || inode.landed || this.store.synced.isClean(node)) return undefined;
-    return this.store.planSync(inode, isChecked);
-  }
-
-  /** Whether the bytes of a file lie elsewhere than when a sync of it began. */
-  hasMoved({ inode: node, pieces, state, sums }: SyncItem): boolean {
-    const inode = this.inode(node);
-    if (!inode || !isFile(inode)) return false;
-    if (inode.landed !== undefined || !isDeepStrictEqual(this.store.pieces(inode), pieces)) return true;
-    // Or they were written meanwhile, so that they could not be what they had been.
-    return sums !== undefined && !isDeepStrictEqual(this.store.sums.of(node, 0, state.sizeBytes), sums);
-  }
-
-  /**
-   * Begins to make names survive power loss.
-   * @returns how much of the journal is to be synced, and what nobody needs once it is.
-   * @throws the system's error when a sync failed before and what was appended since can't be written anew.
-   */
-  planNameSync(): { readonly journalBytes: number; readonly unwanted: readonly string[] } {
-    const { journal } = this.#parts;
-    journal.trust();
-    return { journalBytes: journal.sizeBytes, unwanted: this.store.synced.takeUnwanted() };
-  }
-
-  /** A sync of names ended, well or not. */
-  namesSynced(journalBytes: number, unwanted: readonly string[], isSafe: boolean): void {
-    const { journal } = this.#parts;
-    if (isSafe) journal.synced(journalBytes);
-    else journal.distrust();
-    if (isSafe) this.store.synced.removed(unwanted);
-    else for (const path of unwanted) this.store.synced.removeLater(path);
   }
 
   /** Takes away the names of a file whose bytes are gone. */
@@ -397,6 +349,20 @@ export class Overlay {
       } catch (again) {
         throw isOutOfSpace(again) ? this.#full(again) : again;
       }
+    }
+    this.#moveHead(inode, offsetBytes + data.length, data.length);
+  }
+
+  /** What a large file began with in memory follows to disk, a part with each write: no request waits for all of it. */
+  #moveHead(inode: OverlayInode, endBytes: number, writtenBytes: number): void {
+    const from = this.#parts.placements.nextSplit(inode, endBytes, writtenBytes);
+    // What the kernel reads and writes by itself must stay where it is.
+    if (from === undefined || (this.handles.countsOf(inode.number)?.backingId ?? 0) !== 0) return;
+    try {
+      this.spill(inode, from);
+    } catch (error) {
+      // It stays in memory, which has room for it.
+      if (!isOutOfSpace(error)) throw error;
     }
   }
 

@@ -31,6 +31,8 @@ export type OverlayRecord =
       readonly at: number;
       readonly unique?: string;
     }
+  /** Changes that happen all at once. */
+  | { readonly op: 'batch'; readonly records: readonly OverlayRecord[] }
   /** A file without a name. */
   | {
       readonly op: 'nameless';
@@ -106,3 +108,16 @@ export type OverlayRecord =
   | { readonly op: 'next'; readonly inode: number }
   /** What landed is not wanted; so is what 'dropped' inodes landed, and what another landing took the place of. */
   | ({ readonly op: 'abandoned' } & Omit<Abandoned, 'id'> & { readonly id?: number });
+
+/** What is to be made. */
+export interface NewInode extends Place {
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly rdev?: number;
+  readonly target?: string;
+  /** As {@link MadeInode.origin}. */
+  readonly origin?: string;
+  /** A file that is whole from the start; else it begins open for writing. */
+  readonly sealed?: boolean;
+}

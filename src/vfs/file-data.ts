@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { errnoOf } from '../core/errno.ts';
+import { FsRefusal } from '../core/errors.ts';
 import type { FileCalls } from '../core/file-calls.ts';
 import { systemCode } from '../core/system-code.ts';
 import { budgetOf } from '../memory/budget.ts';
@@ -13,7 +14,8 @@ import { DEFERRED, type Deferred, type RequestContext } from './file-system.ts';
 import type { FrontNotice, MovableJob, ReaderJob, SyncReport, Ticket } from './jobs.ts';
 import type { KeptRenders } from './kept-renders.ts';
 import { isWritingHandle, openedAt, type SourceDescriptors } from './open-files.ts';
-import { CROSSES, INVALID, PAST_THE_END, STALE, TOO_LARGE } from './refusals.ts';
+import { PacedWrites } from './paced-writes.ts';
+import { CROSSES, INVALID, NOT_NEEDED, PAST_THE_END, STALE, TOO_LARGE } from './refusals.ts';
 import { withoutSetId } from './set-id-bits.ts';
 import { SyncQueue } from './sync-queue.ts';
 
@@ -27,6 +29,8 @@ const NOBODY = { resent: false, uid: 0, gid: 0, pid: 0 };
 const MOST_LITERAL_BYTES = 128 * 1024;
 /** Above the low mark the main thread is told again when so much more of the budget is taken. */
 const PRESSED_SHARE = 1 / 16;
+/** Where a close is to be waited for, the disk begins with a file after so much of it. */
+const AHEAD_BYTES = 2 * 2 ** 20;
 
 export interface FileDataParts {
   readonly tree: Tree;
@@ -45,6 +49,8 @@ export interface FileDataParts {
   readonly readLiteral: (node: number, offsetBytes: number, target: Uint8Array) => number | undefined;
   /** Finished renders that may be kept. */
   readonly renders: KeptRenders;
+  /** Writers are slowed down to what memory and disk can take: somebody hears the notices of it. */
+  readonly pacesWrites?: boolean;
   /** Answers a deferred READ. */
   readonly answer: (ticket: Ticket, bytes: Uint8Array) => void;
   /** Answers a deferred request with an errno. */
@@ -64,9 +70,13 @@ export class FileData {
   readonly #documents: DocumentRequests;
   readonly #descriptors: SourceDescriptors;
   readonly #syncs: SyncQueue;
+  /** What was written last, and how much of it in a row. */
+  #ahead = { node: 0, sizeBytes: 0 };
   readonly #buffer = Buffer.allocUnsafeSlow(1 << 20);
   /** Memory that written files held when the main thread was last told. */
   #toldBytes = 0;
+  /** Absent where nobody is slowed down. */
+  readonly paced: PacedWrites | undefined;
 
   /** @param descriptors - Of source files, shared with whoever opens them anew. */
   constructor(
@@ -93,6 +103,7 @@ export class FileData {
           message,
         }),
     });
+    if (parts.pacesWrites) this.paced = new PacedWrites(parts.overlay.store, parts.notify);
   }
 
   /** The bytes, fewer only at the end of the file. The next call writes over the view. */
@@ -237,10 +248,32 @@ export class FileData {
     this.#overlay.write(inode, data, offsetBytes);
     this.#dropPrivileges(context, inode);
     this.#watchBudget();
+    if (this.#parts.durability === 'close') this.#writeAhead(node, data.length);
     if (this.#parts.durability !== 'write') return data.length;
     const { uniqueLow, uniqueHigh } = context;
     this.#syncs.add({ uniqueLow, uniqueHigh, inode: node, writtenBytes: data.length });
     return DEFERRED;
+  }
+
+  /** So that a close has less to wait for. */
+  #writeAhead(node: number, sizeBytes: number): void {
+    if (node !== this.#ahead.node) this.#ahead = { node, sizeBytes: 0 };
+    this.#ahead.sizeBytes += sizeBytes;
+    if (this.#ahead.sizeBytes < AHEAD_BYTES) return;
+    this.#ahead.sizeBytes = 0;
+    this.#syncs.addAhead(node);
+  }
+
+  /** {@link write} for a program, which is answered later where memory or the disk can't keep up with it. */
+  writeAtPace(
+    context: RequestContext,
+    node: number,
+    offsetBytes: number,
+    data: Uint8Array,
+  ): number | Deferred {
+    const written = this.write(context, node, offsetBytes, data);
+    if (written === DEFERRED) return DEFERRED;
+    return this.paced?.answer(context, this.#overlay.inode(node), offsetBytes, written) ?? written;
   }
 
   /** Sets a file's length. A landed file's bytes must have been recalled before, unless it is to be empty. */
@@ -279,6 +312,11 @@ export class FileData {
 
   /** Makes a file's bytes safe from power loss, and every name with them. */
   fsync({ uniqueLow, uniqueHigh }: RequestContext, node: number): Deferred {
+    if (this.paced?.takeFailure(node))
+      throw new FsRefusal(
+        'io',
+        `${this.#overlay.names.pathOf(node) ?? node}: the disk did not take all of it`,
+      );
     this.#syncs.add({ uniqueLow, uniqueHigh, inode: node });
     return DEFERRED;
   }
@@ -290,9 +328,11 @@ export class FileData {
 
   /** A program closes a file: where that promises it, what was written is made safe first. */
   flush(context: RequestContext, node: number, handle: bigint): undefined | Deferred {
-    if (this.#parts.durability === 'fsync' || !isWritingHandle(handle)) return undefined;
+    // Spares a request per close(2): written bytes are in memory or on disk when write(2) returns.
+    if (this.#parts.durability === 'fsync') throw NOT_NEEDED;
+    if (!isWritingHandle(handle)) return undefined;
     const inode = this.#overlay.inode(node);
-    if (!inode?.place || inode.landed || this.#overlay.store.synced.isClean(node)) return undefined;
+    if (!inode?.place || this.#overlay.syncs.isSafe(node)) return undefined;
     return this.fsync(context, node);
   }
 

@@ -1,3 +1,4 @@
+import type { FileCalls } from '../core/file-calls.ts';
 import { type OverlayInode, S_IFREG } from '../overlay/inode.ts';
 import type { Overlay } from '../overlay/overlay.ts';
 import type { Tree } from '../tree/tree.ts';
@@ -6,6 +7,7 @@ import type { DocumentRequests } from './document-requests.ts';
 import type { FileData } from './file-data.ts';
 import { DEFERRED, type Deferred, type Entry, type OpenReply, type RequestContext } from './file-system.ts';
 import type { FrontNotice, ReaderJob, Ticket } from './jobs.ts';
+import { KeptMaps } from './kept-maps.ts';
 import type { KeptRenders } from './kept-renders.ts';
 import { knownInode } from './known-inode.ts';
 import type { NameChanges } from './name-changes.ts';
@@ -28,6 +30,7 @@ const O_EXCL = 0o200;
 export interface FileOpenParts {
   readonly tree: Tree;
   readonly overlay: Overlay;
+  readonly calls: FileCalls;
   /** Absent where the kernel or our rights don't allow it. */
   readonly backing: BackingFiles | undefined;
   readonly readOnly: boolean;
@@ -56,6 +59,7 @@ export class FileOpens {
   readonly #rooms: Rooms;
   readonly #descriptors: SourceDescriptors;
   readonly #files: OpenFiles;
+  readonly #maps: KeptMaps;
 
   constructor(parts: FileOpenParts, rooms: Rooms, descriptors: SourceDescriptors) {
     this.#parts = parts;
@@ -63,6 +67,7 @@ export class FileOpens {
     this.#overlay = parts.overlay;
     this.#rooms = rooms;
     this.#descriptors = descriptors;
+    this.#maps = new KeptMaps(parts.overlay, parts.calls);
     this.#files = new OpenFiles(parts.overlay, parts.backing, parts.passedFolder);
   }
 
@@ -187,7 +192,12 @@ export class FileOpens {
       // Whoever can't write doesn't say when the file is whole: it is.
       if (!writing && !this.#overlay.handles.isWriting(inode.number)) this.#overlay.seal(inode);
     }
-    return this.#files.openInode(inode, writing, numberOf(context));
+    return this.#maps.openInode(this.#files, inode, writing, numberOf(context));
+  }
+
+  /** Between requests: looks whether maps are gone that files waited for. */
+  idle(): void {
+    this.#maps.idle();
   }
 
   release(context: RequestContext, node: number, handle: bigint): void {
@@ -202,6 +212,6 @@ export class FileOpens {
       if (this.#overlay.handles.countsOf(node) === undefined) this.#overlay.drop(node);
       return;
     }
-    if (wrote && !this.#overlay.handles.isWriting(node)) this.#overlay.seal(inode);
+    if (wrote && !this.#overlay.handles.isWriting(node)) this.#maps.seal(inode);
   }
 }

@@ -159,6 +159,7 @@ export interface FileSystem {
     offsetBytes: number,
     data: Uint8Array,
   ): number | Deferred;
+  /** Upon close(2). @throws a refusal with ENOSYS where it need not be asked: close(2) then succeeds, now and ever after. */
   flush(context: RequestContext, node: number, handle: bigint): undefined | Deferred;
   fsync(context: RequestContext, node: number, handle: bigint, dataOnly: boolean): undefined | Deferred;
   /** `flags` are the open's flags. */

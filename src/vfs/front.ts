@@ -304,7 +304,7 @@ export class Front implements FileSystem {
     offsetBytes: number,
     data: Uint8Array,
   ): number | Deferred {
-    return this.#data.write(context, node, offsetBytes, data);
+    return this.#data.writeAtPace(context, node, offsetBytes, data);
   }
 
   flush(context: RequestContext, node: number, handle: bigint): undefined | Deferred {
@@ -369,7 +369,13 @@ export class Front implements FileSystem {
   }
 
   idle(): void {
+    this.#opens.idle();
     this.#parts.drain();
+  }
+
+  /** Bytes of a file on disk were flushed, or could not be. */
+  flushed(inode: number, sizeBytes: number, hasFailed: boolean): void {
+    this.#data.paced?.flushed(inode, sizeBytes, hasFailed);
   }
 
   /** A reader has found out whether a finished render of a file is kept. @returns the answer to its OPEN. */

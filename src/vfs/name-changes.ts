@@ -8,7 +8,8 @@ import {
   S_IFMT,
   S_IFREG,
 } from '../overlay/inode.ts';
-import type { NewInode, Overlay } from '../overlay/overlay.ts';
+import type { Overlay } from '../overlay/overlay.ts';
+import type { NewInode } from '../overlay/records.ts';
 import type { Tree } from '../tree/tree.ts';
 import type { Attributes } from './attributes.ts';
 import type { Entry, RequestContext } from './file-system.ts';

@@ -15,6 +15,8 @@ export const NOT_EMPTY = once('directory-not-empty');
 export const READ_ONLY = once('read-only');
 export const NOT_PERMITTED = once('not-permitted');
 export const NOT_SUPPORTED = once('not-supported');
+/** The kernel takes it for success, here, and never asks again on this connection. */
+export const NOT_NEEDED = once('not-needed');
 export const INVALID = once('invalid-argument');
 export const NO_ATTRIBUTE = once('no-attribute');
 export const EXISTING_ATTRIBUTE = once('entry-exists');

@@ -17,9 +17,10 @@ function accountForAll(duel: Duel): void {
   const { kernel } = duel;
   const visible = shown(duel);
   const accounted = new Set(
-    changes(duel).flatMap(({ kind, inode, tree }) =>
-      tree !== undefined && (kind === 'deleted' || inode !== undefined) ? [tree] : [],
-    ),
+    changes(duel).flatMap(({ kind, inode, tree, covers }) => [
+      ...(tree !== undefined && (kind === 'deleted' || inode !== undefined) ? [tree] : []),
+      ...(covers === undefined ? [] : [covers]),
+    ]),
   );
   const missing: string[] = [];
   const walk = (node: number): void => {

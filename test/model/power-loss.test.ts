@@ -233,4 +233,32 @@ describe('a machine that loses power at any call to its disk', () => {
     },
     60_000 + RUNS * 300,
   );
+
+  /** Histories that chance meets too seldom. */
+  it.each<[string, Durability, readonly Step[], number]>([
+    [
+      'a file is synced, cut, synced, and written behind its end',
+      'write',
+      [
+        { do: 'create', name: 0 },
+        { do: 'write', slot: 0, at: 0, size: 1, seed: 0 },
+        { do: 'truncate', slot: 0, size: 0 },
+        { do: 'fsync', slot: 0 },
+        { do: 'write', slot: 0, at: 1, size: 1, seed: 0 },
+      ],
+      1_000_000,
+    ],
+    ...Array.from({ length: 24 }, (_, calls): [string, Durability, readonly Step[], number] => [
+      `a file on disk is synced, the power going at call ${calls + 1}`,
+      'fsync',
+      [
+        { do: 'create', name: 0 },
+        { do: 'spill', slot: 0 },
+        { do: 'write', slot: 0, at: 0, size: 1, seed: 0 },
+        { do: 'spill', slot: 1 },
+        { do: 'fsync', slot: 0 },
+      ],
+      calls + 1,
+    ]),
+  ])('is right when %s', (_what, mode, steps, calls) => play(mode, steps, calls, 0));
 });

@@ -11,16 +11,9 @@ import { VersionedTree } from '../../src/changes/versioned-tree.ts';
 import { writtenState } from '../../src/daemon/front-changes.ts';
 import { Duel, type Step } from './duel.ts';
 import { BUDGET_BYTES, SEED, steps, treeOf } from './histories.ts';
-import { shown } from './shown.ts';
+import { landAll, shown } from './shown.ts';
 
 const RUNS = Number(process.env['PLATEFS_MODEL_RUNS'] ?? 20);
-
-function landAll({ kernel }: Duel): void {
-  for (const { inode } of [...kernel.overlay.sealed.files()]) {
-    const landing = kernel.beginLanding(inode);
-    if (landing) kernel.endLanding(landing);
-  }
-}
 
 /** As {@link shown}, of a revision. */
 function shownIn(

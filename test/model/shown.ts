@@ -26,3 +26,11 @@ export function shown(duel: Duel, node = ROOT_NODE, path = ''): Map<string, stri
   }
   return all;
 }
+
+/** Everything that is closed lands. */
+export function landAll({ kernel }: Duel): void {
+  for (const { inode } of [...kernel.overlay.sealed.files()]) {
+    const landing = kernel.beginLanding(inode);
+    if (landing) kernel.endLanding(landing);
+  }
+}

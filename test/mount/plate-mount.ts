@@ -58,6 +58,8 @@ export interface PlateMountOptions {
   hooks?: string;
   /** Further words for `platefs mount`. */
   args?: readonly string[];
+  /** PlateFS sees a machine with plenty of memory, whatever else runs on this one: nothing is let go. */
+  hasPlenty?: boolean;
   /** Run PlateFS and all clients as nobody. */
   asPlainUser?: boolean;
   /** A shell script run in a mount namespace of its own, in which PlateFS and all clients then live. `$T` is the temporary folder. */
@@ -110,9 +112,21 @@ export class PlateMount {
     writeFileSync(join(this.folder, 'machine/proc/meminfo'), PLENTY_OF_MEMORY);
     mkdirSync(this.mountpoint);
     mkdirSync(join(this.folder, 'r'), { mode: 0o700 });
+    if (options.hasPlenty) {
+      this.env['PLATEFS_MEMORY_ROOT'] = join(this.folder, 'system');
+      this.sayMemory(8000);
+    }
     if (options.asPlainUser)
       for (const path of [this.folder, this.mountpoint, join(this.folder, 'r')])
         chownSync(path, PLAIN_USER.uid, PLAIN_USER.gid);
+  }
+
+  /** What is available on the machine that PlateFS sees where `PLATEFS_MEMORY_ROOT` is the folder `system`. */
+  sayMemory(availableMib: number): void {
+    const folder = join(this.folder, 'system', 'proc');
+    mkdirSync(folder, { recursive: true });
+    const text = `MemTotal: ${16 * 1024 ** 2} kB\nMemAvailable: ${availableMib * 1024} kB\n`;
+    writeFileSync(join(folder, 'meminfo'), text.padEnd(128, '\n'));
   }
 
   /** Everything but the mount itself. Call {@link remove} in the end, whatever happens. */

@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { runCommandLine } from '../../../src/cli/command-line.ts';
+import { COMMANDS, runCommandLine } from '../../../src/cli/command-line.ts';
 import { ControlServer } from '../../../src/control/control-server.ts';
 import type { StatusDocument } from '../../../src/control/documents.ts';
 import { MountRegistry } from '../../../src/control/mount-registry.ts';
@@ -50,7 +50,7 @@ describe('usage', () => {
     [['mont'], "mont: unknown command; did you mean 'mount'?"],
     [
       ['frobnicate'],
-      'frobnicate: unknown command; known: mount, umount, status, inspect, flush, pin, warm, drop, export-mapping, doctor',
+      `frobnicate: unknown command; known: ${COMMANDS.map(({ usage }) => usage.split(' ')[0]).join(', ')}`,
     ],
     [['umount'], 'command line: something is missing; write  platefs umount <mountpoint>'],
     [['umount', 'a', 'b'], 'b: is one word too many; see  platefs umount --help'],
@@ -212,6 +212,7 @@ function statusOf(mountpoint: string): StatusDocument {
       openFilesBytes: 1024 ** 2,
       decodedBytes: 1024 ** 2,
       decodedBoundBytes: 128 * 1024 ** 2,
+      workingBytes: 0,
       pinnedBytes: 0,
       hotBytes: 0,
       isTight: true,

@@ -441,6 +441,41 @@ describe('a full disk', () => {
       spawnSync('umount', ['-l', output]);
     }
   });
+
+  it.skipIf(!canMount).each(['well', 'sharded'] as const)(
+    'leaves a chunk file of several planes as it was, and takes more once there is room: %s (needs root)',
+    async (chunks) => {
+      await materializer.close();
+      mkdirSync(output, { recursive: true });
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1M', 'platefs-test', output]);
+      try {
+        materializer = await open({ format: { chunks, codec: { name: 'none' } } });
+        const plane = (t: number): SealedFile =>
+          written(`images/A01_s001_w1_z001_t00${t}.tif`, smallTiff(200, 200, t), 9000 + t);
+        const first = await land(plane(1), plane(3));
+        const shared = readdirSync(store('A/01/0/0'), { recursive: true, withFileTypes: true });
+        expect(shared.filter((entry) => /^\d+$/.test(entry.name) && entry.isFile())).toHaveLength(1);
+        const filler = join(output, 'filler');
+        writeFileSync(filler, Buffer.alloc(600_000, 1));
+        const [refused] = await materializer.land([plane(2)], never);
+        expect(refused && 'error' in refused && refused.error).toBeInstanceOf(NoSpaceError);
+        const check = (landings: readonly Landing[], ts: readonly number[]): void => {
+          expect(problems()).toEqual([]);
+          for (const [index, t] of ts.entries()) {
+            const landing = landings[index];
+            expect(landing && bytesOfLanding(landing).equals(smallTiff(200, 200, t))).toBe(true);
+          }
+        };
+        check(first, [1, 3]);
+        rmSync(filler);
+        check([...first, ...(await land(plane(2)))], [1, 3, 2]);
+        expect(readdirSync(join(output, '.platefs/staging'))).toEqual([]);
+        await materializer.close();
+      } finally {
+        spawnSync('umount', ['-l', output]);
+      }
+    },
+  );
 });
 
 it('says that it was cancelled, and leaves nothing staged', async () => {

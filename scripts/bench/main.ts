@@ -27,6 +27,7 @@ import {
   scanMemory,
   secondRead,
 } from './measures/rendered-reads.ts';
+import { resultReads } from './measures/result-reads.ts';
 import { stackReads } from './measures/stack-reads.ts';
 import { materializing, writing } from './measures/writes.ts';
 import { canDropCaches } from './page-cache.ts';
@@ -52,6 +53,7 @@ const MEASURES: Readonly<Record<string, Measure>> = {
   'scan-rss': scanMemory,
   writes: writing,
   materialize: materializing,
+  'result-reads': resultReads,
   memory,
   'index-memory': indexMemory,
 };

@@ -12,11 +12,11 @@ import { join } from 'node:path';
 import { Materializer } from '../../src/materializer/materializer.ts';
 import type { SealedFile } from '../../src/materializer/sealed-file.ts';
 import { planeStem } from '../../src/model/plane-name.ts';
+import { HEADER_BYTES, planeFile } from './camera-plane.ts';
 import { median } from './figure.ts';
 
 const ROUNDS = Number(process.argv[4] ?? 3);
 const CHANNELS = 4;
-const HEADER_BYTES = 8 + 2 + 10 * 12 + 4;
 const never = new AbortController().signal;
 
 interface BenchSet {
@@ -29,44 +29,6 @@ const SETS: readonly BenchSet[] = [
   { sizePx: 512, planes: 400, frames: 5 },
   { sizePx: 2048, planes: 24, frames: 3 },
 ];
-
-/** A 16-bit plane like a camera's (background, noise, blobs) in a TIFF of one strip. */
-function planeFile(sizePx: number, seed: number): Buffer {
-  const file = Buffer.alloc(HEADER_BYTES + sizePx * sizePx * 2);
-  const pixelBytes = sizePx * sizePx * 2;
-  file.write('II*\0', 0, 'latin1');
-  file.writeUInt32LE(8, 4);
-  const tags: [number, number, number][] = [
-    [256, 4, sizePx],
-    [257, 4, sizePx],
-    [258, 3, 16],
-    [259, 3, 1],
-    [262, 3, 1],
-    [273, 4, HEADER_BYTES],
-    [277, 3, 1],
-    [278, 4, sizePx],
-    [279, 4, pixelBytes],
-    [339, 3, 1],
-  ];
-  file.writeUInt16LE(tags.length, 8);
-  tags.forEach(([tag, type, value], index) => {
-    const at = 10 + 12 * index;
-    file.writeUInt16LE(tag, at);
-    file.writeUInt16LE(type, at + 2);
-    file.writeUInt32LE(1, at + 4);
-    file.writeUInt32LE(value, at + 8);
-  });
-  let state = seed * 2654435761;
-  for (let pixel = 0; pixel < sizePx * sizePx; pixel++) {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    const noise = ((state >>> 8) & 31) + ((state >>> 16) & 31);
-    const x = pixel % sizePx;
-    const y = Math.floor(pixel / sizePx);
-    const blob = ((x >> 5) + (y >> 5) + seed) % 7 === 0 ? 600 : 0;
-    file.writeUInt16LE(180 + noise + blob, HEADER_BYTES + 2 * pixel);
-  }
-  return file;
-}
 
 const PYTHON = `
 import sys, time, os, numpy, zarr
@@ -156,7 +118,7 @@ async function measure({ sizePx, planes, frames }: BenchSet): Promise<void> {
 /** Lands everything; the workers have been started by one small file, as they are in a daemon that is written to. */
 async function land(files: readonly SealedFile[]): Promise<number> {
   const outputDir = freshFolder();
-  const materializer = await Materializer.open({ outputDir, workers: 2, codec: 'blosc-lz4' }, never);
+  const materializer = await Materializer.open({ outputDir, workers: 2 }, never);
   const [first] = files;
   const warm = [0, 1, 2, 3].map((index) => ({ ...first, inode: -1 - index, mountPath: `warm/${index}.tif` }));
   await materializer.land(warm as SealedFile[], never);

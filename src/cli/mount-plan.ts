@@ -6,6 +6,7 @@ import type { OptionOverrides } from '../config/mount-options.ts';
 import { BadMountpointError, BadParameterError, UnreadableSourceError } from '../core/errors.ts';
 import { systemCode } from '../core/system-code.ts';
 import { mountAt } from '../fuse/mount-table.ts';
+import { checkLandingFormat } from '../model/landing-format.ts';
 import type { HookRule, MountDefinition, ShownAs } from '../model/mount-definition.ts';
 import { isUrl } from '../model/source-url.ts';
 import { isPlateMount, mountpointPath, probeMount } from './mount-table.ts';
@@ -85,6 +86,8 @@ export function resolveDefinition(request: MountRequest, stateBase: string): Res
   const durability = overrides.durability ?? definition.options.durability;
   const profile = overrides.profile ?? definition.options.profile;
   const float64 = overrides.float64 ?? definition.options.float64;
+  const landing = { ...definition.options.landing, ...overrides.landing };
+  checkLandingFormat(landing);
   const ngff = overrides.ngff ?? definition.options.ngff;
   const coldCacheBytes = overrides.coldCacheBytes ?? definition.options.coldCacheBytes;
   const hotCacheBytes = overrides.hotCacheBytes ?? definition.options.hotCacheBytes;
@@ -116,6 +119,7 @@ export function resolveDefinition(request: MountRequest, stateBase: string): Res
       ...(profile === undefined ? {} : { profile }),
       ...(float64 === undefined ? {} : { float64 }),
       ...(ngff === undefined ? {} : { ngff }),
+      ...(Object.keys(landing).length === 0 ? {} : { landing }),
       ...(coldCacheBytes === undefined ? {} : { coldCacheBytes }),
       ...(hotCacheBytes === undefined ? {} : { hotCacheBytes }),
     },

@@ -7,6 +7,12 @@ import { BadDefinitionError, BadParameterError, type PlateFsError } from '../cor
 import { loadAll } from '../core/plugin.ts';
 import { systemCode } from '../core/system-code.ts';
 import type { Hook } from '../hooks.ts';
+import {
+  type ChunkStrategy,
+  type LandingFormat,
+  parseChunkCodec,
+  parseLevels,
+} from '../model/landing-format.ts';
 import type {
   Durability,
   Float64Mode,
@@ -53,6 +59,10 @@ interface DefinitionForm extends ReadingForm {
     profile?: Profile;
     float64?: Float64Mode;
     ngff?: string | number;
+    'output-ngff'?: string | number;
+    'output-chunks'?: ChunkStrategy;
+    'output-codec'?: string;
+    'output-levels'?: string | number;
     'cold-cache'?: string | number;
     'hot-cache'?: string | number;
   };
@@ -125,9 +135,30 @@ function checkedRules(source: YamlSource, form: DefinitionForm, hooks: readonly 
   return rules;
 }
 
+/** How results are to be stored, where the definition says so. */
+function landingOf(
+  source: YamlSource,
+  options: NonNullable<DefinitionForm['options']>,
+): LandingFormat | undefined {
+  const ngff = NGFF_VERSIONS.find((version) => version === String(options['output-ngff']));
+  const { 'output-chunks': chunks, 'output-codec': codec, 'output-levels': levels } = options;
+  if ([ngff, chunks, codec, levels].every((value) => value === undefined)) return undefined;
+  return {
+    ...(ngff === undefined ? {} : { ngff }),
+    ...(chunks === undefined ? {} : { chunks }),
+    ...(codec === undefined
+      ? {}
+      : { codec: checked(source, 'options', () => parseChunkCodec(codec, 'options: output-codec')) }),
+    ...(levels === undefined
+      ? {}
+      : { levels: checked(source, 'options', () => parseLevels(levels, 'options: output-levels')) }),
+  };
+}
+
 function optionsOf(source: YamlSource, form: DefinitionForm): MountOptions {
   const { options = {} } = form;
   const ngff = NGFF_VERSIONS.find((version) => version === String(options.ngff));
+  const landing = landingOf(source, options);
   const limitOf = (name: 'cold-cache' | 'hot-cache'): number | undefined => {
     const value = options[name];
     return value === undefined
@@ -148,6 +179,7 @@ function optionsOf(source: YamlSource, form: DefinitionForm): MountOptions {
     ...(options.profile === undefined ? {} : { profile: options.profile }),
     ...(options.float64 === undefined ? {} : { float64: options.float64 }),
     ...(ngff === undefined ? {} : { ngff }),
+    ...(landing === undefined ? {} : { landing }),
     ...(coldCacheBytes === undefined ? {} : { coldCacheBytes }),
     ...(hotCacheBytes === undefined ? {} : { hotCacheBytes }),
   };

@@ -1,4 +1,5 @@
 import type { Hook, ParameterSpec } from '../hooks.ts';
+import { CHUNK_STRATEGIES } from '../model/landing-format.ts';
 import {
   DURABILITIES,
   FLOAT64_MODES,
@@ -117,6 +118,31 @@ const OPTIONS: Readonly<Record<string, Schema>> = {
     enum: [...NGFF_VERSIONS, ...NGFF_VERSIONS.map(Number)],
     default: '0.4',
     description: 'Version of OME-NGFF that plate.ome.zarr follows: 0.4 is Zarr v2, 0.5 is Zarr v3.',
+  },
+  'output-ngff': {
+    enum: [...NGFF_VERSIONS, ...NGFF_VERSIONS.map(Number)],
+    default: '0.4',
+    description: 'Version of OME-NGFF that results.ome.zarr follows: 0.4 is Zarr v2, 0.5 is Zarr v3.',
+  },
+  'output-chunks': {
+    enum: CHUNK_STRATEGIES,
+    default: 'file',
+    description:
+      'What a file of results.ome.zarr holds: file, a plane; well, all planes of a field; sharded, the same as single chunks (Zarr v3).',
+  },
+  'output-codec': {
+    type: 'string',
+    minLength: 1,
+    default: 'blosc-lz4',
+    description: 'How results are compressed: blosc-lz4, lz4, zstd, gzip or none; with a level: zstd:9.',
+  },
+  'output-levels': {
+    type: ['string', 'integer'],
+    minimum: 1,
+    maximum: 8,
+    default: 1,
+    description:
+      'Resolutions of an image of the results, each half the one before; auto: until it has 256 pixels or less.',
   },
   'hot-cache': {
     type: ['string', 'integer'],

@@ -1,6 +1,12 @@
 import { parseBudget } from '../core/byte-size.ts';
 import { BadParameterError } from '../core/errors.ts';
 import {
+  CHUNK_STRATEGIES,
+  type LandingFormat,
+  parseChunkCodec,
+  parseLevels,
+} from '../model/landing-format.ts';
+import {
   DURABILITIES,
   type Durability,
   FLOAT64_MODES,
@@ -32,6 +38,7 @@ export interface OptionOverrides {
   profile?: Profile;
   float64?: Float64Mode;
   ngff?: NgffVersion;
+  landing?: LandingFormat;
   coldCacheBytes?: number;
   hotCacheBytes?: number;
   budgetBytes?: number;
@@ -46,6 +53,10 @@ interface OptionSpec {
   readonly value?: string;
   readonly description: string;
   apply(overrides: OptionOverrides, value: string): void;
+}
+
+function setLanding(overrides: OptionOverrides, format: LandingFormat): void {
+  overrides.landing = { ...overrides.landing, ...format };
 }
 
 function readerCount(value: string): number {
@@ -73,6 +84,15 @@ export function checkedNames(parameter: string, names: string): string {
 export function checkedLayout(parameter: string, template: string): string {
   return compileSourceLayout({ parameter, template }).template;
 }
+
+/** What the options for results say of themselves, wherever they are given. */
+export const CHUNKS_HELP =
+  'what a file of results.ome.zarr holds: file (a plane, the default), well (all planes of a field), sharded (the same as single chunks; Zarr v3)';
+export const CODEC_HELP =
+  'how results are compressed: blosc-lz4 (the default), lz4, zstd, gzip, none; with a level: zstd:9';
+
+export const LEVELS_HELP =
+  'resolutions of an image of the results, each half the one before: 1 (the default) to 8, or auto: until 256 pixels or less';
 
 /** The options of `-o`, as mount(8) would pass them. */
 export const MOUNT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
@@ -130,6 +150,29 @@ export const MOUNT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
     value: 'VERSION',
     description: 'version of OME-NGFF that plate.ome.zarr follows: 0.4 (Zarr v2, the default), 0.5 (Zarr v3)',
     apply: (overrides, value) => void (overrides.ngff = oneOf(NGFF_VERSIONS, '-o ngff', value)),
+  },
+  'output-ngff': {
+    value: 'VERSION',
+    description:
+      'version of OME-NGFF that results.ome.zarr follows: 0.4 (Zarr v2, the default), 0.5 (Zarr v3)',
+    apply: (overrides, value) =>
+      setLanding(overrides, { ngff: oneOf(NGFF_VERSIONS, '-o output-ngff', value) }),
+  },
+  'output-chunks': {
+    value: 'STRATEGY',
+    description: CHUNKS_HELP,
+    apply: (overrides, value) =>
+      setLanding(overrides, { chunks: oneOf(CHUNK_STRATEGIES, '-o output-chunks', value) }),
+  },
+  'output-codec': {
+    value: 'CODEC',
+    description: CODEC_HELP,
+    apply: (overrides, value) => setLanding(overrides, { codec: parseChunkCodec(value, '-o output-codec') }),
+  },
+  'output-levels': {
+    value: 'N',
+    description: LEVELS_HELP,
+    apply: (overrides, value) => setLanding(overrides, { levels: parseLevels(value, '-o output-levels') }),
   },
   'cold-cache': {
     value: 'SIZE',

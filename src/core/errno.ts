@@ -28,6 +28,7 @@ const ERRNO: Record<ErrorTag, number> = {
   'not-running': E.ENOENT,
   'no-space': E.ENOSPC,
   'state-corrupt': E.EIO,
+  'damaged-bytes': E.EIO,
   'hook-failed': E.EIO,
   'device-failed': E.EIO,
   cancelled: E.EINTR,

@@ -35,6 +35,7 @@ export type ErrorTag =
   | 'not-running'
   | 'no-space'
   | 'state-corrupt'
+  | 'damaged-bytes'
   | 'hook-failed'
   | 'device-failed'
   | 'cancelled'
@@ -268,6 +269,17 @@ export class StateCorruptError extends PlateFsError {
   constructor(path: string, detail: string, options: ErrorOptionsWithAdvice = {}) {
     super(`${path}: ${detail}`, options);
     this.path = path;
+  }
+}
+
+/** Bytes that were written are no longer what they were: memory or a disk changed them. */
+export class DamagedBytesError extends PlateFsError {
+  readonly tag = 'damaged-bytes';
+  /** @param fromBytes - The damage lies between this offset and `toBytes`. */
+  constructor(path: string, fromBytes: number, toBytes: number) {
+    super(`${path}: bytes ${fromBytes} to ${toBytes} are not what was written`, {
+      advice: 'write the file again, or that part of it; memory or disk of this machine may be faulty',
+    });
   }
 }
 

@@ -9,6 +9,8 @@ export type FaultPoint =
   | 'journal.before-append'
   /** It is in the journal and nowhere else yet. */
   | 'journal.after-append'
+  /** Checksums of bytes are noted, the bytes are not written. */
+  | 'store.before-write'
   /** Bytes are in their file, the write is not answered. */
   | 'store.after-write'
   /** A staged copy has its final name, no record names it. */

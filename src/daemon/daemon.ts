@@ -138,6 +138,7 @@ export class Daemon {
         } else if (message.type === 'synced') this.#front?.tell(message);
         else if (message.type === 'failed-job') this.#front?.tell({ ...message, type: 'failed' });
         else if (message.type === 'source-changed') this.#plates?.sourceChanged(message.node);
+        else if (message.type === 'files-read') this.#plates?.filesRead(message.files);
         else this.#warnings.fail(message.message);
       },
       onDeath: (error) => this.#die('a reader thread', error),
@@ -148,6 +149,7 @@ export class Daemon {
     const front = this.#startFront(mount, folders, { budgetBytes, hotBytes }, this.#readers);
     const landings = new Landings({
       outputFolder: output,
+      format: this.#definition.options.landing,
       front,
       isHeld: (inode) => this.#hooks?.isHeld(inode) ?? false,
       warn: (message) => this.#warnings.warn('landing', message),

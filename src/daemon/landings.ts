@@ -3,12 +3,15 @@ import type { LandingProgress, LandingResult } from '../control/documents.ts';
 import { explain } from '../core/errors.ts';
 import type { Landing } from '../materializer/landing.ts';
 import type { Materializer } from '../materializer/materializer.ts';
+import type { LandingFormat } from '../model/landing-format.ts';
 import type { Abandoned } from '../overlay/inode.ts';
 import type { FrontLink } from './front-link.ts';
 import { LandingLoop } from './landing-loop.ts';
 
 export interface LandingsParts {
   readonly outputFolder: string;
+  /** How the store is written that results land in. */
+  readonly format: LandingFormat | undefined;
   readonly front: FrontLink;
   /** A hook still wants to read this file. */
   readonly isHeld: (inode: number) => boolean;
@@ -75,8 +78,9 @@ export class Landings {
         {
           outputDir: this.#parts.outputFolder,
           workers: Math.max(1, availableParallelism()),
-          codec: 'blosc-lz4',
+          ...(this.#parts.format === undefined ? {} : { format: this.#parts.format }),
           isLive: (inode) => this.#isLive(inode),
+          onNote: this.#parts.warn,
         },
         this.#parts.signal,
       ),

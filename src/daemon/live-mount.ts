@@ -8,6 +8,7 @@ import { type TreeTools, treeOf } from '../tree/mount-tree.ts';
 import { PlateTree } from '../tree/plate-tree.ts';
 import { PART_NODES, type SharedMount } from '../tree/shared-mount.ts';
 import type { SharedTree } from '../tree/shared-tree.ts';
+import { FileWatch } from '../watch/file-watch.ts';
 import type { FrontLink } from './front-link.ts';
 import { LivePlate } from './live-plate.ts';
 import { logEvent } from './log.ts';
@@ -15,7 +16,14 @@ import type { Measuring } from './measuring.ts';
 import type { OpenedPart } from './session-files.ts';
 import { SizeSweep } from './size-sweep.ts';
 import { invalidateSourceChanges } from './source-invalidation.ts';
+import type { FileRead } from './source-looks.ts';
 import { invalidateChanges } from './tree-invalidation.ts';
+
+/** How soon it is seen that a file changed of which others were put together, where no event tells. */
+const FILES_POLL_MS = 1000;
+/** So many of those that were read last; where no events tell of changes, more. */
+const POLLED_FILES = 128;
+const POLLED_FILES_FAR = 512;
 
 export interface LiveMountParts {
   readonly parts: readonly OpenedPart[];
@@ -48,6 +56,7 @@ export class LiveMount {
   readonly #live: readonly LivePart[];
   #resting = false;
   #measuring: Promise<Measuring> | undefined;
+  #files: FileWatch | undefined;
 
   constructor(parts: LiveMountParts) {
     this.#parts = parts;
@@ -118,6 +127,27 @@ export class LiveMount {
     void this.#measuring.then((measuring) => measuring.start());
   }
 
+  /** Rendered files were put together from these: what the kernel keeps of them is good as long as they are the same. */
+  filesRead(files: readonly FileRead[]): void {
+    const { mode, signal } = this.#parts;
+    if (mode === 'off' || signal.aborted) return;
+    this.#files ??= this.#watchFiles();
+    for (const { path, identity, node } of files) this.#files.follow(path, identity, node);
+  }
+
+  #watchFiles(): FileWatch {
+    const { mode, fuseFd } = this.#parts;
+    const isFar = mode === 'poll' || this.#live.some(({ plate }) => plate.isOnNetwork);
+    return new FileWatch({
+      events: mode === 'auto',
+      pollMs: FILES_POLL_MS,
+      polledFiles: isFar ? POLLED_FILES_FAR : POLLED_FILES,
+      onChange: (nodes) => {
+        for (const node of nodes) invalidateNode(fuseFd, node);
+      },
+    });
+  }
+
   /** Somebody found that what a file is made of is not what it was. */
   sourceChanged(node: number): void {
     invalidateNode(this.#parts.fuseFd, node);
@@ -166,6 +196,7 @@ export class LiveMount {
   }
 
   async close(): Promise<void> {
+    this.#files?.[Symbol.dispose]();
     (await this.#measuring)?.close();
     for (const { plate, sweeping } of this.#live) {
       sweeping.abort();

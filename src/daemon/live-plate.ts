@@ -110,6 +110,12 @@ export class LivePlate {
     if (lookNow) this.#hint();
   }
 
+  /** Whether it lies on a disk where other machines' changes raise no event. */
+  get isOnNetwork(): boolean {
+    const kind = this.index.scope?.kind;
+    return kind !== 'url' && kind !== 'list' && this.#networkKind() !== undefined;
+  }
+
   #networkKind(): string | undefined {
     try {
       return networkDiskKind(this.index.rootPath);

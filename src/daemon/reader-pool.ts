@@ -97,7 +97,7 @@ export class ReaderPool {
 
   #submitRendered(job: RenderedJob): void {
     const { unitAt } = this.#parts;
-    const { uniqueLow, uniqueHigh, node, offsetBytes, sizeBytes } = job;
+    const { uniqueLow, uniqueHigh, node, openedAtMs, offsetBytes, sizeBytes } = job;
     const endBytes = offsetBytes + sizeBytes;
     const reader = this.#readerFor(unitAt(node, offsetBytes));
     // Units that lie whole in the read are of interest to no other.
@@ -109,7 +109,7 @@ export class ReaderPool {
       return;
     }
     const { memory } = this.#splits.begin(sizeBytes, 2);
-    const part = { kind: 'read-part', uniqueLow, uniqueHigh, node, memory } as const;
+    const part = { kind: 'read-part', uniqueLow, uniqueHigh, node, openedAtMs, memory } as const;
     this.#give(reader, { ...part, offsetBytes, sizeBytes: headBytes, atBytes: 0 });
     this.#give(other, {
       ...part,

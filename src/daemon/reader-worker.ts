@@ -4,6 +4,7 @@ import { decodedBytesSoFar } from '../core/decode-count.ts';
 import { errnoOf } from '../core/errno.ts';
 import { explain, SourceChangedError, SourceNotReadyError } from '../core/errors.ts';
 import { boundKeptDecoded, keptDecodedBytes } from '../core/kept-decoded.ts';
+import { heedSourceLooks } from '../core/source-look.ts';
 import { writtenBody } from '../fuse/reply.ts';
 import { replyTo } from '../fuse/reply-writer.ts';
 import { SplicedReplies } from '../fuse/spliced-replies.ts';
@@ -13,13 +14,15 @@ import { ByteCache } from '../memory/byte-cache.ts';
 import type { SharedMount } from '../tree/shared-mount.ts';
 import { runSync } from '../vfs/file-syncs.ts';
 import type { MovableJob, ReaderJob, SyncJob, SyncReport } from '../vfs/jobs.ts';
-import { type ByteJob, Reader } from '../vfs/reader.ts';
+import { type ByteJob, Reader, type ReaderResult } from '../vfs/reader.ts';
+import { networkDiskKind } from '../watch/disk-kind.ts';
 import { type AheadJob, DecodingAhead, type ForgetAheadJob } from './decoding-ahead.ts';
 import type { FoundRender } from './front-messages.ts';
 import { type KeptFolders, keptStores } from './kept-stores.ts';
 import { MountReader } from './mount-reader.ts';
 import { ReaderCounters } from './reader-counters.ts';
 import type { TreeAdoption } from './reader-pool.ts';
+import { type FileRead, SourceLooks } from './source-looks.ts';
 import { type ReadPartJob, type SplitOutcome, SplitRead } from './split-read.ts';
 import { WaitingJobs } from './waiting-jobs.ts';
 
@@ -58,6 +61,8 @@ export type FromReader =
   | { readonly type: 'failed'; readonly message: string }
   /** What a file is made of is not what it was: what the kernel keeps of it may be old. */
   | { readonly type: 'source-changed'; readonly node: number }
+  /** What rendered files were made of. */
+  | { readonly type: 'files-read'; readonly files: readonly FileRead[] }
   /** It keeps no more than that. */
   | { readonly type: 'bounded'; readonly boundBytes: number };
 
@@ -82,6 +87,13 @@ const reader = new Reader({
 });
 const kept = keptStores(data.kept);
 const spliced = new SplicedReplies(data.fuseFd);
+
+const looks = new SourceLooks({
+  tell: (files) => tell({ type: 'files-read', files }),
+  isClockOurs: (_device, path) => networkDiskKind(path) === undefined,
+  nowMs: () => Date.now(),
+});
+heedSourceLooks((look) => looks.heard(look));
 
 function showHeld(): void {
   decoded.trim();
@@ -140,13 +152,15 @@ function findRender({ uniqueLow, uniqueHigh, node }: Extract<ReaderJob, { kind: 
 
 function answer(job: Exclude<ByteJob, { kind: 'stage' }>): void {
   const pourable =
-    job.kind === 'read-rendered' && spliced.carries(job.sizeBytes) ? reader.pourable(job) : undefined;
+    job.kind === 'read-rendered' && spliced.carries(job.sizeBytes)
+      ? looks.during(job, () => reader.pourable(job))
+      : undefined;
   if (pourable !== undefined && spliced.send(job.uniqueLow, job.uniqueHigh, pourable)) {
     if (job.kind === 'read-rendered') noteRendered(job.node, pourable.sizeBytes, true);
     return;
   }
   const before = decodedBytesSoFar();
-  const bytes = reader.run(job);
+  const bytes = runFor(job);
   if (job.kind === 'read-rendered') {
     const { node, offsetBytes } = job;
     const sizeBytes = bytes?.length ?? 0;
@@ -158,14 +172,21 @@ function answer(job: Exclude<ByteJob, { kind: 'stage' }>): void {
   replyTo(data.fuseFd, job.uniqueLow, job.uniqueHigh, bytes === undefined ? [] : [bytes]);
 }
 
+/** Does a job; what it looks at is held to the handle that it is read through. */
+function runFor(job: Exclude<ByteJob, { kind: 'stage' }>): ReaderResult {
+  if (job.kind === 'read-rendered') return looks.during(job, () => reader.run(job));
+  if (job.kind !== 'read-file' || job.renderOf === undefined) return reader.run(job);
+  return looks.during({ node: job.renderOf, openedAtMs: job.openedAtMs }, () => reader.run(job));
+}
+
 /** A part of a READ; whoever does the last part of it answers. */
 function answerPart(job: ReadPartJob): void {
-  const { uniqueLow, uniqueHigh, node, offsetBytes, sizeBytes, atBytes } = job;
+  const { uniqueLow, uniqueHigh, node, openedAtMs, offsetBytes, sizeBytes, atBytes } = job;
   const split = SplitRead.over(job.memory);
   let outcome: SplitOutcome | undefined;
   try {
-    const part = { kind: 'read-rendered', uniqueLow, uniqueHigh, node, offsetBytes, sizeBytes } as const;
-    const bytes = reader.run(part) ?? new Uint8Array(0);
+    const at = { uniqueLow, uniqueHigh, node, openedAtMs, offsetBytes, sizeBytes };
+    const bytes = runFor({ kind: 'read-rendered', ...at }) ?? new Uint8Array(0);
     noteRendered(node, bytes.length, rendered.isExactAt(node, offsetBytes));
     ahead.passed(node, offsetBytes + bytes.length);
     outcome = split.finish(atBytes, bytes);
@@ -254,6 +275,7 @@ function take(message: Message): void {
   else if (message.kind === 'find-render') findRender(message);
   else if (message.kind === 'sync') sync(message);
   else run(message);
+  looks.flush();
   showHeld();
 }
 

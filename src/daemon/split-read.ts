@@ -4,6 +4,8 @@ import type { Ticket } from '../vfs/jobs.ts';
 export interface ReadPartJob extends Ticket {
   readonly kind: 'read-part';
   readonly node: number;
+  /** When the handle was opened that is read through. */
+  readonly openedAtMs: number;
   readonly offsetBytes: number;
   readonly sizeBytes: number;
   /** Where the part begins in the whole READ. */

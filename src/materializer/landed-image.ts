@@ -1,8 +1,6 @@
-import { closeSync, openSync, readFileSync } from 'node:fs';
-import { crc32 } from 'node:zlib';
-import { BadZarrError, StateCorruptError } from '../core/errors.ts';
+import { closeSync, openSync } from 'node:fs';
+import { StateCorruptError } from '../core/errors.ts';
 import { readFully } from '../core/io.ts';
-import { decodeChunk } from './chunk-codec.ts';
 import { copyPixels, origins, type PixelMap, pixelMap } from './pixel-runs.ts';
 import { decodeSidecar, runsOf, SIDECAR_PREFIX_BYTES, type Sidecar, sidecarTextBytes } from './sidecar.ts';
 
@@ -41,32 +39,18 @@ export function loadSidecar(path: string): LoadedSidecar {
   };
 }
 
-/**
- * Reads and decodes chunk `index` and checks it against its checksum.
- * @throws BadZarrError naming the chunk when it is not what was landed.
- */
-export function loadChunk(loaded: LoadedSidecar, index: number, path: string): Buffer {
-  const { sidecar } = loaded;
-  const encoded = readFileSync(path);
-  if (crc32(encoded) !== sidecar.chunks[index]?.[1])
-    throw new BadZarrError(path, `its pixels are no longer those of ${sidecar.mountPath}`);
-  const output = Buffer.allocUnsafeSlow(sidecar.chunkBytes);
-  decodeChunk(sidecar.codec, encoded, output, path);
-  return output;
-}
-
 /** Fills `target` with the landed file's bytes from `offsetBytes` on. */
 export function reassemble(
   loaded: LoadedSidecar,
   offsetBytes: number,
   target: Uint8Array,
-  chunkOf: (index: number) => Uint8Array,
+  planeOf: (index: number) => Uint8Array,
 ): void {
   const { sidecar, map, gapsAt, path } = loaded;
   for (const origin of origins(map, offsetBytes, target.length)) {
     const at = origin.fileOffset - offsetBytes;
     const into = target.subarray(at, at + origin.sizeBytes);
     if (origin.kind === 'gap') readExactly(path, gapsAt + origin.gapOffset, into);
-    else copyPixels(chunkOf(origin.chunk), origin.chunkOffset, origin.skip, sidecar.swapBytes, into);
+    else copyPixels(planeOf(origin.chunk), origin.chunkOffset, origin.skip, sidecar.swapBytes, into);
   }
 }

@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import { LRUCache } from 'lru-cache';
 import { StateCorruptError } from '../core/errors.ts';
 import type { ByteCache } from '../memory/byte-cache.ts';
-import { type LoadedSidecar, loadChunk, loadSidecar, readExactly, reassemble } from './landed-image.ts';
+import { type LoadedSidecar, loadSidecar, readExactly, reassemble } from './landed-image.ts';
+import { LandedPlanes } from './landed-plane.ts';
 import { type ImageLanding, type Landing, STORE_NAME } from './landing.ts';
 
 /** Sidecars are small; this many stay parsed. */
@@ -16,11 +17,13 @@ export class LandedReader {
   private readonly outputDir: string;
   private readonly sidecars = new LRUCache<string, LoadedSidecar>({ max: MAX_SIDECARS });
   private readonly decoded: ByteCache;
+  private readonly planes: LandedPlanes;
 
-  /** @param decoded - Keeps decoded chunks for the next read; their keys begin with `landed/`. */
+  /** @param decoded - Keeps decoded planes for the next read; their keys begin with `landed/`. */
   constructor(outputDir: string, decoded: ByteCache) {
     this.outputDir = outputDir;
     this.decoded = decoded;
+    this.planes = new LandedPlanes(join(outputDir, STORE_NAME));
   }
 
   /**
@@ -41,7 +44,7 @@ export class LandedReader {
 
   private readImage(landing: ImageLanding, offsetBytes: number, target: Uint8Array): void {
     const loaded = this.sidecar(landing);
-    reassemble(loaded, offsetBytes, target, (index) => this.chunk(landing, loaded, index));
+    reassemble(loaded, offsetBytes, target, (index) => this.plane(landing, loaded, index));
   }
 
   private sidecar(landing: ImageLanding): LoadedSidecar {
@@ -54,12 +57,11 @@ export class LandedReader {
     return loaded;
   }
 
-  private chunk(landing: ImageLanding, loaded: LoadedSidecar, index: number): Uint8Array {
+  private plane(landing: ImageLanding, loaded: LoadedSidecar, index: number): Uint8Array {
     const key = `landed/${landing.id}/${index}`;
     let bytes = this.decoded.get(key);
     if (!bytes) {
-      const chunkKey = loaded.sidecar.chunks[index]?.[0] ?? '';
-      bytes = loadChunk(loaded, index, join(this.outputDir, STORE_NAME, loaded.sidecar.array, chunkKey));
+      bytes = this.planes.read(loaded.sidecar, index);
       this.decoded.set(key, bytes);
     }
     return bytes;

@@ -3,10 +3,12 @@ import { dirname, join } from 'node:path';
 import { PlateFsError } from '../core/errors.ts';
 import { systemCode } from '../core/system-code.ts';
 import { nameExists, place, writeJson } from './atomic-json.ts';
+import { union } from './grown-image.ts';
 import { type Landing, landingId } from './landing.ts';
-import type { ImageReport, PlainReport } from './landing-job.ts';
-import { groupPath, type ImageDecision, type PlainDecision, union } from './landing-plan.ts';
+import type { ImageReport, PackJob, PackReport, PlainReport } from './landing-job.ts';
+import { groupPath, type ImageDecision, type PlainDecision } from './landing-plan.ts';
 import { landingError } from './landing-pool.ts';
+import { packBatch } from './pack-batch.ts';
 import { plainRecordPath } from './plain-placement.ts';
 import type { ResultImage } from './result-image.ts';
 import type { MetadataFile, ResultStore } from './result-store.ts';
@@ -27,6 +29,8 @@ export interface CommitContext {
   readonly store: ResultStore;
   /** Makes all that was written so far durable; the codes of staged files that failed, by path. */
   readonly sync: (files: readonly string[]) => Promise<ReadonlyMap<string, string>>;
+  /** Puts planes together into a chunk file. */
+  readonly pack: (job: PackJob) => Promise<PackReport>;
 }
 
 /** The error of a step on the output folder; our own stay what they are. */
@@ -48,9 +52,13 @@ function stagedPaths({ decision, report }: StagedFile): string[] {
  */
 export async function commitBatch(
   context: CommitContext,
-  staged: readonly StagedFile[],
+  files: readonly StagedFile[],
 ): Promise<LandResult[]> {
   const { outputDir, store } = context;
+  const results: LandResult[] = [];
+  const staged = await packBatch(context, files, ({ decision }, error) => {
+    results.push({ inode: decision.file.inode, error: asLandingError(error) });
+  });
   const whole = new WholeImages();
   for (const { decision, report } of staged)
     if (decision.kind === 'image' && 'exactness' in report) whole.add(decision, report.exactness);
@@ -59,7 +67,6 @@ export async function commitBatch(
   const damaged = new Map(
     metadata.flatMap(({ path, stagedImage }) => (failures.has(path) ? [[stagedImage, path] as const] : [])),
   );
-  const results: LandResult[] = [];
   const durable: StagedFile[] = [];
   for (const file of staged) {
     const { decision } = file;
@@ -75,6 +82,7 @@ export async function commitBatch(
     results.push({ inode: decision.file.inode, error });
   }
   const placed: StagedFile[] = [];
+  const placedChunks = new Set<string>();
   const verbatimFolders = new Map<string, boolean>();
   const hasVerbatim = (path: string): boolean => {
     const folder = dirname(path);
@@ -84,7 +92,7 @@ export async function commitBatch(
   };
   for (const file of durable) {
     try {
-      placeFile(outputDir, file, whole, hasVerbatim);
+      placeFile(outputDir, file, whole, hasVerbatim, placedChunks);
       placed.push(file);
     } catch (error) {
       if (file.decision.kind === 'image') whole.fail(file.decision);
@@ -107,6 +115,7 @@ function placeFile(
   file: StagedFile,
   whole: WholeImages,
   hasVerbatim: (path: string) => boolean,
+  placedChunks: Set<string>,
 ): void {
   const { decision, report } = file;
   if (decision.kind === 'plain') {
@@ -122,8 +131,13 @@ function placeFile(
   if (!('chunks' in report)) return;
   const verbatim = join(outputDir, decision.verbatim);
   if (decision.stagedImage === undefined) {
-    const array = join(outputDir, groupPath(decision.image), '0');
-    for (const chunk of report.chunks) place(chunk.stagedPath, join(array, chunk.key));
+    const group = join(outputDir, groupPath(decision.image));
+    // The full resolution last: it never has a plane that a lower one lacks. A chunk file may be of several files.
+    for (const { stagedPath, level, key } of report.chunks.toSorted((a, b) => b.level - a.level)) {
+      if (placedChunks.has(stagedPath)) continue;
+      place(stagedPath, join(group, String(level), key));
+      placedChunks.add(stagedPath);
+    }
   } else whole.place(outputDir, decision);
   if (report.exactness === 'verbatim') place(decision.job.verbatimPath, verbatim);
   if (!whole.hasPlacedSidecar(decision)) place(decision.job.sidecarPath, join(outputDir, decision.sidecar));
@@ -170,7 +184,8 @@ export async function publishMetadata(context: CommitContext, files: readonly Me
   }
 }
 
-async function demandSync(context: CommitContext, files: readonly string[]): Promise<void> {
+/** @throws NoSpaceError, FsRefusal when what was written so far can't be made durable. */
+export async function demandSync(context: CommitContext, files: readonly string[]): Promise<void> {
   for (const [path, code] of await context.sync(files)) throw landingError(code, `${path} was not written`);
 }
 
@@ -182,7 +197,11 @@ function landingOf(file: StagedFile): Landing {
     const id = landingId(inode, sizeBytes, 'crc32' in report ? report.crc32 : 0);
     return { kind: 'plain', id, inode, mountPath, sizeBytes, mtimeMs, path: decision.path, ...note };
   }
-  const { id = '', exactness = 'verbatim' } = 'exactness' in report ? report : {};
+  const {
+    id = '',
+    exactness = 'verbatim',
+    reason,
+  }: Partial<ImageReport> = 'exactness' in report ? report : {};
   return {
     kind: 'image',
     id,
@@ -195,6 +214,7 @@ function landingOf(file: StagedFile): Landing {
     sidecar: decision.sidecar,
     exactness,
     ...(exactness === 'verbatim' ? { verbatim: decision.verbatim } : {}),
+    ...(reason === undefined ? {} : { reason }),
     ...note,
   };
 }

@@ -1,5 +1,6 @@
 import type { Dtype } from '../core/nd-array.ts';
-import type { ChunkCodec } from './chunk-codec.ts';
+import type { ArrayFormat, PlaneIndex, StoredArray } from './array-format.ts';
+import type { ImageLevels } from './image-levels.ts';
 import type { SealedFile } from './sealed-file.ts';
 import type { TiffFacts } from './tiff-facts.ts';
 
@@ -8,17 +9,22 @@ export type LandingJob =
   | { readonly kind: 'inspect'; readonly files: readonly SealedFile[] }
   | { readonly kind: 'plain'; readonly file: SealedFile; readonly stagedPath: string }
   | ImageJob
+  | PackJob
   | { readonly kind: 'sync'; readonly folder: string; readonly files: readonly string[] };
 
 export interface ImageJob {
   readonly kind: 'image';
   readonly file: SealedFile;
-  readonly codec: ChunkCodec;
+  readonly format: ArrayFormat;
+  readonly levels: ImageLevels;
   /** Array path below the store, for the sidecar. */
   readonly array: string;
   /** Index of the first plane. */
-  readonly base: readonly [t: number, c: number, z: number];
-  /** Chunks go to `<chunkRoot>/<key>` when a whole image is staged, else to `<chunkPrefix>.<number>`. */
+  readonly base: PlaneIndex;
+  /**
+   * Chunks go to `<chunkRoot>/<level>/<key>` when a whole image is staged, else to `<chunkPrefix>.<number>`. Planes
+   * that are yet to be put together with others are staged there too: encoded for a shard, else as they are.
+   */
   readonly chunkRoot?: string;
   readonly chunkPrefix: string;
   readonly sidecarPath: string;
@@ -45,8 +51,34 @@ export interface PlainReport {
 export interface ImageReport {
   readonly id: string;
   readonly exactness: 'reassembled' | 'verbatim';
-  /** Staged chunks and their keys below the array. */
-  readonly chunks: readonly { readonly stagedPath: string; readonly key: string }[];
+  /** Why it is kept as a copy. */
+  readonly reason?: string;
+  readonly chunks: readonly StagedPlane[];
+}
+
+/** A staged chunk, or a plane of one, of a level of the image. */
+export interface StagedPlane {
+  readonly stagedPath: string;
+  readonly level: number;
+  readonly index: PlaneIndex;
+  /** Of its chunk file, below the level's array. */
+  readonly key: string;
+}
+
+/** Puts planes together into a chunk file, with those of the one that is there. */
+export interface PackJob {
+  readonly kind: 'pack';
+  readonly array: StoredArray;
+  readonly existingPath?: string;
+  readonly stagedPath: string;
+  readonly put: readonly { readonly index: PlaneIndex; readonly path: string }[];
+  /** Planes of the chunk file that is there, to be left out. */
+  readonly dropped: readonly PlaneIndex[];
+}
+
+export interface PackReport {
+  /** No plane is left. */
+  readonly isEmpty: boolean;
 }
 
 export interface SyncReport {
@@ -68,7 +100,9 @@ export type JobReport<J extends LandingJob> = J extends { kind: 'inspect' }
     ? PlainReport
     : J extends { kind: 'image' }
       ? ImageReport
-      : SyncReport;
+      : J extends { kind: 'pack' }
+        ? PackReport
+        : SyncReport;
 
 /** A worker's answer to one job. */
 export type JobAnswer = { readonly report: JobReport<LandingJob> } | { readonly failure: JobFailure };

@@ -1,7 +1,11 @@
 import { basename, join } from 'node:path';
-import type { ArrayShape } from '../model/ngff.ts';
+import { itemSizeBytes } from '../core/nd-array.ts';
+import type { LandingFormat } from '../model/landing-format.ts';
+import type { ArrayFormat, PlaneIndex } from './array-format.ts';
 import { nameExists } from './atomic-json.ts';
-import type { ChunkCodec } from './chunk-codec.ts';
+import { planesPerChunk } from './chunk-planes.ts';
+import { grown } from './grown-image.ts';
+import { downsamplingOf, type ImageLevels, levelCount } from './image-levels.ts';
 import { loadSidecar } from './landed-image.ts';
 import { LANDED_PATH, STORE_NAME, VERBATIM_PATH } from './landing.ts';
 import type { ImageJob, Inspection } from './landing-job.ts';
@@ -42,7 +46,8 @@ export interface PlanContext {
   readonly outputDir: string;
   readonly stagingDir: string;
   readonly store: ResultStore;
-  readonly codec: ChunkCodec;
+  /** Of images that are not there yet. */
+  readonly format: LandingFormat;
   /** Whether the mount still has a file with this inode number. */
   readonly isLive: (inode: number) => boolean;
 }
@@ -53,10 +58,22 @@ export class LandingPlan {
   private readonly claimed = new Set<string>();
   /** New images of this batch by well, group and site, and by path. */
   private readonly newFields = new Map<string, { image: ResultImage; stagedImage: string }>();
+  /** Extents along t, c, z of the fields of this batch. */
+  private readonly expected = new Map<string, PlaneIndex>();
   private count = 0;
 
   constructor(context: PlanContext) {
     this.context = context;
+  }
+
+  /** Tells of a file of the batch before the first is decided: what a new field's chunk files hold depends on all. */
+  expect(file: SealedFile, inspection: Inspection): void {
+    const placement = platePlacement(file.mountPath);
+    if (inspection.kind === 'plain' || !placement) return;
+    const key = fieldKey(placement);
+    const known = this.expected.get(key) ?? [0, 0, 0];
+    const extent = (axis: 0 | 1 | 2): number => Math.max(known[axis], placement.index[axis] + 1);
+    this.expected.set(key, [extent(0), extent(1), extent(2)]);
   }
 
   decide(file: SealedFile, inspection: Inspection): Decision {
@@ -83,9 +100,9 @@ export class LandingPlan {
   }
 
   private field(file: SealedFile, inspection: ImageInspection, placement: PlatePlacement): Decision {
-    const { store, codec, stagingDir } = this.context;
+    const { store, stagingDir } = this.context;
     const well = wellPath(placement.well);
-    const key = JSON.stringify([well, placement.group, placement.site]);
+    const key = fieldKey(placement);
     const fresh = this.newFields.get(key);
     const known = fresh?.image ?? store.field(well, placement.group, placement.site);
     const [, , , height, width] = inspection.shape;
@@ -108,7 +125,8 @@ export class LandingPlan {
       known ?? {
         path,
         dtype: inspection.dtype,
-        codec,
+        format: this.newFormat(this.expected.get(key) ?? [1, 1, 1], inspection),
+        levels: this.newLevels(file, inspection),
         shape: [0, 0, 0, height, width],
         group: placement.group,
         site: placement.site,
@@ -116,14 +134,15 @@ export class LandingPlan {
         facts: {},
       },
       placement.index,
-      inspection,
+      inspection.facts,
     );
     if (stagedImage !== undefined) this.newFields.set(key, { image, stagedImage });
     return this.imageDecision(file, 'plate', image, stagedImage, record, placement.index, undefined);
   }
 
   private multiscales(file: SealedFile, inspection: ImageInspection, why: string | undefined): ImageDecision {
-    const { store, codec, stagingDir } = this.context;
+    const { store, stagingDir } = this.context;
+    const [t, c, z] = inspection.shape;
     for (let attempt = 1; ; attempt++) {
       const path = imagePath(file.mountPath, attempt);
       const record = `images/${path}/image`;
@@ -133,7 +152,8 @@ export class LandingPlan {
       const image: ResultImage = {
         path,
         dtype: inspection.dtype,
-        codec,
+        format: this.newFormat([t, c, z], inspection),
+        levels: this.newLevels(file, inspection),
         shape: inspection.shape,
         channelNames: channelName === undefined || inspection.shape[1] !== 1 ? {} : { 0: channelName },
         facts,
@@ -141,6 +161,20 @@ export class LandingPlan {
       const stagedImage = join(stagingDir, `image${this.count++}`);
       return this.imageDecision(file, 'multiscales', image, stagedImage, record, [0, 0, 0], why);
     }
+  }
+
+  /** The format of an array that is not there yet. Shards are of zarr v3: a store of v2 goes on with files. */
+  private newFormat(extents: PlaneIndex, { dtype, shape }: ImageInspection): ArrayFormat {
+    const { store, format } = this.context;
+    const { chunks = 'file', codec = { name: 'blosc-lz4' } } = format;
+    const strategy = chunks === 'sharded' && store.version === '0.4' ? 'file' : chunks;
+    const planes = planesPerChunk(strategy, extents, shape[3] * shape[4] * itemSizeBytes(dtype));
+    return { version: store.version, codec, planes, isSharded: strategy === 'sharded' };
+  }
+
+  private newLevels({ mountPath }: SealedFile, { dtype, shape }: ImageInspection): ImageLevels {
+    const count = levelCount(this.context.format.levels ?? 1, shape);
+    return { count, downsampling: downsamplingOf(mountPath, dtype) };
   }
 
   private imageDecision(
@@ -167,10 +201,11 @@ export class LandingPlan {
       job: {
         kind: 'image',
         file,
-        codec: image.codec,
+        format: image.format,
+        levels: image.levels,
         array: `${image.path}/0`,
         base,
-        ...(stagedImage === undefined ? {} : { chunkRoot: join(stagedImage, '0') }),
+        ...(stagedImage === undefined ? {} : { chunkRoot: stagedImage }),
         chunkPrefix: `${staged}.chunk`,
         sidecarPath:
           stagedImage === undefined ? `${staged}.landed` : join(`${stagedImage}.landed`, basename(sidecar)),
@@ -203,43 +238,8 @@ export class LandingPlan {
   }
 }
 
-/** The image once it holds a plane at `index` with what the plane's tags say; earlier facts stay. */
-function grown(
-  image: ResultImage,
-  index: readonly [t: number, c: number, z: number],
-  inspection: ImageInspection,
-): ResultImage {
-  const [t, c, z, y, x] = image.shape;
-  const shape: ArrayShape = [
-    Math.max(t, index[0] + 1),
-    Math.max(c, index[1] + 1),
-    Math.max(z, index[2] + 1),
-    y,
-    x,
-  ];
-  const { channelName, ...facts } = inspection.facts;
-  return {
-    ...image,
-    shape,
-    facts: { ...facts, ...image.facts },
-    channelNames: {
-      ...(channelName === undefined ? {} : { [index[1]]: channelName }),
-      ...image.channelNames,
-    },
-  };
-}
-
-/** The image that holds the planes of both. */
-export function union(a: ResultImage, b: ResultImage): ResultImage {
-  const shape = a.shape.map((extent, axis) => Math.max(extent, b.shape[axis] ?? 0));
-  const [t = 0, c = 0, z = 0, y = 0, x = 0] = shape;
-  return {
-    ...a,
-    shape: [t, c, z, y, x],
-    facts: { ...b.facts, ...a.facts },
-    channelNames: { ...b.channelNames, ...a.channelNames },
-  };
-}
+const fieldKey = ({ well, group, site }: PlatePlacement): string =>
+  JSON.stringify([wellPath(well), group, site]);
 
 /** Path of a landed image's group below the output folder. */
 export const groupPath = (image: ResultImage): string => `${STORE_NAME}/${image.path}`;

@@ -1,18 +1,19 @@
 import { closeSync, fstatSync, ftruncateSync, futimesSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
+import { halve } from '../core/downsample.ts';
 import { BadTiffError, UnsupportedTiffError } from '../core/errors.ts';
 import { itemSizeBytes } from '../core/nd-array.ts';
+import { chunkKeyOf, isPacked, type PlaneIndex } from './array-format.ts';
 import { encodeChunk } from './chunk-codec.ts';
 import { type ImagePlan, planImage } from './image-plan.ts';
 import { landingId } from './landing.ts';
-import type { ImageJob, ImageReport, Inspection, PlainReport } from './landing-job.ts';
-import { chunkKey } from './ngff.ts';
+import type { ImageJob, ImageReport, Inspection, PlainReport, StagedPlane } from './landing-job.ts';
 import { copyPixels, origins, type PixelRun, pixelMap, pixelRuns } from './pixel-runs.ts';
 import { isTiffName } from './placement.ts';
 import { DecodedPixels, type PlanePixels, StoredPixels } from './plane-pixels.ts';
 import { type SealedFile, SealedReader } from './sealed-file.ts';
 import { encodeRun, encodeSidecar, type Sidecar } from './sidecar.ts';
-import { createStaged, removeStaged, writeSparsely, writeStaged } from './staged-file.ts';
+import { createStaged, removeStaged, writePassing, writeSparsely, writeStaged } from './staged-file.ts';
 import { looksLikeTiff, readTiffStructure } from './tiff-structure.ts';
 
 const COPY_BYTES = 1 << 20;
@@ -115,7 +116,7 @@ export async function stageImage(job: ImageJob): Promise<ImageReport> {
     const pixels = plan.isStoredPlainly
       ? new StoredPixels(reader, plan)
       : await DecodedPixels.open(job.verbatimPath, plan);
-    const { chunks, givesFileBack } = stageChunks(job, reader, plan, pixels, written);
+    const { planes, lower, givesFileBack } = stageChunks(job, reader, plan, pixels, written);
     const describe = (id: string, runs: readonly PixelRun[]): Sidecar => ({
       id,
       inode: job.file.inode,
@@ -123,42 +124,50 @@ export async function stageImage(job: ImageJob): Promise<ImageReport> {
       sizeBytes: job.file.sizeBytes,
       mtimeMs: job.file.mtimeMs,
       array: job.array,
-      codec: job.codec,
-      chunkBytes: plan.width * plan.height * itemSizeBytes(plan.dtype),
+      version: job.format.version,
+      planeBytes: plan.width * plan.height * itemSizeBytes(plan.dtype),
       swapBytes: plan.littleEndian ? 1 : itemSizeBytes(plan.dtype),
       itemSizeBytes: itemSizeBytes(plan.dtype),
-      chunks: chunks.map((chunk) => [chunk.key, chunk.crc32] as const),
+      checked: isPacked(job.format) && !job.format.isSharded ? 'pixels' : 'chunks',
+      planes: planes.map((plane) => [...plane.index, plane.crc32] as const),
       runs: runs.map(encodeRun),
     });
-    const report = (id: string, exactness: ImageReport['exactness']): ImageReport => ({
+    const report = (id: string, reason: string | undefined): ImageReport => ({
       id,
-      exactness,
-      chunks: chunks.map(({ stagedPath, key }) => ({ stagedPath, key })),
+      exactness: reason === undefined ? 'reassembled' : 'verbatim',
+      ...(reason === undefined ? {} : { reason }),
+      chunks: [...planes, ...lower].map(({ crc32: _, ...plane }) => plane),
     });
     const runs = givesFileBack ? plan.pages.flatMap((_, index) => runsOfPage(plan, index)) : [];
     if (runs.length > 0) {
-      const id = stageReassembled(job, reader, plan, runs, chunks, describe);
-      if (id !== undefined) return report(id, 'reassembled');
+      const id = stageReassembled(job, reader, plan, runs, planes, describe);
+      if (id !== undefined) return report(id, undefined);
     }
     wholeCrc ??= copyWhole(reader, job.verbatimPath).crc32;
     const id = landingId(job.file.inode, job.file.sizeBytes, wholeCrc);
     writeStaged(job.sidecarPath, encodeSidecar(describe(id, [])));
-    return report(id, 'verbatim');
+    return report(id, reasonOf(plan, runs.length > 0));
   } catch (error) {
     removeStaged(written);
     throw error;
   }
 }
 
-interface StagedChunk {
-  readonly stagedPath: string;
-  readonly key: string;
+/** Why an image's file can't be put together from its pixels and few other bytes. */
+function reasonOf(plan: ImagePlan, hasRuns: boolean): string {
+  if (!plan.isStoredPlainly) return 'it is compressed';
+  if (hasRuns) return 'most of it is no pixels';
+  return plan.samples > 1 ? 'its colours lie pixel by pixel' : 'its pixels are not as its tags say';
+}
+
+interface StagedChunk extends StagedPlane {
+  /** Of what was staged. */
   readonly crc32: number;
 }
 
 /**
- * Writes the chunks, which decode to their planes again ({@link encodeChunk} has tried); `givesFileBack` says that
- * they also give every run of the file's own bytes.
+ * Writes the chunks, which decode to their planes again ({@link encodeChunk} has tried), and those of the lower
+ * levels; `givesFileBack` says that the planes also give every run of the file's own bytes.
  */
 function stageChunks(
   job: ImageJob,
@@ -166,28 +175,52 @@ function stageChunks(
   plan: ImagePlan,
   pixels: PlanePixels,
   written: string[],
-): { chunks: StagedChunk[]; givesFileBack: boolean } {
-  const chunks: StagedChunk[] = [];
+): { planes: StagedChunk[]; lower: StagedChunk[]; givesFileBack: boolean } {
+  const planes: StagedChunk[] = [];
+  const lower: StagedChunk[] = [];
   let givesFileBack = plan.isStoredPlainly;
   for (let page = 0; page < plan.pages.length; page++) {
-    const planes = pixels.page(page);
+    const samples = pixels.page(page);
     const runs = givesFileBack ? runsOfPage(plan, page) : [];
     givesFileBack = runs.length > 0;
     const [t = 0, c = 0, z = 0] = plan.positions[page] ?? [];
-    planes.forEach((plane, sample) => {
-      const key = chunkKey([job.base[0] + t, job.base[1] + c + sample, job.base[2] + z]);
-      const stagedPath =
-        job.chunkRoot === undefined ? `${job.chunkPrefix}.${chunks.length}` : `${job.chunkRoot}/${key}`;
-      written.push(stagedPath);
-      const encoded = encodeChunk(job.codec, plane, itemSizeBytes(plan.dtype), stagedPath);
-      writeStaged(stagedPath, encoded);
-      chunks.push({ stagedPath, key, crc32: crc32(encoded) });
+    samples.forEach((bytes, sample) => {
+      const index: PlaneIndex = [job.base[0] + t, job.base[1] + c + sample, job.base[2] + z];
+      const stage = (level: number, content: Uint8Array): StagedChunk =>
+        stageChunk(job, plan, { level, index }, planes.length + lower.length, content, written);
+      planes.push(stage(0, bytes));
       for (const run of runs) {
-        if (run.chunk === chunks.length - 1 && !isRunOf(reader, plan, run, plane)) givesFileBack = false;
+        if (run.chunk === planes.length - 1 && !isRunOf(reader, plan, run, bytes)) givesFileBack = false;
+      }
+      let above = { height: plan.height, width: plan.width, bytes };
+      for (let level = 1; level < job.levels.count; level++) {
+        above = halve(above, plan.dtype, job.levels.downsampling);
+        lower.push(stage(level, above.bytes));
       }
     });
   }
-  return { chunks, givesFileBack };
+  return { planes, lower, givesFileBack };
+}
+
+/** Writes a plane of a level: as the chunk that it is, or for the chunk file that it is to be put into. */
+function stageChunk(
+  { format, chunkRoot, chunkPrefix }: ImageJob,
+  { dtype }: ImagePlan,
+  plane: Pick<StagedPlane, 'level' | 'index'>,
+  number: number,
+  content: Uint8Array,
+  written: string[],
+): StagedChunk {
+  const key = chunkKeyOf(format, plane.index);
+  const packed = isPacked(format);
+  const isInPlace = chunkRoot !== undefined && !packed;
+  const stagedPath = isInPlace ? `${chunkRoot}/${plane.level}/${key}` : `${chunkPrefix}.${number}`;
+  written.push(stagedPath);
+  const isEncoded = !packed || format.isSharded;
+  const encoded = isEncoded ? encodeChunk(format.codec, content, itemSizeBytes(dtype), stagedPath) : content;
+  if (packed) writePassing(stagedPath, encoded);
+  else writeStaged(stagedPath, encoded);
+  return { ...plane, stagedPath, key, crc32: crc32(encoded) };
 }
 
 /** Runs of one page; none when its pixels are no verbatim runs of the chunks. */
@@ -242,7 +275,7 @@ function stageReassembled(
   reader: SealedReader,
   plan: ImagePlan,
   runs: readonly PixelRun[],
-  chunks: readonly StagedChunk[],
+  planes: readonly StagedChunk[],
   describe: (id: string, runs: readonly PixelRun[]) => Sidecar,
 ): string | undefined {
   const { sizeBytes } = job.file;
@@ -252,7 +285,7 @@ function stageReassembled(
   const boundBytes = Math.min(MAX_GAP_BYTES, Math.max(COPY_BYTES, MAX_GAP_SHARE * sizeBytes));
   if (gapBytes + tailBytes > boundBytes) return undefined;
   let sum = 0;
-  for (const chunk of chunks) sum = crc32(chunk.crc32.toString(16), sum);
+  for (const plane of planes) sum = crc32(plane.crc32.toString(16), sum);
   const gaps: Buffer[] = [];
   for (const origin of origins(map, 0, sizeBytes)) {
     if (origin.kind === 'pixels') continue;

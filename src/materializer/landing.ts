@@ -37,6 +37,8 @@ export interface ImageLanding extends LandingBase {
   /** `reassembled` from sidecar and chunks, or `verbatim` in a copy of the file. */
   readonly exactness: 'reassembled' | 'verbatim';
   readonly verbatim?: string;
+  /** Why it is kept as a copy, for people. */
+  readonly reason?: string;
 }
 
 /** Names what landed: owner, size and checksum. */

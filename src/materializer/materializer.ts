@@ -1,23 +1,22 @@
 import { randomUUID } from 'node:crypto';
-import { linkSync, lstatSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { linkSync, lstatSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { CancelledError } from '../core/errors.ts';
 import { ByteCache } from '../memory/byte-cache.ts';
-import { nameExists, place, writeJson } from './atomic-json.ts';
-import type { ChunkCodec } from './chunk-codec.ts';
-import { loadSidecar } from './landed-image.ts';
+import { checkLandingFormat, type LandingFormat, wantedVersion } from '../model/landing-format.ts';
+import { place, writeJson } from './atomic-json.ts';
 import { LandedReader } from './landed-reader.ts';
-import { type ImageLanding, type Landing, type PlainLanding, STAGING_PATH, STORE_NAME } from './landing.ts';
+import { type Landing, type PlainLanding, STAGING_PATH, STORE_NAME } from './landing.ts';
 import {
   asLandingError,
   type CommitContext,
   commitBatch,
   type LandResult,
-  publishMetadata,
   type StagedFile,
 } from './landing-commit.ts';
 import { type Decision, LandingPlan } from './landing-plan.ts';
 import { LandingPool, landingError, UndecodableImage } from './landing-pool.ts';
+import { removeLandings } from './landing-removal.ts';
 import { isTiffName } from './placement.ts';
 import { choosePlainPath, isRecordedFile, plainRecordPath, readPlainRecord } from './plain-placement.ts';
 import { ResultStore } from './result-store.ts';
@@ -29,12 +28,15 @@ export interface MaterializerOptions {
   readonly outputDir: string;
   /** Threads that decode, encode and write. */
   readonly workers: number;
-  readonly codec: ChunkCodec;
+  /** Of a new store, and of new images of a store that is there; what is there stays as it is. */
+  readonly format?: LandingFormat;
   /**
    * Whether the mount still has a file with this inode number. What a living file landed is never replaced by
    * another file; without this answer every owner counts as living.
    */
   readonly isLive?: (inode: number) => boolean;
+  /** Told, in a sentence, what of `format` the store that is there does not allow. */
+  readonly onNote?: (note: string) => void;
 }
 
 export interface LandProgress {
@@ -42,6 +44,12 @@ export interface LandProgress {
   readonly filesTotal: number;
   readonly bytesDone: number;
   readonly bytesTotal: number;
+}
+
+interface Removal {
+  readonly landing: Landing;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
 }
 
 /** A batch is committed at once: larger ones cost fewer disk syncs, smaller ones free memory earlier. */
@@ -62,6 +70,7 @@ export class Materializer {
   private readonly store: ResultStore;
   private readonly pool: LandingPool;
   private readonly stagingDir: string;
+  private readonly removals: Removal[] = [];
   private turn: Promise<unknown> = Promise.resolve();
 
   private constructor(options: MaterializerOptions, store: ResultStore) {
@@ -82,7 +91,16 @@ export class Materializer {
       rmSync(stagingDir, { recursive: true, force: true });
       mkdirSync(stagingDir, { recursive: true });
       spreadFolders(stagingDir);
-      const store = new ResultStore(join(options.outputDir, STORE_NAME));
+      const { format = {} } = options;
+      checkLandingFormat(format);
+      const store = new ResultStore(join(options.outputDir, STORE_NAME), wantedVersion(format));
+      const { ngff, chunks } = format;
+      if (store.version !== wantedVersion(format) && (ngff !== undefined || chunks === 'sharded')) {
+        const instead = chunks === 'sharded' && store.version === '0.4' ? ', with a file for each plane' : '';
+        options.onNote?.(
+          `${store.path} is OME-NGFF ${store.version}: results go on in that version${instead}; name another --output for ${wantedVersion(format)}`,
+        );
+      }
       return Promise.resolve(new Materializer(options, store));
     } catch (error) {
       return Promise.reject(asLandingError(error));
@@ -115,15 +133,26 @@ export class Materializer {
   /**
    * Removes what a landing left in the output folder; nothing where another file has landed in its place since, or
    * where `successor`, the later landing of the same file, lies in the same place. Call it once the successor, or
-   * the file's removal, is journaled; calling it again is no error.
+   * the file's removal, is journaled; calling it again is no error. Removals that wait for their turn are done together.
    */
   remove(landing: Landing, successor?: Landing): Promise<void> {
     if (successor && isSamePlace(landing, successor)) return Promise.resolve();
-    return this.exclusively(async () => {
-      if (landing.kind === 'plain') this.removePlain(landing);
-      else await this.removeImage(landing);
-      await this.sync([]);
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.removals.push({ landing, resolve, reject });
+    void this.exclusively(async () => {
+      const waiting = this.removals.splice(0);
+      if (waiting.length === 0) return;
+      try {
+        await removeLandings(
+          this.commitContext(this.stagingDir),
+          waiting.map((removal) => removal.landing),
+        );
+        for (const removal of waiting) removal.resolve();
+      } catch (error) {
+        for (const removal of waiting) removal.reject(asLandingError(error));
+      }
     });
+    return promise;
   }
 
   /**
@@ -175,6 +204,7 @@ export class Materializer {
       stagingDir,
       store: this.store,
       sync: (files) => this.sync(files),
+      pack: (job) => this.pool.run(job, new AbortController().signal),
     };
   }
 
@@ -191,11 +221,12 @@ export class Materializer {
     const fail = (file: SealedFile, error: unknown): void => {
       results.push({ inode: file.inode, error: asLandingError(error) });
     };
+    const { format = {} } = this.options;
     const plan = new LandingPlan({
       outputDir: this.options.outputDir,
       stagingDir,
       store: this.store,
-      codec: this.options.codec,
+      format,
       isLive: this.options.isLive ?? (() => true),
     });
     const staged: StagedFile[] = [];
@@ -206,16 +237,24 @@ export class Materializer {
         fail(file, error);
       }
     };
+    const isTogether = format.chunks !== undefined && format.chunks !== 'file';
+    const inspected = slices(files, INSPECT_FILES).map(async (slice) => {
+      const inspections = await this.pool.run({ kind: 'inspect', files: slice }, signal).catch((error) => {
+        for (const file of slice) fail(file, error);
+        return [];
+      });
+      return slice.flatMap((file, index) => {
+        const inspection = inspections[index];
+        if (inspection && isTogether) plan.expect(file, inspection);
+        return inspection ? [{ file, inspection }] : [];
+      });
+    });
+    if (isTogether) await Promise.all(inspected);
     await Promise.all(
-      slices(files, INSPECT_FILES).map(async (slice) => {
-        const inspections = await this.pool.run({ kind: 'inspect', files: slice }, signal).catch((error) => {
-          for (const file of slice) fail(file, error);
-        });
+      inspected.map(async (slice) => {
+        const known = await slice;
         await Promise.all(
-          slice.map(async (file, index) => {
-            const inspection = inspections?.[index];
-            if (inspection) await stage(file, () => plan.decide(file, inspection));
-          }),
+          known.map(({ file, inspection }) => stage(file, () => plan.decide(file, inspection))),
         );
       }),
     );
@@ -239,39 +278,6 @@ export class Materializer {
       if (!(error instanceof UndecodableImage)) throw error;
       return this.stage(plan, plan.plain(decision.file, error.message), signal);
     }
-  }
-
-  private removePlain(landing: PlainLanding): void {
-    const { outputDir } = this.options;
-    const record = readPlainRecord(outputDir, landing.path);
-    if (record?.id !== landing.id) return;
-    if (isRecordedFile(outputDir, record)) rmSync(join(outputDir, landing.path), { force: true });
-    rmSync(join(outputDir, plainRecordPath(landing.path)), { force: true });
-  }
-
-  private async removeImage(landing: ImageLanding): Promise<void> {
-    const { outputDir } = this.options;
-    const sidecarPath = join(outputDir, landing.sidecar);
-    if (!nameExists(sidecarPath)) return;
-    const { sidecar } = loadSidecar(sidecarPath);
-    if (sidecar.id !== landing.id) return;
-    const folder = dirname(sidecarPath);
-    const isLast = !readdirSync(folder).some((name) => join(folder, name) !== sidecarPath);
-    if (isLast) {
-      if (landing.placement === 'plate') {
-        const metadata = this.store.dismiss(landing.path.slice(STORE_NAME.length + 1));
-        await publishMetadata(this.commitContext(this.stagingDir), metadata);
-      }
-      const aside = join(this.stagingDir, `removed-${landing.inode}`);
-      if (nameExists(join(outputDir, landing.path))) place(join(outputDir, landing.path), aside);
-      rmSync(aside, { recursive: true, force: true });
-    } else {
-      for (const [key] of sidecar.chunks) {
-        rmSync(join(outputDir, STORE_NAME, sidecar.array, key), { force: true });
-      }
-    }
-    if (landing.verbatim !== undefined) rmSync(join(outputDir, landing.verbatim), { force: true });
-    rmSync(sidecarPath, { force: true });
   }
 
   /** Gives a plain file a second name; undefined where the output's file system has no links. */

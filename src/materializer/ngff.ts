@@ -1,34 +1,11 @@
 import type { Dtype } from '../core/nd-array.ts';
-import {
-  type ArrayShape,
-  multiscalesOf,
-  omeroOf,
-  plateOf,
-  wellOf,
-  ZARR_V2_DTYPES,
-  zarrV2Array,
-} from '../model/ngff.ts';
+import { multiscalesOf, type NgffVersion, omeroOf, plateOf, wellOf } from '../model/ngff.ts';
+import { DOWNSAMPLING_TEXTS } from '../model/ngff-levels.ts';
 import { parseWellName, rowLetters } from '../model/well.ts';
-import { type ChunkCodec, compressorMetadata } from './chunk-codec.ts';
+import { type ImageLevels, levelFactors } from './image-levels.ts';
 import { columnName } from './placement.ts';
 
-/** Metadata of the store that results land in: OME-NGFF 0.4 on zarr v2. Pure. */
-const NGFF_VERSION = '0.4';
-
-export function dtypeOfZarr(text: unknown): Dtype | undefined {
-  const found = Object.entries(ZARR_V2_DTYPES).find(([, zarr]) => zarr === text);
-  return found?.[0] as Dtype | undefined;
-}
-
-/** `.zarray`: one chunk per plane. */
-export function arrayMetadata(shape: ArrayShape, dtype: Dtype, codec: ChunkCodec): object {
-  return zarrV2Array(shape, [1, 1, 1, shape[3], shape[4]], dtype, compressorMetadata(codec));
-}
-
-/** Key of the chunk that holds the plane at t, c, z. */
-export function chunkKey([t, c, z]: readonly [number, number, number]): string {
-  return `${t}/${c}/${z}/0/0`;
-}
+/** What OME-NGFF says of images, wells and the plate that results land in. Pure. */
 
 export interface ImageFacts {
   readonly name: string;
@@ -39,18 +16,25 @@ export interface ImageFacts {
   /** Names by index on the c axis; absent where unknown. */
   readonly channelNames: Readonly<Record<string, string>>;
   readonly channelCount: number;
+  readonly levels: ImageLevels;
 }
 
-/** `.zattrs` of an image. `omero` only where a channel's name is known. */
-export function imageAttributes(facts: ImageFacts, platefs: object): object {
-  const { channelNames, channelCount, dtype } = facts;
-  const multiscales = multiscalesOf(facts, [{ path: '0', factors: [1, 1, 1, 1, 1] }], NGFF_VERSION);
+/** Attributes of an image. `omero` only where a channel's name is known. */
+export function imageAttributes(facts: ImageFacts, version: NgffVersion): object {
+  const { channelNames, channelCount, dtype, levels } = facts;
+  const { count, downsampling } = levels;
+  const paths = Array.from({ length: count }, (_, level) => ({
+    path: String(level),
+    factors: levelFactors(level),
+  }));
+  const how = count > 1 ? { type: downsampling, description: DOWNSAMPLING_TEXTS[downsampling] } : undefined;
+  const multiscales = multiscalesOf(facts, paths, version, how);
   const channels = Array.from({ length: channelCount }, (_, index) => ({
     label: channelNames[index] ?? `w${index + 1}`,
   }));
   const isNamed = Object.keys(channelNames).length > 0;
-  const omero = isNamed ? omeroOf(channels, dtype, NGFF_VERSION) : undefined;
-  return { multiscales, ...(omero ? { omero } : {}), platefs };
+  const omero = isNamed ? omeroOf(channels, dtype, version) : undefined;
+  return { multiscales, ...(omero ? { omero } : {}) };
 }
 
 export interface WellImage {
@@ -58,10 +42,10 @@ export interface WellImage {
   readonly acquisition: number;
 }
 
-/** `.zattrs` of a well. */
-export function wellAttributes(images: readonly WellImage[]): object {
+/** Attributes of a well. */
+export function wellAttributes(images: readonly WellImage[], version: NgffVersion): object {
   const sorted = images.toSorted((a, b) => Number(a.path) - Number(b.path));
-  return { well: wellOf(sorted, NGFF_VERSION) };
+  return { well: wellOf(sorted, version) };
 }
 
 export interface PlateContent {
@@ -73,8 +57,8 @@ export interface PlateContent {
   readonly fieldCount: number;
 }
 
-/** `plate` of the root's `.zattrs`; undefined without a well. */
-export function plateAttributes(plate: PlateContent): object | undefined {
+/** `plate` of the root's attributes; undefined without a well. */
+export function plateAttributes(plate: PlateContent, version: NgffVersion): object | undefined {
   const positions = plate.wells
     .flatMap((path) => parseWellName(path) ?? [])
     .toSorted((a, b) => a.row - b.row || a.column - b.column);
@@ -90,6 +74,6 @@ export function plateAttributes(plate: PlateContent): object | undefined {
         columnIndex: columns.indexOf(column),
       })),
     },
-    NGFF_VERSION,
+    version,
   );
 }

@@ -1,9 +1,11 @@
 import { BadZarrError } from '../core/errors.ts';
 import type { Dtype } from '../core/nd-array.ts';
-import type { ArrayShape } from '../model/ngff.ts';
+import type { ArrayShape, NgffVersion } from '../model/ngff.ts';
+import { type ArrayFormat, arrayDocument, arrayDocumentName, readArrayDocument } from './array-format.ts';
 import { isObject, type JsonObject, readJson } from './atomic-json.ts';
-import { type ChunkCodec, codecOfMetadata } from './chunk-codec.ts';
-import { arrayMetadata, dtypeOfZarr, imageAttributes } from './ngff.ts';
+import { type GroupDocument, groupDocuments, readGroup } from './group-documents.ts';
+import { type ImageLevels, levelArray } from './image-levels.ts';
+import { imageAttributes } from './ngff.ts';
 import type { TiffFacts } from './tiff-facts.ts';
 
 /** An image of the store: what its metadata says, and what is known of its planes. */
@@ -11,7 +13,9 @@ export interface ResultImage {
   /** Path of the image group below the store: `A/01/0`. */
   readonly path: string;
   readonly dtype: Dtype;
-  readonly codec: ChunkCodec;
+  readonly format: ArrayFormat;
+  readonly levels: ImageLevels;
+  /** Of the full resolution. */
   readonly shape: ArrayShape;
   /** Of a field: acquisition and site. */
   readonly group?: string;
@@ -24,53 +28,60 @@ export interface ResultImage {
 /** Layout of the `platefs` attribute. */
 const ATTRIBUTE_VERSION = 1;
 
-export function arrayJson(image: ResultImage): object {
-  return arrayMetadata(image.shape, image.dtype, image.codec);
-}
-
-export function imageJson(image: ResultImage, name: string): object {
-  const { group, site, channelNames, facts, dtype, shape } = image;
+/** The documents of an image below its group, those of its arrays first; `name` is what people call it. */
+export function imageDocuments(image: ResultImage, name: string): GroupDocument[] {
+  const { group, site, channelNames, facts, dtype, shape, format, levels } = image;
   const { channelName: _, ...known } = facts;
-  return imageAttributes(
-    { name, dtype, ...known, channelNames, channelCount: shape[1] },
-    {
-      version: ATTRIBUTE_VERSION,
-      ...(group === undefined ? {} : { group }),
-      ...(site === undefined ? {} : { site }),
-      channelNumbers: Array.from({ length: shape[1] }, (_entry, index) => index + 1),
-      channelNames,
-      facts: known,
-    },
-  );
+  const channelCount = shape[1];
+  const ngff = imageAttributes({ name, dtype, ...known, channelNames, channelCount, levels }, format.version);
+  const own = {
+    version: ATTRIBUTE_VERSION,
+    ...(group === undefined ? {} : { group }),
+    ...(site === undefined ? {} : { site }),
+    channelNumbers: Array.from({ length: channelCount }, (_entry, index) => index + 1),
+    channelNames,
+    facts: known,
+  };
+  // The full resolution last: it never has a plane that a lower one lacks.
+  const arrays = Array.from({ length: levels.count }, (_, level) => ({
+    name: `${level}/${arrayDocumentName(format.version)}`,
+    content: arrayDocument(levelArray(image, level)),
+  })).toReversed();
+  return [...arrays, ...groupDocuments(format.version, ngff, own)];
 }
 
 /** Reads an image that PlateFS wrote; undefined when the folder is none. @throws BadZarrError when it is damaged. */
-export function readResultImage(storePath: string, path: string): ResultImage | undefined {
-  const attributes = readJson(`${storePath}/${path}/.zattrs`);
-  const array = readJson(`${storePath}/${path}/0/.zarray`);
-  const platefs = attributes?.['platefs'];
-  if (!array || !isObject(platefs)) return undefined;
-  const file = `${storePath}/${path}/0/.zarray`;
-  const shape = array['shape'];
-  const dtype = dtypeOfZarr(array['dtype']);
-  const codec = codecOfMetadata(array['compressor']);
-  if (!isShape(shape) || !dtype || !codec) throw new BadZarrError(file, 'not as PlateFS wrote it');
-  const group = platefs['group'];
-  const site = platefs['site'];
+export function readResultImage(
+  version: NgffVersion,
+  storePath: string,
+  path: string,
+): ResultImage | undefined {
+  const attributes = readGroup(version, `${storePath}/${path}`);
+  const platefs = attributes?.platefs;
+  const file = `${storePath}/${path}/0/${arrayDocumentName(version)}`;
+  const document = readJson(file);
+  if (!document || !platefs) return undefined;
+  const array = readArrayDocument(document);
+  if (!array) throw new BadZarrError(file, 'not as PlateFS wrote it');
+  const { group, site, facts } = platefs;
   return {
     path,
-    dtype,
-    codec,
-    shape,
+    ...array,
+    levels: levelsOf(attributes.ngff),
     ...(typeof group === 'string' ? { group } : {}),
     ...(typeof site === 'number' ? { site } : {}),
     channelNames: textFields(platefs['channelNames']),
-    facts: (isObject(platefs['facts']) ? platefs['facts'] : {}) as TiffFacts,
+    facts: (isObject(facts) ? facts : {}) as TiffFacts,
   };
 }
 
-function isShape(value: unknown): value is ArrayShape {
-  return Array.isArray(value) && value.length === 5 && value.every(Number.isSafeInteger);
+function levelsOf({ multiscales }: JsonObject): ImageLevels {
+  const first: unknown = Array.isArray(multiscales) ? multiscales[0] : undefined;
+  const { datasets, type }: JsonObject = isObject(first) ? first : {};
+  return {
+    count: Array.isArray(datasets) ? Math.max(1, datasets.length) : 1,
+    downsampling: type === 'nearest' ? 'nearest' : 'mean',
+  };
 }
 
 function textFields(value: unknown): Record<string, string> {

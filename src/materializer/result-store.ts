@@ -1,10 +1,11 @@
 import { readdirSync } from 'node:fs';
-import { basename, dirname } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { BadZarrError } from '../core/errors.ts';
-import { ZARR_V2_GROUP } from '../model/ngff.ts';
-import { isObject, nameExists, readJson } from './atomic-json.ts';
+import { NGFF_VERSIONS, type NgffVersion } from '../model/ngff.ts';
+import { isObject, nameExists } from './atomic-json.ts';
+import { attributesName, type GroupDocument, groupDocuments, readGroup } from './group-documents.ts';
 import { type PlateContent, plateAttributes, wellAttributes } from './ngff.ts';
-import { arrayJson, imageJson, type ResultImage, readResultImage } from './result-image.ts';
+import { imageDocuments, type ResultImage, readResultImage } from './result-image.ts';
 
 /** A metadata file to be written. They become visible level by level: what names others last. */
 export interface MetadataFile {
@@ -27,29 +28,43 @@ interface Well {
  */
 export class ResultStore {
   readonly path: string;
+  private readonly wanted: NgffVersion;
+  private current: NgffVersion;
   private readonly wells = new Map<string, Well>();
   private readonly listedWells = new Set<string>();
   private readonly acquisitions = new Map<string, number>();
   private readonly maximumFields = new Map<string, number>();
 
-  /** @throws BadZarrError when the folder holds a store that PlateFS did not write. */
-  constructor(path: string) {
+  /**
+   * @param wanted - the version of a store that is yet to be made.
+   * @throws BadZarrError when the folder holds a store that PlateFS did not write.
+   */
+  constructor(path: string, wanted: NgffVersion = '0.4') {
     this.path = path;
+    this.wanted = wanted;
+    this.current = wanted;
     this.reload();
+  }
+
+  /** The version that the whole store follows: its own once it is there. */
+  get version(): NgffVersion {
+    return this.current;
   }
 
   /** Forgets everything and reads the store again, after metadata could not be written. */
   reload(): void {
     for (const known of [this.wells, this.listedWells, this.acquisitions, this.maximumFields]) known.clear();
-    const attributes = readJson(`${this.path}/.zattrs`);
-    if (!attributes) {
+    const found = NGFF_VERSIONS.find((version) => nameExists(`${this.path}/${attributesName(version)}`));
+    this.current = found ?? this.wanted;
+    if (found === undefined) {
       // A crash before the first metadata leaves folders of images; anything else is not ours.
-      const isForeign = nameExists(`${this.path}/.zarray`) || nameExists(`${this.path}/zarr.json`);
-      if (isForeign) throw foreignStore(this.path);
+      if (nameExists(`${this.path}/.zarray`)) throw foreignStore(this.path);
       return;
     }
-    if (!isObject(attributes['platefs'])) throw foreignStore(this.path);
-    const plate = isObject(attributes['plate']) ? attributes['plate'] : {};
+    const attributes = readGroup(found, this.path);
+    if (!attributes?.platefs) throw foreignStore(this.path);
+    const { ngff } = attributes;
+    const plate = isObject(ngff['plate']) ? ngff['plate'] : {};
     const list = (name: string): unknown[] => (Array.isArray(plate[name]) ? plate[name] : []);
     for (const well of list('wells'))
       if (isObject(well) && typeof well['path'] === 'string') this.listedWells.add(well['path']);
@@ -96,7 +111,7 @@ export class ResultStore {
     }
     for (const image of images) {
       for (let folder = dirname(image.path); folder !== '.'; folder = dirname(folder)) {
-        files.push({ path: `${folder}/.zgroup`, content: ZARR_V2_GROUP, level: 'array' });
+        files.push(...this.groupFiles(folder));
       }
       files.push(...imageFiles(image));
     }
@@ -124,13 +139,20 @@ export class ResultStore {
       const fields = images.filter((image) => image.acquisition === id).length;
       this.maximumFields.set(name, Math.max(fields, this.maximumFields.get(name) ?? 0));
     }
-    const groups = isNew ? [`${dirname(wellPath)}/.zgroup`, `${wellPath}/.zgroup`] : [];
+    const documents = groupDocuments(this.current, wellAttributes(images, this.current));
+    if (!isNew)
+      return metadataFiles(
+        wellPath,
+        documents.filter(({ name }) => name === attributesName(this.current)),
+        'well',
+      );
     // Nothing names a new well before the plate does: it may appear together with its arrays.
-    const level = isNew ? 'array' : 'well';
-    return [
-      ...groups.map((path): MetadataFile => ({ path, content: ZARR_V2_GROUP, level: 'array' })),
-      { path: `${wellPath}/.zattrs`, content: wellAttributes(images), level },
-    ];
+    return [...this.groupFiles(dirname(wellPath)), ...metadataFiles(wellPath, documents, 'array')];
+  }
+
+  /** Documents of a group without attributes. */
+  private groupFiles(path: string): MetadataFile[] {
+    return metadataFiles(path, groupDocuments(this.current), 'array');
   }
 
   private plateFiles(): MetadataFile[] {
@@ -144,15 +166,10 @@ export class ResultStore {
         fields: this.maximumFields.get(name) ?? 0,
       })),
     };
-    const attributes = plateAttributes(plate);
-    return [
-      { path: '.zgroup', content: ZARR_V2_GROUP, level: 'array' },
-      {
-        path: '.zattrs',
-        content: { ...(attributes ? { plate: attributes } : {}), platefs: { version: 1 } },
-        level: 'plate',
-      },
-    ];
+    const attributes = plateAttributes(plate, this.current);
+    const ngff = attributes === undefined ? {} : { plate: attributes };
+    const [named, ...others] = groupDocuments(this.current, ngff, { version: 1 });
+    return [...metadataFiles('', others, 'array'), ...metadataFiles('', named ? [named] : [], 'plate')];
   }
 
   private acquisition(group: string): number {
@@ -170,7 +187,7 @@ export class ResultStore {
     this.wells.set(wellPath, well);
     const folder = `${this.path}/${wellPath}`;
     if (!nameExists(folder)) return well;
-    const attributes = readJson(`${folder}/.zattrs`)?.['well'];
+    const attributes = readGroup(this.current, folder)?.ngff['well'];
     const entries: unknown[] =
       isObject(attributes) && Array.isArray(attributes['images']) ? attributes['images'] : [];
     const acquisitions = new Map(
@@ -183,7 +200,7 @@ export class ResultStore {
     for (const name of readdirSync(folder)) {
       if (!/^\d+$/.test(name)) continue;
       const path = `${wellPath}/${name}`;
-      const image = readResultImage(this.path, path);
+      const image = readResultImage(this.current, this.path, path);
       if (!image) continue;
       const acquisition = acquisitions.get(name);
       if (acquisition === undefined) well.unlisted.set(path, image);
@@ -199,11 +216,15 @@ export function imageFiles(image: ResultImage): MetadataFile[] {
     image.site === undefined
       ? basename(image.path)
       : `${dirname(image.path)} site ${image.site} ${image.group}`;
-  return [
-    { path: `${image.path}/0/.zarray`, content: arrayJson(image), level: 'array' },
-    { path: `${image.path}/.zattrs`, content: imageJson(image, name), level: 'array' },
-    { path: `${image.path}/.zgroup`, content: ZARR_V2_GROUP, level: 'array' },
-  ];
+  return metadataFiles(image.path, imageDocuments(image, name), 'array');
+}
+
+function metadataFiles(
+  folder: string,
+  documents: readonly GroupDocument[],
+  level: MetadataFile['level'],
+): MetadataFile[] {
+  return documents.map(({ name, content }) => ({ path: join(folder, name), content, level }));
 }
 
 function foreignStore(path: string): BadZarrError {

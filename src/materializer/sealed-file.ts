@@ -1,6 +1,7 @@
 import { closeSync, openSync } from 'node:fs';
-import { UnreadableSourceError } from '../core/errors.ts';
+import { DamagedBytesError, UnreadableSourceError } from '../core/errors.ts';
 import { readFully } from '../core/io.ts';
+import { damagedUnit, type SumsOfUnits, UNIT_BYTES } from '../core/unit-sums.ts';
 
 /**
  * A file that nobody writes to any more. Its bytes `[offsetBytes, offsetBytes + sizeBytes)` lie at the same offset
@@ -14,6 +15,8 @@ export interface SealedFile {
   readonly sizeBytes: number;
   readonly mtimeMs: number;
   readonly pieces: readonly SealedPiece[];
+  /** Checksums of all of it, where it has any: what is read is compared with them. */
+  readonly sums?: SumsOfUnits;
 }
 
 export interface SealedPiece {
@@ -38,7 +41,8 @@ export class SealedReader implements Disposable {
 
   /**
    * Fills `target` with the bytes from `offsetBytes` on; holes are zeros.
-   * @throws RangeError past the end, UnreadableSourceError when a piece is shorter than it was said to be.
+   * @throws RangeError past the end, UnreadableSourceError when a piece is shorter than it was said to be,
+   *   DamagedBytesError when bytes are not what was written.
    */
   read(offsetBytes: number, target: Uint8Array): void {
     const end = offsetBytes + target.length;
@@ -49,6 +53,15 @@ export class SealedReader implements Disposable {
     if (offsetBytes < 0 || end > this.file.sizeBytes) {
       throw new RangeError(`bytes ${offsetBytes}…${end} of ${this.file.mountPath}`);
     }
+    this.fill(offsetBytes, target);
+    const { sums, mountPath, sizeBytes } = this.file;
+    const unit = sums && damagedUnit(sums, target, offsetBytes, sizeBytes, (at, into) => this.fill(at, into));
+    if (unit !== undefined)
+      throw new DamagedBytesError(mountPath, unit * UNIT_BYTES, Math.min(sizeBytes, (unit + 1) * UNIT_BYTES));
+  }
+
+  private fill(offsetBytes: number, target: Uint8Array): void {
+    const end = offsetBytes + target.length;
     let at = offsetBytes;
     for (const piece of this.pieces) {
       const from = Math.max(at, piece.offsetBytes);

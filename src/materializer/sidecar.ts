@@ -1,5 +1,6 @@
 import { StateCorruptError } from '../core/errors.ts';
-import type { ChunkCodec } from './chunk-codec.ts';
+import type { NgffVersion } from '../model/ngff.ts';
+import type { PlaneIndex } from './array-format.ts';
 import type { PixelRun } from './pixel-runs.ts';
 
 /**
@@ -15,16 +16,20 @@ export interface Sidecar {
   readonly mtimeMs: number;
   /** Path of the array below the store. */
   readonly array: string;
-  readonly codec: ChunkCodec;
-  readonly chunkBytes: number;
+  readonly version: NgffVersion;
+  readonly planeBytes: number;
   /** Bytes per element to be reversed, 1 where file and chunk agree. */
   readonly swapBytes: number;
   readonly itemSizeBytes: number;
-  /** Key below the array and CRC-32 of the file of each chunk. */
-  readonly chunks: readonly (readonly [key: string, crc32: number])[];
+  /** Of what the CRC-32 of a plane is: of its encoded chunk, or of its pixels where it shares a chunk with others. */
+  readonly checked: 'chunks' | 'pixels';
+  /** Place in the array and CRC-32 of each plane. */
+  readonly planes: readonly StoredPlane[];
   /** As {@link PixelRun}: fileOffset, chunk, chunkOffset, sizeBytes, rows, fileStride, chunkStride. */
   readonly runs: readonly (readonly number[])[];
 }
+
+export type StoredPlane = readonly [...PlaneIndex, crc32: number];
 
 const MAGIC = Buffer.from('PFSLAND1', 'latin1');
 /** Magic and length. */
@@ -54,10 +59,27 @@ export function sidecarTextBytes(prefix: Buffer, path: string): number {
 /** @throws StateCorruptError when the text is not a sidecar's. */
 export function decodeSidecar(text: Buffer, path: string): Sidecar {
   try {
-    return JSON.parse(text.toString('utf8')) as Sidecar;
+    return upToDate(JSON.parse(text.toString('utf8')) as Sidecar | EarlierSidecar);
   } catch (cause) {
     throw new StateCorruptError(path, 'a damaged landing record', { cause });
   }
+}
+
+/** As the first version wrote it, when there was zarr v2 only, with a plane in each chunk. */
+interface EarlierSidecar extends Omit<Sidecar, 'version' | 'planeBytes' | 'checked' | 'planes'> {
+  readonly chunkBytes: number;
+  /** Key below the array, `t/c/z/0/0`, and CRC-32 of its file. */
+  readonly chunks: readonly (readonly [key: string, crc32: number])[];
+}
+
+function upToDate(sidecar: Sidecar | EarlierSidecar): Sidecar {
+  if (!('chunks' in sidecar)) return sidecar;
+  const { chunks, chunkBytes, ...same } = sidecar;
+  const planes = chunks.map(([key, crc32]): StoredPlane => {
+    const [t = 0, c = 0, z = 0] = key.split('/').map(Number);
+    return [t, c, z, crc32];
+  });
+  return { ...same, version: '0.4', planeBytes: chunkBytes, checked: 'chunks', planes };
 }
 
 export function runsOf(sidecar: Sidecar): PixelRun[] {

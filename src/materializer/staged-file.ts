@@ -74,6 +74,16 @@ export function writeStaged(path: string, bytes: Uint8Array): void {
   }
 }
 
+/** Writes a whole new file that is read and removed soon: the disk need not see it. */
+export function writePassing(path: string, bytes: Uint8Array): void {
+  const descriptor = createStaged(path);
+  try {
+    writeFully(descriptor, bytes, 0);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
 /** Removes staged files; those that never came to be are no error. */
 export function removeStaged(paths: Iterable<string>): void {
   for (const path of paths) rmSync(path, { force: true });

@@ -1,8 +1,9 @@
 import { rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { nameExists, place, writeJson } from './atomic-json.ts';
+import { union } from './grown-image.ts';
 import type { ImageReport } from './landing-job.ts';
-import { groupPath, type ImageDecision, union } from './landing-plan.ts';
+import { groupPath, type ImageDecision } from './landing-plan.ts';
 import type { ResultImage } from './result-image.ts';
 import { imageFiles, type MetadataFile } from './result-store.ts';
 

@@ -1,3 +1,4 @@
+import type { LandingFormat } from './landing-format.ts';
 import type { NgffVersion } from './ngff.ts';
 import type { Profile } from './profile.ts';
 
@@ -110,6 +111,8 @@ export interface MountOptions {
   readonly missing?: MissingMode;
   /** Version of OME-NGFF that `plate.ome.zarr` follows; 0.4 (Zarr v2) unless set. */
   readonly ngff?: NgffVersion;
+  /** How the store is written that results land in. */
+  readonly landing?: LandingFormat;
   /** Bytes of finished renders kept on disk; 0 for none; the environment's word, else the default, unless set. */
   readonly coldCacheBytes?: number;
   /** Bytes of memory for files that were read whole; a quarter of the budget at most; none unless set. */

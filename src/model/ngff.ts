@@ -47,17 +47,25 @@ export function zarrV2Array(
   };
 }
 
-/** `zarr.json` of a group whose OME attributes are `ome`, or which has none. */
-export function zarrV3Group(ome?: object): object {
+/** `zarr.json` of a group whose OME attributes are `ome`, or which has none; `others` stand beside them. */
+export function zarrV3Group(ome?: object, others: object = {}): object {
   return {
     zarr_format: 3,
     node_type: 'group',
-    attributes: ome === undefined ? {} : { ome: { version: '0.5', ...ome } },
+    attributes: { ...(ome === undefined ? {} : { ome: { version: '0.5', ...ome } }), ...others },
   };
 }
 
-/** `zarr.json` of an uncompressed array with axes t, c, z, y, x. What no chunk holds is 0. */
-export function zarrV3Array(shape: ArrayShape, chunkShape: ArrayShape, dtype: Dtype): object {
+/** The codec that turns items into bytes. */
+export const ZARR_V3_BYTES = { name: 'bytes', configuration: { endian: 'little' } } as const;
+
+/** `zarr.json` of an array with axes t, c, z, y, x, uncompressed unless `codecs` are given. What no chunk holds is 0. */
+export function zarrV3Array(
+  shape: ArrayShape,
+  chunkShape: ArrayShape,
+  dtype: Dtype,
+  codecs: readonly object[] = [ZARR_V3_BYTES],
+): object {
   return {
     zarr_format: 3,
     node_type: 'array',
@@ -66,7 +74,7 @@ export function zarrV3Array(shape: ArrayShape, chunkShape: ArrayShape, dtype: Dt
     chunk_grid: { name: 'regular', configuration: { chunk_shape: chunkShape } },
     chunk_key_encoding: { name: 'default', configuration: { separator: '/' } },
     fill_value: 0,
-    codecs: [{ name: 'bytes', configuration: { endian: 'little' } }],
+    codecs,
     dimension_names: ['t', 'c', 'z', 'y', 'x'],
     attributes: {},
   };

@@ -24,6 +24,8 @@ export interface DataFolders {
   readonly memory: string;
   /** On disk. */
   readonly spill: string;
+  /** In tmpfs, a file: checksums of what was written. */
+  readonly sums: string;
   /** On disk: logs of what was synced. */
   readonly durable: string;
 }

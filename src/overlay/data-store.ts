@@ -3,13 +3,22 @@ import { passFaultPoint } from '../core/fault-points.ts';
 import type { FileCalls } from '../core/file-calls.ts';
 import { readFully, writeFully } from '../core/io.ts';
 import { storage } from '../core/storage.ts';
+import type { SumsOfUnits } from '../core/unit-sums.ts';
+import { CheckedBytes } from './checked-bytes.ts';
 import { DataFiles, type DataFolders, type DataPlace } from './data-files.ts';
 import type { SyncedState } from './durable-log.ts';
+import { reserveRoom } from './reserved-room.ts';
+import { type ReadBytes, SumBook } from './sum-book.ts';
 import { SyncedFiles, type SyncPlan } from './synced-files.ts';
 
 /** tmpfs gives memory in pages; what a file reserves is rounded up to them. */
 const PAGE_BYTES = 4096;
 const COPY_BYTES = 1 << 20;
+const MAX_SUMMED_AT_ONCE_BYTES = 8 * 2 ** 20;
+/** Modes of fallocate(2); <linux/falloc.h>. */
+const KEEP_SIZE = 1;
+const PUNCH_HOLE = 2;
+const ZERO_RANGE = 16;
 /** What stat(2) counts blocks in. */
 const STAT_BLOCK_BYTES = 512;
 
@@ -27,6 +36,8 @@ export interface SyncItem {
   readonly inode: number;
   readonly pieces: readonly DataPiece[];
   readonly state: SyncedState;
+  /** Of all of it, where it has any. */
+  readonly sums?: SumsOfUnits;
   readonly plan: SyncPlan;
 }
 
@@ -47,14 +58,26 @@ export class DataStore {
   readonly files: DataFiles;
   /** What of them survives power loss. */
   readonly synced: SyncedFiles;
+  /** Checksums of what was written. */
+  readonly sums: SumBook;
   budgetBytes: number;
   #reservedBytes = 0;
   readonly #reserved = new Map<number, number>();
   readonly #calls: FileCalls;
 
-  constructor(folders: DataFolders, budgetBytes: number, calls: FileCalls) {
+  readonly #checked: CheckedBytes;
+
+  /** @param nameOf - What a file is called, for messages. */
+  constructor(
+    folders: DataFolders,
+    budgetBytes: number,
+    calls: FileCalls,
+    nameOf: (number: number) => string,
+  ) {
     this.files = new DataFiles(folders);
     this.synced = new SyncedFiles(folders.durable);
+    this.sums = new SumBook(folders.sums, (fd, sizeBytes) => reserveRoom(calls, fd, sizeBytes));
+    this.#checked = new CheckedBytes(this.sums, nameOf);
     this.budgetBytes = budgetBytes;
     this.#calls = calls;
   }
@@ -81,6 +104,7 @@ export class DataStore {
   create(place: DataPlace): void {
     this.remove(place.number);
     this.files.open(place);
+    this.sums.begin(place.number);
     this.#reserve(place.number, PAGE_BYTES);
   }
 
@@ -89,7 +113,10 @@ export class DataStore {
     this.remove(place.number);
     renameSync(stagedPath, this.files.memoryPath(place.number));
     passFaultPoint('store.after-adopt');
-    this.#reserve(place.number, this.#reservation(place, statSync(this.files.memoryPath(place.number)).size));
+    const { size } = statSync(this.files.memoryPath(place.number));
+    // Larger ones would keep other programs waiting; they are as safe as memory is.
+    if (size <= MAX_SUMMED_AT_ONCE_BYTES) this.sumUp(place);
+    this.#reserve(place.number, this.#reservation(place, size));
   }
 
   /**
@@ -104,8 +131,30 @@ export class DataStore {
     if (!isInMemory && (place.splitAt > 0 || !existsSync(this.files.spillPath(place.number)))) return false;
     if (isWhole) this.files.clearSpill(place.number);
     if (isInMemory) this.#trimMemory(place);
-    this.#reserve(place.number, this.#reservation(place, this.stat(place).sizeBytes));
+    const { sizeBytes } = this.stat(place);
+    this.sums.truncated(place.number, sizeBytes);
+    this.#checked.settle(place.number, sizeBytes, this.#rawReader(place));
+    this.#reserve(place.number, this.#reservation(place, sizeBytes));
     return true;
+  }
+
+  /** Takes a file that came from elsewhere for what it is, from now on. */
+  sumUp(place: DataPlace): void {
+    this.#checked.sumUp(place.number, this.stat(place).sizeBytes, this.#rawReader(place));
+  }
+
+  #rawReader(place: DataPlace): ReadBytes {
+    return (at, into) => this.#readRaw(place, at, into);
+  }
+
+  /** Bytes as they lie there, from memory and disk; zeros past the end. */
+  #readRaw(place: DataPlace, offsetBytes: number, target: Uint8Array): void {
+    const { memory, spill } = this.files.open(place);
+    const lowBytes = Math.max(0, Math.min(target.length, place.splitAt - offsetBytes));
+    const low = target.subarray(0, lowBytes);
+    low.fill(0, readFully(memory, low, offsetBytes));
+    const high = target.subarray(lowBytes);
+    if (high.length > 0) high.fill(0, spill === -1 ? 0 : readFully(spill, high, offsetBytes + lowBytes));
   }
 
   /** Gives back memory past a file's end or split, and leaves its times as they are. */
@@ -121,6 +170,7 @@ export class DataStore {
   /** Frees a file's bytes. What was synced of it stays until the journal, which says that it is gone, is synced. */
   remove(number: number): void {
     this.files.removeMemory(number);
+    this.sums.forget(number);
     const spill = this.files.spillPath(number);
     if (this.synced.has(number)) {
       if (existsSync(spill)) this.synced.removeLater(spill);
@@ -177,8 +227,25 @@ export class DataStore {
     this.files.open(place);
   }
 
-  /** Bytes of a range, or undefined when some of them lie on disk: then a reader must fetch them. */
+  /**
+   * Bytes of a range, or undefined when some of them lie on disk: then a reader must fetch them.
+   * @throws DamagedBytesError when they are not what was written.
+   */
   read(place: DataPlace, target: Uint8Array, offsetBytes: number): number | undefined {
+    const got = this.#readMemory(place, target, offsetBytes);
+    if (got === undefined || got === 0 || !this.sums.has(place.number)) return got;
+    const { sizeBytes } = this.stat(place);
+    this.#checked.check(
+      place.number,
+      target.subarray(0, got),
+      offsetBytes,
+      sizeBytes,
+      this.#rawReader(place),
+    );
+    return got;
+  }
+
+  #readMemory(place: DataPlace, target: Uint8Array, offsetBytes: number): number | undefined {
     const { memory, spill } = this.files.open(place);
     const end = offsetBytes + target.length;
     if (spill === -1) return readSync(memory, target, 0, target.length, offsetBytes);
@@ -198,8 +265,17 @@ export class DataStore {
     const { memory, spill } = this.files.open(place);
     this.synced.changed(place.number, offsetBytes, offsetBytes + data.length);
     const lowBytes = Math.max(0, Math.min(data.length, place.splitAt - offsetBytes));
-    if (lowBytes > 0) writeFully(memory, data.subarray(0, lowBytes), offsetBytes);
-    if (lowBytes < data.length) writeFully(spill, data.subarray(lowBytes), offsetBytes + lowBytes);
+    const read = this.#rawReader(place);
+    this.sums.changing(place.number, offsetBytes, data.length, data, read);
+    passFaultPoint('store.before-write');
+    try {
+      if (lowBytes > 0) writeFully(memory, data.subarray(0, lowBytes), offsetBytes);
+      if (lowBytes < data.length) writeFully(spill, data.subarray(lowBytes), offsetBytes + lowBytes);
+    } catch (error) {
+      // Some of it may be there.
+      this.sums.believe(place.number, offsetBytes, data.length, this.stat(place).sizeBytes, read);
+      throw error;
+    }
     passFaultPoint('store.after-write');
     const end = offsetBytes + lowBytes;
     if (end > (this.#reserved.get(place.number) ?? 0))
@@ -211,8 +287,10 @@ export class DataStore {
     const before = this.stat(place).sizeBytes;
     const grows = sizeBytes > before;
     this.synced.changed(place.number, Math.min(before, sizeBytes), Math.max(before, sizeBytes));
+    this.sums.truncating(place.number, before, sizeBytes, this.#rawReader(place));
     storage.truncate(memory, Math.min(sizeBytes, place.splitAt));
     if (spill !== -1) storage.truncate(spill, sizeBytes);
+    this.sums.truncated(place.number, sizeBytes);
     // A file that grows keeps what was allocated past its end.
     const heldBytes = grows ? (this.#reserved.get(place.number) ?? 0) : 0;
     this.#reserve(place.number, Math.max(heldBytes, this.#reservation(place, sizeBytes)));
@@ -253,6 +331,11 @@ export class DataStore {
     const { memory, spill } = this.files.open(place);
     this.synced.changed(place.number, offsetBytes, offsetBytes + sizeBytes);
     const low = Math.max(0, Math.min(sizeBytes, place.splitAt - offsetBytes));
+    if (mode & (PUNCH_HOLE | ZERO_RANGE)) {
+      const fileBytes = Math.min(sizeBytes, this.stat(place).sizeBytes - offsetBytes);
+      const read = this.#rawReader(place);
+      this.sums.changing(place.number, offsetBytes, fileBytes, undefined, read);
+    } else if (mode & ~KEEP_SIZE) this.sums.forget(place.number);
     if (low > 0) this.#calls.fallocate(memory, mode, offsetBytes, low);
     if (low < sizeBytes) this.#calls.fallocate(spill, mode, offsetBytes + low, sizeBytes - low);
     const wanted = this.#reservation(place, offsetBytes + sizeBytes);
@@ -269,12 +352,14 @@ export class DataStore {
   }
 
   /** Begins a sync of a file, for a thread that may wait for the disk; {@link SyncedFiles.ended} ends it. */
-  planSync(place: DataPlace): SyncItem {
+  planSync(place: DataPlace, isChecked: boolean): SyncItem {
     const { sizeBytes, mtimeNs, atimeNs } = this.stat(place);
+    const sums = this.sums.of(place.number, 0, sizeBytes);
     return {
       inode: place.number,
       pieces: this.pieces(place),
       state: { sizeBytes, splitAt: place.splitAt, mtimeNs, atimeNs },
+      ...(sums === undefined || !isChecked ? {} : { sums }),
       plan: this.synced.begin(place.number, sizeBytes),
     };
   }

@@ -1,7 +1,9 @@
 import { closeSync, existsSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { crc32 } from 'node:zlib';
 
-/** node f64, delta i8, mode u8, replaced u8, 1 byte spare, backing id u32, request u64 as two u32. */
-const RECORD_BYTES = 24;
+/** node f64, delta i8, mode u8, replaced u8, 1 byte spare, backing id u32, request u64 as two u32, CRC-32 of these. */
+const RECORD_BYTES = 28;
+const CHECKED_BYTES = 24;
 const REWRITE_AFTER_RECORDS = 8192;
 
 /** How a file was opened. The kernel wants one way of reading per inode at a time (cached or passed through). */
@@ -50,6 +52,8 @@ export class HandleLog {
   #records = 0;
   #lastRequest = '';
   readonly #record = Buffer.alloc(RECORD_BYTES);
+  /** Records of the daemon before that can't be believed: what they opened or closed is not known. */
+  damagedRecords = 0;
 
   /** @param reserve takes room for a file, so that files can be opened and closed when memory is full. */
   constructor(path: string, resumed: boolean, reserve: (fd: number, sizeBytes: number) => void = () => {}) {
@@ -58,6 +62,11 @@ export class HandleLog {
     if (resumed && existsSync(path)) {
       const bytes = readFileSync(path);
       for (let at = 0; at + RECORD_BYTES <= bytes.length; at += RECORD_BYTES) {
+        const crc = crc32(bytes.subarray(at, at + CHECKED_BYTES));
+        if (crc !== bytes.readUInt32LE(at + CHECKED_BYTES)) {
+          this.damagedRecords++;
+          continue;
+        }
         const mode = MODES[bytes.readUInt8(at + 9)];
         if (bytes.readUInt8(at + 10) === 1) this.#markReplaced(bytes.readDoubleLE(at));
         else if (mode)
@@ -138,6 +147,7 @@ export class HandleLog {
     this.#record.writeUInt32LE(backingId, 12);
     this.#record.writeUInt32LE(request.low, 16);
     this.#record.writeUInt32LE(request.high, 20);
+    this.#record.writeUInt32LE(crc32(this.#record.subarray(0, CHECKED_BYTES)), CHECKED_BYTES);
   }
 
   #note(node: number, delta: number, mode: OpenMode, backingId: number, request: RequestNumber): void {

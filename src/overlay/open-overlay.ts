@@ -1,7 +1,6 @@
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FileCalls } from '../core/file-calls.ts';
-import { systemCode } from '../core/system-code.ts';
 import { Journal } from '../journal/journal.ts';
 import { DataStore } from './data-store.ts';
 import { HandleLog } from './handle-log.ts';
@@ -11,6 +10,7 @@ import { Namespace } from './namespace.ts';
 import { Overlay, type OverlayParts } from './overlay.ts';
 import { noteRecovery, noteRunning, powerState } from './power-mark.ts';
 import type { OverlayRecord } from './records.ts';
+import { reserveRoom } from './reserved-room.ts';
 import { snapshotOf } from './snapshot.ts';
 import { restoreSynced } from './synced-recovery.ts';
 
@@ -65,9 +65,15 @@ export function openOverlay(
     power !== 'kept',
   );
   const store = new DataStore(
-    { memory: dataFolder(folders), spill: spillFolder(folders), durable: durableFolder(folders) },
+    {
+      memory: dataFolder(folders),
+      spill: spillFolder(folders),
+      durable: durableFolder(folders),
+      sums: join(folders.memory, 'sums'),
+    },
     budgetBytes,
     calls,
+    (number) => names.pathOf(number) ?? `inode ${number}`,
   );
   journal.reserveBy((fd, sizeBytes) => reserveRoom(calls, fd, sizeBytes));
   const handles = new HandleLog(join(folders.memory, 'handles'), resumed, (fd, sizeBytes) =>
@@ -77,7 +83,9 @@ export function openOverlay(
   // Before the journal is rewritten, numbers of what is to be removed are not final.
   let overlay = Overlay.over(names, resumed ? parts : { ...parts, onAbandoned: () => undefined });
   const lost: string[] = [];
-  const damaged: string[] = [];
+  const damaged: string[] = store.sums.wasDamaged ? ['what is known of the bytes in memory'] : [];
+  if (handles.damagedRecords > 0)
+    damaged.push(`what is known of open files (${handles.damagedRecords} records)`);
   for (const inode of [...names.inodes.values()]) {
     if (!isFile(inode) || inode.landed) continue;
     if (power === 'kept' && store.recover(inode)) continue;
@@ -85,6 +93,8 @@ export function openOverlay(
     if (!restored && power === 'restarted' && store.recover(inode)) continue;
     if (restored) {
       overlay.adoptSpilled(inode);
+      store.sumUp(inode);
+      for (const { from, to } of restored.damaged) store.sums.spoil(inode.number, from, to);
       for (const { from, to } of restored.damaged)
         damaged.push(`${names.pathOf(inode.number) ?? inode.number}: bytes ${from} to ${to}`);
     } else if (inode.previous) {
@@ -120,20 +130,4 @@ export function openOverlay(
   overlay.sealed.countAll();
   overlay.landings.announceAbandoned();
   return { overlay, tornBytes, lost, damaged };
-}
-
-/** fallocate(2): the file's length stays; <linux/falloc.h>. */
-const KEEP_SIZE = 1;
-
-/**
- * Takes room for a file ahead of need, so that names can still change when written bytes have filled the disk.
- * Without effect where the file system can't, or where there is no room any more.
- */
-function reserveRoom(calls: FileCalls, fd: number, sizeBytes: number): void {
-  try {
-    calls.fallocate(fd, KEEP_SIZE, 0, sizeBytes);
-  } catch (error) {
-    const code = systemCode(error);
-    if (!['ENOSPC', 'EDQUOT', 'EOPNOTSUPP', 'ENOTSUP', 'ENOSYS'].includes(String(code))) throw error;
-  }
 }

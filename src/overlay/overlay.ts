@@ -292,19 +292,23 @@ export class Overlay {
     this.store.recover(inode);
   }
 
-  /** Begins to make a file survive power loss. Undefined where there is nothing to do but to sync the names. */
-  planSync(node: number): SyncItem | undefined {
+  /**
+   * Begins to make a file survive power loss. Undefined where there is nothing to do but to sync the names.
+   * @param isChecked - Whether bytes that are not what was written are refused.
+   */
+  planSync(node: number, isChecked = true): SyncItem | undefined {
     const inode = this.inode(node);
-    if (!inode || !isFile(inode) || inode.landed || !inode.place || this.store.synced.isClean(node))
-      return undefined;
-    return this.store.planSync(inode);
+    if (!inode || !isFile(inode) || inode.landed || this.store.synced.isClean(node)) return undefined;
+    return this.store.planSync(inode, isChecked);
   }
 
   /** Whether the bytes of a file lie elsewhere than when a sync of it began. */
-  hasMoved({ inode: node, pieces }: SyncItem): boolean {
+  hasMoved({ inode: node, pieces, state, sums }: SyncItem): boolean {
     const inode = this.inode(node);
     if (!inode || !isFile(inode)) return false;
-    return inode.landed !== undefined || !isDeepStrictEqual(this.store.pieces(inode), pieces);
+    if (inode.landed !== undefined || !isDeepStrictEqual(this.store.pieces(inode), pieces)) return true;
+    // Or they were written meanwhile, so that they could not be what they had been.
+    return sums !== undefined && !isDeepStrictEqual(this.store.sums.of(node, 0, state.sizeBytes), sums);
   }
 
   /**

@@ -1,3 +1,4 @@
+import type { SumsOfUnits } from '../core/unit-sums.ts';
 import type { DataPiece, DataStore } from './data-store.ts';
 import { isFile } from './inode.ts';
 import type { Namespace } from './namespace.ts';
@@ -10,6 +11,8 @@ export interface SealedFile {
   readonly sizeBytes: number;
   readonly mtimeMs: number;
   readonly pieces: readonly DataPiece[];
+  /** Of all of it, where it has any. */
+  readonly sums?: SumsOfUnits;
   /** Rules that need not run again for this version. */
   readonly hooksDone: readonly string[];
 }
@@ -78,6 +81,7 @@ export class SealedFiles {
     const mountPath = this.#names.pathOf(number);
     if (!inode || mountPath === undefined) return undefined;
     const { sizeBytes, mtimeNs } = this.#store.stat(inode);
+    const sums = this.#store.sums.of(number, 0, sizeBytes);
     return {
       inode: number,
       version: inode.version,
@@ -85,6 +89,7 @@ export class SealedFiles {
       sizeBytes,
       mtimeMs: Number(mtimeNs) / 1e6,
       pieces: this.#store.pieces(inode),
+      ...(sums === undefined ? {} : { sums }),
       hooksDone: [...(inode.hooksDone ?? [])],
     };
   }

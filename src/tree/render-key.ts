@@ -1,17 +1,15 @@
 import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
-import { fileIdentity } from '../core/file-identity.ts';
+import { lookedAtSource } from '../core/source-look.ts';
 import type { PlaneLocation } from './plane-access.ts';
 import type { RenderedImage } from './rendered-image.ts';
 
 /** Counts up when the same sources would be rendered to other bytes. */
 const RENDER_VERSION = 1;
 
-/** As {@link fileIdentity}, also of a file that is not there. */
-export function identityOf(path: string): string {
-  const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
-  return stat ? fileIdentity(stat) : 'absent';
-}
+/** A look at a source file: its identity, also where it is not there. */
+export const identityOf = (path: string): string =>
+  lookedAtSource(path, statSync(path, { bigint: true, throwIfNoEntry: false }));
 
 /**
  * A name for all the bytes of a rendered file: another one when a source file, the layout or our rendering changes.

@@ -5,6 +5,7 @@ import { FsRefusal, SourceChangedError, UnsupportedTiffError } from '../core/err
 import { fileIdentity } from '../core/file-identity.ts';
 import { elementCount, itemSizeBytes } from '../core/nd-array.ts';
 import type { Region } from '../core/region.ts';
+import { lookedAtSource } from '../core/source-look.ts';
 import type { ByteCache } from '../memory/byte-cache.ts';
 import type { ByteWindow, OpenPlane, PlaneBytes, PlaneProbe } from '../sources.ts';
 import { layoutCache } from './known-layouts.ts';
@@ -12,8 +13,9 @@ import { LayoutReader } from './layout-reader.ts';
 import { ChunkPixels, chunkCacheKey, type LevelAccess } from './ngff/chunk-pixels.ts';
 import { documentLayout } from './ngff/document-layout.ts';
 import { OpenPlanes } from './open-planes.ts';
-import type { PlaneLocation } from './plane-access.ts';
+import { isWholeFile, type PlaneLocation } from './plane-access.ts';
 import type { PartialPlane } from './plane-blocks.ts';
+import { PlaneVersions } from './plane-versions.ts';
 import type { PlateTree } from './plate-tree.ts';
 import { renderKey } from './render-key.ts';
 import { RenderKeys } from './render-keys.ts';
@@ -58,6 +60,7 @@ export class StackReader {
   readonly #planes = new OpenPlanes(MAX_OPEN_PLANES);
   readonly #keys = new RenderKeys();
   readonly #probes = new LRUCache<number, ProbedPlane>({ max: MAX_PROBED_PLANES });
+  readonly #versions: PlaneVersions;
 
   /**
    * @param base where the plate's node numbers begin in the mount.
@@ -74,6 +77,7 @@ export class StackReader {
     this.#onChanged = onChanged;
     this.#tree = tree;
     this.#driver = driver;
+    this.#versions = new PlaneVersions((location) => driver.files(location));
     this.#decoded = decoded;
   }
 
@@ -147,6 +151,7 @@ export class StackReader {
   treeChanged(): void {
     this.#open.clear();
     this.#probes.clear();
+    this.#versions.clear();
     this.#keys.clear();
     this.#decoded.clear();
     this.#files.clear();
@@ -191,13 +196,16 @@ export class StackReader {
     const location = this.#tree.planeLocation(plane);
     const { path } = location;
     // A plane that was written anew may have its pixels elsewhere: what was seen counts for the file that was seen.
-    const version = fileIdentity(statSync(path, { bigint: true }));
+    const found = statSync(path, { bigint: true });
+    const version = fileIdentity(found);
     const known = this.#probes.get(plane);
-    if (known?.version === version) return known;
-    if (known) {
+    if (known && known.version !== version) {
+      this.#probes.delete(plane);
       this.#files.forget(path);
       this.#onChanged(node);
     }
+    lookedAtSource(path, found, !isWholeFile(this.#tree.shared.index, plane));
+    if (known?.version === version) return known;
     const probe = this.#driver.probe(location);
     const { width, height, dtype } = image.shape;
     if (
@@ -225,9 +233,15 @@ export class StackReader {
     return plane === undefined ? undefined : this.#probeOf(node, image, plane).probe.window;
   }
 
+  /** Tells a plane's pixels from those that stood in its files before. */
+  #versionOf(node: number, image: RenderedImage, plane: number): string {
+    const { version } = this.#probeOf(node, image, plane);
+    return this.#versions.of(plane, this.#tree.planeLocation(plane), version);
+  }
+
   #version(node: number, image: RenderedImage, region: Region): string {
     const plane = image.planeAt(region);
-    return plane === undefined ? '' : this.#probeOf(node, image, plane).version;
+    return plane === undefined ? '' : this.#versionOf(node, image, plane);
   }
 
   #parts(node: number, image: RenderedImage, region: Region): PartialPlane | 'zeros' | undefined {
@@ -236,7 +250,7 @@ export class StackReader {
       if (this.#tree.shared.options.missing !== 'error') return 'zeros';
       throw noPlaneAt(region);
     }
-    const { version } = this.#probeOf(node, image, plane);
+    const version = this.#versionOf(node, image, plane);
     const location = this.#tree.planeLocation(plane);
     const key = `${location.path}\0${location.page}\0${version}`;
     const { width, height, dtype } = image.shape;

@@ -12,7 +12,7 @@ import type { DocumentRequests } from './document-requests.ts';
 import { DEFERRED, type Deferred, type RequestContext } from './file-system.ts';
 import type { FrontNotice, MovableJob, ReaderJob, SyncReport, Ticket } from './jobs.ts';
 import type { KeptRenders } from './kept-renders.ts';
-import { isWritingHandle, type SourceDescriptors } from './open-files.ts';
+import { isWritingHandle, openedAt, type SourceDescriptors } from './open-files.ts';
 import { INVALID, STALE } from './refusals.ts';
 import { SyncQueue } from './sync-queue.ts';
 
@@ -112,7 +112,7 @@ export class FileData {
       case 'rendered': {
         const render = this.#parts.renders.pathOf(node);
         if (render !== undefined) {
-          const read = this.#readRender(context, node, render, offsetBytes, sizeBytes);
+          const read = this.#readRender(context, node, handle, render, offsetBytes, sizeBytes);
           if (read !== undefined) return read;
         }
         if (sizeBytes <= MOST_LITERAL_BYTES) {
@@ -120,11 +120,20 @@ export class FileData {
           const filledBytes = this.#parts.readLiteral(node, offsetBytes, target);
           if (filledBytes !== undefined) return target.subarray(0, filledBytes);
         }
-        this.#parts.submit({ kind: 'read-rendered', uniqueLow, uniqueHigh, node, offsetBytes, sizeBytes });
+        const openedAtMs = openedAt(handle);
+        this.#parts.submit({
+          kind: 'read-rendered',
+          uniqueLow,
+          uniqueHigh,
+          node,
+          openedAtMs,
+          offsetBytes,
+          sizeBytes,
+        });
         return DEFERRED;
       }
       case 'verbatim':
-        return this.#readFile(context, node, content.path, offsetBytes, sizeBytes);
+        return this.#readFile(context, node, handle, content.path, offsetBytes, sizeBytes);
     }
   }
 
@@ -132,12 +141,13 @@ export class FileData {
   #readRender(
     context: RequestContext,
     node: number,
+    handle: bigint,
     path: string,
     offsetBytes: number,
     sizeBytes: number,
   ): Uint8Array | Deferred | undefined {
     try {
-      return this.#readFile(context, node, path, offsetBytes, sizeBytes, node);
+      return this.#readFile(context, node, handle, path, offsetBytes, sizeBytes, node);
     } catch (error) {
       if (systemCode(error) !== 'ENOENT') throw error;
       this.#parts.renders.found(node, undefined);
@@ -149,6 +159,7 @@ export class FileData {
   #readFile(
     { uniqueLow, uniqueHigh }: RequestContext,
     node: number,
+    handle: bigint,
     path: string,
     offsetBytes: number,
     sizeBytes: number,
@@ -167,6 +178,7 @@ export class FileData {
       uniqueHigh,
       path,
       ...(renderOf === undefined ? {} : { renderOf }),
+      openedAtMs: openedAt(handle),
       offsetBytes,
       sizeBytes,
     });
@@ -200,8 +212,10 @@ export class FileData {
     if (got !== undefined) return target.subarray(0, got);
     const pieces = this.#overlay.store.pieces(inode);
     const { sizeBytes: fileSizeBytes } = this.#overlay.store.stat(inode);
+    const sums = this.#overlay.store.sums.of(inode.number, offsetBytes, sizeBytes);
     this.#parts.submit({
       kind: 'read-pieces',
+      ...(sums === undefined ? {} : { sums }),
       inode: inode.number,
       uniqueLow,
       uniqueHigh,
@@ -326,7 +340,8 @@ export class FileData {
    */
   failed(job: MovableJob, errno: number, message: string): void {
     if (!this.#hasMoved(job)) {
-      this.#parts.notify({ kind: 'failed', path: '', message });
+      const path = this.#overlay.names.pathOf(job.inode) ?? '';
+      this.#parts.notify({ kind: 'failed', path, message });
       this.#parts.refuse(job, errno);
       return;
     }
@@ -345,6 +360,10 @@ export class FileData {
     const inode = this.#overlay.inode(job.inode);
     if (!inode || !isFile(inode)) return false;
     if (job.kind === 'read-landed') return !isDeepStrictEqual(inode.landed?.record, job.record);
-    return inode.landed !== undefined || !isDeepStrictEqual(this.#overlay.store.pieces(inode), job.pieces);
+    const { store } = this.#overlay;
+    if (inode.landed !== undefined || !isDeepStrictEqual(store.pieces(inode), job.pieces)) return true;
+    // Or it was written while it was read.
+    const sums = store.sums.of(job.inode, job.offsetBytes, job.sizeBytes);
+    return job.sums !== undefined && !isDeepStrictEqual(sums, job.sums);
   }
 }

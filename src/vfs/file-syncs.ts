@@ -1,7 +1,8 @@
 import { errnoOf } from '../core/errno.ts';
-import { explain } from '../core/errors.ts';
+import { DamagedBytesError, explain } from '../core/errors.ts';
 import { passFaultPoint } from '../core/fault-points.ts';
 import { storage, syncFile, syncFolderOf } from '../core/storage.ts';
+import { damagedUnit, UNIT_BYTES } from '../core/unit-sums.ts';
 import type { SyncItem } from '../overlay/data-store.ts';
 import { DurableLogWriter } from '../overlay/durable-log.ts';
 import type { SyncJob, SyncReport } from './jobs.ts';
@@ -73,13 +74,26 @@ function addToLog(item: SyncItem, logs: OpenLog[]): void {
     const writer = new DurableLogWriter(fd, plan.logBytes);
     const end = Math.min(state.sizeBytes, state.splitAt);
     for (const { from, to } of plan.ranges ?? [{ from: 0, to: end }])
-      writer.extents({ from, to: Math.min(to, end) }, (at, target) => readPieces(pieces, at, target));
+      writer.extents({ from, to: Math.min(to, end) }, (at, target) => {
+        readPieces(pieces, at, target);
+        checkUnits(item, at, target);
+      });
     writer.commit(state);
     logs.push({ item, fd, writer });
   } catch (error) {
     storage.close(fd);
     throw error;
   }
+}
+
+/** @throws DamagedBytesError */
+function checkUnits({ inode, pieces, state, sums }: SyncItem, offsetBytes: number, bytes: Uint8Array): void {
+  if (!sums) return;
+  const unit = damagedUnit(sums, bytes, offsetBytes, state.sizeBytes, (at, into) =>
+    readPieces(pieces, at, into),
+  );
+  if (unit !== undefined)
+    throw new DamagedBytesError(`inode ${inode}`, unit * UNIT_BYTES, (unit + 1) * UNIT_BYTES);
 }
 
 function finish(item: SyncItem, writer: DurableLogWriter, reports: Map<number, ItemReport>): void {

@@ -1,3 +1,4 @@
+import type { SumsOfUnits } from '../core/unit-sums.ts';
 import type { DataPiece, SyncItem } from '../overlay/data-store.ts';
 import type { Abandoned, LandingRecord } from '../overlay/inode.ts';
 
@@ -14,12 +15,16 @@ export type ReaderJob =
       readonly path: string;
       /** The rendered file that this is a finished render of: what to read where it was thrown out meanwhile. */
       readonly renderOf?: number;
+      /** When the handle was opened that is read through. */
+      readonly openedAtMs: number;
       readonly offsetBytes: number;
       readonly sizeBytes: number;
     })
   | (Ticket & {
       readonly kind: 'read-rendered';
       readonly node: number;
+      /** When the handle was opened that is read through. */
+      readonly openedAtMs: number;
       readonly offsetBytes: number;
       readonly sizeBytes: number;
     })
@@ -29,6 +34,8 @@ export type ReaderJob =
       readonly kind: 'read-pieces';
       readonly inode: number;
       readonly pieces: readonly DataPiece[];
+      /** Of the units that are read, where the file has any. */
+      readonly sums?: SumsOfUnits;
       readonly fileSizeBytes: number;
       readonly offsetBytes: number;
       readonly sizeBytes: number;

@@ -18,7 +18,7 @@ export interface BackingFiles {
   close(backingId: number): void;
 }
 
-const HANDLE_OF: Record<OpenMode, bigint> = { cached: 1n, writing: 2n, passed: 3n, 'passed-writing': 4n };
+const MODE_NUMBERS: Record<OpenMode, bigint> = { cached: 1n, writing: 2n, passed: 3n, 'passed-writing': 4n };
 const MODE_OF: readonly (OpenMode | undefined)[] = [
   undefined,
   'cached',
@@ -26,6 +26,15 @@ const MODE_OF: readonly (OpenMode | undefined)[] = [
   'passed',
   'passed-writing',
 ];
+/** The mode's bits of a handle; when it was opened stands above them, and is known to every later daemon. */
+const MODE_BITS = 3n;
+
+const handleOf = (mode: OpenMode): bigint => (BigInt(Date.now()) << MODE_BITS) | MODE_NUMBERS[mode];
+
+const modeOf = (handle: bigint): OpenMode | undefined => MODE_OF[Number(handle & ((1n << MODE_BITS) - 1n))];
+
+/** When a handle of a file was opened, by this machine's clock. */
+export const openedAt = (handle: bigint): number => Number(handle >> MODE_BITS);
 
 /**
  * The one decision per open: through the kernel's page cache, or passed through to a backing file. The kernel
@@ -53,15 +62,16 @@ export class OpenFiles {
     counted: boolean,
   ): OpenReply {
     if (counted) this.#overlay.handles.opened(node, mode, backingId, request);
+    const handle = handleOf(mode);
     switch (mode) {
       case 'passed':
-        return { handle: HANDLE_OF[mode], openFlags: FOPEN_PASSTHROUGH, backingId };
+        return { handle, openFlags: FOPEN_PASSTHROUGH, backingId };
       case 'passed-writing':
         this.#staleCache.add(node);
-        return { handle: HANDLE_OF[mode], openFlags: FOPEN_PASSTHROUGH | FOPEN_DIRECT_IO, backingId };
+        return { handle, openFlags: FOPEN_PASSTHROUGH | FOPEN_DIRECT_IO, backingId };
       default: {
         const keep = !this.#staleCache.delete(node);
-        return { handle: HANDLE_OF[mode], openFlags: keep ? FOPEN_KEEP_CACHE : 0 };
+        return { handle, openFlags: keep ? FOPEN_KEEP_CACHE : 0 };
       }
     }
   }
@@ -109,6 +119,8 @@ export class OpenFiles {
       return { handle, openFlags: FOPEN_DIRECT_IO };
     }
     if (counts && counts.backingId !== 0) {
+      // A shared mapping through such a handle is written by the kernel alone.
+      if (writing) this.#overlay.store.sums.forget(number);
       return this.#reply(number, writing ? 'passed-writing' : 'passed', counts.backingId, request, true);
     }
     if (writing) return this.#reply(number, 'writing', 0, request, true);
@@ -122,7 +134,7 @@ export class OpenFiles {
 
   /** Ends a handle. Returns whether it was one that could write. */
   release(node: number, handle: bigint, request: RequestNumber): boolean {
-    const mode = MODE_OF[Number(handle)];
+    const mode = modeOf(handle);
     if (mode === undefined) return false;
     const before = this.#overlay.handles.countsOf(node);
     const backingId = before?.backingId ?? 0;
@@ -137,7 +149,7 @@ export class OpenFiles {
 
 /** Whether a program may write through a handle. */
 export function isWritingHandle(handle: bigint): boolean {
-  const mode = MODE_OF[Number(handle)];
+  const mode = modeOf(handle);
   return mode === 'writing' || mode === 'passed-writing';
 }
 

@@ -1,8 +1,9 @@
 import { closeSync, copyFileSync, openSync, rmSync } from 'node:fs';
 import type { PourableBytes } from '../core/byte-pipe.ts';
-import { SourceChangedError, UnreadableSourceError } from '../core/errors.ts';
+import { DamagedBytesError, SourceChangedError, UnreadableSourceError } from '../core/errors.ts';
 import { readFully, writeFully } from '../core/io.ts';
 import { systemCode } from '../core/system-code.ts';
+import { damagedUnit, UNIT_BYTES } from '../core/unit-sums.ts';
 import type { DataPiece } from '../overlay/data-store.ts';
 import type { LandingRecord } from '../overlay/inode.ts';
 import type { ReaderJob, StageJob } from './jobs.ts';
@@ -74,6 +75,7 @@ export class Reader {
           Math.max(0, Math.min(job.sizeBytes, job.fileSizeBytes - job.offsetBytes)),
         );
         readPieces(job.pieces, job.offsetBytes, target);
+        checkPieces(job, target);
         return target;
       }
       case 'read-landed': {
@@ -142,6 +144,16 @@ export class Reader {
       throw error;
     }
   }
+}
+
+/** @throws DamagedBytesError when bytes are not what was written. */
+function checkPieces(job: Extract<ReaderJob, { kind: 'read-pieces' }>, target: Uint8Array): void {
+  if (!job.sums) return;
+  const unit = damagedUnit(job.sums, target, job.offsetBytes, job.fileSizeBytes, (at, into) =>
+    readPieces(job.pieces, at, into),
+  );
+  if (unit !== undefined)
+    throw new DamagedBytesError(`inode ${job.inode}`, unit * UNIT_BYTES, (unit + 1) * UNIT_BYTES);
 }
 
 /** Fills `target` from a file in pieces; what no piece holds is zeros. */

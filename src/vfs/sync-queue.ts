@@ -6,6 +6,7 @@ import type { ReaderJob, SyncReport, SyncTicket, Ticket } from './jobs.ts';
 
 /** A file that keeps moving between memory, disk and output folder is asked for again so often. */
 const MAX_TRIES = 20;
+const MAX_CHECKED_TRIES = 4;
 
 interface Waiting extends SyncTicket {
   readonly tries: number;
@@ -57,7 +58,9 @@ export class SyncQueue {
     try {
       const names = overlay.planNameSync();
       for (const node of new Set(waiting.map(({ inode }) => inode))) {
-        const item = overlay.planSync(node);
+        // A file that is written all the time is never what it was when the sync began.
+        const isChecked = !waiting.some(({ inode, tries }) => inode === node && tries >= MAX_CHECKED_TRIES);
+        const item = overlay.planSync(node, isChecked);
         if (item) items.push(item);
       }
       this.#running = { waiting, items, ...names };

@@ -1,3 +1,4 @@
+import { residencyInMemory, residencyOfLanding } from '../model/residency.ts';
 import { isFile } from '../overlay/inode.ts';
 import type { Overlay } from '../overlay/overlay.ts';
 import type { Tree } from '../tree/tree.ts';
@@ -25,10 +26,8 @@ export class Xattrs {
     if (!inode) return this.#tree.facts(node);
     if (!isFile(inode)) return new Map();
     const residency = inode.landed
-      ? 'landed'
-      : inode.splitAt === Number.POSITIVE_INFINITY
-        ? 'memory'
-        : 'spilled';
+      ? residencyOfLanding(inode.landed.record)
+      : residencyInMemory(inode.splitAt);
     return new Map([['residency', residency]]);
   }
 

@@ -2,6 +2,7 @@ import { closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync } fr
 import { BadZarrError, UnreadableSourceError } from '../core/errors.ts';
 import { fileIdentity } from '../core/file-identity.ts';
 import { readFully } from '../core/io.ts';
+import { lookedAtSource } from '../core/source-look.ts';
 import { systemCode } from '../core/system-code.ts';
 
 /** Bytes of a chunk as stored: a file, a part of one, memory, or an object far away. */
@@ -42,7 +43,7 @@ export class ChunkFile implements StoredBytes, Disposable {
     const stat = fstatSync(fd, { bigint: true });
     if (!stat.isFile()) throw new BadZarrError(path, 'the chunk is not a file');
     this.sizeBytes = Number(stat.size);
-    this.identity = fileIdentity(stat);
+    this.identity = lookedAtSource(path, stat);
     this.file = { path, offsetBytes: 0 };
   }
 
@@ -59,7 +60,10 @@ export class ChunkFile implements StoredBytes, Disposable {
         // Without waiting, so that a pipe of this name can't hold us up.
         fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
       } catch (cause) {
-        if (systemCode(cause) === 'ENOENT' && !isLink(path)) continue;
+        if (systemCode(cause) === 'ENOENT' && !isLink(path)) {
+          lookedAtSource(path, undefined);
+          continue;
+        }
         throw new UnreadableSourceError(path, 'opening the chunk failed', { cause });
       }
       try {

@@ -81,6 +81,10 @@ export class KernelDouble {
   overlay!: Overlay;
   /** Names of files that were said to be lost. */
   lost: readonly string[] = [];
+  /** What was said to be damaged. */
+  damaged: readonly string[] = [];
+  /** What the front thread would have reported last. */
+  lastError = '';
   /** What "lies in the output folder". */
   readonly landedBytes = new Map<string, Uint8Array>();
   /** What the materializer has yet to remove. */
@@ -130,7 +134,7 @@ export class KernelDouble {
     this.#dying = false;
     this.#jobs = [];
     this.#answers = new Map();
-    const { overlay, lost } = openOverlay(
+    const { overlay, lost, damaged } = openOverlay(
       this.folders,
       { resumed, budgetBytes: this.#budgetBytes, calls: kernelFileCalls, lower: this.tree },
       {
@@ -141,6 +145,7 @@ export class KernelDouble {
     );
     this.overlay = overlay;
     this.lost = lost;
+    this.damaged = damaged;
     this.front = new Front({
       tree: this.tree,
       overlay,
@@ -260,6 +265,7 @@ export class KernelDouble {
         if (error instanceof Refused) throw error;
         const errno = errnoOf(error);
         if (errno === 5 && !this.isTolerant) throw error;
+        this.lastError = String(error);
         throw new Refused(errno);
       }
     }

@@ -1,8 +1,11 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { describe, expect, it } from 'vitest';
 import { mountProblem } from './harness.ts';
-import { PlateMount } from './plate-mount.ts';
+import { PlateMount, PYTHON, SMALL_PLATE } from './plate-mount.ts';
 
 const problem = mountProblem();
 const why = problem === undefined ? '' : ` (skipped: ${problem})`;
@@ -77,5 +80,124 @@ describe.skipIf(problem)(`a source file that changes while it is mounted${why}`,
     writeFileSync(path, bytes);
     expect(await mount.shell(read, stack)).toBe(before);
     expect(after).not.toBe(before);
+  });
+});
+
+const ALIGNED = 4096;
+/** Reads, past the kernel's pages, through a handle that stays open; commands and answers are lines. */
+const HANDLE = `
+import mmap, zlib
+os.chdir(mnt)
+f = os.open(argv[0], os.O_RDONLY | os.O_DIRECT)
+m = mmap.mmap(-1, 1 << 16)
+print('open', flush=True)
+for line in sys.stdin:
+  try: print(zlib.crc32(m[:os.preadv(f, [m], int(line))]), flush=True)
+  except OSError as e: print('errno', e.errno, flush=True)
+`;
+const STALE = 'errno 116';
+
+/** A file of the mount, held open by a program. */
+class OpenedFile implements AsyncDisposable {
+  readonly #child: ChildProcess;
+  readonly #lines: AsyncIterator<string>;
+
+  private constructor(child: ChildProcess, lines: AsyncIterator<string>) {
+    this.#child = child;
+    this.#lines = lines;
+  }
+
+  static async open(mount: PlateMount, path: string): Promise<OpenedFile> {
+    const head = 'import os, sys\nmnt, argv = sys.argv[1], sys.argv[2:]\n';
+    const child = spawn(PYTHON, ['-c', head + HANDLE, mount.mountpoint, path], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    const opened = new OpenedFile(child, createInterface({ input: child.stdout })[Symbol.asyncIterator]());
+    expect((await opened.#lines.next()).value).toBe('open');
+    return opened;
+  }
+
+  /** A checksum of what is there, or the error. */
+  async read(offsetBytes: number): Promise<string> {
+    this.#child.stdin?.write(`${Math.floor(offsetBytes / ALIGNED) * ALIGNED}\n`);
+    return (await this.#lines.next()).value;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.stdin?.end();
+    if (this.#child.exitCode === null) await once(this.#child, 'exit');
+  }
+}
+
+/** Changes pixels in the middle of an uncompressed plane: in place, or with another file in its place. */
+function rewrite(path: string, how: 'in place' | 'replaced'): void {
+  const bytes = readFileSync(path);
+  const middle = bytes.length >> 1;
+  for (let at = middle; at < middle + 3000; at++) bytes[at] = (bytes[at] ?? 0) ^ 0x55;
+  if (how === 'in place') writeFileSync(path, bytes);
+  else {
+    writeFileSync(`${path}.new`, bytes);
+    renameSync(`${path}.new`, path);
+  }
+}
+
+const LARGE = { ...SMALL_PLATE, wells: ['A01'], sites: 1, width: 512, height: 512 };
+const PLANE_BYTES = 512 * 512 * 2;
+
+describe.skipIf(problem)(`a handle that stays open while a source changes${why}`, () => {
+  it.each(['in place', 'replaced'] as const)(
+    'shows the planes that were there, and is stale for one that was rewritten (%s); later ones see it',
+    async (how) => {
+      await using mount = await PlateMount.start({ plate: LARGE, args: ['-o', 'watch=off'] });
+      const stack = 'stacks/A01_s001.tif';
+      // The third plane's middle, and one that nobody reads before it changes.
+      const [read, unread] = [2.5 * PLANE_BYTES, 4.5 * PLANE_BYTES];
+      const size = Number(await mount.shell('stat -c %s "$1"', stack));
+      expect(size).toBeGreaterThan(8 * PLANE_BYTES);
+      await using before = await OpenedFile.open(mount, stack);
+      const [one, two, other] = [
+        await before.read(read),
+        await before.read(read + 65536),
+        await before.read(0),
+      ];
+      const order = await mount.python(`
+import tifffile
+with tifffile.TiffFile(mnt + '/stacks/A01_s001.tif') as t: shape = t.series[0].axes
+print(shape)`);
+      expect(order.trim()).toBe('TZCYX');
+      const planeAt = (place: number): string => {
+        const [t, z, c] = [(place >> 2) + 1, ((place >> 1) & 1) + 1, (place & 1) + 1];
+        const name = `A01_s001_w${c}_z00${z}_t00${t}.tif`;
+        return join(mount.plate, mount.truth.planes.find((plane) => plane.name === name)?.source ?? '');
+      };
+      rewrite(planeAt(2), how);
+      rewrite(planeAt(4), how);
+      expect(await before.read(read)).toBe(STALE);
+      expect(await before.read(read)).toBe(STALE);
+      expect(await before.read(unread)).toBe(STALE);
+      expect(await before.read(0)).toBe(other);
+      await using after = await OpenedFile.open(mount, stack);
+      const [now, nowFurther] = [await after.read(read), await after.read(read + 65536)];
+      expect(now).not.toMatch(/errno/);
+      expect(now).not.toBe(one);
+      expect(nowFurther).toBe(two);
+      expect(await after.read(unread)).not.toMatch(/errno/);
+      // The first goes on being refused, whatever others read.
+      expect(await before.read(read)).toBe(STALE);
+      expect(mount.log).toContain(`${planeAt(2)} changed after it was opened`);
+    },
+  );
+
+  it('is held to its state by the next daemon, too', async () => {
+    await using mount = await PlateMount.start({ plate: LARGE, args: ['-o', 'watch=off'] });
+    await using file = await OpenedFile.open(mount, 'stacks/A01_s001.tif');
+    const before = await file.read(0.5 * PLANE_BYTES);
+    const { pid } = await mount.status();
+    process.kill(pid, 'SIGKILL');
+    const plane = mount.truth.planes.find(({ name }) => name === 'A01_s001_w1_z001_t001.tif');
+    rewrite(join(mount.plate, plane?.source ?? ''), 'in place');
+    expect(before).not.toMatch(/errno/);
+    expect(await file.read(0.5 * PLANE_BYTES)).toBe(STALE);
+    expect(await file.read(1.5 * PLANE_BYTES)).not.toMatch(/errno/);
   });
 });

@@ -78,8 +78,8 @@ export function materializing(bench: Bench): Row[] {
       compare({
         ...common,
         reference: { name: 'zarr-python, not synced', values: landed.zarrPythonMbPerSecond },
-        bar: '≥ 200 MB/s and ≥ 2',
-        isMet: (figure, ratio) => figure >= 200 && ratio >= 2,
+        bar: '≥ 400 MB/s and ≥ 3',
+        isMet: (figure, ratio) => figure >= 400 && ratio >= 3,
       }),
       compare({
         ...common,

@@ -1,7 +1,10 @@
 import type { ResolvedDefinition } from '../../config/daemon-spec.ts';
 import {
+  CHUNKS_HELP,
+  CODEC_HELP,
   checkedLayout,
   checkedNames,
+  LEVELS_HELP,
   MOUNT_OPTIONS,
   type OptionOverrides,
   parseMountOptions,
@@ -11,6 +14,12 @@ import { callControl } from '../../control/control-client.ts';
 import type { StatusDocument } from '../../control/documents.ts';
 import { parseBudget } from '../../core/byte-size.ts';
 import { AlreadyRunningError } from '../../core/errors.ts';
+import {
+  CHUNK_STRATEGIES,
+  type ChunkStrategy,
+  parseChunkCodec,
+  parseLevels,
+} from '../../model/landing-format.ts';
 import {
   DURABILITIES,
   type Durability,
@@ -57,11 +66,24 @@ interface MountArgs {
   readonly durability: Durability | undefined;
   readonly profile: Profile | undefined;
   readonly ngff: NgffVersion | undefined;
+  readonly outputNgff: NgffVersion | undefined;
+  readonly outputChunks: ChunkStrategy | undefined;
+  readonly outputCodec: string | undefined;
+  readonly outputLevels: string | undefined;
 }
 
 function overridesOf(args: MountArgs): OptionOverrides {
+  const options = parseMountOptions(args.option);
+  const { outputNgff: ngff, outputChunks: chunks, outputCodec: codec, outputLevels: levels } = args;
   return {
-    ...parseMountOptions(args.option),
+    ...options,
+    landing: {
+      ...options.landing,
+      ...(ngff === undefined ? {} : { ngff }),
+      ...(chunks === undefined ? {} : { chunks }),
+      ...(codec === undefined ? {} : { codec: parseChunkCodec(codec, '--output-codec') }),
+      ...(levels === undefined ? {} : { levels: parseLevels(levels, '--output-levels') }),
+    },
     ...(args.output === undefined ? {} : { output: args.output }),
     ...(args.state === undefined ? {} : { state: args.state }),
     ...(args.budget === undefined ? {} : { budgetBytes: parseBudget(args.budget, '--budget') }),
@@ -231,6 +253,14 @@ export const mount: Command<MountArgs> = {
         type: 'string',
         choices: NGFF_VERSIONS,
         describe: 'version of OME-NGFF that plate.ome.zarr follows (0.4 unless set)',
-      }),
+      })
+      .option('output-ngff', {
+        type: 'string',
+        choices: NGFF_VERSIONS,
+        describe: 'version of OME-NGFF that results.ome.zarr follows (0.4 unless set)',
+      })
+      .option('output-chunks', { choices: CHUNK_STRATEGIES, describe: CHUNKS_HELP })
+      .option('output-codec', { type: 'string', describe: CODEC_HELP })
+      .option('output-levels', { type: 'string', describe: LEVELS_HELP }),
   run,
 };

@@ -1,3 +1,4 @@
+import { halve, type PlanePixels } from '../../core/downsample.ts';
 import { itemSizeBytes } from '../../core/nd-array.ts';
 import type { Region } from '../../core/region.ts';
 import type { FileLayout } from '../../encoders.ts';
@@ -5,7 +6,6 @@ import type { ByteCache } from '../../memory/byte-cache.ts';
 import type { ByteWindow } from '../../sources.ts';
 import { type PixelAccess, wholeKey } from '../layout-reader.ts';
 import { type PartialPlane, readPlanePart } from '../plane-blocks.ts';
-import { halve, type PlanePixels } from './downsample.ts';
 import { type ChunkPlace, chunkBytes, type ImagePlan } from './image-plan.ts';
 
 /** Pixels of an image at the resolutions that its source has. */

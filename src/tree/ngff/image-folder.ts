@@ -9,12 +9,12 @@ import {
   placeOfName,
 } from '../../model/chunk-grid.ts';
 import type { NgffVersion } from '../../model/ngff.ts';
+import { MAX_LEVELS } from '../../model/ngff-levels.ts';
 import {
   arrayDocument,
   type ChunkPlace,
   groupDocuments,
   type ImagePlan,
-  MAX_LEVELS,
   type PlannedLevel,
 } from './image-plan.ts';
 

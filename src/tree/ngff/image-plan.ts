@@ -1,3 +1,4 @@
+import type { Downsampling } from '../../core/downsample.ts';
 import { itemSizeBytes } from '../../core/nd-array.ts';
 import type { ImageInfo } from '../../model/image.ts';
 import {
@@ -11,22 +12,11 @@ import {
   zarrV3Array,
   zarrV3Group,
 } from '../../model/ngff.ts';
+import { DOWNSAMPLING_TEXTS, halvedExtent, halvedShapes } from '../../model/ngff-levels.ts';
 
-/** Both extents of the last level are no larger, unless the image has more levels than there can be. */
-const SMALL_EXTENT = 256;
-/** Levels that an image can have: the last of a plane of 32768² has 256². */
-export const MAX_LEVELS = 8;
 /** A plane with more pixels in a row or column is cut into chunks of about {@link TILE_EXTENT}. */
 const MAX_PLANE_EXTENT = 8192;
 const TILE_EXTENT = 1024;
-
-/** How a level is made of the one above it. */
-export type Downsampling = 'mean' | 'nearest';
-
-const DESCRIPTIONS: Readonly<Record<Downsampling, string>> = {
-  mean: 'Each pixel is the mean of the 2 by 2 pixels of the level before it; of whole numbers, rounded half up.',
-  nearest: 'Each pixel is the first of the 2 by 2 pixels of the level before it.',
-};
 
 /** One resolution of an image as a Zarr array. */
 export interface PlannedLevel {
@@ -70,20 +60,9 @@ export function tiledChunk(shape: ArrayShape, sourceChunk: readonly number[]): A
   return [1, 1, 1, tileExtent(height, sourceChunk.at(-2) ?? 1), tileExtent(width, sourceChunk.at(-1) ?? 1)];
 }
 
-/** The extent of the next level: an odd one's last pixel stands for one row or column. */
-const halved = (extent: number): number => Math.ceil(extent / 2);
-
 /** The level itself and those below it, each with half the extents, until they are small. */
 export function halvedLevels(first: ArrayShape, chunkOf: (shape: ArrayShape) => ArrayShape): PlannedLevel[] {
-  const levels = [{ shape: first, chunkShape: chunkOf(first) }];
-  for (let [t, c, z, height, width] = first; levels.length < MAX_LEVELS; ) {
-    if (Math.max(height, width) <= SMALL_EXTENT) break;
-    height = halved(height);
-    width = halved(width);
-    const shape: ArrayShape = [t, c, z, height, width];
-    levels.push({ shape, chunkShape: chunkOf(shape) });
-  }
-  return levels;
+  return halvedShapes(first).map((shape) => ({ shape, chunkShape: chunkOf(shape) }));
 }
 
 /** Plans an image of which only the full resolution is there, each plane of each level as one chunk. */
@@ -113,7 +92,7 @@ function factorsOf({ levels, downsampling }: ImagePlan, level: number): ArraySha
   const factor = (axis: 2 | 3 | 4): number => {
     const halvings = Math.round(Math.log2(first[axis] / own[axis]));
     let extent = first[axis];
-    for (let i = 0; i < halvings; i += 1) extent = halved(extent);
+    for (let i = 0; i < halvings; i += 1) extent = halvedExtent(extent);
     if (downsampling !== undefined && extent === own[axis] && axis !== 2) return 2 ** halvings;
     return factorOf(first[axis], own[axis]);
   };
@@ -128,7 +107,7 @@ export const documentBytes = (value: object): Uint8Array =>
 function imageAttributes(plan: ImagePlan): object {
   const { image, version, levels, downsampling, labels = [] } = plan;
   const paths = levels.map((_, level) => ({ path: String(level), factors: factorsOf(plan, level) }));
-  const how = downsampling && { type: downsampling, description: DESCRIPTIONS[downsampling] };
+  const how = downsampling && { type: downsampling, description: DOWNSAMPLING_TEXTS[downsampling] };
   const channels = image.channels.map(({ name, emissionNm, color }, index) => ({
     label: name ?? labels[index] ?? `w${index + 1}`,
     color: color ?? colorOfLight(emissionNm),

@@ -1,3 +1,4 @@
+import type { Downsampling } from '../../core/downsample.ts';
 import type { Region } from '../../core/region.ts';
 import type { ByteCache } from '../../memory/byte-cache.ts';
 import type { ArrayShape, NgffVersion } from '../../model/ngff.ts';
@@ -9,7 +10,6 @@ import { documentLayout } from './document-layout.ts';
 import { type FolderEntry, ImageFolder } from './image-folder.ts';
 import {
   chunkBytes,
-  type Downsampling,
   halvedLevels,
   type ImagePlan,
   imageDocument,

@@ -1,4 +1,4 @@
-import { constants, createGunzip, createInflate } from 'node:zlib';
+import { constants, createGunzip, createInflate, deflateSync, gzipSync } from 'node:zlib';
 
 /** What streams of node:zlib are made of, which is all that writes to memory of the caller's. */
 interface Engine {
@@ -37,7 +37,22 @@ function makeEngine(format: 'zlib' | 'gzip'): Engine | undefined {
   if (!(state instanceof Uint32Array) || state.length < 2) return undefined;
   // Told later, of damage that was seen by then.
   stream.on('error', () => {});
-  return { handle: handle as Engine['handle'], state, isOpen: () => !stream.destroyed };
+  const engine = { handle: handle as Engine['handle'], state, isOpen: () => !stream.destroyed };
+  return isRight(engine, format) ? engine : undefined;
+}
+
+/** Whether a small stream comes out as it went in: these calls are promised by nobody. */
+function isRight({ handle, state, isOpen }: Engine, format: 'zlib' | 'gzip'): boolean {
+  const content = Buffer.from('as it went in, as it went in');
+  const stream = format === 'zlib' ? deflateSync(content) : gzipSync(content);
+  const output = Buffer.alloc(content.length + 1);
+  try {
+    handle.reset();
+    handle.writeSync(constants.Z_FINISH, stream, 0, stream.length, output, 0, output.length);
+  } catch {
+    return false;
+  }
+  return isOpen() && state[0] === 1 && content.equals(output.subarray(0, content.length));
 }
 
 /**

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LandedReader } from '../../../src/materializer/landed-reader.ts';
 import type { LandResult } from '../../../src/materializer/landing-commit.ts';
 import { ByteCache } from '../../../src/memory/byte-cache.ts';
+import type { LandingFormat } from '../../../src/model/landing-format.ts';
 import { ngffProblems } from './ngff-problems.ts';
 import { smallTiff } from './small-tiff.ts';
 
@@ -18,10 +19,25 @@ interface Run {
   readonly lastedMs: number;
 }
 
+/** Of the stores, in turn. */
+const FORMATS: readonly LandingFormat[] = [
+  {},
+  { chunks: 'sharded', levels: 2 },
+  { ngff: '0.5' },
+  { chunks: 'well', codec: { name: 'zstd', level: 1 } },
+];
+
 /** Lands in a child; killed `killAfterMs` after it has begun, when that is given. */
-function landInChild(input: string, output: string, killAfterMs: number | undefined): Promise<Run> {
+function landInChild(
+  input: string,
+  output: string,
+  format: LandingFormat,
+  killAfterMs: number | undefined,
+): Promise<Run> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [CHILD, input, output], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [CHILD, input, output, JSON.stringify(format)], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     let text = '';
     let errors = '';
     let beganMs = 0;
@@ -63,8 +79,8 @@ describe('a landing that is killed', () => {
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  async function checkComplete(output: string): Promise<void> {
-    const { landed } = await landInChild(input, output, undefined);
+  async function checkComplete(output: string, format: LandingFormat): Promise<void> {
+    const { landed } = await landInChild(input, output, format, undefined);
     expect(ngffProblems(join(output, 'results.ome.zarr'))).toEqual([]);
     const reader = new LandedReader(output, new ByteCache(1 << 20));
     expect(landed?.length).toBe(16);
@@ -83,15 +99,19 @@ describe('a landing that is killed', () => {
   }
 
   it(`leaves a valid store at every instant, and landing again completes it (${KILLS} kills)`, async () => {
-    const whole = await landInChild(input, join(folder, 'whole'), undefined);
+    const whole = await landInChild(input, join(folder, 'whole'), {}, undefined);
     const lanes = Array.from({ length: PARALLEL }, async (_, lane) => {
       let output = join(folder, `out${lane}-0`);
+      let format: LandingFormat = {};
       for (let kill = 0; kill < KILLS / PARALLEL; kill++) {
         // Every fourth kill starts with an empty folder, the others go on with what the last one left.
-        if (kill % 4 === 0) output = join(folder, `out${lane}-${kill}`);
-        await landInChild(input, output, Math.random() * whole.lastedMs * 1.1);
+        if (kill % 4 === 0) {
+          output = join(folder, `out${lane}-${kill}`);
+          format = FORMATS[(kill / 4 + 2 * lane) % FORMATS.length] ?? {};
+        }
+        await landInChild(input, output, format, Math.random() * whole.lastedMs * 1.1);
         expect(ngffProblems(join(output, 'results.ome.zarr'))).toEqual([]);
-        if (kill % 4 === 3) await checkComplete(output);
+        if (kill % 4 === 3) await checkComplete(output, format);
       }
     });
     await Promise.all(lanes);

@@ -1,5 +1,5 @@
 /**
- * Child of kill.test.ts: lands the files of argv[2] into argv[3] and prints the landings as one JSON line. It is
+ * Child of kill.test.ts: lands the files of argv[2] into argv[3] in the format of argv[4] and prints the landings as one JSON line. It is
  * killed at random.
  */
 import { readdirSync } from 'node:fs';
@@ -7,9 +7,12 @@ import { join } from 'node:path';
 import { Materializer } from '../../../src/materializer/materializer.ts';
 import { sealed } from './small-tiff.ts';
 
-const [, , input = '', output = ''] = process.argv;
+const [, , input = '', output = '', format = '{}'] = process.argv;
 const never = new AbortController().signal;
-const materializer = await Materializer.open({ outputDir: output, workers: 1, codec: 'blosc-lz4' }, never);
+const materializer = await Materializer.open(
+  { outputDir: output, workers: 1, format: JSON.parse(format) },
+  never,
+);
 const files = readdirSync(input)
   .toSorted()
   .map((name, index) => sealed(join(input, name), `images/${name}`, index + 1));

@@ -1,9 +1,14 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { codecOfMetadata, decodeChunk } from '../../../src/materializer/chunk-codec.ts';
+import { elementCount, itemSizeBytes } from '../../../src/core/nd-array.ts';
+import { readArrayMetadata } from '../../../src/zarr/array-metadata.ts';
+import { contiguousStrides } from '../../../src/zarr/box.ts';
+import { readChunkBox } from '../../../src/zarr/read-chunk.ts';
+import { ChunkFile } from '../../../src/zarr/stored-bytes.ts';
+import { type NgffKind, ngffFaults } from '../../fixtures/ngff-rules.ts';
 
 /**
- * What breaks OME-NGFF 0.4 in a store at rest, by the rules of the specification and of its JSON schemas
+ * What breaks OME-NGFF 0.4 or 0.5 in a store at rest, by the rules of the specification and of its JSON schemas
  * (plate, well, image); empty when nothing does. Every chunk of every named array is decoded.
  */
 export function ngffProblems(store: string): string[] {
@@ -19,16 +24,21 @@ type Json = any;
 class StoreCheck {
   readonly problems: string[] = [];
   private readonly store: string;
+  private readonly version: '0.4' | '0.5';
 
   constructor(store: string) {
     this.store = store;
+    this.version = existsSync(join(store, 'zarr.json')) ? '0.5' : '0.4';
   }
 
   run(): void {
-    const attributes = this.json('.zattrs');
+    const attributes = this.attributes('');
     if (attributes === undefined) return;
     this.group('');
-    if (attributes.plate !== undefined) this.plate(attributes.plate);
+    if (attributes.plate !== undefined) {
+      this.rules('', 'plate');
+      this.plate(attributes.plate);
+    }
     for (const path of this.plainImages('')) this.image(path);
   }
 
@@ -48,7 +58,25 @@ class StoreCheck {
   }
 
   private group(path: string): void {
-    this.demand(this.json(join(path, '.zgroup'))?.zarr_format === 2, `${path}: no zarr v2 group`);
+    if (this.version === '0.4')
+      this.demand(this.json(join(path, '.zgroup'))?.zarr_format === 2, `${path}: no zarr v2 group`);
+    else {
+      const document = this.json(join(path, 'zarr.json'));
+      const isGroup = document?.zarr_format === 3 && document.node_type === 'group';
+      this.demand(isGroup, `${path}: no zarr v3 group`);
+    }
+  }
+
+  /** What OME-NGFF defines of a group's attributes. */
+  private attributes(path: string): Json {
+    if (this.version === '0.4') return this.json(join(path, '.zattrs'));
+    const document = this.json(join(path, 'zarr.json'));
+    return document && (document.attributes.ome ?? {});
+  }
+
+  private rules(path: string, kind: NgffKind): void {
+    const all = this.version === '0.4' ? this.attributes(path) : { ome: this.attributes(path) };
+    for (const fault of ngffFaults(this.version, kind, all)) this.problems.push(`${path}: ${fault}`);
   }
 
   /** Folders outside the plate that say they are images; a group on the way to each is needed. */
@@ -57,14 +85,13 @@ class StoreCheck {
     for (const entry of readdirSync(join(this.store, folder), { withFileTypes: true })) {
       if (!entry.isDirectory() || (folder === '' && /^[A-Z]{1,2}$/.test(entry.name))) continue;
       const path = join(folder, entry.name);
-      if (existsSync(join(this.store, path, '.zattrs'))) found.push(path);
+      if (this.attributes(path)?.multiscales) found.push(path);
       else if (!/\.tiff?$/i.test(entry.name)) found.push(...this.plainImages(path));
     }
     return found;
   }
 
   private plate(plate: Json): void {
-    this.demand(plate.version === '0.4', 'plate: version');
     for (const axis of ['rows', 'columns']) {
       const names: string[] = plate[axis].map((entry: Json) => entry.name);
       this.demand(names.length > 0, `plate: no ${axis}`);
@@ -99,12 +126,12 @@ class StoreCheck {
   }
 
   private well(path: string, acquisitions: readonly number[]): void {
-    const well = this.json(join(path, '.zattrs'))?.well;
+    const well = this.attributes(path)?.well;
     if (!well) {
       this.problems.push(`${path}: no well metadata`);
       return;
     }
-    this.demand(well.version === '0.4', `${path}: version`);
+    this.rules(path, 'well');
     this.demand(well.images.length > 0, `${path}: no images`);
     for (const image of well.images) {
       this.demand(/^[A-Za-z0-9]+$/.test(image.path), `${path}: image path ${image.path}`);
@@ -115,13 +142,13 @@ class StoreCheck {
 
   private image(path: string): void {
     this.group(path);
-    const attributes = this.json(join(path, '.zattrs'));
+    const attributes = this.attributes(path);
     const [multiscale] = attributes?.multiscales ?? [];
     if (!multiscale) {
       this.problems.push(`${path}: no multiscales`);
       return;
     }
-    this.demand(multiscale.version === '0.4', `${path}: version`);
+    this.rules(path, 'image');
     const types: string[] = multiscale.axes.map((axis: Json) => axis.type);
     this.demand(types.join() === 'time,channel,space,space,space', `${path}: axes ${types}`);
     for (const { path: dataset, coordinateTransformations } of multiscale.datasets) {
@@ -141,24 +168,29 @@ class StoreCheck {
   }
 
   private array(path: string): void {
-    const array = this.json(join(path, '.zarray'));
-    if (!array) {
+    const folder = join(this.store, path);
+    const document = join(folder, this.version === '0.4' ? '.zarray' : 'zarr.json');
+    if (!existsSync(document)) {
       this.problems.push(`${path}: no array`);
       return;
     }
-    const codec = codecOfMetadata(array.compressor);
-    this.demand(codec, `${path}: compressor`);
-    this.demand(array.zarr_format === 2 && array.order === 'C' && array.filters === null, `${path}: format`);
-    this.demand(array.dimension_separator === '/', `${path}: separator`);
-    this.demand(array.shape.length === 5 && array.shape.every((n: number) => n > 0), `${path}: shape`);
-    const itemBytes = Number(array.dtype.slice(2));
-    const chunkBytes = array.chunks.reduce((size: number, n: number) => size * n, itemBytes);
-    for (const entry of readdirSync(join(this.store, path), { recursive: true, withFileTypes: true })) {
-      if (!entry.isFile() || entry.name.startsWith('.')) continue;
+    const { shape, chunkShape, element, chain, fill } = readArrayMetadata(document);
+    this.demand(shape.length === 5 && shape.every((extent) => extent > 0), `${path}: shape ${shape}`);
+    const itemBytes = itemSizeBytes(element.dtype);
+    const planes = /^(?:c\/)?\d+\/\d+\/\d+\/0\/0$/;
+    for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+      if (!entry.isFile() || entry.name.startsWith('.') || entry.name === 'zarr.json') continue;
       const file = join(entry.parentPath, entry.name);
-      const key = file.slice(join(this.store, path).length + 1);
-      if (!/^\d+\/\d+\/\d+\/0\/0$/.test(key)) this.problems.push(`${path}: stray file ${key}`);
-      else decodeChunk(codec ?? 'none', readFileSync(file), Buffer.alloc(chunkBytes), file);
+      const key = file.slice(folder.length + 1);
+      if (!planes.test(key)) {
+        this.problems.push(`${path}: stray file ${key}`);
+        continue;
+      }
+      using bytes = ChunkFile.open([file]);
+      const output = new Uint8Array(elementCount(chunkShape) * itemBytes);
+      const target = { bytes: output, offset: 0, strides: contiguousStrides(chunkShape) };
+      const start = chunkShape.map(() => 0);
+      readChunkBox(bytes!, chain, chunkShape, { itemBytes, fill }, { start, shape: chunkShape, target });
     }
   }
 }

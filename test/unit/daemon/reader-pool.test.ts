@@ -33,7 +33,15 @@ function pool(count: number, limitBytes = 0) {
     }
   };
   const read = (node: number, offsetBytes: number, sizeBytes = 10): void =>
-    made.submit({ kind: 'read-rendered', uniqueLow: 0, uniqueHigh: 0, node, offsetBytes, sizeBytes });
+    made.submit({
+      kind: 'read-rendered',
+      uniqueLow: 0,
+      uniqueHigh: 0,
+      node,
+      openedAtMs: 0,
+      offsetBytes,
+      sizeBytes,
+    });
   const close = (): void => {
     for (const { port1 } of channels) port1.close();
   };

@@ -21,6 +21,7 @@ import type { Landing } from '../../../src/materializer/landing.ts';
 import { Materializer, type MaterializerOptions } from '../../../src/materializer/materializer.ts';
 import type { SealedFile } from '../../../src/materializer/sealed-file.ts';
 import { ByteCache } from '../../../src/memory/byte-cache.ts';
+import type { LandingFormat } from '../../../src/model/landing-format.ts';
 import { ngffProblems } from '../../interop/landing/ngff-problems.ts';
 import { sealedBytes, smallTiff } from '../../interop/landing/small-tiff.ts';
 
@@ -31,7 +32,7 @@ let materializer: Materializer;
 let inode = 0;
 
 const open = (options: Partial<MaterializerOptions> = {}): Promise<Materializer> =>
-  Materializer.open({ outputDir: output, workers: 1, codec: 'blosc-lz4', ...options }, never);
+  Materializer.open({ outputDir: output, workers: 1, ...options }, never);
 
 /** A new file of the mount. */
 function written(mountPath: string, bytes: Uint8Array, owner = ++inode): SealedFile {
@@ -192,6 +193,56 @@ describe('what the output folder already holds', () => {
     mkdirSync(store(), { recursive: true });
     writeFileSync(store('.zattrs'), '{"multiscales": []}');
     await expect(open()).rejects.toThrow(/not written by PlateFS/);
+  });
+
+  it('keeps its version when another is asked for, and says so; new images get what was asked for', async () => {
+    const [old] = await land(written('a/A01_s001_w1_z001_t001.tif', smallTiff(8, 8, 1)));
+    await materializer.close();
+    const notes: string[] = [];
+    const format: LandingFormat = { chunks: 'sharded', codec: { name: 'gzip', level: 2 }, levels: 2 };
+    materializer = await open({ format, onNote: (note) => notes.push(note) });
+    expect(notes).toEqual([expect.stringMatching(/is OME-NGFF 0.4: results go on .* a file for each plane/)]);
+    const [grown, fresh] = await land(
+      written('a/A01_s001_w1_z001_t002.tif', smallTiff(8, 8, 2)),
+      written('b/A01_s001_w1_z001_t001.tif', smallTiff(8, 8, 3)),
+    );
+    expect(json('A/01/0/0/.zarray')).toMatchObject({ shape: [2, 1, 1, 8, 8], compressor: { id: 'blosc' } });
+    expect(json('A/01/1/1/.zarray')).toMatchObject({
+      shape: [1, 1, 1, 4, 4],
+      compressor: { id: 'gzip', level: 2 },
+    });
+    expect(problems()).toEqual([]);
+    for (const [index, landing] of [old, grown, fresh].entries())
+      expect(landing && bytesOfLanding(landing).equals(smallTiff(8, 8, index + 1))).toBe(true);
+  });
+
+  it('is read where an earlier version landed it, and goes on', async () => {
+    const path = 'a/A01_s001_w1_z001_t001.tif';
+    const bytes = smallTiff(8, 8, 1);
+    const [landing] = await land(written(path, bytes));
+    if (landing?.kind !== 'image') throw new Error('no image');
+    // As it was when every plane was a chunk of zarr v2.
+    const file = join(output, landing.sidecar);
+    const record = readFileSync(file);
+    const textBytes = record.readUInt32LE(8);
+    const { version, planeBytes, checked, planes, ...same } = JSON.parse(
+      record.toString('utf8', 12, 12 + textBytes),
+    );
+    const chunks = planes.map(([t, c, z, sum]: number[]) => [`${t}/${c}/${z}/0/0`, sum]);
+    const earlier = Buffer.from(
+      JSON.stringify({ ...same, codec: 'blosc-lz4', chunkBytes: planeBytes, chunks }),
+    );
+    const head = Buffer.from(record.subarray(0, 12));
+    head.writeUInt32LE(earlier.length, 8);
+    writeFileSync(file, Buffer.concat([head, earlier, record.subarray(12 + textBytes)]));
+    await materializer.close();
+    materializer = await open();
+    expect(bytesOfLanding(landing).equals(bytes)).toBe(true);
+    const moved = await materializer.relocate(landing, 'a/A01_s001_w1_z001_t002.tif', never);
+    await materializer.remove(landing, moved);
+    expect(bytesOfLanding(moved).equals(bytes)).toBe(true);
+    expect(() => bytesOfLanding(landing)).toThrow();
+    expect(problems()).toEqual([]);
   });
 
   it('keeps the time of a plain file, and the same file again lands in the same place', async () => {

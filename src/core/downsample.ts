@@ -1,5 +1,7 @@
-import { type Dtype, fromBytes, itemSizeBytes, type TypedArray } from '../../core/nd-array.ts';
-import type { Downsampling } from './image-plan.ts';
+import { type Dtype, fromBytes, itemSizeBytes, type TypedArray } from './nd-array.ts';
+
+/** How a level is made of the one above it: of the mean of two by two pixels, or of the first of them. */
+export type Downsampling = 'mean' | 'nearest';
 
 /** A plane, or a part of one, as little-endian pixels in C order. */
 export interface PlanePixels {

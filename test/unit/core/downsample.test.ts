@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { allocate, bytesOf, type Dtype, fromBytes } from '../../../../src/core/nd-array.ts';
-import { halve } from '../../../../src/tree/ngff/downsample.ts';
+import { halve } from '../../../src/core/downsample.ts';
+import { allocate, bytesOf, type Dtype, fromBytes } from '../../../src/core/nd-array.ts';
 
 const INTEGERS: Partial<Record<Dtype, readonly [min: bigint, max: bigint]>> = {
   uint8: [0n, 255n],

@@ -1,0 +1,116 @@
+import { readdirSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { chunkKeyOf, isPacked } from './array-format.ts';
+import { nameExists, place } from './atomic-json.ts';
+import { loadSidecar } from './landed-image.ts';
+import { type ImageLanding, type Landing, type PlainLanding, STORE_NAME } from './landing.ts';
+import { type CommitContext, demandSync, publishMetadata } from './landing-commit.ts';
+import { dropJob } from './pack-batch.ts';
+import { isRecordedFile, plainRecordPath, readPlainRecord } from './plain-placement.ts';
+import { type ResultImage, readResultImage } from './result-image.ts';
+import type { Sidecar } from './sidecar.ts';
+
+/** A landed image that is to go, and whose record is still there. */
+interface Departure {
+  readonly landing: ImageLanding;
+  readonly sidecarPath: string;
+  readonly sidecar: Sidecar;
+}
+
+/**
+ * Removes what landings left in the output folder: nothing where another file has landed in its place since. Planes
+ * that share a chunk file with others go together, for it has to be written anew without them. Doing it again after a
+ * crash is no error.
+ */
+export async function removeLandings(context: CommitContext, landings: readonly Landing[]): Promise<void> {
+  const { outputDir } = context;
+  const images = new Map<string, Departure[]>();
+  for (const landing of landings) {
+    if (landing.kind === 'plain') {
+      removePlain(outputDir, landing);
+      continue;
+    }
+    const departure = departureOf(outputDir, landing);
+    if (!departure) continue;
+    const known = images.get(landing.path);
+    if (known) known.push(departure);
+    else images.set(landing.path, [departure]);
+  }
+  for (const [path, departures] of images) await removePlanes(context, path, departures);
+  await context.sync([]);
+}
+
+function removePlain(outputDir: string, landing: PlainLanding): void {
+  const record = readPlainRecord(outputDir, landing.path);
+  if (record?.id !== landing.id) return;
+  if (isRecordedFile(outputDir, record)) rmSync(join(outputDir, landing.path), { force: true });
+  rmSync(join(outputDir, plainRecordPath(landing.path)), { force: true });
+}
+
+function departureOf(outputDir: string, landing: ImageLanding): Departure | undefined {
+  const sidecarPath = join(outputDir, landing.sidecar);
+  if (!nameExists(sidecarPath)) return undefined;
+  const { sidecar } = loadSidecar(sidecarPath);
+  return sidecar.id === landing.id ? { landing, sidecarPath, sidecar } : undefined;
+}
+
+/** Takes planes out of the image at `path`, or the whole image when they are its last ones. */
+async function removePlanes(
+  context: CommitContext,
+  path: string,
+  departures: readonly Departure[],
+): Promise<void> {
+  const { outputDir, store } = context;
+  const leaving = new Set(departures.map(({ sidecarPath }) => sidecarPath));
+  const [first] = departures;
+  if (!first) return;
+  const folder = dirname(first.sidecarPath);
+  const imagePath = path.slice(STORE_NAME.length + 1);
+  const image = readResultImage(store.version, store.path, imagePath);
+  if (readdirSync(folder).every((name) => leaving.has(join(folder, name))))
+    await removeImage(context, imagePath, first.landing);
+  else if (image) await dropPlanes(context, image, departures);
+  for (const { landing, sidecarPath } of departures) {
+    if (landing.verbatim !== undefined) rmSync(join(outputDir, landing.verbatim), { force: true });
+    rmSync(sidecarPath, { force: true });
+  }
+}
+
+async function removeImage(context: CommitContext, imagePath: string, landing: ImageLanding): Promise<void> {
+  const { store, stagingDir } = context;
+  if (landing.placement === 'plate') await publishMetadata(context, store.dismiss(imagePath));
+  const group = join(store.path, imagePath);
+  const aside = join(stagingDir, `removed-${landing.inode}`);
+  if (nameExists(group)) place(group, aside);
+  rmSync(aside, { recursive: true, force: true });
+}
+
+/** The full resolution goes first: a lower one never lacks a plane that it has. */
+async function dropPlanes(
+  context: CommitContext,
+  image: ResultImage,
+  departures: readonly Departure[],
+): Promise<void> {
+  const { store, stagingDir, pack } = context;
+  const byKey = new Map<string, [t: number, c: number, z: number][]>();
+  for (const { sidecar } of departures)
+    for (const [t, c, z] of sidecar.planes) {
+      const key = chunkKeyOf(image.format, [t, c, z]);
+      byKey.set(key, [...(byKey.get(key) ?? []), [t, c, z]]);
+    }
+  for (let level = 0; level < image.levels.count; level++)
+    for (const [key, dropped] of byKey) {
+      const path = join(store.path, image.path, String(level), key);
+      if (!isPacked(image.format)) rmSync(path, { force: true });
+      else if (nameExists(path)) {
+        const stagedPath = join(stagingDir, `dropped-${departures[0]?.landing.inode}`);
+        const { isEmpty } = await pack(dropJob(image, level, path, stagedPath, dropped));
+        if (isEmpty) rmSync(path, { force: true });
+        else {
+          await demandSync(context, [stagedPath]);
+          place(stagedPath, path);
+        }
+        rmSync(stagedPath, { force: true });
+      }
+    }
+}

@@ -4,6 +4,8 @@ export interface Kind {
   readonly dtype: string;
   readonly pages: number;
   readonly looks: {
+    /** Largest value of whole numbers. */
+    readonly most: number;
     readonly width: number;
     readonly height: number;
     /** Every so many-th pixel is looked at. */
@@ -18,18 +20,28 @@ interface Looked extends Kind {
   readonly line: string;
 }
 
-/** What ImageJ 1.53 opens; 64-bit integers, complex numbers and half floats are not among it. */
-const HELD = new Set(['uint8', 'uint16', 'int16', 'uint32', 'int32', 'float32', 'float64']);
+/**
+ * What ImageJ 1.53 opens of TIFFs: no samples of 64 bits, whole numbers or not (`stacks/` has no `.tif` of these, and
+ * what opens the `.ome.tif` is Bio-Formats), and no half floats. As a virtual stack such a file ends in a dialog.
+ */
+const HELD = new Set(['uint8', 'uint16', 'int16', 'uint32', 'int32', 'float32']);
 /** What it keeps as floats of 32 bits. */
-const ROUNDED = new Set(['uint32', 'int32', 'float64']);
+const ROUNDED = new Set(['uint32', 'int32']);
+
+/** It takes whole numbers of 32 bits for signed ones, as Pillow does. */
+const MOST_WHOLE = 2 ** 31 - 1;
+
+/** As a stack, and a TIFF as a virtual one: that forgets what shifts signed numbers, unless the file's text for ImageJ says it. */
+const modesOf = ({ path, dtype }: Kind): readonly number[] =>
+  path.endsWith('.png') || (dtype === 'int16' && path.endsWith('.ome.tif')) ? [0] : [0, 1];
 
 /** Files for ImageJ, each as a stack, and TIFFs as a virtual stack too. */
 export function lookedAt(kinds: readonly Kind[]): Looked[] {
   return kinds
-    .filter(({ dtype }) => HELD.has(dtype))
+    .filter(({ dtype, looks }) => HELD.has(dtype) && looks.most <= MOST_WHOLE)
     .flatMap((kind) => {
       const planes = kind.looks.planes.map(([plane]) => plane).join(',');
-      const modes = kind.path.endsWith('.png') ? [0] : [0, 1];
+      const modes = modesOf(kind);
       return modes.map((mode) => ({
         ...kind,
         line: `${mode}\t${kind.looks.step}\t${planes}\t${kind.path}`,

@@ -24,4 +24,5 @@ def looks(base):
         weights = 1 + numpy.arange(len(pixels)) % 97
         scale = float(numpy.abs(pixels * weights).sum())
         planes.append([int(place) + 1, float((pixels * weights).sum()), scale])
-    return {'width': int(width), 'height': int(height), 'step': int(step), 'planes': [[n, *(v if numpy.isfinite(v) else None for v in values)] for n, *values in planes]}
+    most = float(base.max()) if base.size and base.dtype.kind in 'ui' else 0.0
+    return {'most': most, 'width': int(width), 'height': int(height), 'step': int(step), 'planes': [[n, *(v if numpy.isfinite(v) else None for v in values)] for n, *values in planes]}

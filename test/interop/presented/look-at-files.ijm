@@ -5,6 +5,8 @@ for (f = 0; f < list.length; f++) {
   cells = split(list[f], "\t");
   step = parseInt(cells[1]);
   planes = split(cells[2], ",");
+  // Where it stops with a dialog, nothing else says at which file.
+  print("OPEN", cells[0], cells[3]);
   if (cells[0] == "1") run("TIFF Virtual Stack...", "open=[" + cells[3] + "]");
   else open(cells[3]);
   if (nImages == 0) print("NOTHING", f);

@@ -5,7 +5,7 @@ line of JSON, made by a process of its own, so that what all need is imported on
   files     how many files there are
   opened    by reader: how many files it opened and read whole
   sums      by path: checksums of what stands in a file (TIFF, NPY, tables), each in every form that truth files use
-  left      those that are read in three places only: some of many large ones
+  left      some of many large ones: read in three places, or (TIFF) described by tiffinfo alone
   kinds     by view, extension, type and whether it has several pages: the first file, and what ImageJ is to see in it
   problems  what differs between readers, between the forms of one image, or between st_size and what is read
 """
@@ -21,7 +21,6 @@ from concurrent.futures import ProcessPoolExecutor
 
 import numpy
 import scipy.io
-import tifffile
 from PIL import Image
 
 try:
@@ -33,6 +32,7 @@ sys.path.insert(0, os.path.dirname(__file__))
 import imagej_looks
 import stores
 import tiff_readers
+from amounts import Amounts
 from findings import attempt, digest, for_imagemagick, kinds, left, opened, problems, sums, walk
 
 warnings.simplefilter('ignore')
@@ -42,12 +42,6 @@ MOUNT = SOURCE = ''
 DISK = []
 # Larger files are read in three places.
 WHOLE_BYTES = 256 << 20
-# Of files that large those of one kind are read whole until they are together this many bytes.
-LARGE_BYTES = 2 << 20
-MOST_LARGE_BYTES = 24 << 20
-# Beyond this many bytes of a kind, only each so many-th of the large ones is read at all: each may be a plane decoded.
-MOST_KIND_BYTES = 96 << 20
-EACH = 8
 # Previews of a folder that are opened; the others are read.
 MOST_PREVIEWS = 6
 # Planes that are kept to be compared with the plate's OME-Zarr and stacks.
@@ -59,9 +53,9 @@ def check_size(path, name, is_left):
     size = os.stat(path).st_size
     with open(path, 'rb') as file:
         if is_left or size > WHOLE_BYTES:
-            for at in (0, size // 2, size - 4096):
+            for at in (0, size // 2, max(0, size - 4096)):
                 file.seek(at)
-                if len(file.read(4096)) != 4096:
+                if len(file.read(4096)) != min(4096, size - at):
                     problems.append(f'{name}: no bytes at {at} of {size}')
             file.seek(size)
             seen = size + len(file.read(1))
@@ -207,47 +201,19 @@ def matrix(path, name):
         sums[name].append(digest(sparse.toarray().astype('f8')))
 
 
-def pixel_bytes(path):
-    """What readers have to hold of an image at least, which may be compressed."""
-    size = os.stat(path).st_size
-    if path.lower().endswith(('.tif', '.tiff')):
-        try:
-            with tifffile.TiffFile(path) as file:
-                return max(size, file.pages[0].nbytes)
-        except Exception:
-            # What can't be opened is told of by whoever reads it.
-            return size
-    return size
-
-
-def is_one_of_many(path, view, counts=collections.Counter()):
-    """Whether enough files of its kind were read whole, and it is large."""
-    size = pixel_bytes(path)
-    if size <= LARGE_BYTES:
-        return False
-    kind = view, os.path.splitext(path)[1]
-    counts[kind] += size
-    return counts[kind] - size >= MOST_LARGE_BYTES
-
-
-def is_looked_at(path, view, counts=collections.Counter(), numbers=collections.Counter()):
-    """Whether one of many large files is read in three places."""
-    kind = view, os.path.splitext(path)[1]
-    counts[kind] += pixel_bytes(path)
-    numbers[kind] += 1
-    return counts[kind] <= MOST_KIND_BYTES or numbers[kind] % EACH == 0
-
-
 def part_of(folder, pool):
-    tiffs, previews = [], []
+    amounts = Amounts(folder)
+    tiffs, previews, opened_only = [], [], []
     for path in walk(folder):
         name = os.path.relpath(path, MOUNT)
         view = os.path.relpath(path, folder).split('/')[0]
-        is_left = is_one_of_many(path, view)
-        if not is_left or is_looked_at(path, view):
+        is_left = not amounts.is_whole(path, view)
+        if not is_left or amounts.is_read(path, view):
             attempt(name, 'read', lambda: check_size(path, name, is_left))
         if is_left:
             left.append(name)
+            if path.lower().endswith(('.tif', '.tiff')):
+                opened_only.append(path)
         if is_left or view in ('ome-zarr', 'plate.ome.zarr', 'source'):
             continue
         lower = path.lower()
@@ -267,11 +233,11 @@ def part_of(folder, pool):
         note_image(*noted)
     for noted in pool.map(png, previews[:: max(1, len(previews) // MOST_PREVIEWS)], chunksize=2):
         note_image(*noted)
-    if tiffs:
-        attempt(folder, 'tiffinfo', lambda: tiff_readers.tiffinfo([path for path, _ in tiffs]))
-        opened['tiffinfo'] += len(tiffs) - 1
-    is_small = sum(pixel_bytes(path) for path in walk(os.path.join(folder, 'images'))) <= MOST_PLANES_BYTES
-    if is_small and os.path.isdir(os.path.join(folder, 'plate.ome.zarr')):
+    described = [path for path, _ in tiffs] + opened_only
+    if described:
+        attempt(folder, 'tiffinfo', lambda: tiff_readers.tiffinfo(described))
+        opened['tiffinfo'] += len(described) - 1
+    if amounts.images <= MOST_PLANES_BYTES and os.path.isdir(os.path.join(folder, 'plate.ome.zarr')):
         stores.plate_store(folder, MOUNT)
     for below, folders, _ in os.walk(os.path.join(folder, 'ome-zarr')):
         for store in [one for one in folders if one.endswith('.ome.zarr')]:

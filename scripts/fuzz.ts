@@ -10,7 +10,10 @@ const { values, positionals } = parseArgs({
   options: { rounds: { type: 'string', default: '5' }, seed: { type: 'string' } },
   allowPositionals: true,
 });
-const folders = positionals.length > 0 ? positionals : ['test/unit', 'test/conformance', 'test/model'];
+const folders =
+  positionals.length > 0
+    ? positionals
+    : ['test/unit', 'test/conformance', 'test/model', 'test/mount/damaged-files.test.ts'];
 const files = folders
   .flatMap((folder) => (folder.endsWith('.test.ts') ? [folder] : globSync(`${folder}/**/*.test.ts`)))
   .filter((file) => readFileSync(file, 'utf8').includes("from 'fast-check'"));

@@ -3,6 +3,7 @@ What programs in Python do with arrays, and the arrays they do it with. Times it
 count. Needs Debian's python3-zarr and python3-h5py.
 
   array-peer.py make FOLDER PLANES SIDE   writes plain.zarr, blosc.zarr, plain.h5, gzip.h5 and gzip-shuffle.h5
+  array-peer.py sparse FILE PLANES SIDE   writes a contiguous HDF5 file of holes, of which the last pixel is 7
   array-peer.py read PATH                 reads an array plane by plane, prints the seconds that took
 """
 import sys
@@ -99,8 +100,18 @@ def read(path):
     return time.perf_counter() - start
 
 
+def make_sparse(path, count, side):
+    import h5py
+
+    with h5py.File(path, "w") as file:
+        array = file.create_dataset("cells", (count, side, side), "<u2")
+        array[count - 1, side - 1, side - 1] = 7
+
+
 command, path, *rest = sys.argv[1:]
 if command == "make":
     make(path, *map(int, rest))
+elif command == "sparse":
+    make_sparse(path, *map(int, rest))
 else:
     print(read(path))

@@ -31,6 +31,11 @@ export function makeArrayStores(stores: ArrayStores): ArrayStores {
   return stores;
 }
 
+/** A contiguous array of uint16 in a file of holes: every pixel is 0 but the last. */
+export function makeLargeHdf5(path: string, planes: number, side: number): void {
+  runPeer(['sparse', path, planes, side]);
+}
+
 /** Seconds that zarr-python or h5py takes to read a store's planes one by one. */
 export function timePeerRead(store: string): number {
   return Number(runPeer(['read', store]));

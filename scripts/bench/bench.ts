@@ -12,6 +12,8 @@ export interface BenchOptions {
   readonly rounds: number;
   /** Small plates and files: to see that everything runs, not to quote. */
   readonly quick: boolean;
+  /** The sizes of the bars where they are larger than what is measured mostly. */
+  readonly full: boolean;
   /** Where plates are made. */
   readonly disk: string;
 }

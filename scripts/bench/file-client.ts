@@ -4,7 +4,10 @@
  *
  *   file-client.ts read PASSES FILE …      each pass opens the files one after the other and reads them in 1 MiB steps
  *   file-client.ts random PASSES FILE      each pass makes the same READS reads of 4 KiB, anywhere in the open file
- *   file-client.ts write MEBIBYTES FILE    one pass: creates the file, writes it in 1 MiB steps, closes it
+ *   file-client.ts write MEBIBYTES FILE STEP_BYTES
+ *                                          one pass: creates the file, writes it in steps, closes it
+ *   file-client.ts files COUNT FOLDER SIZE fsync|close
+ *                                          one pass: creates files of SIZE bytes, writes each at once, syncs it or not, closes it
  *   file-client.ts first PASSES FILE …     each pass opens a file and reads its first page past the page cache, file by file
  *   file-client.ts window PASSES FILE WIDTH HEIGHT PLANES
  *                                          each pass reads 256 × 256 pixels of 16 bits anywhere in a stack, row by row
@@ -14,12 +17,14 @@ import {
   closeSync,
   constants,
   fstatSync,
+  fsyncSync,
   openSync,
   readFileSync,
   readSync,
   symlinkSync,
   writeSync,
 } from 'node:fs';
+import { join } from 'node:path';
 import { chanceNumbers, windowPlace } from './chance-numbers.ts';
 
 const STEP_BYTES = 1 << 20;
@@ -79,14 +84,27 @@ function windows(path: string, passes: number, width: number, height: number, pl
   });
 }
 
-function write(path: string, mebibytes: number): number {
-  const data = Buffer.alloc(STEP_BYTES, 0xa5);
+function write(path: string, mebibytes: number, stepBytes: number): number {
+  const data = Buffer.alloc(stepBytes, 0xa5);
+  const steps = (mebibytes * 2 ** 20) / stepBytes;
   return timed(() => {
     const fd = openSync(path, 'wx');
-    for (let step = 0; step < mebibytes; step++)
-      if (writeSync(fd, data, 0, STEP_BYTES, null) !== STEP_BYTES)
-        throw new Error(`a short write of ${path}`);
+    for (let step = 0; step < steps; step++)
+      if (writeSync(fd, data, 0, stepBytes, null) !== stepBytes) throw new Error(`a short write of ${path}`);
     closeSync(fd);
+  });
+}
+
+function files(folder: string, count: number, sizeBytes: number, syncs: boolean): number {
+  const data = Buffer.alloc(sizeBytes, 0xa5);
+  return timed(() => {
+    for (let number = 0; number < count; number++) {
+      const fd = openSync(join(folder, `${number}.bin`), 'wx');
+      for (let at = 0; at < sizeBytes; at += STEP_BYTES)
+        writeSync(fd, data, at, Math.min(STEP_BYTES, sizeBytes - at), null);
+      if (syncs) fsyncSync(fd);
+      closeSync(fd);
+    }
   });
 }
 
@@ -109,7 +127,9 @@ const seconds =
         ? windows(path, Number(second), Number(paths[1]), Number(paths[2]), Number(paths[3]))
         : operation === 'random'
           ? random(path, Number(second))
-          : operation === 'write'
-            ? [write(path, Number(second))]
-            : [link(second)];
+          : operation === 'files'
+            ? [files(path, Number(second), Number(paths[1]), paths[2] === 'fsync')]
+            : operation === 'write'
+              ? [write(path, Number(second), Number(paths[1]))]
+              : [link(second)];
 console.log(JSON.stringify(seconds));

@@ -2,7 +2,7 @@
  * The figures PlateFS is held to, each against something measured in the same run: JSON lines on standard output,
  * then a table.
  *
- *   npm run bench -- [--only NAME]… [--rounds N] [--quick] [--folder DIR]
+ *   npm run bench -- [--only NAME]… [--rounds N] [--quick] [--full] [--folder DIR]
  *
  * Cold rows need root, who alone may drop the kernel's caches; passthrough needs root too.
  */
@@ -12,6 +12,7 @@ import { Bench, type Measure } from './bench.ts';
 import { type Row, table } from './figure.ts';
 import { arrayAccess, compressedArrays, plainArrays } from './measures/array-reads.ts';
 import { arrivals } from './measures/arrivals.ts';
+import { durability } from './measures/durability.ts';
 import { harmonyIndexing } from './measures/harmony.ts';
 import { indexMemory } from './measures/index-memory.ts';
 import { indexing, remounting } from './measures/indexing.ts';
@@ -20,15 +21,11 @@ import { listing } from './measures/listing.ts';
 import { loadData } from './measures/load-data.ts';
 import { memory } from './measures/memory.ts';
 import { notPassedThrough, passedThrough } from './measures/plane-reads.ts';
-import {
-  compressedStack,
-  firstByte,
-  randomWindow,
-  scanMemory,
-  secondRead,
-} from './measures/rendered-reads.ts';
+import { compressedStack, firstByte, randomWindow, secondRead } from './measures/rendered-reads.ts';
 import { resultReads } from './measures/result-reads.ts';
+import { largeScans, scanMemory } from './measures/scans.ts';
 import { stackReads } from './measures/stack-reads.ts';
+import { unmounting } from './measures/unmounting.ts';
 import { materializing, writing } from './measures/writes.ts';
 import { canDropCaches } from './page-cache.ts';
 
@@ -51,8 +48,11 @@ const MEASURES: Readonly<Record<string, Measure>> = {
   'array-access': arrayAccess,
   'second-read': secondRead,
   'scan-rss': scanMemory,
+  'scan-100gb': largeScans,
   writes: writing,
   materialize: materializing,
+  unmount: unmounting,
+  durability,
   'result-reads': resultReads,
   memory,
   'index-memory': indexMemory,
@@ -64,6 +64,7 @@ const { values } = parseArgs({
     only: { type: 'string', multiple: true },
     rounds: { type: 'string' },
     quick: { type: 'boolean', default: false },
+    full: { type: 'boolean', default: false },
     folder: { type: 'string' },
   },
 });
@@ -83,7 +84,7 @@ const load = (): string => (loadavg()[0] ?? 0).toFixed(1);
 const rows: Row[] = [];
 if (!canDropCaches) console.error('not root: caches are not dropped, nothing is passed through');
 if (values.quick) console.error('--quick: small plates; these figures are not to be quoted');
-using bench = new Bench({ rounds, quick: values.quick, disk: values.folder ?? tmpdir() });
+using bench = new Bench({ rounds, quick: values.quick, full: values.full, disk: values.folder ?? tmpdir() });
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {
     bench[Symbol.dispose]();

@@ -2,9 +2,9 @@
  * The peer that PlateFS's transport is measured against: one folder passed through by libfuse3's low-level
  * API. Files are opened by path and read with pread, written with pwrite; no descriptor is kept per inode.
  *
- *   peer-libfuse3 SOURCE MOUNTPOINT [threads]
+ *   peer-libfuse3 SOURCE MOUNTPOINT [threads] [splice]
  *
- * threads 1 (default): single-threaded loop; more: libfuse's own pool. Runs in the foreground until unmounted.
+ * threads 1 (default): single-threaded loop; more: libfuse's own pool. splice: files are read by splice(2). Runs in the foreground until unmounted.
  * Inode numbers are indices into a table of paths, so a node is never forgotten: enough for a benchmark.
  */
 #define FUSE_USE_VERSION 312
@@ -34,6 +34,7 @@ struct node {
 static pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
 static struct node **nodes;
 static size_t count, capacity;
+static int splices;
 static void *by_path;
 
 static int compare(const void *a, const void *b) {
@@ -88,6 +89,7 @@ static void on_init(void *data, struct fuse_conn_info *connection) {
   connection->max_write = MAX_WRITE_BYTES;
   connection->want |= connection->capable & (FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_READDIRPLUS |
                                              FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_ASYNC_DIO);
+  if (splices) connection->want |= connection->capable & FUSE_CAP_SPLICE_WRITE;
 }
 
 static void on_lookup(fuse_req_t request, fuse_ino_t parent, const char *name) {
@@ -154,6 +156,14 @@ static void on_read(fuse_req_t request, fuse_ino_t id, size_t size, off_t offset
                     struct fuse_file_info *file) {
   static _Thread_local char *buffer;
   (void)id;
+  if (splices) {
+    struct fuse_bufvec data = FUSE_BUFVEC_INIT(size);
+    data.buf[0].flags = FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK;
+    data.buf[0].fd = file->fh;
+    data.buf[0].pos = offset;
+    fuse_reply_data(request, &data, 0);
+    return;
+  }
   if (buffer == NULL) buffer = aligned_alloc(4096, MAX_WRITE_BYTES);
   ssize_t bytes = pread(file->fh, buffer, size < MAX_WRITE_BYTES ? size : MAX_WRITE_BYTES, offset);
   if (bytes < 0) fuse_reply_err(request, errno);
@@ -260,10 +270,11 @@ static const struct fuse_lowlevel_ops operations = {
 int main(int argc, char **argv) {
   char source[PATH_MAX];
   if (argc < 3 || realpath(argv[1], source) == NULL) {
-    fprintf(stderr, "usage: %s SOURCE MOUNTPOINT [threads]\n", argv[0]);
+    fprintf(stderr, "usage: %s SOURCE MOUNTPOINT [threads] [splice]\n", argv[0]);
     return 2;
   }
   int threads = argc > 3 ? atoi(argv[3]) : 1;
+  splices = argc > 4 && strcmp(argv[4], "splice") == 0;
   umask(0);
   node_of(source);
   char *options[] = {argv[0], "-o", "fsname=peer-libfuse3,default_permissions"};

@@ -39,6 +39,7 @@ export function buildPeer(): { path: string } | { missing: string } {
 /**
  * Mounts `source` at `mountpoint` by the peer and waits until it is mounted.
  *
+ * @param options.splice whether bytes go from files to the kernel without being copied by the peer.
  * @returns What unmounts it and waits for its end.
  */
 export async function startPeer(
@@ -46,8 +47,10 @@ export async function startPeer(
   source: string,
   mountpoint: string,
   threads: number,
+  { splice = false } = {},
 ): Promise<() => Promise<void>> {
-  const child: ChildProcess = spawn(program, [source, mountpoint, String(threads)], {
+  const words = [source, mountpoint, String(threads), ...(splice ? ['splice'] : [])];
+  const child: ChildProcess = spawn(program, words, {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   const ended = new Promise<void>((done) => child.on('exit', () => done()));

@@ -2,13 +2,21 @@ import yargs from 'yargs';
 import { didYouMean } from '../config/did-you-mean.ts';
 import { BadParameterError } from '../core/errors.ts';
 import type { Command } from './command.ts';
+import { commit } from './commands/commit.ts';
+import { diff } from './commands/diff.ts';
+import { discard } from './commands/discard.ts';
 import { doctor } from './commands/doctor.ts';
 import { drop } from './commands/drop.ts';
 import { exportMapping } from './commands/export-mapping.ts';
 import { flush } from './commands/flush.ts';
+import { fsck } from './commands/fsck.ts';
+import { gc } from './commands/gc.ts';
+import { history } from './commands/history.ts';
 import { inspect } from './commands/inspect.ts';
 import { mount } from './commands/mount.ts';
 import { pin } from './commands/pin.ts';
+import { restore } from './commands/restore.ts';
+import { snapshot } from './commands/snapshot.ts';
 import { status } from './commands/status.ts';
 import { umount } from './commands/umount.ts';
 import { warm } from './commands/warm.ts';
@@ -22,10 +30,18 @@ export const COMMANDS: readonly Command<never>[] = [
   status,
   inspect,
   flush,
+  diff,
+  commit,
+  discard,
+  snapshot,
+  history,
+  restore,
   pin,
   warm,
   drop,
   exportMapping,
+  fsck,
+  gc,
   doctor,
 ];
 

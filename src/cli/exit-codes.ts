@@ -14,6 +14,7 @@ export const EXIT_CODES = [
     name: 'kept',
     meaning: 'done, but some written files could not land and are kept for the next mount',
   },
+  { code: 4, name: 'damaged', meaning: 'fsck found something that is damaged or lost' },
   { code: 130, name: 'interrupted', meaning: 'stopped by Ctrl-C' },
 ] as const;
 

@@ -1,9 +1,19 @@
 import { createHash } from 'node:crypto';
-import { accessSync, constants, mkdirSync, readdirSync, realpathSync, type Stats, statSync } from 'node:fs';
+import {
+  accessSync,
+  chmodSync,
+  constants,
+  mkdirSync,
+  readdirSync,
+  realpathSync,
+  type Stats,
+  statSync,
+} from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
+import { geteuid } from 'node:process';
 import type { ResolvedDefinition } from '../config/daemon-spec.ts';
 import type { OptionOverrides } from '../config/mount-options.ts';
-import { BadMountpointError, BadParameterError, UnreadableSourceError } from '../core/errors.ts';
+import { BadMountpointError, BadParameterError, FsRefusal, UnreadableSourceError } from '../core/errors.ts';
 import { systemCode } from '../core/system-code.ts';
 import { mountAt } from '../fuse/mount-table.ts';
 import { checkLandingFormat } from '../model/landing-format.ts';
@@ -91,6 +101,8 @@ export function resolveDefinition(request: MountRequest, stateBase: string): Res
   const ngff = overrides.ngff ?? definition.options.ngff;
   const coldCacheBytes = overrides.coldCacheBytes ?? definition.options.coldCacheBytes;
   const hotCacheBytes = overrides.hotCacheBytes ?? definition.options.hotCacheBytes;
+  const smallFileBytes = overrides.smallFileBytes ?? definition.options.smallFileBytes;
+  const largeFileBytes = overrides.largeFileBytes ?? definition.options.largeFileBytes;
   const names = overrides.names ?? definition.names;
   const layout = overrides.layout ?? definition.layout;
   const as = overrides.as ?? definition.as;
@@ -122,6 +134,8 @@ export function resolveDefinition(request: MountRequest, stateBase: string): Res
       ...(Object.keys(landing).length === 0 ? {} : { landing }),
       ...(coldCacheBytes === undefined ? {} : { coldCacheBytes }),
       ...(hotCacheBytes === undefined ? {} : { hotCacheBytes }),
+      ...(smallFileBytes === undefined ? {} : { smallFileBytes }),
+      ...(largeFileBytes === undefined ? {} : { largeFileBytes }),
     },
   };
 }
@@ -266,13 +280,16 @@ function checkWritable(folder: string, parameter: string): void {
 }
 
 /**
- * Makes the private state folder.
- * @throws BadParameterError when it can't be made or written.
+ * Makes the private state folder; one that is there is closed to others.
+ * @throws BadParameterError when it can't be made or written, or is another user's.
  */
 export function makeStateFolder(state: string): void {
   try {
     mkdirSync(state, { recursive: true, mode: 0o700 });
     accessSync(state, constants.W_OK | constants.X_OK);
+    const { uid, mode } = statSync(state);
+    if (uid !== geteuid?.()) throw new FsRefusal('not-permitted', `it belongs to user ${uid}`);
+    if ((mode & 0o077) !== 0) chmodSync(state, 0o700);
   } catch (error) {
     throw new BadParameterError('--state', `${state} cannot be written; name another folder with --state`, {
       cause: error,

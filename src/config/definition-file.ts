@@ -2,7 +2,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { parseBudget } from '../core/byte-size.ts';
+import { parseBudget, parseByteSize } from '../core/byte-size.ts';
 import { BadDefinitionError, BadParameterError, type PlateFsError } from '../core/errors.ts';
 import { loadAll } from '../core/plugin.ts';
 import { systemCode } from '../core/system-code.ts';
@@ -65,6 +65,8 @@ interface DefinitionForm extends ReadingForm {
     'output-levels'?: string | number;
     'cold-cache'?: string | number;
     'hot-cache'?: string | number;
+    'small-files'?: string | number;
+    'large-files'?: string | number;
   };
   readonly hooks?: readonly {
     readonly name: string;
@@ -159,14 +161,19 @@ function optionsOf(source: YamlSource, form: DefinitionForm): MountOptions {
   const { options = {} } = form;
   const ngff = NGFF_VERSIONS.find((version) => version === String(options.ngff));
   const landing = landingOf(source, options);
-  const limitOf = (name: 'cold-cache' | 'hot-cache'): number | undefined => {
+  const sizeOf = (
+    name: 'cold-cache' | 'hot-cache' | 'small-files' | 'large-files',
+    parse: (value: string | number, parameter: string) => number,
+  ): number | undefined => {
     const value = options[name];
     return value === undefined
       ? undefined
-      : checked(source, 'options', () => parseCacheLimit(value, `options: ${name}`));
+      : checked(source, 'options', () => parse(value, `options: ${name}`));
   };
-  const coldCacheBytes = limitOf('cold-cache');
-  const hotCacheBytes = limitOf('hot-cache');
+  const coldCacheBytes = sizeOf('cold-cache', parseCacheLimit);
+  const hotCacheBytes = sizeOf('hot-cache', parseCacheLimit);
+  const smallFileBytes = sizeOf('small-files', parseByteSize);
+  const largeFileBytes = sizeOf('large-files', parseByteSize);
   return {
     allowOther: options['allow-other'] ?? false,
     noPassthrough: !(options.passthrough ?? true),
@@ -182,6 +189,8 @@ function optionsOf(source: YamlSource, form: DefinitionForm): MountOptions {
     ...(landing === undefined ? {} : { landing }),
     ...(coldCacheBytes === undefined ? {} : { coldCacheBytes }),
     ...(hotCacheBytes === undefined ? {} : { hotCacheBytes }),
+    ...(smallFileBytes === undefined ? {} : { smallFileBytes }),
+    ...(largeFileBytes === undefined ? {} : { largeFileBytes }),
   };
 }
 

@@ -119,6 +119,17 @@ const OPTIONS: Readonly<Record<string, Schema>> = {
     default: '0.4',
     description: 'Version of OME-NGFF that plate.ome.zarr follows: 0.4 is Zarr v2, 0.5 is Zarr v3.',
   },
+  'small-files': {
+    type: ['string', 'integer'],
+    minimum: 1,
+    description: 'Written files up to this size stay in memory until they land; 16 MiB unless set.',
+  },
+  'large-files': {
+    type: ['string', 'integer'],
+    minimum: 1,
+    description:
+      'Files that grow beyond this go to disk while they are written; an eighth of the budget, and 64 MiB at least, unless set.',
+  },
   'output-ngff': {
     enum: [...NGFF_VERSIONS, ...NGFF_VERSIONS.map(Number)],
     default: '0.4',

@@ -1,4 +1,4 @@
-import { parseBudget } from '../core/byte-size.ts';
+import { parseBudget, parseByteSize } from '../core/byte-size.ts';
 import { BadParameterError } from '../core/errors.ts';
 import {
   CHUNK_STRATEGIES,
@@ -41,6 +41,8 @@ export interface OptionOverrides {
   landing?: LandingFormat;
   coldCacheBytes?: number;
   hotCacheBytes?: number;
+  smallFileBytes?: number;
+  largeFileBytes?: number;
   budgetBytes?: number;
   output?: string;
   state?: string;
@@ -184,6 +186,17 @@ export const MOUNT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
     description:
       'memory for files that were read whole, at most a quarter of the budget, which is the default as root',
     apply: (overrides, value) => void (overrides.hotCacheBytes = parseCacheLimit(value, '-o hot-cache')),
+  },
+  'small-files': {
+    value: 'SIZE',
+    description: 'written files up to this size stay in memory until they land; 16 MiB unless set',
+    apply: (overrides, value) => void (overrides.smallFileBytes = parseByteSize(value, '-o small-files')),
+  },
+  'large-files': {
+    value: 'SIZE',
+    description:
+      'files that grow beyond this go to disk while they are written; an eighth of the budget unless set',
+    apply: (overrides, value) => void (overrides.largeFileBytes = parseByteSize(value, '-o large-files')),
   },
   names: {
     value: 'NAMES',

@@ -24,6 +24,8 @@ export interface ControlServerOptions {
   /** At most 107 bytes: the kernel's sockaddr_un. */
   readonly socketPath: string;
   readonly methods: Readonly<Record<string, ControlMethod>>;
+  /** The user at the other end of a connected socket, by its descriptor; throws when the kernel doesn't say. */
+  readonly peerUserId: (fd: number) => number;
 }
 
 const MAX_SOCKET_PATH_BYTES = 107;
@@ -41,8 +43,8 @@ function isListening(socketPath: string): Promise<boolean> {
 }
 
 /**
- * Answers the command line's questions about a running mount. Only the owner may connect (mode 0600). A client
- * can't harm it: requests, their number and connections are bounded, and a bad line ends that connection only.
+ * Answers the command line's questions about a running mount. Only the owner may connect (mode 0600, and whoever
+ * connects is asked for), and root. A client can't harm it: requests, their number and connections are bounded, and a bad line ends that connection only.
  */
 export class ControlServer implements AsyncDisposable {
   readonly socketPath: string;
@@ -50,7 +52,10 @@ export class ControlServer implements AsyncDisposable {
   readonly #methods: Readonly<Record<string, ControlMethod>>;
   readonly #sockets = new Set<Socket>();
 
-  private constructor({ socketPath, methods }: ControlServerOptions) {
+  readonly #peerUserId: (fd: number) => number;
+
+  private constructor({ socketPath, methods, peerUserId }: ControlServerOptions) {
+    this.#peerUserId = peerUserId;
     this.socketPath = socketPath;
     this.#methods = methods;
     this.#server = createServer((socket) => this.#serve(socket));
@@ -99,7 +104,22 @@ export class ControlServer implements AsyncDisposable {
     await this.close();
   }
 
+  /** Whether the user at the other end is this one, or root. */
+  #isOwner(socket: Socket): boolean {
+    const { _handle: handle } = socket as unknown as { readonly _handle?: { readonly fd?: number } };
+    try {
+      return [0, process.geteuid?.()].includes(this.#peerUserId(handle?.fd ?? -1));
+    } catch {
+      // Whoever can't be told is nobody.
+      return false;
+    }
+  }
+
   #serve(socket: Socket): void {
+    if (!this.#isOwner(socket)) {
+      socket.destroy();
+      return;
+    }
     this.#sockets.add(socket);
     const gone = new AbortController();
     const open = new Set<number>();

@@ -14,6 +14,8 @@ export interface MemoryDocument {
   /** Held by pixels that reader threads keep decoded. */
   readonly decodedBytes: number;
   readonly decodedBoundBytes: number;
+  /** Held by threads while they work: what the process takes beyond what it took at rest. */
+  readonly workingBytes: number;
   /** Held by files that were pinned. */
   readonly pinnedBytes: number;
   /** Held by files that were read whole. */
@@ -118,6 +120,24 @@ export interface LandingResult {
   readonly sizeBytes: number;
   /** Files that could not land and are kept for the next mount, with the reason. */
   readonly kept: readonly { readonly path: string; readonly reason: string }[];
+}
+
+/** Parameters of `discard`: as {@link KeepParams}. */
+export interface DiscardParams extends KeepParams {
+  /** Also files that programs have open to write. */
+  readonly force: boolean;
+}
+
+/** Parameters of `restore`. */
+export interface RestoreParams extends DiscardParams {
+  readonly revision: number;
+}
+
+/** Parameters of `snapshot`. */
+export interface SnapshotParams {
+  readonly reason: 'commit' | 'snapshot';
+  /** What people say of it. */
+  readonly message?: string;
 }
 
 /** Parameters of `drain`: write everything out, then unmount and end. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { FsRefusal } from '../core/errors.ts';
+import { makePrivateFolder } from '../core/private-folder.ts';
 import { processStartTicks } from './process-identity.ts';
 
 /** One mount of this user, as every `platefs` command finds it. Paths are absolute. */
@@ -66,12 +66,7 @@ export class MountRegistry {
   /** @throws FsRefusal `not-permitted` when the folder is another user's, a link, or open to others. */
   constructor(folder: string) {
     this.folder = folder;
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    const stat = lstatSync(folder);
-    if (!stat.isDirectory() || stat.uid !== process.getuid?.() || (stat.mode & 0o077) !== 0)
-      throw new FsRefusal('not-permitted', `${folder} is not a private folder of yours`, {
-        advice: 'remove it, or set XDG_RUNTIME_DIR to a folder of your own',
-      });
+    makePrivateFolder(folder, 'remove it, or set XDG_RUNTIME_DIR to a folder of your own');
   }
 
   /** Where the control socket of a mount is to be; short whatever the mountpoint. */

@@ -18,7 +18,7 @@ const isSmall = (dtype: Dtype): boolean =>
 
 const isFloat = (dtype: Dtype): boolean => dtype.startsWith('float');
 
-/** Means of whole numbers of up to 16 bits, rounded half up. `right` is 0 where there is no pixel to the right. */
+/** Means of whole numbers of up to 16 bits, rounded half up. */
 function meanSmall(source: Numbers, height: number, width: number, target: Numbers): void {
   let out = 0;
   const pairs = width >> 1;
@@ -37,26 +37,14 @@ function meanSmall(source: Numbers, height: number, width: number, target: Numbe
   }
 }
 
-/** Means of whole numbers of 32 bits, rounded half up: their sums are exact in a double. */
-function meanWide(source: Numbers, height: number, width: number, target: Numbers): void {
-  let out = 0;
-  for (let y = 0; y < height; y += 2) {
-    const above = y * width;
-    const below = y + 1 < height ? above + width : above;
-    for (let x = 0; x < width; x += 2) {
-      const right = x + 1 < width ? x + 1 : x;
-      const sum =
-        (source[above + x] as number) +
-        (source[above + right] as number) +
-        (source[below + x] as number) +
-        (source[below + right] as number);
-      target[out++] = Math.floor((sum + 2) / 4);
-    }
-  }
-}
-
-/** Means of floating-point numbers, taken in double precision. */
-function meanFloat(source: Numbers, height: number, width: number, target: Numbers): void {
+/** Sums of four pixels, in double precision, as `finish` takes them. */
+function meanOf(
+  source: Numbers,
+  height: number,
+  width: number,
+  target: Numbers,
+  finish: (sum: number) => number,
+): void {
   let out = 0;
   for (let y = 0; y < height; y += 2) {
     const above = y * width;
@@ -65,10 +53,14 @@ function meanFloat(source: Numbers, height: number, width: number, target: Numbe
       const right = x + 1 < width ? x + 1 : x;
       const upper = (source[above + x] as number) + (source[above + right] as number);
       const lower = (source[below + x] as number) + (source[below + right] as number);
-      target[out++] = (upper + lower) / 4;
+      target[out++] = finish(upper + lower);
     }
   }
 }
+
+/** Of whole numbers of 32 bits, rounded half up: their sums are exact in a double. */
+const meanWide = (sum: number): number => Math.floor((sum + 2) / 4);
+const meanFloat = (sum: number): number => sum / 4;
 
 const TWO_32 = 2 ** 32;
 
@@ -142,9 +134,7 @@ export function halve(plane: PlanePixels, dtype: Dtype, downsampling: Downsampli
       );
     }
   } else if (downsampling === 'nearest') first(source as Numbers, height, width, target as Numbers);
-  else {
-    const mean = isFloat(dtype) ? meanFloat : isSmall(dtype) ? meanSmall : meanWide;
-    mean(source as Numbers, height, width, target as Numbers);
-  }
+  else if (isSmall(dtype)) meanSmall(source as Numbers, height, width, target as Numbers);
+  else meanOf(source as Numbers, height, width, target as Numbers, isFloat(dtype) ? meanFloat : meanWide);
   return { ...half, bytes };
 }

@@ -41,8 +41,12 @@ const ERRNO: Record<ErrorTag, number> = {
   'read-only': E.EROFS,
   'not-permitted': E.EPERM,
   'not-supported': E.EOPNOTSUPP,
+  'not-needed': E.ENOSYS,
   'invalid-argument': E.EINVAL,
   'no-attribute': E.ENODATA,
+  'cross-device': E.EXDEV,
+  'file-too-large': E.EFBIG,
+  'past-the-end': E.ENXIO,
   stale: ESTALE_LINUX,
   io: E.EIO,
 };

@@ -48,8 +48,12 @@ export type ErrorTag =
   | 'read-only'
   | 'not-permitted'
   | 'not-supported'
+  | 'not-needed'
   | 'invalid-argument'
   | 'no-attribute'
+  | 'cross-device'
+  | 'file-too-large'
+  | 'past-the-end'
   | 'stale'
   | 'io';
 
@@ -309,6 +313,9 @@ export class FsRefusal extends PlateFsError {
 
 export type FsRefusalTag = Extract<
   ErrorTag,
+  | 'cross-device'
+  | 'file-too-large'
+  | 'past-the-end'
   | 'name-too-long'
   | 'no-such-entry'
   | 'entry-exists'
@@ -318,6 +325,7 @@ export type FsRefusalTag = Extract<
   | 'read-only'
   | 'not-permitted'
   | 'not-supported'
+  | 'not-needed'
   | 'invalid-argument'
   | 'no-attribute'
   | 'stale'

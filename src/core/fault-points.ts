@@ -31,6 +31,10 @@ export type FaultPoint =
   | 'hook.before-publish'
   /** They are in the namespace, and the kernel has not heard of them. */
   | 'hook.after-publish'
+  /** Bytes that a revision needs are kept, their place not yet given up. */
+  | 'revision.kept'
+  /** Everything is known of a revision that is not there yet. */
+  | 'revision.before-note'
   /** The mount is being written out. */
   | 'daemon.draining';
 

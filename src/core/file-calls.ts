@@ -18,6 +18,11 @@ export interface FileCalls {
   fallocate(fd: number, mode: number, offsetBytes: number, sizeBytes: number): void;
   /** lseek(2) with SEEK_DATA (3) or SEEK_HOLE (4). @throws a system error with errno (ENXIO past the end). */
   seek(fd: number, offsetBytes: number, whence: number): number;
+  /**
+   * Whether anybody can write to a file: has it open for writing, or mapped. False where the kernel doesn't say.
+   * @param fd - Open for reading; this process must have no other that is open for writing.
+   */
+  isOpenForWriting(fd: number): boolean;
   /** futimens(2). */
   setTimes(fd: number, atimeNs: bigint, mtimeNs: bigint): void;
 }

@@ -62,44 +62,58 @@ function failingBy(wish: string | undefined): Storage {
   if (wish === undefined || wish === '') return disk;
   const [call = '', code = 'EIO', part = '', count = '1', file = ''] = wish.split(':');
   let left = Number(count);
-  const strikes = (name: keyof Storage, path: () => string): boolean => {
-    if (name !== call || !existsSync(file) || !path().includes(part) || --left > 0) return false;
+  return failingStorage(disk, (name, path) => {
+    if (name !== call || !existsSync(file) || !path().includes(part) || --left > 0) return undefined;
     left = Number(count);
     rmSync(file);
-    return true;
-  };
-  const check = (name: keyof Storage, path: () => string): void => {
-    if (strikes(name, path)) throw systemError(name, code);
-  };
+    return code;
+  });
+}
+
+/** The calls that can be made to fail. */
+export type FailingCall = 'open' | 'write' | 'truncate' | 'syncData' | 'sync' | 'rename';
+
+/**
+ * A storage whose calls fail where `strike` says so.
+ * @param strike told of each call and the path it is on; the code it fails with (`SHORT`: a write takes half), or undefined.
+ */
+export function failingStorage(
+  inner: Storage,
+  strike: (call: FailingCall, path: () => string) => string | undefined,
+): Storage {
   const pathOf = (fd: number) => () => readlinkSync(`/proc/self/fd/${fd}`);
+  const check = (call: FailingCall, path: () => string): void => {
+    const code = strike(call, path);
+    if (code !== undefined) throw systemError(call, code);
+  };
   return {
+    ...inner,
     open: (path, flags, mode) => {
       check('open', () => path);
-      return disk.open(path, flags, mode);
+      return inner.open(path, flags, mode);
     },
-    close: (fd) => disk.close(fd),
     write: (fd, data, offsetBytes) => {
-      if (!strikes('write', pathOf(fd))) return disk.write(fd, data, offsetBytes);
+      const code = strike('write', pathOf(fd));
+      if (code === undefined) return inner.write(fd, data, offsetBytes);
       if (code !== 'SHORT') throw systemError('write', code);
-      return disk.write(fd, data.subarray(0, Math.ceil(data.length / 2)), offsetBytes);
+      return inner.write(fd, data.subarray(0, Math.ceil(data.length / 2)), offsetBytes);
     },
     truncate: (fd, sizeBytes) => {
       check('truncate', pathOf(fd));
-      disk.truncate(fd, sizeBytes);
+      inner.truncate(fd, sizeBytes);
     },
     syncData: (fd) => {
       check('syncData', pathOf(fd));
-      disk.syncData(fd);
+      inner.syncData(fd);
     },
     sync: (fd) => {
       check('sync', pathOf(fd));
-      disk.sync(fd);
+      inner.sync(fd);
     },
     rename: (from, to) => {
       check('rename', () => from);
-      disk.rename(from, to);
+      inner.rename(from, to);
     },
-    remove: (path) => disk.remove(path),
   };
 }
 

@@ -9,7 +9,10 @@ import { hasSharedMemory } from './memory-folder.ts';
 export function chooseBudgetBytes(memory: string): number {
   using probe = new PressureProbe();
   const { bavail, bsize } = statfsSync(memory);
-  return defaultBudgetBytes(probe.sample(Date.now()).availableBytes ?? freemem(), bavail * bsize);
+  const { availableBytes = freemem(), groupLimitBytes, groupUsedBytes = 0 } = probe.sample(Date.now());
+  // Files in tmpfs count for the control group as well.
+  const roomBytes = groupLimitBytes === undefined ? availableBytes : groupLimitBytes - groupUsedBytes;
+  return defaultBudgetBytes(Math.min(availableBytes, Math.max(0, roomBytes)), bavail * bsize);
 }
 
 /**

@@ -1,8 +1,10 @@
 import type { DaemonSpec } from '../config/daemon-spec.ts';
 import { type ControlMethod, ControlServer } from '../control/control-server.ts';
-import type { DrainParams, KeepParams } from '../control/documents.ts';
+import type { DiscardParams, DrainParams, KeepParams, SnapshotParams } from '../control/documents.ts';
 import { MountRegistry } from '../control/mount-registry.ts';
 import { FsRefusal } from '../core/errors.ts';
+import { peerUserId } from '../fuse/syscalls.ts';
+import type { LiveChanges } from './live-changes.ts';
 import type { RenderKeeper } from './render-keeper.ts';
 import type { Status } from './status.ts';
 import type { WriteOut } from './write-out.ts';
@@ -24,6 +26,7 @@ export async function openControl(
   status: Status,
   writeOut: WriteOut,
   renders: RenderKeeper,
+  changes: LiveChanges,
 ): Promise<ControlServer> {
   const { output, source, mountpoint, state } = spec.definition;
   const registry = new MountRegistry(spec.registryFolder);
@@ -33,9 +36,14 @@ export async function openControl(
     pin: (params, { progress, signal }) => renders.pin(pathsOf(params), progress, signal),
     warm: (params, { progress, signal }) => renders.warm(pathsOf(params), progress, signal),
     drop: (params, { signal }) => renders.drop(pathsOf(params), signal),
+    written: () => changes.written(),
+    snapshot: (params, { progress, signal }) => changes.snapshot(params as SnapshotParams, progress, signal),
+    restore: (params, { progress, signal }) => changes.restore(pathsOf(params), params, progress, signal),
+    'drop-revision': (params) => changes.dropRevision((params as { number?: unknown }).number),
+    discard: (params) => changes.discard(pathsOf(params), (params as Partial<DiscardParams>).force === true),
     drain: (params, { progress, signal }) => writeOut.drain((params as DrainParams).lazy, progress, signal),
   };
-  const server = await ControlServer.listen({ socketPath: spec.socketPath, methods });
+  const server = await ControlServer.listen({ socketPath: spec.socketPath, methods, peerUserId });
   registry.add({
     mountpoint,
     source,

@@ -9,9 +9,12 @@ import { errnoOf } from '../core/errno.ts';
 import { explain } from '../core/errors.ts';
 import { FrontWake } from '../fuse/front-wake.ts';
 import { invalidateNode } from '../fuse/notify.ts';
+import { demandWholeJournal } from '../journal/examine.ts';
 import { budgetOf } from '../memory/budget.ts';
-import { type OverlayFolders, stagingFolder } from '../overlay/open-overlay.ts';
+import { placementLimits } from '../overlay/file-placement.ts';
+import { hasLostPower, journalPath, type OverlayFolders, stagingFolder } from '../overlay/open-overlay.ts';
 import { indexFolder } from '../tree/index-cache.ts';
+import { MountTree } from '../tree/mount-tree.ts';
 import type { SharedMount } from '../tree/shared-mount.ts';
 import type { FrontNotice } from '../vfs/jobs.ts';
 import { chooseBudgetBytes, chooseHotBytes } from './budget-choice.ts';
@@ -24,7 +27,9 @@ import type { HookPump } from './hook-pump.ts';
 import { HotRenders } from './hot-renders.ts';
 import { hotStore, keptFolders } from './kept-stores.ts';
 import { Landings } from './landings.ts';
+import { LiveChanges } from './live-changes.ts';
 import { LiveMount } from './live-mount.ts';
+import { LiveRevisions } from './live-revisions.ts';
 import { logEvent } from './log.ts';
 import { memoryFolder, removeMemoryFolder } from './memory-folder.ts';
 import { MountMemory, writtenBoundBytes } from './mount-memory.ts';
@@ -40,6 +45,7 @@ import { Status } from './status.ts';
 import type { DaemonVoice, StartMessage } from './supervisor-messages.ts';
 import { invalidateNames } from './tree-invalidation.ts';
 import { WriteOut } from './write-out.ts';
+import { WritePace } from './write-pace.ts';
 
 type FrontBudget = { readonly budgetBytes: number; readonly hotBytes: number };
 
@@ -56,9 +62,11 @@ export class Daemon {
   readonly #voice: DaemonVoice;
   readonly #stop = new AbortController();
   readonly #warnings = new RuntimeWarnings();
+  readonly #pace: WritePace;
   readonly #owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
   #front: FrontLink | undefined;
   readonly #frontWorker: Worker;
+  readonly #wake = new FrontWake();
   #readers: Readers | undefined;
   #documents: Documents | undefined;
   #landings: Landings | undefined;
@@ -68,6 +76,7 @@ export class Daemon {
   #control: ControlServer | undefined;
   #memory: MountMemory | undefined;
   #renders: RenderKeeper | undefined;
+  #revisions: LiveRevisions | undefined;
   #hot: HotRenders | undefined;
   #ending: Promise<void> | undefined;
   #unlock: () => void = () => {};
@@ -84,6 +93,7 @@ export class Daemon {
     this.#frontWorker = frontWorker;
     this.#spec = start.spec as DaemonSpec;
     this.#voice = voice;
+    this.#pace = new WritePace(start.fuseFd);
   }
 
   get #definition(): DaemonSpec['definition'] {
@@ -111,6 +121,7 @@ export class Daemon {
     this.#unlock = lockState(state);
     const folders: OverlayFolders = { state, memory: memoryFolder(state) };
     this.#memoryFolder = folders.memory;
+    if (!resumed) demandWholeJournal(journalPath(folders), hasLostPower(folders));
     const resumes = countResumes(folders, resumed);
     if (!resumed) keepNames(folders, this.#definition);
     const opened = await openSessionParts(this.#spec, folders, resumed, {
@@ -118,22 +129,29 @@ export class Daemon {
       onProgress: (text) => this.#voice.tell({ type: 'progress', text }),
     });
     const mount = opened.map(({ number, name, shared }) => ({ number, name, shared }));
+    LiveRevisions.prepare(
+      state,
+      mount.map(({ number }) => number),
+      !resumed,
+    );
     const budgetBytes = this.#definition.budgetBytes ?? chooseBudgetBytes(folders.memory);
     const { memoryFd, privileged } = this.#start;
     const largePages = memoryFd === undefined ? undefined : `/proc/self/fd/${memoryFd}`;
     const kept = keptFolders(largePages ?? folders.memory, this.#spec.coldCache);
     this.#readers = new Readers({
       kept,
+      wake: this.#wake.memory,
       count: this.#definition.options.readers ?? Math.max(2, availableParallelism()),
       fuseFd: this.#start.fuseFd,
       mount,
       outputFolder: output,
+      stateFolder: state,
       decodedBytes: budgetOf(budgetBytes).decodedBytes,
       onMessage: (message) => {
         if (message.type === 'staged')
           this.#front?.tell({ type: 'staged', node: message.node, errno: message.errno });
         else if (message.type === 'render-found') {
-          this.#front?.tell(message);
+          this.#front?.nudge();
           this.#hot?.looked(message.found.node, message.found.path);
         } else if (message.type === 'synced') this.#front?.tell(message);
         else if (message.type === 'failed-job') this.#front?.tell({ ...message, type: 'failed' });
@@ -152,6 +170,7 @@ export class Daemon {
       format: this.#definition.options.landing,
       front,
       isHeld: (inode) => this.#hooks?.isHeld(inode) ?? false,
+      keep: async (landing) => await this.#revisions?.keep(landing),
       warn: (message) => this.#warnings.warn('landing', message),
       signal: this.#stop.signal,
     });
@@ -183,6 +202,17 @@ export class Daemon {
       signal: this.#stop.signal,
     });
     this.#plates = plates;
+    const revisions = new LiveRevisions({
+      stateFolder: state,
+      outputFolder: output,
+      front,
+      fuseFd: this.#start.fuseFd,
+      parts: mount.map(({ number }) => number),
+      lower: () => new MountTree(plates.mount, tools),
+      landAll: (progress, signal) => this.#writeOut?.flush(progress, signal) ?? Promise.resolve(),
+      whileNothingLands: (work) => landings.whileNothingLands(work),
+    });
+    this.#revisions = revisions;
     const renders = new RenderKeeper({
       fuseFd: this.#start.fuseFd,
       source: this.#definition.source,
@@ -238,7 +268,8 @@ export class Daemon {
     memory.start();
     await this.#hot?.start();
     await renders.start();
-    this.#control = await openControl(this.#spec, status, writeOut, renders);
+    const changes = new LiveChanges(front, landings, revisions, this.#start.fuseFd);
+    this.#control = await openControl(this.#spec, status, writeOut, renders, changes);
     plates.start();
     this.#running.resolve();
     this.#voice.tell({ type: 'ready' });
@@ -250,7 +281,6 @@ export class Daemon {
     const { budgetBytes, hotBytes } = budget;
     const { fuseFd, resumed, negotiated, privileged } = this.#start;
     const channel = new MessageChannel();
-    const wake = new FrontWake();
     const ports = readers.frontPorts();
     const data: FrontData = {
       fuseFd,
@@ -263,18 +293,20 @@ export class Daemon {
       mount,
       folders,
       budgetBytes: writtenBoundBytes(budgetBytes),
+      placement: placementLimits(budgetBytes, this.#definition.options),
       aheadBytes: Math.floor(budgetOf(budgetBytes).decodedBytes / ports.length / 2),
       hotBytes,
       owner: this.#owner,
+      tellsSealed: this.#definition.hooks.length > 0,
       fromMain: channel.port2,
-      wake: wake.memory,
+      wake: this.#wake.memory,
       readers: ports,
       counters: readers.counters.memory,
     };
     const worker = this.#frontWorker;
     worker.ref();
     worker.on('error', (error) => this.#die('the front thread', error));
-    const front = new FrontLink(worker, channel.port1, wake, (message) => this.#hear(message));
+    const front = new FrontLink(worker, channel.port1, this.#wake, (message) => this.#hear(message));
     this.#front = front;
     worker.postMessage(data, [channel.port2, ...ports]);
     return front;
@@ -340,6 +372,10 @@ export class Daemon {
       case 'abandoned':
         this.#landings?.remove(notice.abandoned);
         return;
+      case 'flush':
+      case 'answer-write':
+        this.#pace.hear(notice, this.#front);
+        return;
       case 'pressed':
         this.#memory?.pressed();
         return;
@@ -400,6 +436,11 @@ export class Daemon {
       await this.#writeOut?.flush(() => {}, this.#stop.signal);
     } catch (error) {
       logEvent(`writing out failed: ${explain(error)}`);
+    }
+    try {
+      await this.#revisions?.make('unmount', undefined, false, () => {}, this.#stop.signal);
+    } catch (error) {
+      logEvent(`no revision could be made: ${explain(error)}`);
     }
     this.#stop.abort();
     this.#memory?.[Symbol.dispose]();

@@ -1,5 +1,5 @@
 import type { FileCalls } from '../core/file-calls.ts';
-import { fallocate, readCached, seek, setTimes } from '../fuse/syscalls.ts';
+import { fallocate, isOpenForWriting, readCached, seek, setTimes } from '../fuse/syscalls.ts';
 
 /** System calls on files, for the rooms below the wire. */
 export const kernelFileCalls: FileCalls = {
@@ -8,6 +8,7 @@ export const kernelFileCalls: FileCalls = {
       ? 0
       : readCached(fd, target.subarray(offsetInTarget, offsetInTarget + sizeBytes), offsetBytes),
   fallocate,
+  isOpenForWriting,
   seek,
   setTimes,
 };

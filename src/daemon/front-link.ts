@@ -15,7 +15,7 @@ type AnswerOf<T extends ToFront['type']> = T extends 'list-sealed'
           ? 'budget-set'
           : T extends 'spill'
             ? 'spilled'
-            : T extends 'sealed-file' | 'landed' | 'relanded' | 'usage'
+            : T extends 'written' | 'discard' | 'restore' | 'sealed-file' | 'landed' | 'relanded' | 'usage'
               ? T
               : never;
 
@@ -54,6 +54,11 @@ export class FrontLink {
   tell(message: ToFront): void {
     this.#port.postMessage(message);
     if (this.#kicking) this.#wake.kick();
+  }
+
+  /** Another thread has left it a message and kicked it: where it has slept on, it is kicked again. */
+  nudge(): void {
+    if (this.#kicking && !this.#wake.isHeard()) this.#wake.kick();
   }
 
   /** @throws NotRunningError when the front ends first. */

@@ -1,3 +1,6 @@
+import type { Change } from '../changes/change-list.ts';
+import type { WrittenState } from '../changes/written-state.ts';
+import type { ErrorDocument } from '../control/protocol.ts';
 import type { Negotiated } from '../fuse/negotiation.ts';
 import type { LandingRecord } from '../overlay/inode.ts';
 import type { SealedFile } from '../overlay/sealed-files.ts';
@@ -29,6 +32,33 @@ export interface ChangedName {
 export interface FoundRender extends Ticket {
   readonly node: number;
   readonly path?: string;
+}
+
+/** What came of giving up changes: all of them, or none and why. */
+export interface DiscardAnswer {
+  readonly discarded: readonly Pick<Change, 'kind' | 'type' | 'path' | 'from'>[];
+  readonly kept: readonly { readonly path: string; readonly reason: string }[];
+  /** Names that show something else than before. */
+  readonly changed: readonly ChangedName[];
+}
+
+/** What came of bringing an earlier state back: all of it, or none and why; or what must be brought beforehand. */
+export interface RestoreAnswer {
+  readonly gone: readonly Pick<Change, 'kind' | 'type' | 'path' | 'from'>[];
+  readonly come: readonly Pick<Change, 'kind' | 'type' | 'path' | 'from'>[];
+  readonly kept: readonly { readonly path: string; readonly reason: string }[];
+  /** Names that show something else than before. */
+  readonly changed: readonly ChangedName[];
+  /** Files whose bytes are not where they can be taken from; nothing was changed then. */
+  readonly needed: readonly NeededFile[];
+}
+
+/** A file of a revision, by its number in it. */
+export interface NeededFile {
+  readonly inode: number;
+  readonly record: LandingRecord;
+  /** Nanoseconds since 1970, as decimal text. */
+  readonly mtimeNs: string;
 }
 
 /** Main thread to front. A `token` comes back in the answer. */
@@ -71,9 +101,17 @@ export type ToFront =
   /** The files of which a finished render may be kept, in place of those known before. */
   | { readonly type: 'renders'; readonly nodes: readonly number[] }
   /** A reader has looked whether a finished render is kept and good. */
+  /** From a reader. */
   | { readonly type: 'render-found'; readonly found: FoundRender }
   /** A node that somebody waits for is measured, or could not be. */
   | { readonly type: 'measured'; readonly node: number; readonly errno: number }
+  /** A {@link FrontNotice} `flush` is done, or failed. */
+  | {
+      readonly type: 'flushed';
+      readonly inode: number;
+      readonly sizeBytes: number;
+      readonly hasFailed: boolean;
+    }
   /** Written files may take so much memory from now on, unless they hold more. */
   | { readonly type: 'set-budget'; readonly token: number; readonly budgetBytes: number }
   /** Move open files that were not written since then to disk, as far as one request may wait for. */
@@ -82,6 +120,25 @@ export type ToFront =
       readonly token: number;
       readonly bytes: number;
       readonly restingSinceMs: number;
+    }
+  /** Revisions were made or dropped. */
+  | { readonly type: 'revisions' }
+  | { readonly type: 'written'; readonly token: number }
+  /** Give up what was written at and below paths of the mount. */
+  | {
+      readonly type: 'discard';
+      readonly token: number;
+      readonly paths: readonly string[];
+      readonly force: boolean;
+    }
+  /** Bring paths back as they were in a revision. `staged` names files of it that lie in the restoring folder. */
+  | {
+      readonly type: 'restore';
+      readonly token: number;
+      readonly revision: number;
+      readonly paths: readonly string[];
+      readonly force: boolean;
+      readonly staged: readonly number[];
     }
   | { readonly type: 'usage'; readonly token: number };
 
@@ -148,6 +205,10 @@ export type FrontAnswer =
       readonly failure?: string;
     }
   | { readonly type: 'adopted'; readonly token: number }
+  | { readonly type: 'written'; readonly token: number; readonly state: WrittenState }
+  | ({ readonly type: 'restore'; readonly token: number; readonly failure?: ErrorDocument } & RestoreAnswer)
+  /** `failure`: nothing was given up, and this is why. */
+  | ({ readonly type: 'discard'; readonly token: number; readonly failure?: ErrorDocument } & DiscardAnswer)
   | {
       readonly type: 'usage';
       readonly token: number;

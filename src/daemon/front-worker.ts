@@ -2,6 +2,10 @@ import { writeSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { type MessagePort, parentPort, receiveMessageOnPort } from 'node:worker_threads';
+import { RevisionStore } from '../changes/revision-store.ts';
+import { isVersionNode, VersionNodes } from '../changes/version-nodes.ts';
+import { VersionedTree } from '../changes/versioned-tree.ts';
+import { errorDocument } from '../control/protocol.ts';
 import { errnoOf } from '../core/errno.ts';
 import { explain } from '../core/errors.ts';
 import { FrontWake } from '../fuse/front-wake.ts';
@@ -12,6 +16,7 @@ import { attributesBody, entryBody, openBody } from '../fuse/reply.ts';
 import { replyTo } from '../fuse/reply-writer.ts';
 import { runSession } from '../fuse/session.ts';
 import type { Durability } from '../model/mount-definition.ts';
+import type { PlacementLimits } from '../overlay/file-placement.ts';
 import { isFile } from '../overlay/inode.ts';
 import { journalPath, type OverlayFolders, openOverlay, stagingFolder } from '../overlay/open-overlay.ts';
 import type { Overlay } from '../overlay/overlay.ts';
@@ -23,6 +28,7 @@ import { loadCatalogEncoders } from '../tree/sources/catalog-encoders.ts';
 import { Front } from '../vfs/front.ts';
 import { KeptRenders } from '../vfs/kept-renders.ts';
 import { kernelFileCalls } from './file-calls.ts';
+import { discardPaths, restorePaths, writtenState } from './front-changes.ts';
 import type { FromFront, ToFront } from './front-messages.ts';
 import { loadPlaneTools } from './plane-tools.ts';
 import { publishOutputs } from './publish.ts';
@@ -48,7 +54,11 @@ export interface FrontData {
   readonly aheadBytes: number;
   /** What files that were read whole may hold, to be passed through. */
   readonly hotBytes: number;
+  /** Where written files go by their size. */
+  readonly placement: PlacementLimits;
   readonly owner: { readonly uid: number; readonly gid: number };
+  /** Somebody wants to hear which files are whole: the mount has rules. */
+  readonly tellsSealed: boolean;
   readonly fromMain: MessagePort;
   /** Memory of the {@link FrontWake} that the main thread kicks. */
   readonly wake: SharedArrayBuffer;
@@ -85,16 +95,19 @@ class SessionOver extends Error {}
 interface Rooms {
   readonly overlay: Overlay;
   readonly front: Front;
-  readonly tree: MountTree;
+  readonly mountTree: MountTree;
+  readonly tree: VersionedTree;
   readonly readers: ReaderPool;
   readonly layouts: KnownLayouts;
   readonly wholeReads: WholeReads;
 }
 
-function receive({ overlay, front, tree, readers, layouts, wholeReads }: Rooms, message: ToFront): void {
+function receive(rooms: Rooms, message: ToFront): void {
+  const { overlay, front, mountTree, tree, readers, layouts, wholeReads } = rooms;
   switch (message.type) {
     case 'adopt':
-      tree.adopt(message.part, message.shared);
+      mountTree.adopt(message.part, message.shared);
+      tree.treeChanged();
       layouts.clear();
       wholeReads.clear();
       readers.adopt(message.part, message.shared);
@@ -105,7 +118,7 @@ function receive({ overlay, front, tree, readers, layouts, wholeReads }: Rooms, 
       front.staged(message.node, message.errno);
       return;
     case 'measured':
-      front.measured(message.node, message.errno);
+      for (const node of tree.shownAs(message.node)) front.measured(node, message.errno);
       return;
     case 'failed':
       front.failed(message.job, message.errno, message.message);
@@ -178,8 +191,10 @@ function receive({ overlay, front, tree, readers, layouts, wholeReads }: Rooms, 
       overlay.hookEnded(message.inode, message.version, message.rule);
       return;
     case 'set-budget': {
-      const accepted = overlay.store.reservedBytes <= message.budgetBytes;
-      if (accepted) overlay.store.budgetBytes = message.budgetBytes;
+      const { reservedBytes, budgetBytes } = overlay.store;
+      const accepted = reservedBytes <= message.budgetBytes;
+      // What they hold already they may hold until it has landed; what comes goes to disk.
+      overlay.store.budgetBytes = accepted ? message.budgetBytes : Math.min(budgetBytes, reservedBytes);
       tell({ type: 'budget-set', token: message.token, accepted });
       return;
     }
@@ -194,6 +209,9 @@ function receive({ overlay, front, tree, readers, layouts, wholeReads }: Rooms, 
       tell({ type: 'spilled', token: message.token, freedBytes });
       return;
     }
+    case 'flushed':
+      front.flushed(message.inode, message.sizeBytes, message.hasFailed);
+      return;
     case 'renders':
       front.rendersChanged(message.nodes);
       return;
@@ -206,6 +224,32 @@ function receive({ overlay, front, tree, readers, layouts, wholeReads }: Rooms, 
     case 'end':
       // The session's loop is left already.
       return;
+    case 'revisions':
+      tree.reload();
+      return;
+    case 'written':
+      tell({ type: 'written', token: message.token, state: writtenState(overlay, tree) });
+      return;
+    case 'restore': {
+      const { token } = message;
+      try {
+        tell({ type: 'restore', token, ...restorePaths(overlay, tree, data.folders.state, message) });
+      } catch (error) {
+        const nothing = { gone: [], come: [], kept: [], changed: [], needed: [] };
+        tell({ type: 'restore', token, ...nothing, failure: errorDocument(error) });
+      }
+      return;
+    }
+    case 'discard': {
+      const { token, paths, force } = message;
+      try {
+        tell({ type: 'discard', token, ...discardPaths(overlay, tree, paths, force) });
+      } catch (error) {
+        const failure = errorDocument(error);
+        tell({ type: 'discard', token, discarded: [], kept: [], changed: [], failure });
+      }
+      return;
+    }
     case 'usage':
       tell({
         type: 'usage',
@@ -221,11 +265,22 @@ function receive({ overlay, front, tree, readers, layouts, wholeReads }: Rooms, 
 
 async function serve(): Promise<void> {
   const tools = await loadPlaneTools(data.mount.map(({ shared }) => shared.index));
-  const tree = new MountTree(data.mount, tools);
+  const mountTree = new MountTree(data.mount, tools);
+  const { state } = data.folders;
+  const tree = new VersionedTree(mountTree, new RevisionStore(state), new VersionNodes(state));
+  /** What shows a node, for whoever asks how its bytes are made; undefined for what was written. */
+  const ownOf = (node: number): number | undefined => (isVersionNode(node) ? tree.baseOf(node) : node);
   const hasSources = data.mount.some(({ shared }) => shared.index.scope);
   const encoders = hasSources ? await loadCatalogEncoders() : undefined;
-  const layouts = new KnownLayouts((node) => tree.layoutOf(node, encoders));
-  const unitAt = (node: number, offsetBytes: number) => renderUnitAt(node, layouts.of(node), offsetBytes);
+  const layouts = new KnownLayouts((node) => {
+    const own = ownOf(node);
+    return own === undefined ? undefined : mountTree.layoutOf(own, encoders);
+  });
+  const unitAt = (node: number, offsetBytes: number) =>
+    renderUnitAt(node, layouts.of(node), offsetBytes, (region) => {
+      const own = ownOf(node);
+      return own === undefined ? undefined : mountTree.decodedTogether(own, region);
+    });
   const counters = ReaderCounters.over(data.counters);
   const readers = new ReaderPool({
     ports: data.readers,
@@ -233,26 +288,37 @@ async function serve(): Promise<void> {
     unitAt,
     ahead: new ReadAhead({
       unitAt,
-      isRendered: (node) => tree.isRendered(node),
+      isRendered: (node) => !isVersionNode(node) && mountTree.isRendered(node),
       limitBytes: data.aheadBytes,
     }),
     onFirstJob: () => tell({ type: 'readers-wanted' }),
   });
   const { overlay, tornBytes, lost, damaged } = openOverlay(
     data.folders,
-    { resumed: data.resumed, budgetBytes: data.budgetBytes, calls: kernelFileCalls, lower: tree },
     {
-      onSealed: (inode) => tell({ type: 'notice', notice: { kind: 'sealed', inode } }),
-      onUnsealed: (inode) => tell({ type: 'notice', notice: { kind: 'unsealed', inode } }),
+      resumed: data.resumed,
+      budgetBytes: data.budgetBytes,
+      placement: data.placement,
+      calls: kernelFileCalls,
+      lower: tree,
+    },
+    {
+      onSealed: (inode) => data.tellsSealed && tell({ type: 'notice', notice: { kind: 'sealed', inode } }),
+      onUnsealed: (inode) =>
+        data.tellsSealed && tell({ type: 'notice', notice: { kind: 'unsealed', inode } }),
       onAbandoned: (abandoned) => tell({ type: 'notice', notice: { kind: 'abandoned', abandoned } }),
     },
   );
   const wholeReads = new WholeReads({
-    sizeOf: (node) => (canPass() && tree.isKeepable(node) ? tree.attributes(node)?.sizeBytes : undefined),
+    sizeOf: (node) =>
+      canPass() && !isVersionNode(node) && mountTree.isKeepable(node)
+        ? mountTree.attributes(node)?.sizeBytes
+        : undefined,
     limitBytes: data.hotBytes,
     onWhole: (node) => tell({ type: 'notice', notice: { kind: 'read-whole', node } }),
   });
   const renders = new KeptRenders();
+  const ports = [data.fromMain, ...data.readers];
   const front: Front = new Front({
     tree,
     overlay,
@@ -276,7 +342,12 @@ async function serve(): Promise<void> {
       }
       return filledBytes;
     },
-    notify: (notice) => tell({ type: 'notice', notice }),
+    pacesWrites: true,
+    notify: (notice) =>
+      tell({
+        type: 'notice',
+        notice: notice.kind === 'measure' ? { ...notice, node: tree.measuredBy(notice.node) } : notice,
+      }),
     answer: ({ uniqueLow, uniqueHigh }, bytes) => replyTo(data.fuseFd, uniqueLow, uniqueHigh, [bytes]),
     answerLate: ({ uniqueLow, uniqueHigh }, late) => {
       const body = late.kind === 'entry' ? entryBody(late.entry) : attributesBody(late.reply);
@@ -286,19 +357,17 @@ async function serve(): Promise<void> {
     renders,
     passedFolder: join(data.folders.memory, 'passed'),
     drain: () => {
-      for (
-        let received = receiveMessageOnPort(data.fromMain);
-        received;
-        received = receiveMessageOnPort(data.fromMain)
-      ) {
-        try {
-          const message = received.message as ToFront;
-          if (message.type === 'end') throw new SessionOver();
-          receive({ overlay, front, tree, readers, layouts, wholeReads }, message);
-        } catch (error) {
-          if (error instanceof SessionOver) throw error;
-          // A disk that is full, as a rule: this change was not made, and everything else goes on.
-          tell({ type: 'notice', notice: { kind: 'failed', path: '', message: explain(error) } });
+      for (const port of ports) {
+        for (let received = receiveMessageOnPort(port); received; received = receiveMessageOnPort(port)) {
+          try {
+            const message = received.message as ToFront;
+            if (message.type === 'end') throw new SessionOver();
+            receive({ overlay, front, mountTree, tree, readers, layouts, wholeReads }, message);
+          } catch (error) {
+            if (error instanceof SessionOver) throw error;
+            // A disk that is full, as a rule: this change was not made, and everything else goes on.
+            tell({ type: 'notice', notice: { kind: 'failed', path: '', message: explain(error) } });
+          }
         }
       }
     },
@@ -342,7 +411,7 @@ async function serve(): Promise<void> {
   for (const inode of overlay.names.inodes.values()) overlay.seal(inode);
   tell({ type: 'unmounted' });
   data.fromMain.on('message', (message: ToFront) =>
-    receive({ overlay, front, tree, readers, layouts, wholeReads }, message),
+    receive({ overlay, front, mountTree, tree, readers, layouts, wholeReads }, message),
   );
 }
 

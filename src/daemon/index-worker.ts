@@ -38,7 +38,7 @@ const format = handler;
 const completeness = new PlaneCompleteness(
   {
     isWhole: await wholenessTest(),
-    isLocalDisk: networkDiskKind(first.rootPath) === undefined,
+    isLocalDisk: first.scope?.kind !== 'url' && networkDiskKind(first.rootPath) === undefined,
     nowMs: () => performance.now(),
   },
   first,

@@ -22,6 +22,8 @@ export interface LandingLoopParts {
   readonly onLanded: (files: number, sizeBytes: number) => void;
   /** Resolves when landings given up so far are gone from the output folder. */
   readonly removed: () => Promise<unknown>;
+  /** Keeps bytes that a revision needs before a file's next version takes their place. */
+  readonly keep: (landing: Landing | undefined) => Promise<void>;
   readonly log: (message: string) => void;
 }
 
@@ -58,6 +60,11 @@ export class LandingLoop {
   /** Lands everything that is sealed, also what failed before. */
   landAll(onProgress: (progress: LandingProgress) => void, signal: AbortSignal): Promise<LandingResult> {
     return this.#enqueue(() => this.#run(-1, true, onProgress, signal));
+  }
+
+  /** Runs work while nothing lands. */
+  exclusively<T>(work: () => Promise<T>): Promise<T> {
+    return this.#enqueue(work);
   }
 
   #enqueue<T>(work: () => Promise<T>): Promise<T> {
@@ -137,13 +144,34 @@ export class LandingLoop {
     this.#parts.log(`${file.mountPath} could not land: ${reason}`);
   }
 
+  /** A file that was written again, or removed, while it landed is no failure: its bytes went away under us. */
+  async #failUnlessChanged(file: SealedFile, reason: string): Promise<void> {
+    const { file: now } = await this.#parts.front.ask('sealed-file', { inode: file.inode });
+    if (now?.version === file.version) this.#fail(file, reason);
+  }
+
+  /** Files whose last landings are kept where they must be; the others fail. */
+  async #keptBefore(batch: readonly SealedFile[]): Promise<SealedFile[]> {
+    const safe: SealedFile[] = [];
+    for (const file of batch) {
+      try {
+        await this.#parts.keep(file.previous as unknown as Landing | undefined);
+        safe.push(file);
+      } catch (error) {
+        this.#fail(file, `what revisions need of it can't be kept: ${explain(error)}`);
+      }
+    }
+    return safe;
+  }
+
   async #land(
     batch: readonly SealedFile[],
     landed: { files: number; sizeBytes: number },
     signal: AbortSignal,
   ): Promise<number> {
     const materializer = await this.#parts.materializer();
-    const results = await materializer.land(batch, signal, () => {});
+    const safe = await this.#keptBefore(batch);
+    const results = await materializer.land(safe, signal, () => {});
     const byInode = new Map(batch.map((file) => [file.inode, file]));
     const items: { inode: number; version: number; record: LandingRecord }[] = [];
     for (const result of results) {
@@ -157,7 +185,7 @@ export class LandingLoop {
           record: result.landing as unknown as LandingRecord,
         });
       } else {
-        this.#fail(file, explain(result.error));
+        await this.#failUnlessChanged(file, explain(result.error));
       }
     }
     passFaultPoint('landing.before-note');

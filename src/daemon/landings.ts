@@ -15,6 +15,8 @@ export interface LandingsParts {
   readonly front: FrontLink;
   /** A hook still wants to read this file. */
   readonly isHeld: (inode: number) => boolean;
+  /** Keeps bytes that a revision needs before the output folder loses them. */
+  readonly keep: (landing: Landing) => Promise<void>;
   readonly warn: (message: string) => void;
   /** Aborts when the daemon ends. */
   readonly signal: AbortSignal;
@@ -34,6 +36,10 @@ export class Landings {
   #firstNewInode = 0;
   /** Files that had landed and are gone. */
   readonly #deadFiles = new Set<number>();
+  /** Files whose landings may have to be kept before their places are given to others. */
+  readonly #leaving = new Set<number>();
+  /** Landings that are given up, and are being kept for revisions. */
+  #keeping: Promise<unknown> = Promise.resolve();
   /** Removals of landings that are under way. */
   #removal: Promise<unknown> = Promise.resolve();
 
@@ -67,6 +73,11 @@ export class Landings {
         this.#landed = { files: this.#landed.files + files, sizeBytes: this.#landed.sizeBytes + sizeBytes };
       },
       removed: () => this.#removal,
+      keep: async (landing) => {
+        // First what was given up: its places are free for others then.
+        await this.#keeping;
+        if (landing) await this.#parts.keep(landing);
+      },
       log: this.#parts.warn,
     });
   }
@@ -92,6 +103,7 @@ export class Landings {
   }
 
   #isLive(inode: number): boolean {
+    if (this.#leaving.has(inode)) return true;
     return (inode >= this.#firstNewInode || this.#knownFiles.has(inode)) && !this.#deadFiles.has(inode);
   }
 
@@ -113,20 +125,36 @@ export class Landings {
     return result;
   }
 
+  /** Resolves when landings given up so far are gone from the output folder, or could not be removed. */
+  get removed(): Promise<unknown> {
+    return this.#removal;
+  }
+
   /** Takes a landing away that was given up. What fails to be removed is tried again by the next daemon. */
   remove(abandoned: Abandoned): void {
+    this.#leaving.add(Number(abandoned.record['inode']));
     this.#removal = Promise.all([this.#removal, this.#remove(abandoned)]);
   }
 
   async #remove({ id, record, successor }: Abandoned): Promise<void> {
-    if (successor === undefined) this.#deadFiles.add(Number(record['inode']));
+    const inode = Number(record['inode']);
     try {
+      const keeping = this.#parts.keep(record as unknown as Landing);
+      this.#keeping = Promise.allSettled([this.#keeping, keeping]);
+      await keeping;
+      this.#leaving.delete(inode);
+      if (successor === undefined) this.#deadFiles.add(inode);
       const materializer = await this.#openMaterializer();
       await materializer.remove(record as unknown as Landing, successor as unknown as Landing | undefined);
       this.#parts.front.tell({ type: 'cleared', id });
     } catch (error) {
       this.#parts.warn(explain(error));
     }
+  }
+
+  /** Runs work while nothing lands. */
+  whileNothingLands<T>(work: () => Promise<T>): Promise<T> {
+    return this.#loop ? this.#loop.exclusively(work) : work();
   }
 
   async close(): Promise<void> {

@@ -22,6 +22,9 @@ const WAITING_MS = 250;
 const REST_MS = 60_000;
 const LOCAL_POLL_MS = 5000;
 const NETWORK_POLL_MS = 1000;
+/** How often a server is asked whether it has what it had, in milliseconds; 0 for never. */
+const REMOTE_CHECK_VARIABLE = 'PLATEFS_REMOTE_CHECK_MS';
+const REMOTE_CHECK_MS = 60_000;
 
 /** Of the files that the index was drawn from, so many of the newest are followed themselves. */
 const MAX_FOLLOWED_FILES = 64;
@@ -60,6 +63,7 @@ export class LivePlate {
   #worker: Worker | undefined;
   #timer: NodeJS.Timeout | undefined;
   #settling: NodeJS.Timeout | undefined;
+  #checking: NodeJS.Timeout | undefined;
   #resting: NodeJS.Timeout | undefined;
   #looking: Promise<void> | undefined;
   /** When the timer runs out, by the clock that never jumps. */
@@ -91,7 +95,12 @@ export class LivePlate {
   start(lookNow: boolean): void {
     const { mode, warn } = this.#parts;
     const kind = this.index.scope?.kind;
-    if (mode === 'off' || kind === 'url' || kind === 'list') return;
+    if (mode === 'off' || kind === 'list') return;
+    if (kind === 'url') {
+      const checkMs = Number(process.env[REMOTE_CHECK_VARIABLE] ?? REMOTE_CHECK_MS);
+      if (checkMs > 0) this.#checking = setInterval(() => this.#hint(), checkMs).unref();
+      return;
+    }
     const network = this.#networkKind();
     const events = mode === 'auto' && network === undefined;
     if (mode === 'auto' && network !== undefined)
@@ -265,6 +274,7 @@ export class LivePlate {
     this.#closed = true;
     clearTimeout(this.#timer);
     clearTimeout(this.#settling);
+    clearInterval(this.#checking);
     clearTimeout(this.#resting);
     this.#watch?.[Symbol.dispose]();
     await this.#worker?.terminate();

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, rmSync, statfsSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
+import { makePrivateFolder } from '../core/private-folder.ts';
 import { dataFolder, type OverlayFolders, spillFolder } from '../overlay/open-overlay.ts';
 import { noteEnd } from '../overlay/power-mark.ts';
 
@@ -14,13 +15,19 @@ export function hasSharedMemory(): boolean {
 }
 
 /** Where a mount's written bytes live: in tmpfs, named after its state folder; else in the state folder. */
-export function memoryFolder(stateFolder: string): string {
+export function memoryFolderPath(stateFolder: string): string {
   const name = createHash('sha256').update(stateFolder).digest('hex').slice(0, 16);
   const uid = process.getuid?.() ?? 0;
-  const folder = hasSharedMemory()
-    ? join(SHARED_MEMORY, `platefs-${uid}-${name}`)
-    : join(stateFolder, 'memory');
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  return hasSharedMemory() ? join(SHARED_MEMORY, `platefs-${uid}-${name}`) : join(stateFolder, 'memory');
+}
+
+/**
+ * As {@link memoryFolderPath}; the folder is made.
+ * @throws FsRefusal when somebody else made that folder before: in /dev/shm everybody may.
+ */
+export function memoryFolder(stateFolder: string): string {
+  const folder = memoryFolderPath(stateFolder);
+  makePrivateFolder(folder, 'ask whoever made it to remove it, or name another folder with --state');
   return folder;
 }
 

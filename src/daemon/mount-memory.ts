@@ -1,8 +1,8 @@
 import type { MemoryDocument } from '../control/documents.ts';
 import { explain } from '../core/errors.ts';
-import { budgetOf } from '../memory/budget.ts';
+import { budgetOf, leastWorkingBytes } from '../memory/budget.ts';
 import { type PressureState, watchPressure } from '../memory/pressure.ts';
-import { Reclaimer } from '../memory/reclaimer.ts';
+import { type MemoryHolders, Reclaimer } from '../memory/reclaimer.ts';
 import type { FrontLink } from './front-link.ts';
 import type { Landings } from './landings.ts';
 import type { Readers } from './readers.ts';
@@ -19,9 +19,9 @@ export interface MountMemoryParts {
   readonly log: (message: string) => void;
 }
 
-/** What written files may take at the start: all but what decoded pixels may. */
+/** What written files may take at the start: all but what decoded pixels and working threads may. */
 export const writtenBoundBytes = (budgetBytes: number): number =>
-  budgetBytes - budgetOf(budgetBytes).decodedBytes;
+  budgetBytes - budgetOf(budgetBytes).decodedBytes - leastWorkingBytes(budgetBytes);
 
 /** A file that a program has open rests when it was not written for so long. */
 const RESTING_MS = 2000;
@@ -32,11 +32,13 @@ export class MountMemory implements Disposable {
   readonly #reclaimer: Reclaimer;
   #pressure: Disposable | undefined;
   #isTight = false;
+  /** What this process took before it had anything to do. */
+  #restingBytes: number | undefined;
 
   constructor(parts: MountMemoryParts) {
     this.#parts = parts;
     const { budgetBytes, front, readers, landings, unpin, dropHot } = parts;
-    this.#reclaimer = new Reclaimer(budgetBytes, writtenBoundBytes(budgetBytes), {
+    const holders: MemoryHolders = {
       written: () => front.ask('usage', {}),
       boundWritten: async (bytes) => (await front.ask('set-budget', { budgetBytes: bytes })).accepted,
       decoded: () => ({ usedBytes: readers.decodedBytes, grantBytes: readers.decodedBoundBytes }),
@@ -54,7 +56,13 @@ export class MountMemory implements Disposable {
         }
         return freedBytes;
       },
-    });
+    };
+    this.#reclaimer = new Reclaimer(
+      budgetBytes,
+      writtenBoundBytes(budgetBytes),
+      holders,
+      leastWorkingBytes(budgetBytes),
+    );
   }
 
   /** Listens to the system from here on. */
@@ -86,6 +94,14 @@ export class MountMemory implements Disposable {
       this.#parts.log(`memory is tight: ${state.reasons.join(', ')}`);
     this.#isTight = state.isUnderPressure;
     this.#watched(this.#reclaimer.felt(state));
+    this.#watched(this.#reclaimer.measured(this.#workingBytes));
+  }
+
+  /** What this process holds now beyond what it took at rest, and beyond what readers keep. */
+  get #workingBytes(): number {
+    const rssBytes = process.memoryUsage.rss();
+    this.#restingBytes ??= rssBytes;
+    return Math.max(0, rssBytes - this.#restingBytes - this.#parts.readers.decodedBytes);
   }
 
   /** Written files hold much: looks what can be given up. */
@@ -111,7 +127,12 @@ export class MountMemory implements Disposable {
       lowMarkBytes,
       highMarkBytes,
       usedBytes:
-        reservedBytes + readers.decodedBytes + this.#reclaimer.pinnedBytes + this.#reclaimer.hotBytes,
+        reservedBytes +
+        readers.decodedBytes +
+        this.#reclaimer.pinnedBytes +
+        this.#reclaimer.hotBytes +
+        this.#workingBytes,
+      workingBytes: this.#workingBytes,
       hotBytes: this.#reclaimer.hotBytes,
       pinnedBytes: this.#reclaimer.pinnedBytes,
       closedFilesBytes: sealedBytes,

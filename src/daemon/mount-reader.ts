@@ -1,3 +1,4 @@
+import type { VersionReader } from '../changes/version-reader.ts';
 import type { PourableBytes } from '../core/byte-pipe.ts';
 import type { ByteCache } from '../memory/byte-cache.ts';
 import { type MountPart, MountTree } from '../tree/mount-tree.ts';
@@ -16,6 +17,7 @@ export class MountReader {
   readonly #readers = new Map<number, StackReader | SourceReader>();
   readonly #sources: SourceReaders | undefined;
   readonly #decoded: ByteCache;
+  readonly #versions: VersionReader | undefined;
 
   private constructor(
     mount: SharedMount,
@@ -23,7 +25,9 @@ export class MountReader {
     sources: SourceReaders | undefined,
     decoded: ByteCache,
     onChanged: (node: number) => void,
+    versions: VersionReader | undefined,
   ) {
+    this.#versions = versions;
     this.#tree = new MountTree(mount, tools);
     this.#sources = sources;
     this.#decoded = decoded;
@@ -40,17 +44,19 @@ export class MountReader {
   /**
    * Loads what the mount's parts are read by, and nothing else.
    * @param onChanged as for {@link StackReader}.
+   * @param versions reads what was written in earlier revisions, where those are shown.
    */
   static async open(
     mount: SharedMount,
     decoded: ByteCache,
     onChanged: (node: number) => void = () => {},
+    versions?: VersionReader,
   ): Promise<MountReader> {
     const tools = await loadPlaneTools(mount.map(({ shared }) => shared.index));
     const hasSources = mount.some(({ shared }) => shared.index.scope);
     const sources = hasSources ? await (await import('./source-readers.ts')).SourceReaders.load() : undefined;
     await sources?.prepareFor(sourcesOf(mount));
-    return new MountReader(mount, tools, sources, decoded, onChanged);
+    return new MountReader(mount, tools, sources, decoded, onChanged, versions);
   }
 
   /** Whether a part can be shown as it is now without loading anything first. */
@@ -69,6 +75,11 @@ export class MountReader {
     this.#readers.get(part)?.treeChanged();
   }
 
+  /** The mount's own node that shows the same; undefined for what was written in a revision. */
+  #own(node: number): number | undefined {
+    return this.#versions ? this.#versions.baseOf(node) : node;
+  }
+
   #at(node: number): { part: MountPart; reader: StackReader | SourceReader } {
     const part = this.#tree.partAt(node);
     const reader = this.#readers.get(part.number);
@@ -85,14 +96,18 @@ export class MountReader {
 
   /** As {@link StackReader.read}. */
   read(node: number, offsetBytes: number, target: Uint8Array): number {
-    const { part, reader } = this.#at(node);
-    return reader.read(node - part.base, offsetBytes, target);
+    const own = this.#own(node);
+    if (own === undefined) return this.#versions?.read(node, offsetBytes, target) ?? 0;
+    const { part, reader } = this.#at(own);
+    return reader.read(own - part.base, offsetBytes, target);
   }
 
   /** As {@link StackReader.isExactAt}. */
   isExactAt(node: number, offsetBytes: number): boolean {
-    const { part, reader } = this.#at(node);
-    return reader.isExactAt(node - part.base, offsetBytes);
+    const own = this.#own(node);
+    if (own === undefined) return true;
+    const { part, reader } = this.#at(own);
+    return reader.isExactAt(own - part.base, offsetBytes);
   }
 
   /** As {@link StackReader.decodeAhead}. */
@@ -102,23 +117,29 @@ export class MountReader {
     sizeBytes: number,
     passedBytes: () => number,
   ): Generator<void> {
-    const { part, reader } = this.#at(node);
-    yield* reader.decodeAhead(node - part.base, offsetBytes, sizeBytes, passedBytes);
+    const own = this.#own(node);
+    if (own === undefined) return;
+    const { part, reader } = this.#at(own);
+    yield* reader.decodeAhead(own - part.base, offsetBytes, sizeBytes, passedBytes);
   }
 
   /** As {@link StackReader.keyOf}. */
   keyOf(node: number): string | undefined {
-    const { part, reader } = this.#at(node);
-    return reader.keyOf(node - part.base);
+    const own = this.#own(node);
+    if (own === undefined) return undefined;
+    const { part, reader } = this.#at(own);
+    return reader.keyOf(own - part.base);
   }
 
   pathOf(node: number): string {
-    return this.#tree.pathOf(node);
+    return this.#tree.pathOf(this.#own(node) ?? 1);
   }
 
   /** As {@link StackReader.pourable}. */
   pourable(node: number, offsetBytes: number, sizeBytes: number): PourableBytes | undefined {
-    const { part, reader } = this.#at(node);
-    return reader.pourable(node - part.base, offsetBytes, sizeBytes);
+    const own = this.#own(node);
+    if (own === undefined) return undefined;
+    const { part, reader } = this.#at(own);
+    return reader.pourable(own - part.base, offsetBytes, sizeBytes);
   }
 }

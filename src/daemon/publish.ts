@@ -1,6 +1,7 @@
 import { FsRefusal } from '../core/errors.ts';
 import { S_IFDIR, S_IFREG } from '../overlay/inode.ts';
-import type { NewInode, Overlay } from '../overlay/overlay.ts';
+import type { Overlay } from '../overlay/overlay.ts';
+import type { NewInode } from '../overlay/records.ts';
 import { ROOT_NODE } from '../tree/tree.ts';
 import type { ChangedName, HookSource, StagedOutput } from './front-messages.ts';
 

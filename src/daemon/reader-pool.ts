@@ -102,8 +102,10 @@ export class ReaderPool {
     const reader = this.#readerFor(unitAt(node, offsetBytes));
     // Units that lie whole in the read are of interest to no other.
     const last = unitAt(node, Math.max(offsetBytes, endBytes - 1));
-    const headBytes = last.startBytes - offsetBytes;
-    const other = headBytes > 0 && last.endBytes > endBytes ? this.#readerFor(last) : reader;
+    const startBytes = this.#startOfRun(node, last, offsetBytes);
+    const headBytes = startBytes - offsetBytes;
+    const goesOn = last.endBytes > endBytes || unitAt(node, last.endBytes).name === last.name;
+    const other = headBytes > 0 && goesOn ? this.#readerFor(last) : reader;
     if (other === reader) {
       this.#give(reader, job);
       return;
@@ -113,10 +115,21 @@ export class ReaderPool {
     this.#give(reader, { ...part, offsetBytes, sizeBytes: headBytes, atBytes: 0 });
     this.#give(other, {
       ...part,
-      offsetBytes: last.startBytes,
+      offsetBytes: startBytes,
       sizeBytes: sizeBytes - headBytes,
       atBytes: headBytes,
     });
+  }
+
+  /** Where the units begin, from an offset on, that are decoded together with one that follows on them. */
+  #startOfRun(node: number, { name, startBytes }: RenderUnit, fromBytes: number): number {
+    let at = startBytes;
+    while (at > fromBytes) {
+      const before = this.#parts.unitAt(node, at - 1);
+      if (before.name !== name) break;
+      at = before.startBytes;
+    }
+    return at;
   }
 
   #readerFor({ name }: RenderUnit): number {

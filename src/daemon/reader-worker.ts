@@ -1,10 +1,12 @@
 import { flushCompileCache } from 'node:module';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { VersionReader } from '../changes/version-reader.ts';
 import { decodedBytesSoFar } from '../core/decode-count.ts';
 import { errnoOf } from '../core/errno.ts';
 import { explain, SourceChangedError, SourceNotReadyError } from '../core/errors.ts';
 import { boundKeptDecoded, keptDecodedBytes } from '../core/kept-decoded.ts';
 import { heedSourceLooks } from '../core/source-look.ts';
+import { FrontWake } from '../fuse/front-wake.ts';
 import { writtenBody } from '../fuse/reply.ts';
 import { replyTo } from '../fuse/reply-writer.ts';
 import { SplicedReplies } from '../fuse/spliced-replies.ts';
@@ -17,7 +19,7 @@ import type { MovableJob, ReaderJob, SyncJob, SyncReport } from '../vfs/jobs.ts'
 import { type ByteJob, Reader, type ReaderResult } from '../vfs/reader.ts';
 import { networkDiskKind } from '../watch/disk-kind.ts';
 import { type AheadJob, DecodingAhead, type ForgetAheadJob } from './decoding-ahead.ts';
-import type { FoundRender } from './front-messages.ts';
+import type { FoundRender, ToFront } from './front-messages.ts';
 import { type KeptFolders, keptStores } from './kept-stores.ts';
 import { MountReader } from './mount-reader.ts';
 import { ReaderCounters } from './reader-counters.ts';
@@ -29,9 +31,12 @@ import { WaitingJobs } from './waiting-jobs.ts';
 /** What a reader thread is started with. */
 export interface ReaderData {
   readonly fuseFd: number;
+  /** Memory of the {@link FrontWake}. */
+  readonly wake: SharedArrayBuffer;
   readonly number: number;
   readonly mount: SharedMount;
   readonly outputFolder: string;
+  readonly stateFolder: string;
   /** What it may keep decoded at the start. */
   readonly decodedBytes: number;
   readonly kept: KeptFolders;
@@ -49,6 +54,7 @@ export interface ToReader {
 /** Reader to main thread. */
 export type FromReader =
   | { readonly type: 'staged'; readonly node: number; readonly errno: number }
+  /** The front was told, and kicked. */
   | { readonly type: 'render-found'; readonly found: FoundRender }
   /** The front decides what comes of it: the file may lie elsewhere by now. */
   | {
@@ -75,8 +81,12 @@ const tell = (message: FromReader): void => parentPort?.postMessage(message);
 const counters = ReaderCounters.over(data.counters);
 const decoded = new ByteCache(data.decodedBytes, keptDecodedBytes);
 boundKeptDecoded(data.decodedBytes * KEPT_BY_SOURCES);
-const rendered = await MountReader.open(data.mount, decoded, (node) =>
-  tell({ type: 'source-changed', node }),
+const versions = new VersionReader(data.stateFolder, data.outputFolder, decoded);
+const rendered = await MountReader.open(
+  data.mount,
+  decoded,
+  (node) => tell({ type: 'source-changed', node }),
+  versions,
 );
 const landed = new LandedReader(data.outputFolder, decoded);
 const reader = new Reader({
@@ -87,6 +97,7 @@ const reader = new Reader({
 });
 const kept = keptStores(data.kept);
 const spliced = new SplicedReplies(data.fuseFd);
+const frontWake = new FrontWake(data.wake);
 
 const looks = new SourceLooks({
   tell: (files) => tell({ type: 'files-read', files }),
@@ -144,10 +155,11 @@ function findRender({ uniqueLow, uniqueHigh, node }: Extract<ReaderJob, { kind: 
     tell({ type: 'failed', message: explain(error) });
   }
   counters.finishJob(data.number);
-  tell({
-    type: 'render-found',
-    found: { uniqueLow, uniqueHigh, node, ...(path === undefined ? {} : { path }) },
-  });
+  const found = { uniqueLow, uniqueHigh, node, ...(path === undefined ? {} : { path }) };
+  const message = { type: 'render-found', found } as const;
+  data.jobs.postMessage(message satisfies ToFront);
+  frontWake.kick();
+  tell(message);
 }
 
 function answer(job: Exclude<ByteJob, { kind: 'stage' }>): void {

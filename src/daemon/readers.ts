@@ -11,8 +11,11 @@ const BOUND_TIMEOUT_MS = 1000;
 export interface ReadersParts {
   readonly count: number;
   readonly fuseFd: number;
+  /** Memory of the {@link FrontWake} that readers kick, too. */
+  readonly wake: SharedArrayBuffer;
   readonly mount: SharedMount;
   readonly outputFolder: string;
+  readonly stateFolder: string;
   /** Where finished renders are kept. */
   readonly kept: KeptFolders;
   /** What all readers together may keep decoded at the start. */
@@ -52,13 +55,15 @@ export class Readers {
   /** Starts the threads; jobs posted before are waiting in their ports. */
   start(): void {
     if (this.#workers.length > 0) return;
-    const { fuseFd, mount, outputFolder, kept, onMessage, onDeath } = this.#parts;
+    const { fuseFd, wake, mount, outputFolder, stateFolder, kept, onMessage, onDeath } = this.#parts;
     for (const [number, { port2 }] of this.#channels.entries()) {
       const workerData: ReaderData = {
         fuseFd,
+        wake,
         number,
         mount,
         outputFolder,
+        stateFolder,
         kept,
         decodedBytes: this.#boundBytes,
         counters: this.counters.memory,

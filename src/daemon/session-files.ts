@@ -25,7 +25,7 @@ export function countResumes(folders: OverlayFolders, resumed: boolean): number 
 /** When the connection began, in milliseconds since 1970: every daemon of it shows the same times. */
 function mountedAtMs(folders: OverlayFolders, resumed: boolean): number {
   const path = join(folders.memory, 'mounted');
-  if (!resumed || !existsSync(path)) writeFileSync(path, '');
+  if (!resumed || !existsSync(path)) writeFileSync(path, '', { mode: 0o600 });
   return statSync(path).mtimeMs;
 }
 

@@ -8,8 +8,9 @@ import { BadParameterError } from '../core/errors.ts';
 import { shellWord } from '../core/shell-word.ts';
 import { peekJournal } from '../journal/journal.ts';
 import type { MountDefinition, MountSource } from '../model/mount-definition.ts';
+import type { Place } from '../overlay/inode.ts';
 import { journalPath, type OverlayFolders } from '../overlay/open-overlay.ts';
-import type { OverlayRecord, Place } from '../overlay/records.ts';
+import type { OverlayRecord } from '../overlay/records.ts';
 import { PART_NODES } from '../tree/shared-mount.ts';
 import { isInImages as isImagesNode } from '../tree/views/images.ts';
 
@@ -42,6 +43,7 @@ function changedPlane(journal: string): string | undefined {
   peekJournal(journal, (read) => {
     const record = read as OverlayRecord;
     if (record.op === 'make') make(record);
+    else if (record.op === 'linked') make(record.place);
     else if (record.op === 'published') for (const one of record.made) make(one);
     else if (record.op === 'whiteout' && isInImages(record.place.parent)) note(record.place.name);
     else if (record.op === 'placed' && isPlanePath(record.tree)) note(record.place.name);

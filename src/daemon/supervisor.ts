@@ -1,4 +1,6 @@
 import { flushCompileCache } from 'node:module';
+import { explain } from '../core/errors.ts';
+import { unmapSpentCode } from '../memory/spent-memory.ts';
 import { logLine } from './log.ts';
 import { fatalMessage, Supervision } from './supervision.ts';
 import type { FromSupervisor, SupervisorSpec } from './supervisor-messages.ts';
@@ -8,6 +10,7 @@ import type { FromSupervisor, SupervisorSpec } from './supervisor-messages.ts';
  * message over IPC is the specification. It mounts, runs the daemon, and runs it again when it dies. It imports nothing it does not need, because it stays in memory as
  * long as the mount. Whoever started it over IPC hears FromSupervisor messages and may disconnect at any time.
  */
+const REST_AFTER_MS = 1000;
 let unsent = 0;
 let isFinished = false;
 
@@ -16,9 +19,19 @@ function exitWhenSent(): void {
   if (isFinished && unsent === 0) process.exit();
 }
 
+/** From here on it waits, for days as a rule. */
+function rest(): void {
+  setTimeout(() => {
+    unmapSpentCode().catch((error: unknown) => logLine(`memory was not given back: ${explain(error)}`));
+  }, REST_AFTER_MS).unref();
+}
+
 function tell(message: FromSupervisor): void {
-  // Now and not at the end, so that the next supervisor profits while this one lives.
-  if (message.type === 'ready') flushCompileCache();
+  if (message.type === 'ready') {
+    // Now and not at the end, so that the next supervisor profits while this one lives.
+    flushCompileCache();
+    rest();
+  }
   if (process.connected && process.send !== undefined) {
     unsent++;
     process.send(message, () => {

@@ -1,10 +1,16 @@
 import { Buffer } from 'node:buffer';
 import { constants } from 'node:os';
 import { passFaultPoint } from '../core/fault-points.ts';
-import { DEFERRED, type FileSystem } from '../vfs/file-system.ts';
+import { DEFERRED, type Entry, type FileSystem } from '../vfs/file-system.ts';
 import { DirectoryBuffer } from './directory-buffer.ts';
-import { readCappedInteger } from './integers.ts';
-import { FSYNC_FDATASYNC, MAX_WRITE_BYTES, OP, SIZE } from './protocol.ts';
+import {
+  FSYNC_FDATASYNC,
+  MAX_WRITE_BYTES,
+  OP,
+  OPEN_KILL_SUIDGID,
+  SIZE,
+  WRITE_KILL_SUIDGID,
+} from './protocol.ts';
 import {
   attributeNamesBody,
   encodeAttributesReply,
@@ -105,6 +111,11 @@ export class Dispatcher {
     this.reply.body(uniqueLow, uniqueHigh, bodyBytes);
   }
 
+  private sendEntry(entry: Entry | typeof DEFERRED): true {
+    if (entry !== DEFERRED) this.send(encodeEntry(this.reply.view, this.reply.bodyAt, entry));
+    return true;
+  }
+
   private sendData(data: Uint8Array): void {
     const { uniqueLow, uniqueHigh } = this.request.context;
     this.reply.data(uniqueLow, uniqueHigh, data);
@@ -124,8 +135,7 @@ export class Dispatcher {
     const { view, bodyAt } = this.reply;
     switch (opcode) {
       case OP.LOOKUP: {
-        const entry = handler.lookup(context, node, request.name(0));
-        if (entry !== DEFERRED) this.send(encodeEntry(view, bodyAt, entry));
+        this.sendEntry(handler.lookup(context, node, request.name(0)));
         return;
       }
       case OP.GETATTR: {
@@ -135,7 +145,7 @@ export class Dispatcher {
       }
       case OP.READ: {
         const sizeBytes = request.u32(16);
-        const data = handler.read(context, node, request.handle(0), request.integer(8), sizeBytes);
+        const data = handler.read(context, node, request.handle(0), request.cappedInteger(8), sizeBytes);
         if (data === DEFERRED) return;
         if (data.byteLength > sizeBytes)
           throw new Error(`a READ of ${sizeBytes} bytes was answered with ${data.byteLength}`);
@@ -144,11 +154,13 @@ export class Dispatcher {
       }
       case OP.WRITE: {
         const data = request.payload(SIZE.WRITE_IN, request.u32(16));
-        const written = handler.write(context, node, request.handle(0), request.integer(8), data);
+        context.dropsSetId = (request.u32(20) & WRITE_KILL_SUIDGID) !== 0;
+        const written = handler.write(context, node, request.handle(0), request.cappedInteger(8), data);
         if (written !== DEFERRED) this.send(encodeWritten(view, bodyAt, written));
         return;
       }
       case OP.OPEN: {
+        context.dropsSetId = (request.u32(4) & OPEN_KILL_SUIDGID) !== 0;
         const open = handler.open(context, node, request.u32(0));
         if (open !== DEFERRED) this.send(encodeOpen(view, bodyAt, open));
         return;
@@ -210,34 +222,25 @@ export class Dispatcher {
         if (reply !== DEFERRED) this.send(encodeAttributesReply(view, bodyAt, reply));
         return true;
       }
-      case OP.CREATE: {
-        const created = handler.create(context, node, request.name(16), request.u32(4), request.u32(0));
+      case OP.CREATE:
+      case OP.TMPFILE: {
+        const [flags, mode] = [request.u32(0), request.u32(4)];
+        const created =
+          opcode === OP.TMPFILE
+            ? handler.tmpfile(context, node, mode, flags)
+            : handler.create(context, node, request.name(16), mode, flags);
         const entryBytes = encodeEntry(view, bodyAt, created.entry);
         this.send(entryBytes + encodeOpen(view, bodyAt + entryBytes, created.open));
         return true;
       }
       case OP.MKNOD:
-        this.send(
-          encodeEntry(
-            view,
-            bodyAt,
-            handler.mknod(context, node, request.name(16), request.u32(0), request.u32(4)),
-          ),
-        );
-        return true;
+        return this.sendEntry(handler.mknod(context, node, request.name(16), request.u32(0), request.u32(4)));
       case OP.MKDIR:
-        this.send(encodeEntry(view, bodyAt, handler.mkdir(context, node, request.name(8), request.u32(0))));
-        return true;
+        return this.sendEntry(handler.mkdir(context, node, request.name(8), request.u32(0)));
       case OP.SYMLINK:
-        this.send(
-          encodeEntry(view, bodyAt, handler.symlink(context, node, request.name(0), request.nameAfter(0))),
-        );
-        return true;
+        return this.sendEntry(handler.symlink(context, node, request.name(0), request.nameAfter(0)));
       case OP.LINK:
-        this.send(
-          encodeEntry(view, bodyAt, handler.link(context, request.integer(0), node, request.name(8))),
-        );
-        return true;
+        return this.sendEntry(handler.link(context, request.integer(0), node, request.name(8)));
       case OP.UNLINK:
         handler.unlink(context, node, request.name(0));
         this.send(0);
@@ -260,24 +263,36 @@ export class Dispatcher {
         return true;
       }
       case OP.FALLOCATE:
+        context.dropsSetId = context.uid !== 0;
         if (
-          handler.fallocate(context, node, request.u32(24), request.integer(8), request.integer(16)) !==
-          DEFERRED
+          handler.fallocate(
+            context,
+            node,
+            request.u32(24),
+            request.cappedInteger(8),
+            request.cappedInteger(16),
+          ) !== DEFERRED
         )
           this.send(0);
         return true;
       case OP.LSEEK:
         this.send(
-          encodeInteger(view, bodyAt, handler.lseek(context, node, request.integer(8), request.u32(16))),
+          encodeInteger(
+            view,
+            bodyAt,
+            handler.lseek(context, node, request.cappedInteger(8), request.u32(16)),
+          ),
         );
         return true;
       case OP.COPY_FILE_RANGE:
       case OP.COPY_FILE_RANGE_64: {
+        // The kernel says of WRITE, OPEN and SETATTR who may keep set-id bits; not of this and FALLOCATE.
+        context.dropsSetId = context.uid !== 0;
         const copied = handler.copyFileRange(
           context,
-          { node, offsetBytes: request.integer(8) },
-          { node: request.integer(16), offsetBytes: request.integer(32) },
-          readCappedInteger(request.view, SIZE.IN_HEADER + 40),
+          { node, offsetBytes: request.cappedInteger(8) },
+          { node: request.integer(16), offsetBytes: request.cappedInteger(32) },
+          request.cappedInteger(40),
         );
         if (copied === DEFERRED) return true;
         const encode = opcode === OP.COPY_FILE_RANGE ? encodeWritten : encodeInteger;

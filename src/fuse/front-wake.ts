@@ -11,7 +11,7 @@ const LAST_RETRY_MS = 64;
 
 /**
  * Wakes the front out of its blocking read, so that it hears messages of other threads. Nothing of the mount
- * is touched: the front's system call is interrupted by a signal to its thread. Both sides hold one made from
+ * is touched: the front's system call is interrupted by a signal to its thread. All sides hold one made from
  * the same {@link memory}.
  *
  * A signal that falls between the front's last look and its read is lost; the kicker therefore looks again
@@ -40,7 +40,7 @@ export class FrontWake {
   /** The front, before each read. @returns false when there is something to hear first. */
   mayBlock(): boolean {
     Atomics.store(this.cells, BLOCKS, 1);
-    if (Atomics.load(this.cells, WANTED) === Atomics.load(this.cells, SEEN)) return true;
+    if (this.isHeard()) return true;
     Atomics.store(this.cells, BLOCKS, 0);
     return false;
   }
@@ -53,6 +53,11 @@ export class FrontWake {
   /** The front, before it looks for messages. */
   hear(): void {
     Atomics.store(this.cells, SEEN, Atomics.load(this.cells, WANTED));
+  }
+
+  /** Whether the front has looked for messages since the last kick. */
+  isHeard(): boolean {
+    return Atomics.load(this.cells, WANTED) === Atomics.load(this.cells, SEEN);
   }
 
   /**
@@ -79,7 +84,7 @@ export class FrontWake {
     if (this.retry !== undefined) return;
     this.retry = setTimeout(() => {
       this.retry = undefined;
-      if (Atomics.load(this.cells, WANTED) === Atomics.load(this.cells, SEEN)) return;
+      if (this.isHeard()) return;
       if (this.interrupt()) this.watch(Math.min(delayMs * 2, LAST_RETRY_MS));
     }, delayMs);
     this.retry.unref();

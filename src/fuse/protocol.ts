@@ -126,7 +126,13 @@ export const FATTR = {
   ATIME_NOW: 1 << 7,
   MTIME_NOW: 1 << 8,
   CTIME: 1 << 10,
+  KILL_SUIDGID: 1 << 11,
 } as const;
+
+/** Bit of a WRITE's `write_flags`: FUSE_WRITE_KILL_SUIDGID. */
+export const WRITE_KILL_SUIDGID = 1 << 2;
+/** Bit of an OPEN's `open_flags`: FUSE_OPEN_KILL_SUIDGID. */
+export const OPEN_KILL_SUIDGID = 1 << 0;
 
 export const FSYNC_FDATASYNC = 1 << 0;
 

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import type { AttributeChange, RequestContext } from '../vfs/file-system.ts';
-import { readSafeInteger, readTime } from './integers.ts';
+import { readCappedInteger, readSafeInteger, readTime } from './integers.ts';
 import { decodeName, endOfName } from './names.ts';
 import { FATTR, MAX_WRITE_BYTES, SIZE, UNIQUE_RESEND_HIGH } from './protocol.ts';
 
@@ -57,6 +57,7 @@ export class RequestBuffer {
     context.uid = view.getUint32(24, true);
     context.gid = view.getUint32(28, true);
     context.pid = view.getUint32(32, true);
+    context.dropsSetId = false;
     // total_extlen (7.38) counts extensions in 8-byte words; we negotiate none, so none are there.
     return true;
   }
@@ -72,6 +73,11 @@ export class RequestBuffer {
 
   integer(at: number): number {
     return readSafeInteger(this.view, SIZE.IN_HEADER + at);
+  }
+
+  /** An offset or a length: what is above 2^53 - 1, negative numbers among that, is 2^53 - 1. */
+  cappedInteger(at: number): number {
+    return readCappedInteger(this.view, SIZE.IN_HEADER + at);
   }
 
   handle(at: number): bigint {
@@ -110,7 +116,8 @@ export function decodeAttributeChange(request: RequestBuffer): AttributeChange {
   if (valid & FATTR.MODE) change.mode = request.u32(68);
   if (valid & FATTR.UID) change.uid = request.u32(76);
   if (valid & FATTR.GID) change.gid = request.u32(80);
-  if (valid & FATTR.SIZE) change.sizeBytes = request.integer(16);
+  if (valid & FATTR.SIZE) change.sizeBytes = request.cappedInteger(16);
+  request.context.dropsSetId = (valid & FATTR.KILL_SUIDGID) !== 0;
   if (valid & FATTR.ATIME_NOW) change.atimeNs = 'now';
   else if (valid & FATTR.ATIME) change.atimeNs = readTime(request.view, base + 32, base + 56);
   if (valid & FATTR.MTIME_NOW) change.mtimeNs = 'now';

@@ -25,8 +25,12 @@ const SOCK_STREAM_CLOEXEC = 0x80001;
 const MSG_CMSG_CLOEXEC = 0x4000_0000;
 const SOL_SOCKET = 1;
 const SCM_RIGHTS = 1;
+const SO_PEERCRED = 17;
 const RWF_NOWAIT = 8;
 const O_CLOEXEC = 0o2000000;
+const F_SETLEASE = 1024;
+const F_RDLCK = 0;
+const F_UNLCK = 2;
 const F_SETPIPE_SZ = 1031;
 const F_GETPIPE_SZ = 1032;
 const SPLICE_F_NONBLOCK = 2;
@@ -70,6 +74,7 @@ interface Calls {
   ioctl(fd: number, request: number, argument: Pointer): number;
   socketpair(domain: number, type: number, protocol: number, pair: Int32Array): number;
   recvmsg(fd: number, message: Pointer, flags: number): number;
+  getsockopt(fd: number, level: number, option: number, value: Pointer, size: Pointer): number;
   preadv2(fd: number, vector: Pointer, count: number, offset: number, flags: number): number;
   pipe2(ends: Int32Array, flags: number): number;
   fcntl(fd: number, command: number, type: 'int', argument: number): number;
@@ -98,6 +103,7 @@ interface Calls {
   ): number;
   fsmount(call: number, context: number, flags: number, attributes: number): number;
   futimens(fd: number, times: Pointer): number;
+  fsetxattr(fd: number, name: string, value: Pointer, sizeBytes: number, flags: number): number;
   getpagesize(): number;
   gettid(): number;
   tgkill(processId: number, threadId: number, signal: number): number;
@@ -128,6 +134,7 @@ function load(): Calls {
     ioctl: libc.func('int ioctl(int, ulong, void *)'),
     socketpair: libc.func('int socketpair(int, int, int, void *)'),
     recvmsg: libc.func('int64_t recvmsg(int, void *, int)'),
+    getsockopt: libc.func('int getsockopt(int, int, int, void *, void *)'),
     preadv2: libc.func('int64_t preadv2(int, void *, int, int64_t, int)'),
     pipe2: libc.func('int pipe2(void *, int)'),
     fcntl: libc.func('int fcntl(int, int, ...)'),
@@ -142,6 +149,7 @@ function load(): Calls {
     fsconfig: libc.func('syscall', 'int64_t', ['int64_t', 'int', 'uint', 'str', 'str', 'int']),
     fsmount: libc.func('syscall', 'int64_t', ['int64_t', 'int', 'uint', 'uint']),
     futimens: libc.func('int futimens(int, void *)'),
+    fsetxattr: libc.func('int fsetxattr(int, const char *, void *, size_t, int)'),
     getpagesize: libc.func('int getpagesize()'),
     gettid: libc.func('int gettid()'),
     tgkill: libc.func('int tgkill(int, int, int)'),
@@ -186,6 +194,17 @@ export function socketPair(): [number, number] {
   const pair = new Int32Array(2);
   checked('socketpair', load().socketpair(AF_UNIX, SOCK_STREAM_CLOEXEC, 0, pair));
   return [pair[0] ?? -1, pair[1] ?? -1];
+}
+
+/** The user who connected a Unix socket: SO_PEERCRED, struct ucred is pid, uid, gid. */
+export function peerUserId(socket: number): number {
+  const credentials = new Uint32Array(3);
+  const size = Uint32Array.of(credentials.byteLength);
+  checked('getsockopt', load().getsockopt(socket, SOL_SOCKET, SO_PEERCRED, credentials, size));
+  const [, userId] = credentials;
+  if (userId === undefined || size[0] !== credentials.byteLength)
+    throw new SystemCallError('getsockopt', E.EIO);
+  return userId;
 }
 
 /**
@@ -283,6 +302,17 @@ export function lockExclusively(fd: number): boolean {
   throw new SystemCallError('flock', errno);
 }
 
+/**
+ * Whether a file is open for writing or mapped for it, by whoever: then the kernel grants no lease for reading (fcntl(2)).
+ * False where it grants none at all.
+ */
+export function isOpenForWriting(fd: number): boolean {
+  const c = load();
+  if (c.fcntl(fd, F_SETLEASE, 'int', F_RDLCK) !== 0) return c.errno() === E.EAGAIN;
+  checked('fcntl', c.fcntl(fd, F_SETLEASE, 'int', F_UNLCK));
+  return false;
+}
+
 /** fallocate(2); `mode` as there (0, FALLOC_FL_KEEP_SIZE 1, FALLOC_FL_PUNCH_HOLE 2 …). */
 export function fallocate(fd: number, mode: number, offsetBytes: number, sizeBytes: number): void {
   checked('fallocate', load().fallocate(fd, mode, offsetBytes, sizeBytes));
@@ -302,6 +332,11 @@ export function setTimes(fd: number, atimeNs: bigint, mtimeNs: bigint): void {
     times[2 * i + 1] = subsecondNs;
   }
   checked('futimens', load().futimens(fd, times));
+}
+
+/** fsetxattr(2): makes or replaces an extended attribute. */
+export function setXattr(fd: number, name: string, value: Uint8Array): void {
+  checked('fsetxattr', load().fsetxattr(fd, name, value, value.byteLength, 0));
 }
 
 /** copy_file_range(2) between absolute offsets. @returns bytes copied, possibly fewer. */

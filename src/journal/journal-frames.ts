@@ -43,7 +43,7 @@ function recordLength(bytes: Buffer, at: number): number {
 const recordAt = (bytes: Buffer, at: number, length: number): JournalRecord =>
   JSON.parse(bytes.toString('utf8', at + FRAME_BYTES, at + length)) as JournalRecord;
 
-const isMark = (record: JournalRecord): record is SyncedMark => 'journalSyncedBytes' in record;
+export const isMark = (record: JournalRecord): record is SyncedMark => 'journalSyncedBytes' in record;
 
 /** Replays records from the start. @returns where the first one that is not valid begins. */
 export function replayAll(bytes: Buffer, replay: (record: JournalRecord) => void): number {
@@ -70,17 +70,6 @@ function isBegunRecord(bytes: Buffer, at: number): boolean {
   return payloadBytes <= MAX_RECORD_BYTES && at + FRAME_BYTES + payloadBytes > bytes.length;
 }
 
-/** Valid records anywhere behind `from`. */
-function* recordsAfter(bytes: Buffer, from: number): Generator<JournalRecord> {
-  const magic = Buffer.alloc(4);
-  magic.writeUInt32LE(MAGIC, 0);
-  for (let at = bytes.indexOf(magic, from); at !== -1; ) {
-    const length = recordLength(bytes, at);
-    if (length > 0) yield recordAt(bytes, at, length);
-    at = bytes.indexOf(magic, at + Math.max(1, length));
-  }
-}
-
 /**
  * Pure: why bytes from `at` on are damage and no torn tail, or undefined. A process that is killed leaves the
  * beginning of one record. A machine that loses power leaves anything of what was not synced: there it is damage
@@ -88,10 +77,27 @@ function* recordsAfter(bytes: Buffer, from: number): Generator<JournalRecord> {
  */
 export function damageAt(bytes: Buffer, at: number, lostPower: boolean): string | undefined {
   if (at === bytes.length) return undefined;
-  for (const record of recordsAfter(bytes, at + 1)) {
+  for (const { record } of wholeRecords(bytes, at + 1)) {
     if (!lostPower) return 'with good records after it';
     if (isMark(record) && record.journalSyncedBytes > at) return 'which had been safe on disk';
   }
   if (lostPower || isBegunRecord(bytes, at)) return undefined;
   return 'in the last record';
+}
+
+/** Every whole record from a byte on, in order; `at` is where it lies, `sizeBytes` how long it is there. */
+export function* wholeRecords(
+  bytes: Buffer,
+  from: number,
+): Generator<{ readonly at: number; readonly sizeBytes: number; readonly record: JournalRecord }> {
+  const magic = Buffer.alloc(4);
+  magic.writeUInt32LE(MAGIC, 0);
+  for (let at = bytes.indexOf(magic, from); at !== -1; ) {
+    const sizeBytes = recordLength(bytes, at);
+    if (sizeBytes > 0) {
+      const record = recordAt(bytes, at, sizeBytes);
+      yield { at, sizeBytes, record };
+    }
+    at = bytes.indexOf(magic, at + Math.max(1, sizeBytes));
+  }
 }

@@ -16,6 +16,13 @@ export function peekJournal(path: string, replay: (record: JournalRecord) => voi
   if (existsSync(path)) replayAll(readFileSync(path), replay);
 }
 
+/** What is said of a journal that is damaged otherwise than by a torn tail. */
+export function damagedJournal(path: string, atByte: number, damage: string): StateCorruptError {
+  return new StateCorruptError(path, `damaged at byte ${atByte}, ${damage}`, {
+    advice: 'platefs fsck PLATE --repair  keeps it aside and goes on without what is damaged',
+  });
+}
+
 /**
  * An append-only file of checked records. `append` returns when the record is in the kernel: it survives the
  * death of this process; `sync` makes it survive power loss. One writer.
@@ -26,6 +33,7 @@ export class Journal {
   #sizeBytes: number;
   /** Whether bytes of a record that failed lie behind the end. */
   #isTorn = false;
+  #safeBytes = 0;
   /** How much is safe, where the file does not say so yet. */
   #unmarkedBytes = 0;
   /** A sync failed since: what the kernel took may never reach the disk. */
@@ -55,10 +63,7 @@ export class Journal {
     const tornBytes = bytes.length - at;
     const damage = damageAt(bytes, at, lostPower);
     if (damage !== undefined) {
-      throw new StateCorruptError(path, `damaged at byte ${at}, ${damage}`, {
-        advice:
-          'keep the file and restore it from a backup, or move the state folder away to start without it',
-      });
+      throw damagedJournal(path, at, damage);
     }
     const fd = storage.open(path, 'a+', 0o600);
     if (tornBytes > 0) storage.truncate(fd, at);
@@ -134,6 +139,12 @@ export class Journal {
   /** Somebody else synced the file when it had this size. */
   synced(sizeBytes: number): void {
     this.#unmarkedBytes = Math.max(this.#unmarkedBytes, sizeBytes);
+    this.#safeBytes = Math.max(this.#safeBytes, sizeBytes);
+  }
+
+  /** Whether every record survives power loss. */
+  get isSafe(): boolean {
+    return !this.#isSuspect && this.#safeBytes === this.#sizeBytes;
   }
 
   /** A sync of the file failed: the kernel may have dropped what it had taken, and says nothing the next time. */
@@ -180,6 +191,7 @@ export class Journal {
     this.#fd = storage.open(this.path, 'a+', 0o600);
     this.#sizeBytes = sizeBytes;
     this.#unmarkedBytes = sizeBytes;
+    this.#safeBytes = sizeBytes;
     this.#isSuspect = false;
     this.#isTorn = false;
     this.#reservedBytes = 0;

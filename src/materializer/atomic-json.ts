@@ -30,8 +30,11 @@ export function readJson(path: string): JsonObject | undefined {
   throw new BadZarrError(path, 'not a JSON object');
 }
 
+/** As our documents are written. */
+export const jsonBytes = (value: object): Buffer => Buffer.from(JSON.stringify(value, null, 2));
+
 export function writeJson(path: string, value: object): void {
-  writeStaged(path, Buffer.from(JSON.stringify(value, null, 2)));
+  writeStaged(path, jsonBytes(value));
 }
 
 /** Moves a staged file or folder into its place and makes the folders above it. */

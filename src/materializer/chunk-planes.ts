@@ -1,8 +1,8 @@
 import type { ChunkStrategy } from '../model/landing-format.ts';
 import type { PlaneIndex } from './array-format.ts';
 
-/** Pixels of a chunk that is encoded as one have to be in a worker's memory. */
-const MAX_WELL_BYTES = 256 * 2 ** 20;
+/** Pixels of a chunk that is encoded as one have to be in the memory of every worker. */
+const MAX_WELL_BYTES = 128 * 2 ** 20;
 /** Pixels of a shard: it is written anew when planes are added to it. */
 const MAX_SHARD_BYTES = 2 ** 30;
 /** Channels of a field often come one after another: a shard has room for so many. */

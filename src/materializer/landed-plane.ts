@@ -14,6 +14,8 @@ import { arrayDocumentName } from './array-format.ts';
 import type { Sidecar } from './sidecar.ts';
 
 const MAX_ARRAYS = 256;
+/** Larger encoded planes are read into memory of their own. */
+const KEPT_BYTES = 16 * 2 ** 20;
 
 /** An encoded plane and how it is decoded. */
 interface EncodedPlane {
@@ -29,15 +31,18 @@ export class LandedPlanes {
   private readonly storePath: string;
   private readonly arrays = new LRUCache<string, ArrayFileMetadata>({ max: MAX_ARRAYS });
 
+  private kept: Buffer = Buffer.alloc(0);
+
   constructor(storePath: string) {
     this.storePath = storePath;
   }
 
   /**
-   * Reads and decodes plane `index` of a landed file and checks it against its checksum.
+   * Reads plane `index` of a landed file, checks it against its checksum and decodes it into `output`, which has its
+   * size.
    * @throws BadZarrError naming the chunk when it is not what was landed; the system's error where there is none.
    */
-  read(sidecar: Sidecar, index: number): Uint8Array {
+  read(sidecar: Sidecar, index: number, output: Uint8Array): void {
     const [t = 0, c = 0, z = 0, sum] = sidecar.planes[index] ?? [];
     const array = this.array(join(this.storePath, sidecar.array, arrayDocumentName(sidecar.version)));
     const place = [t, c, z, 0, 0];
@@ -52,17 +57,25 @@ export class LandedPlanes {
     if (!file) throw foreign();
     const plane = planeOf(file, array, start);
     if (!plane) throw foreign();
-    const output = new Uint8Array(sidecar.planeBytes);
     const { chain, chunkShape } = plane;
     if (sidecar.checked === 'pixels') {
       decode(plane.bytes, plane, array, output);
       if (crc32(output) !== sum) throw foreign();
-      return output;
+      return;
     }
-    const encoded = readWhole(plane.bytes, 2 * sidecar.planeBytes + ENCODED_MARGIN_BYTES);
+    const encoded = this.encoded(plane.bytes, 2 * sidecar.planeBytes + ENCODED_MARGIN_BYTES);
     if (crc32(encoded) !== sum) throw foreign();
     decode(memoryBytes(path, encoded), { chain, chunkShape, start: plane.start }, array, output);
-    return output;
+  }
+
+  /** All of an encoded plane, in memory that the next one is read into: fresh memory would wait for the collector. */
+  private encoded(bytes: StoredBytes, maxBytes: number): Buffer {
+    const { sizeBytes } = bytes;
+    if (sizeBytes > Math.min(maxBytes, KEPT_BYTES)) return readWhole(bytes, maxBytes);
+    if (this.kept.length < sizeBytes) this.kept = Buffer.allocUnsafeSlow(sizeBytes);
+    const encoded = this.kept.subarray(0, sizeBytes);
+    bytes.readInto(encoded, 0);
+    return encoded;
   }
 
   /** The array's metadata, read again when its document is another one. */

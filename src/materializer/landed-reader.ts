@@ -61,7 +61,8 @@ export class LandedReader {
     const key = `landed/${landing.id}/${index}`;
     let bytes = this.decoded.get(key);
     if (!bytes) {
-      bytes = this.planes.read(loaded.sidecar, index);
+      bytes = this.decoded.take(loaded.sidecar.planeBytes);
+      this.planes.read(loaded.sidecar, index, bytes);
       this.decoded.set(key, bytes);
     }
     return bytes;

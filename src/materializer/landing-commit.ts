@@ -10,8 +10,15 @@ import { groupPath, type ImageDecision, type PlainDecision } from './landing-pla
 import { landingError } from './landing-pool.ts';
 import { packBatch } from './pack-batch.ts';
 import { plainRecordPath } from './plain-placement.ts';
+import {
+  type PublishContext,
+  placeDocuments,
+  publishMetadata,
+  type StagedDocument,
+  stageDocuments,
+} from './publish-metadata.ts';
 import type { ResultImage } from './result-image.ts';
-import type { MetadataFile, ResultStore } from './result-store.ts';
+import type { MetadataFile } from './result-store.ts';
 import { WholeImages } from './whole-images.ts';
 
 /** A file whose bytes are staged. */
@@ -23,12 +30,8 @@ export type LandResult =
   | { readonly inode: number; readonly landing: Landing }
   | { readonly inode: number; readonly error: PlateFsError };
 
-export interface CommitContext {
+export interface CommitContext extends PublishContext {
   readonly outputDir: string;
-  readonly stagingDir: string;
-  readonly store: ResultStore;
-  /** Makes all that was written so far durable; the codes of staged files that failed, by path. */
-  readonly sync: (files: readonly string[]) => Promise<ReadonlyMap<string, string>>;
   /** Puts planes together into a chunk file. */
   readonly pack: (job: PackJob) => Promise<PackReport>;
 }
@@ -63,7 +66,13 @@ export async function commitBatch(
   for (const { decision, report } of staged)
     if (decision.kind === 'image' && 'exactness' in report) whole.add(decision, report.exactness);
   const metadata = whole.stageMetadata();
-  const failures = await context.sync([...staged.flatMap(stagedPaths), ...metadata.map((file) => file.path)]);
+  // With the bytes they are about, so that all become durable at once; used unless a file drops out.
+  const expected = expectedDocuments(context, staged, whole);
+  const failures = await context.sync([
+    ...staged.flatMap(stagedPaths),
+    ...metadata.map((file) => file.path),
+    ...(expected ?? []).map((document) => document.stagedPath),
+  ]);
   const damaged = new Map(
     metadata.flatMap(({ path, stagedImage }) => (failures.has(path) ? [[stagedImage, path] as const] : [])),
   );
@@ -100,7 +109,13 @@ export async function commitBatch(
     }
   }
   try {
-    await publish(context, placed, whole);
+    const isExpected =
+      placed.length === staged.length && expected?.every(({ stagedPath }) => !failures.has(stagedPath));
+    if (expected && isExpected) await placeDocuments(context, expected);
+    else {
+      store.reload();
+      await publishMetadata(context, metadataOf(context, placed, whole));
+    }
     results.push(...placed.map((file) => ({ inode: file.decision.file.inode, landing: landingOf(file) })));
   } catch (error) {
     const known = asLandingError(error);
@@ -108,6 +123,20 @@ export async function commitBatch(
     store.reload();
   }
   return results;
+}
+
+/** The documents that are due when every file can be placed; undefined when they can't be written. */
+function expectedDocuments(
+  context: CommitContext,
+  staged: readonly StagedFile[],
+  whole: WholeImages,
+): StagedDocument[] | undefined {
+  try {
+    return stageDocuments(context, metadataOf(context, staged, whole));
+  } catch {
+    // Tried again once it is known which files are placed; what fails then is told.
+    return undefined;
+  }
 }
 
 function placeFile(
@@ -145,11 +174,12 @@ function placeFile(
   if (report.exactness === 'reassembled' && hasVerbatim(verbatim)) rmSync(verbatim, { force: true });
 }
 
-async function publish(
-  context: CommitContext,
+/** The documents that make files of a batch visible. The store takes note of them: reload it where they can't be. */
+function metadataOf(
+  { store }: CommitContext,
   placed: readonly StagedFile[],
   whole: WholeImages,
-): Promise<void> {
+): MetadataFile[] {
   const fields = new Map<string, ResultImage>();
   const images: ResultImage[] = [];
   for (const { decision } of placed) {
@@ -161,32 +191,7 @@ async function publish(
     }
   }
   const hasImages = fields.size > 0 || images.length > 0;
-  const files = hasImages ? context.store.admit([...fields.values()], images) : [];
-  await publishMetadata(context, whole.without(files));
-}
-
-/** Writes metadata files and lets them appear level by level. */
-export async function publishMetadata(context: CommitContext, files: readonly MetadataFile[]): Promise<void> {
-  const unique = [...new Map(files.map((file) => [file.path, file])).values()];
-  const staged = unique.map((file, index) => ({
-    ...file,
-    stagedPath: join(context.stagingDir, `meta${index}`),
-  }));
-  for (const { stagedPath, content } of staged) writeJson(stagedPath, content);
-  await demandSync(
-    context,
-    staged.map((file) => file.stagedPath),
-  );
-  for (const level of ['array', 'well', 'plate'] as const) {
-    const ofLevel = staged.filter((file) => file.level === level);
-    for (const { stagedPath, path } of ofLevel) place(stagedPath, join(context.store.path, path));
-    if (ofLevel.length > 0) await demandSync(context, []);
-  }
-}
-
-/** @throws NoSpaceError, FsRefusal when what was written so far can't be made durable. */
-export async function demandSync(context: CommitContext, files: readonly string[]): Promise<void> {
-  for (const [path, code] of await context.sync(files)) throw landingError(code, `${path} was not written`);
+  return hasImages ? whole.without(store.admit([...fields.values()], images)) : [];
 }
 
 function landingOf(file: StagedFile): Landing {

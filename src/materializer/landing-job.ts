@@ -9,6 +9,7 @@ export type LandingJob =
   | { readonly kind: 'inspect'; readonly files: readonly SealedFile[] }
   | { readonly kind: 'plain'; readonly file: SealedFile; readonly stagedPath: string }
   | ImageJob
+  | PagesJob
   | PackJob
   | { readonly kind: 'sync'; readonly folder: string; readonly files: readonly string[] };
 
@@ -22,13 +23,36 @@ export interface ImageJob {
   /** Index of the first plane. */
   readonly base: PlaneIndex;
   /**
-   * Chunks go to `<chunkRoot>/<level>/<key>` when a whole image is staged, else to `<chunkPrefix>.<number>`. Planes
+   * Chunks go to `<chunkRoot>/<level>/<key>` when a whole image is staged, else to `<chunkPrefix>.<level>.<number>`. Planes
    * that are yet to be put together with others are staged there too: encoded for a shard, else as they are.
    */
   readonly chunkRoot?: string;
   readonly chunkPrefix: string;
   readonly sidecarPath: string;
   readonly verbatimPath: string;
+  /** What {@link PagesJob}s have staged of it: all pages, in their order. */
+  readonly staged?: StagedPlanes;
+}
+
+/** Stages pages `from` to `to`, excluded, of an uncompressed image: several workers share a large file. */
+export interface PagesJob {
+  readonly kind: 'pages';
+  readonly image: ImageJob;
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface StagedPlanes {
+  /** Of the full resolution, in the order of pages and samples; the levels below it. */
+  readonly planes: readonly StagedChunk[];
+  readonly lower: readonly StagedChunk[];
+  /** Whether the planes give every pixel of the file back byte for byte. */
+  readonly givesFileBack: boolean;
+}
+
+export interface StagedChunk extends StagedPlane {
+  /** Of what was staged. */
+  readonly crc32: number;
 }
 
 /** What a file is. `plain` with a note is a TIFF that can't be an image, and why. */
@@ -39,6 +63,8 @@ export type Inspection =
       readonly dtype: Dtype;
       readonly shape: readonly [t: number, c: number, z: number, y: number, x: number];
       readonly pages: number;
+      /** Whether planes can be cut out of the file without decoding. */
+      readonly isStoredPlainly: boolean;
       readonly facts: TiffFacts;
     };
 
@@ -100,9 +126,11 @@ export type JobReport<J extends LandingJob> = J extends { kind: 'inspect' }
     ? PlainReport
     : J extends { kind: 'image' }
       ? ImageReport
-      : J extends { kind: 'pack' }
-        ? PackReport
-        : SyncReport;
+      : J extends { kind: 'pages' }
+        ? StagedPlanes
+        : J extends { kind: 'pack' }
+          ? PackReport
+          : SyncReport;
 
 /** A worker's answer to one job. */
 export type JobAnswer = { readonly report: JobReport<LandingJob> } | { readonly failure: JobFailure };

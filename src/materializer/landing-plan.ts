@@ -39,6 +39,8 @@ export interface ImageDecision {
   readonly sidecar: string;
   readonly verbatim: string;
   readonly job: ImageJob;
+  /** Pages that can be staged apart from one another. */
+  readonly pages: number;
   readonly note?: string;
 }
 
@@ -137,7 +139,7 @@ export class LandingPlan {
       inspection.facts,
     );
     if (stagedImage !== undefined) this.newFields.set(key, { image, stagedImage });
-    return this.imageDecision(file, 'plate', image, stagedImage, record, placement.index, undefined);
+    return this.imageDecision(file, 'plate', image, stagedImage, record, placement.index, 1, undefined);
   }
 
   private multiscales(file: SealedFile, inspection: ImageInspection, why: string | undefined): ImageDecision {
@@ -159,7 +161,8 @@ export class LandingPlan {
         facts,
       };
       const stagedImage = join(stagingDir, `image${this.count++}`);
-      return this.imageDecision(file, 'multiscales', image, stagedImage, record, [0, 0, 0], why);
+      const pages = inspection.isStoredPlainly ? inspection.pages : 1;
+      return this.imageDecision(file, 'multiscales', image, stagedImage, record, [0, 0, 0], pages, why);
     }
   }
 
@@ -183,7 +186,8 @@ export class LandingPlan {
     image: ResultImage,
     stagedImage: string | undefined,
     record: string,
-    base: readonly [number, number, number],
+    base: PlaneIndex,
+    pages: number,
     note: string | undefined,
   ): ImageDecision {
     const staged = this.staged();
@@ -197,6 +201,7 @@ export class LandingPlan {
       stagedImage,
       sidecar,
       verbatim: `${VERBATIM_PATH}/${record}${extension}`,
+      pages,
       ...(note === undefined ? {} : { note }),
       job: {
         kind: 'image',

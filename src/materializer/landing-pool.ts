@@ -45,7 +45,8 @@ export function landingError(code: string | undefined, message: string): PlateFs
 
 /** Worker threads that stage files: started when needed, ended when idle; never more than `size` jobs at once. */
 export class LandingPool {
-  private readonly size: number;
+  /** Jobs at once. */
+  readonly size: number;
   private readonly members = new Set<Member>();
   private readonly queue: Pending[] = [];
   private isClosed = false;

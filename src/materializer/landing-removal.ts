@@ -4,9 +4,10 @@ import { chunkKeyOf, isPacked } from './array-format.ts';
 import { nameExists, place } from './atomic-json.ts';
 import { loadSidecar } from './landed-image.ts';
 import { type ImageLanding, type Landing, type PlainLanding, STORE_NAME } from './landing.ts';
-import { type CommitContext, demandSync, publishMetadata } from './landing-commit.ts';
+import type { CommitContext } from './landing-commit.ts';
 import { dropJob } from './pack-batch.ts';
 import { isRecordedFile, plainRecordPath, readPlainRecord } from './plain-placement.ts';
+import { demandSync, publishMetadata } from './publish-metadata.ts';
 import { type ResultImage, readResultImage } from './result-image.ts';
 import type { Sidecar } from './sidecar.ts';
 

@@ -1,20 +1,27 @@
 import { closeSync, fstatSync, ftruncateSync, futimesSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
-import { halve } from '../core/downsample.ts';
-import { BadTiffError, UnsupportedTiffError } from '../core/errors.ts';
+import { UnsupportedTiffError } from '../core/errors.ts';
 import { itemSizeBytes } from '../core/nd-array.ts';
-import { chunkKeyOf, isPacked, type PlaneIndex } from './array-format.ts';
-import { encodeChunk } from './chunk-codec.ts';
-import { type ImagePlan, planImage } from './image-plan.ts';
+import { isPacked } from './array-format.ts';
+import { planOf } from './file-plan.ts';
+import type { ImagePlan } from './image-plan.ts';
 import { landingId } from './landing.ts';
-import type { ImageJob, ImageReport, Inspection, PlainReport, StagedPlane } from './landing-job.ts';
-import { copyPixels, origins, type PixelRun, pixelMap, pixelRuns } from './pixel-runs.ts';
+import type {
+  ImageJob,
+  ImageReport,
+  Inspection,
+  PagesJob,
+  PlainReport,
+  StagedPlanes,
+} from './landing-job.ts';
+import { origins, type PixelRun, pixelMap } from './pixel-runs.ts';
 import { isTiffName } from './placement.ts';
-import { DecodedPixels, type PlanePixels, StoredPixels } from './plane-pixels.ts';
+import { DecodedPixels, StoredPixels } from './plane-pixels.ts';
 import { type SealedFile, SealedReader } from './sealed-file.ts';
 import { encodeRun, encodeSidecar, type Sidecar } from './sidecar.ts';
-import { createStaged, removeStaged, writePassing, writeSparsely, writeStaged } from './staged-file.ts';
-import { looksLikeTiff, readTiffStructure } from './tiff-structure.ts';
+import { readPiece, runsOfPage, stagePlanes } from './stage-planes.ts';
+import { createStaged, removeStaged, writeSparsely, writeStaged } from './staged-file.ts';
+import { looksLikeTiff } from './tiff-structure.ts';
 
 const COPY_BYTES = 1 << 20;
 /** Bytes of a file that are no pixels: above this share of it, or this size, the file is kept whole instead. */
@@ -35,21 +42,6 @@ class Scratch {
 
 const fileMemory = new Scratch();
 
-function planOf(reader: SealedReader): ImagePlan | string {
-  const { file } = reader;
-  const source = {
-    path: file.mountPath,
-    sizeBytes: file.sizeBytes,
-    read: (offsetBytes: number, target: Uint8Array) => reader.read(offsetBytes, target),
-  };
-  try {
-    return planImage(readTiffStructure(source));
-  } catch (error) {
-    if (error instanceof BadTiffError) return error.message;
-    throw error;
-  }
-}
-
 /** What a file is, from its name and its tags; no pixel is read. */
 export function inspectFile(file: SealedFile): Inspection {
   if (!isTiffName(file.mountPath) || file.sizeBytes < 8) return { kind: 'plain' };
@@ -64,6 +56,7 @@ export function inspectFile(file: SealedFile): Inspection {
     dtype: plan.dtype,
     shape: [plan.frames, plan.channels, plan.slices, plan.height, plan.width],
     pages: plan.pages.length,
+    isStoredPlainly: plan.isStoredPlainly,
     facts: plan.facts,
   };
 }
@@ -108,15 +101,13 @@ export async function stageImage(job: ImageJob): Promise<ImageReport> {
   const written: string[] = [job.sidecarPath, job.verbatimPath];
   try {
     using reader = new SealedReader(job.file);
-    if (job.file.sizeBytes <= MAX_LOADED_BYTES) reader.load(fileMemory.take(job.file.sizeBytes));
+    if (!job.staged && job.file.sizeBytes <= MAX_LOADED_BYTES)
+      reader.load(fileMemory.take(job.file.sizeBytes));
     const plan = planOf(reader);
     if (typeof plan === 'string') throw new UnsupportedTiffError(job.file.mountPath, plan);
     let wholeCrc: number | undefined;
     if (!plan.isStoredPlainly) wholeCrc = copyWhole(reader, job.verbatimPath).crc32;
-    const pixels = plan.isStoredPlainly
-      ? new StoredPixels(reader, plan)
-      : await DecodedPixels.open(job.verbatimPath, plan);
-    const { planes, lower, givesFileBack } = stageChunks(job, reader, plan, pixels, written);
+    const { planes, lower, givesFileBack } = job.staged ?? (await stageAll(job, reader, plan, written));
     const describe = (id: string, runs: readonly PixelRun[]): Sidecar => ({
       id,
       inode: job.file.inode,
@@ -153,117 +144,37 @@ export async function stageImage(job: ImageJob): Promise<ImageReport> {
   }
 }
 
+async function stageAll(
+  job: ImageJob,
+  reader: SealedReader,
+  plan: ImagePlan,
+  written: string[],
+): Promise<StagedPlanes> {
+  const pixels = plan.isStoredPlainly
+    ? new StoredPixels(reader, plan)
+    : await DecodedPixels.open(job.verbatimPath, plan);
+  return stagePlanes(job, reader, plan, pixels, [0, plan.pages.length], written);
+}
+
+/** Stages some pages of an uncompressed image. What was staged is removed when it fails. */
+export function stagePages({ image, from, to }: PagesJob): StagedPlanes {
+  const written: string[] = [];
+  try {
+    using reader = new SealedReader(image.file);
+    const plan = planOf(reader);
+    if (typeof plan === 'string') throw new UnsupportedTiffError(image.file.mountPath, plan);
+    return stagePlanes(image, reader, plan, new StoredPixels(reader, plan), [from, to], written);
+  } catch (error) {
+    removeStaged(written);
+    throw error;
+  }
+}
+
 /** Why an image's file can't be put together from its pixels and few other bytes. */
 function reasonOf(plan: ImagePlan, hasRuns: boolean): string {
   if (!plan.isStoredPlainly) return 'it is compressed';
   if (hasRuns) return 'most of it is no pixels';
   return plan.samples > 1 ? 'its colours lie pixel by pixel' : 'its pixels are not as its tags say';
-}
-
-interface StagedChunk extends StagedPlane {
-  /** Of what was staged. */
-  readonly crc32: number;
-}
-
-/**
- * Writes the chunks, which decode to their planes again ({@link encodeChunk} has tried), and those of the lower
- * levels; `givesFileBack` says that the planes also give every run of the file's own bytes.
- */
-function stageChunks(
-  job: ImageJob,
-  reader: SealedReader,
-  plan: ImagePlan,
-  pixels: PlanePixels,
-  written: string[],
-): { planes: StagedChunk[]; lower: StagedChunk[]; givesFileBack: boolean } {
-  const planes: StagedChunk[] = [];
-  const lower: StagedChunk[] = [];
-  let givesFileBack = plan.isStoredPlainly;
-  for (let page = 0; page < plan.pages.length; page++) {
-    const samples = pixels.page(page);
-    const runs = givesFileBack ? runsOfPage(plan, page) : [];
-    givesFileBack = runs.length > 0;
-    const [t = 0, c = 0, z = 0] = plan.positions[page] ?? [];
-    samples.forEach((bytes, sample) => {
-      const index: PlaneIndex = [job.base[0] + t, job.base[1] + c + sample, job.base[2] + z];
-      const stage = (level: number, content: Uint8Array): StagedChunk =>
-        stageChunk(job, plan, { level, index }, planes.length + lower.length, content, written);
-      planes.push(stage(0, bytes));
-      for (const run of runs) {
-        if (run.chunk === planes.length - 1 && !isRunOf(reader, plan, run, bytes)) givesFileBack = false;
-      }
-      let above = { height: plan.height, width: plan.width, bytes };
-      for (let level = 1; level < job.levels.count; level++) {
-        above = halve(above, plan.dtype, job.levels.downsampling);
-        lower.push(stage(level, above.bytes));
-      }
-    });
-  }
-  return { planes, lower, givesFileBack };
-}
-
-/** Writes a plane of a level: as the chunk that it is, or for the chunk file that it is to be put into. */
-function stageChunk(
-  { format, chunkRoot, chunkPrefix }: ImageJob,
-  { dtype }: ImagePlan,
-  plane: Pick<StagedPlane, 'level' | 'index'>,
-  number: number,
-  content: Uint8Array,
-  written: string[],
-): StagedChunk {
-  const key = chunkKeyOf(format, plane.index);
-  const packed = isPacked(format);
-  const isInPlace = chunkRoot !== undefined && !packed;
-  const stagedPath = isInPlace ? `${chunkRoot}/${plane.level}/${key}` : `${chunkPrefix}.${number}`;
-  written.push(stagedPath);
-  const isEncoded = !packed || format.isSharded;
-  const encoded = isEncoded ? encodeChunk(format.codec, content, itemSizeBytes(dtype), stagedPath) : content;
-  if (packed) writePassing(stagedPath, encoded);
-  else writeStaged(stagedPath, encoded);
-  return { ...plane, stagedPath, key, crc32: crc32(encoded) };
-}
-
-/** Runs of one page; none when its pixels are no verbatim runs of the chunks. */
-function runsOfPage(plan: ImagePlan, index: number): PixelRun[] {
-  const page = plan.pages[index];
-  if (!page || (plan.samples > 1 && page.planarConfiguration !== 2)) return [];
-  return pixelRuns(page, itemSizeBytes(plan.dtype), index * plan.samples);
-}
-
-/**
- * Whether the file has exactly the bytes that the run would put together out of the chunk, which decodes to
- * `plane`: nothing to compare where the plane lies in the loaded file and the run is that very part of it.
- */
-function isRunOf(reader: SealedReader, plan: ImagePlan, run: PixelRun, plane: Uint8Array): boolean {
-  const swapBytes = plan.littleEndian ? 1 : itemSizeBytes(plan.dtype);
-  for (let row = 0; row < run.rows; row++) {
-    const fileOffset = run.fileOffset + row * run.fileStride;
-    const chunkOffset = run.chunkOffset + row * run.chunkStride;
-    for (let at = 0; at < run.sizeBytes; at += COPY_BYTES) {
-      const count = Math.min(COPY_BYTES, run.sizeBytes - at);
-      const original = reader.view(fileOffset + at, count) ?? readPiece(reader, fileOffset + at, count);
-      if (swapBytes === 1) {
-        const start = chunkOffset + at;
-        const isSameMemory =
-          original.buffer === plane.buffer &&
-          original.byteOffset === plane.byteOffset + start &&
-          start + count <= plane.length;
-        if (isSameMemory) continue;
-        if (original.compare(plane, start, start + count) !== 0) return false;
-        continue;
-      }
-      const back = Buffer.allocUnsafe(count);
-      copyPixels(plane, chunkOffset, at, swapBytes, back);
-      if (!original.equals(back)) return false;
-    }
-  }
-  return true;
-}
-
-function readPiece(reader: SealedReader, offsetBytes: number, sizeBytes: number): Buffer {
-  const piece = Buffer.allocUnsafe(sizeBytes);
-  reader.read(offsetBytes, piece);
-  return piece;
 }
 
 /**
@@ -275,7 +186,7 @@ function stageReassembled(
   reader: SealedReader,
   plan: ImagePlan,
   runs: readonly PixelRun[],
-  planes: readonly StagedChunk[],
+  planes: StagedPlanes['planes'],
   describe: (id: string, runs: readonly PixelRun[]) => Sidecar,
 ): string | undefined {
   const { sizeBytes } = job.file;

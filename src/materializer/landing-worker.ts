@@ -3,7 +3,7 @@ import { BadTiffError, explain, UnsupportedTiffError, UnsupportedZarrError } fro
 import { systemCode } from '../core/system-code.ts';
 import { makeDurable } from './durable-sync.ts';
 import type { JobAnswer, JobFailure, JobReport, LandingJob } from './landing-job.ts';
-import { inspectFile, stageImage, stagePlain } from './landing-tasks.ts';
+import { inspectFile, stageImage, stagePages, stagePlain } from './landing-tasks.ts';
 import { packChunk } from './pack-chunk.ts';
 
 /** A worker of the pool: its jobs one after another, each group of them answered by a {@link JobAnswer} per job. */
@@ -11,6 +11,7 @@ async function perform(job: LandingJob): Promise<JobReport<LandingJob>> {
   if (job.kind === 'inspect') return job.files.map(inspectFile);
   if (job.kind === 'plain') return stagePlain(job.file, job.stagedPath);
   if (job.kind === 'image') return stageImage(job);
+  if (job.kind === 'pages') return stagePages(job);
   if (job.kind === 'pack') return packChunk(job);
   return makeDurable(job.folder, job.files);
 }

@@ -15,13 +15,14 @@ import {
   type StagedFile,
 } from './landing-commit.ts';
 import { type Decision, LandingPlan } from './landing-plan.ts';
-import { LandingPool, landingError, UndecodableImage } from './landing-pool.ts';
+import { LandingPool, landingError } from './landing-pool.ts';
 import { removeLandings } from './landing-removal.ts';
 import { isTiffName } from './placement.ts';
 import { choosePlainPath, isRecordedFile, plainRecordPath, readPlainRecord } from './plain-placement.ts';
 import { ResultStore } from './result-store.ts';
 import type { SealedFile } from './sealed-file.ts';
 import { spreadFolders } from './spread-folder.ts';
+import { stageFile } from './stage-file.ts';
 
 export interface MaterializerOptions {
   /** Folder that takes the results; made when missing. Must outlive the landings. */
@@ -232,7 +233,7 @@ export class Materializer {
     const staged: StagedFile[] = [];
     const stage = async (file: SealedFile, decide: () => Decision): Promise<void> => {
       try {
-        staged.push(await this.stage(plan, decide(), signal));
+        staged.push(await stageFile(this.pool, plan, decide(), signal));
       } catch (error) {
         fail(file, error);
       }
@@ -262,22 +263,10 @@ export class Materializer {
       results.push(...(await commitBatch(this.commitContext(stagingDir), staged)));
     } catch (error) {
       for (const { decision } of staged) fail(decision.file, error);
+      this.store.reload();
     }
     rmSync(stagingDir, { recursive: true, force: true });
     return results;
-  }
-
-  private async stage(plan: LandingPlan, decision: Decision, signal: AbortSignal): Promise<StagedFile> {
-    if (decision.kind === 'plain') {
-      const { file, stagedPath } = decision;
-      return { decision, report: await this.pool.run({ kind: 'plain', file, stagedPath }, signal) };
-    }
-    try {
-      return { decision, report: await this.pool.run(decision.job, signal) };
-    } catch (error) {
-      if (!(error instanceof UndecodableImage)) throw error;
-      return this.stage(plan, plan.plain(decision.file, error.message), signal);
-    }
   }
 
   /** Gives a plain file a second name; undefined where the output's file system has no links. */

@@ -79,9 +79,9 @@ export class WholeImages {
     return this.images.get(stagedImage)?.areSidecarsPlaced === true;
   }
 
-  /** The metadata that still has to be written: not what came with a whole image. */
+  /** The metadata that still has to be written: not what comes with a whole image, unless a plane of it failed. */
   without(files: readonly MetadataFile[]): MetadataFile[] {
-    const complete = [...this.images.values()].filter(({ isPlaced, failed }) => isPlaced && failed === 0);
+    const complete = [...this.images.values()].filter(({ failed }) => failed === 0);
     const written = new Set(complete.flatMap(({ image }) => imageFiles(image).map((file) => file.path)));
     return files.filter((file) => !written.has(file.path));
   }

@@ -34,6 +34,15 @@ export function budgetOf(totalBytes: number, underPressure = false): MemoryBudge
   };
 }
 
+/** What is set aside for threads at work: reading, encoding, memory that waits for the collector. */
+const WORKING_SHARE = 0.125;
+const MAX_WORKING_BYTES = 128 * 2 ** 20;
+
+/** Pure: what is set aside of a budget for what threads hold while they work. */
+export function leastWorkingBytes(totalBytes: number): number {
+  return Math.min(MAX_WORKING_BYTES, Math.floor(totalBytes * WORKING_SHARE));
+}
+
 /** Pure: 25 % of the memory that is available, but at most half of what is free in the tmpfs. */
 export function defaultBudgetBytes(availableBytes: number, tmpfsFreeBytes: number): number {
   const share = Math.min(availableBytes * DEFAULT_MEMORY_SHARE, tmpfsFreeBytes * DEFAULT_TMPFS_SHARE);

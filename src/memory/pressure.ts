@@ -7,9 +7,11 @@ export interface MemorySample {
   readonly availableBytes?: number;
   /** Microseconds that some task has been stalled for memory, since boot (PSI `some total=`). */
   readonly stalledUs?: number;
-  /** Of the control group with the least room left. */
+  /** Of the control group with the least room left; without files in the page cache, which the kernel drops at need. */
   readonly groupUsedBytes?: number;
   readonly groupLimitBytes?: number;
+  /** How often a control group came to its limit, so that its tasks were held up or killed; since it was made. */
+  readonly groupLimitHits?: number;
 }
 
 export interface PressureState {
@@ -27,6 +29,8 @@ const MIN_AVAILABLE_BYTES = 512 * 2 ** 20;
 const MIN_AVAILABLE_SHARE = 0.05;
 const MAX_STALL_SHARE = 0.1;
 const MAX_GROUP_SHARE = 0.9;
+/** So much of its limit a group must use before coming to it means pressure. */
+const FULL_GROUP_SHARE = 0.75;
 const RECOVERY_MS = 10_000;
 const RECOVERY_STEP = 0.1;
 const MIN_CACHE_SHARE = 0.1;
@@ -52,7 +56,17 @@ function pressureReasons(sample: MemorySample, before: MemorySample | undefined)
         `the control group uses ${Math.round((groupUsedBytes / groupLimitBytes) * 100)} % of its memory limit`,
       );
   }
+  if (hasHitLimit(sample, before)) reasons.push('the control group came to its memory limit');
   return reasons;
+}
+
+/** Pure: a group whose page cache comes to the limit is no matter, and happens whenever much is read. */
+function hasHitLimit(sample: MemorySample, before: MemorySample | undefined): boolean {
+  const { groupLimitHits, groupUsedBytes, groupLimitBytes } = sample;
+  if (groupLimitHits === undefined || groupLimitHits <= (before?.groupLimitHits ?? groupLimitHits))
+    return false;
+  if (groupUsedBytes === undefined || groupLimitBytes === undefined) return false;
+  return groupUsedBytes > groupLimitBytes * FULL_GROUP_SHARE;
 }
 
 /** Pure: the next state. Pressure halves the caches at once; each quiet 10 s give 10 % back. */
@@ -112,6 +126,24 @@ function parseLimit(text: string | undefined): number | undefined {
   return Number.isFinite(value) && value > 0 && value < NO_LIMIT_BYTES ? value : undefined;
 }
 
+/**
+ * Pure: how often a group came to a limit: `high`, `max` and `oom` of memory.events (kernel's
+ * admin-guide/cgroup-v2), or the one number of memory.failcnt.
+ */
+function parseLimitHits(text: string): number {
+  const counts = [...text.matchAll(/^(?:high|max|oom) (\d+)$/gm)].map(([, count]) => Number(count));
+  return counts.length > 0 ? counts.reduce((sum, count) => sum + count, 0) : Number(text.trim()) || 0;
+}
+
+/** Pure: files in the page cache, by memory.stat: with those of groups below, which v1 writes as `total_…`. */
+function parseCacheBytes(text: string): number {
+  const sumOf = (prefix: string): number | undefined => {
+    const fields = [...text.matchAll(new RegExp(`^${prefix}(?:in)?active_file (\\d+)$`, 'gm'))];
+    return fields.length === 0 ? undefined : fields.reduce((sum, [, bytes]) => sum + Number(bytes), 0);
+  };
+  return sumOf('total_') ?? sumOf('') ?? 0;
+}
+
 /** A file of procfs or cgroupfs, kept open: reading it again costs microseconds. Missing files read as undefined. */
 class KeptFile {
   private descriptor: number | undefined;
@@ -148,6 +180,9 @@ class KeptFile {
 }
 
 interface GroupFiles {
+  /** `memory.events`, or `memory.failcnt` of v1. */
+  readonly events: KeptFile;
+  readonly stat: KeptFile;
   readonly used: KeptFile;
   readonly limits: readonly KeptFile[];
 }
@@ -164,7 +199,9 @@ export class PressureProbe implements Disposable {
   constructor(root = process.env[ROOT_VARIABLE] ?? '') {
     this.psi = new KeptFile(`${root}/proc/pressure/memory`);
     this.meminfo = new KeptFile(`${root}/proc/meminfo`);
-    this.groups = groupFolders(root).map(({ folder, used, limits }) => ({
+    this.groups = groupFolders(root).map(({ folder, used, limits, events }) => ({
+      events: new KeptFile(`${folder}/${events}`),
+      stat: new KeptFile(`${folder}/memory.stat`),
       used: new KeptFile(`${folder}/${used}`),
       limits: limits.map((limit) => new KeptFile(`${folder}/${limit}`)),
     }));
@@ -177,6 +214,7 @@ export class PressureProbe implements Disposable {
       totalBytes: meminfo === undefined ? undefined : parseMeminfoBytes(meminfo, 'MemTotal'),
       availableBytes: meminfo === undefined ? undefined : parseMeminfoBytes(meminfo, 'MemAvailable'),
       stalledUs: psi === undefined ? undefined : parsePsiStalledUs(psi),
+      groupLimitHits: this.limitHits(),
       ...this.tightestGroup(),
     };
     const known = Object.entries(figures).filter((entry) => entry[1] !== undefined);
@@ -186,13 +224,23 @@ export class PressureProbe implements Disposable {
   [Symbol.dispose](): void {
     this.psi.close();
     this.meminfo.close();
-    for (const { used, limits } of this.groups) for (const file of [used, ...limits]) file.close();
+    for (const { used, limits, events, stat } of this.groups)
+      for (const file of [used, events, stat, ...limits]) file.close();
+  }
+
+  private limitHits(): number | undefined {
+    const hits = this.groups.flatMap(({ events }) => {
+      const text = events.read();
+      return text === undefined ? [] : [parseLimitHits(text)];
+    });
+    return hits.length === 0 ? undefined : hits.reduce((sum, count) => sum + count, 0);
   }
 
   private tightestGroup(): { groupUsedBytes?: number; groupLimitBytes?: number } {
     let tightest: { groupUsedBytes: number; groupLimitBytes: number } | undefined;
-    for (const { used, limits } of this.groups) {
-      const usedBytes = Number(used.read() ?? Number.NaN);
+    for (const { used, limits, stat } of this.groups) {
+      const heldBytes = Number(used.read() ?? Number.NaN);
+      const usedBytes = Math.max(0, heldBytes - parseCacheBytes(stat.read() ?? ''));
       const known = limits.flatMap((limit) => parseLimit(limit.read()) ?? []);
       if (known.length === 0 || !Number.isFinite(usedBytes)) continue;
       const limitBytes = Math.min(...known);
@@ -207,7 +255,7 @@ export class PressureProbe implements Disposable {
 }
 
 /** The group's folder and all above it: a limit of any of them binds. */
-function groupFolders(root: string): { folder: string; used: string; limits: string[] }[] {
+function groupFolders(root: string): { folder: string; used: string; limits: string[]; events: string }[] {
   let text: string;
   try {
     text = readFileSync(`${root}/proc/self/cgroup`, 'latin1');
@@ -224,11 +272,13 @@ function groupFolders(root: string): { folder: string; used: string; limits: str
     folder: `${root}/sys/fs/cgroup/${path}`,
     used: 'memory.current',
     limits: ['memory.high', 'memory.max'],
+    events: 'memory.events',
   }));
   const first = (v1 === undefined ? [] : above(v1)).map((path) => ({
     folder: `${root}/sys/fs/cgroup/memory/${path}`,
     used: 'memory.usage_in_bytes',
     limits: ['memory.limit_in_bytes'],
+    events: 'memory.failcnt',
   }));
   return [...second, ...first];
 }

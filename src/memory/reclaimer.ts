@@ -21,8 +21,8 @@ export interface DecodedMemory {
 export interface MemoryHolders {
   readonly written: () => Promise<WrittenMemory>;
   /**
-   * Bounds what written files may take; what is written beyond goes to disk. False, with nothing changed, when
-   * they hold more already.
+   * Bounds what written files may take; what is written beyond goes to disk. False when they hold more already:
+   * then they may hold that, and no more.
    */
   readonly boundWritten: (bytes: number) => Promise<boolean>;
   readonly decoded: () => DecodedMemory;
@@ -53,6 +53,10 @@ export interface Reclaim {
 const STUCK_MS = 5000;
 /** Pins may take at most this share of the budget. */
 const MAX_PINNED_SHARE = 0.5;
+/** What threads hold counts in steps of this share of all. */
+const WORKING_STEP_SHARE = 1 / 32;
+/** They count for no more than this share of all: what a program takes to run at all is no matter of small budgets. */
+const MAX_WORKING_SHARE = 0.25;
 const CALM = { isUnderPressure: false, cacheShare: 1, reasons: [] } as const;
 
 /**
@@ -67,18 +71,27 @@ export class Reclaimer {
   #last: Reclaim | undefined;
   #stuck = { bytes: 0, untilMs: 0 };
   #isAboveLowMark = false;
+  /** Written files held more than the last bound: it is to be tried again. */
+  #wasRefused = false;
   #running: Promise<void> | undefined;
   /** Something happened since the present look began. */
   #again = false;
   #writtenBoundBytes: number;
   #pinnedBytes = 0;
   #hotBytes = 0;
+  readonly #leastWorkingBytes: number;
+  #workingBytes: number;
   #turn: Promise<unknown> = Promise.resolve();
 
-  /** @param writtenBoundBytes - What written files may take at the start. */
-  constructor(totalBytes: number, writtenBoundBytes: number, holders: MemoryHolders) {
+  /**
+   * @param writtenBoundBytes - What written files may take at the start.
+   * @param leastWorkingBytes - Set aside for what threads hold while they work, before it is {@link measured}.
+   */
+  constructor(totalBytes: number, writtenBoundBytes: number, holders: MemoryHolders, leastWorkingBytes = 0) {
     this.#totalBytes = totalBytes;
     this.#writtenBoundBytes = writtenBoundBytes;
+    this.#leastWorkingBytes = leastWorkingBytes;
+    this.#workingBytes = leastWorkingBytes;
     this.#holders = holders;
   }
 
@@ -101,9 +114,30 @@ export class Reclaimer {
     return this.#hotBytes;
   }
 
+  /** What threads hold while they work, beside what is counted by itself: at least what is set aside for it. */
+  get workingBytes(): number {
+    return this.#workingBytes;
+  }
+
   /** What written files and decoded pixels may take beside what is kept. */
   get #spaceBytes(): number {
-    return this.#totalBytes - this.#pinnedBytes - this.#hotBytes;
+    return this.#totalBytes - this.#pinnedBytes - this.#hotBytes - this.#workingBytes;
+  }
+
+  /**
+   * Threads were seen to hold so much while they work. What is gained is given out in steps, so that bounds do not
+   * move all the time; what is lacking is taken from written files, which land or go to disk for it.
+   */
+  async measured(bytes: number): Promise<void> {
+    const mostBytes = Math.floor(this.#totalBytes * MAX_WORKING_SHARE);
+    const wantedBytes = Math.min(mostBytes, Math.max(this.#leastWorkingBytes, bytes));
+    const stepBytes = this.#totalBytes * WORKING_STEP_SHARE;
+    if (Math.abs(wantedBytes - this.#workingBytes) < stepBytes) return;
+    await this.#alone(() => {
+      this.#workingBytes = wantedBytes;
+      return this.#boundWritten(this.#spaceBytes - this.#holders.decoded().grantBytes);
+    });
+    if (this.#writtenBoundBytes > this.#spaceBytes - this.#holders.decoded().grantBytes) await this.look();
   }
 
   /**
@@ -184,7 +218,7 @@ export class Reclaimer {
     this.#pressure = pressure;
     const isWhole = this.#holders.decoded().grantBytes >= budgetOf(this.#totalBytes).decodedBytes;
     // Where nothing was taken away and nothing is asked for, nobody is woken.
-    if (!pressure.isUnderPressure && isWhole && !this.#isAboveLowMark)
+    if (!pressure.isUnderPressure && isWhole && !this.#isAboveLowMark && !this.#wasRefused)
       return this.#running ?? Promise.resolve();
     return this.look();
   }
@@ -206,6 +240,10 @@ export class Reclaimer {
         const steps = planReclaim(use, this.budget, this.#pressure);
         if (steps.length > 0) await this.#reclaim(steps);
         else await this.#giveBack(use);
+        // They may have held too much when more was needed for other things.
+        const writtenBytes = this.#spaceBytes - this.#holders.decoded().grantBytes;
+        if (this.#wasRefused || this.#writtenBoundBytes > writtenBytes)
+          await this.#boundWritten(writtenBytes);
       });
     }
   }
@@ -286,8 +324,9 @@ export class Reclaimer {
   }
 
   async #boundWritten(bytes: number): Promise<boolean> {
-    if (bytes === this.#writtenBoundBytes) return true;
-    if (!(await this.#holders.boundWritten(bytes))) return false;
+    if (bytes === this.#writtenBoundBytes && !this.#wasRefused) return true;
+    this.#wasRefused = !(await this.#holders.boundWritten(bytes));
+    if (this.#wasRefused) return false;
     this.#writtenBoundBytes = bytes;
     return true;
   }

@@ -117,4 +117,8 @@ export interface MountOptions {
   readonly coldCacheBytes?: number;
   /** Bytes of memory for files that were read whole; a quarter of the budget at most; none unless set. */
   readonly hotCacheBytes?: number;
+  /** Written files up to this size stay in memory until they land; 16 MiB unless set. */
+  readonly smallFileBytes?: number;
+  /** Written files that grow beyond this go to disk while they are written; by the budget unless set. */
+  readonly largeFileBytes?: number;
 }

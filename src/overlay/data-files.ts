@@ -1,14 +1,6 @@
-import {
-  closeSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  rmSync,
-  unlinkSync,
-} from 'node:fs';
+import { closeSync, constants, existsSync, mkdirSync, readdirSync, rmSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { storage } from '../core/storage.ts';
 
 /** Open descriptors kept; one per file that is being worked on, never one per inode. */
 const MAX_OPEN_FILES = 256;
@@ -36,7 +28,9 @@ export interface OpenParts {
   spill: number;
 }
 
-const openOrMake = (path: string): number => openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
+const NEW_FILE = constants.O_RDWR | constants.O_CREAT | constants.O_TRUNC;
+
+const openOrMake = (path: string): number => storage.open(path, constants.O_RDWR | constants.O_CREAT, 0o600);
 
 /**
  * The files that hold what was written: by number one in tmpfs, one on disk where part of it lies there, and one
@@ -45,6 +39,8 @@ const openOrMake = (path: string): number => openSync(path, constants.O_RDWR | c
 export class DataFiles {
   readonly #folders: DataFolders;
   readonly #open = new Map<number, OpenParts>();
+  /** The last of them: most calls are for the same file again. */
+  #latest = -1;
 
   constructor(folders: DataFolders) {
     this.#folders = folders;
@@ -62,21 +58,37 @@ export class DataFiles {
 
   /** A file's descriptors, made where they are missing. Good until the next call. */
   open(place: DataPlace): OpenParts {
-    let files = this.#open.get(place.number);
-    if (files) {
-      this.#open.delete(place.number);
-    } else {
-      if (this.#open.size >= MAX_OPEN_FILES) {
-        const oldest = this.#open.keys().next().value;
-        if (oldest !== undefined) this.close(oldest);
-      }
-      files = { memory: openOrMake(this.memoryPath(place.number)), spill: -1 };
+    const { number } = place;
+    let files = this.#open.get(number);
+    if (!files) {
+      files = { memory: openOrMake(this.memoryPath(number)), spill: -1 };
+      this.#keep(number, files);
+    } else if (number !== this.#latest) {
+      this.#open.delete(number);
+      this.#open.set(number, files);
+      this.#latest = number;
     }
     if (files.spill === -1 && place.splitAt !== Number.POSITIVE_INFINITY) {
-      files.spill = this.openSpill(place.number);
+      files.spill = this.openSpill(number);
     }
-    this.#open.set(place.number, files);
     return files;
+  }
+
+  #keep(number: number, files: OpenParts): void {
+    if (this.#open.size >= MAX_OPEN_FILES) {
+      const oldest = this.#open.keys().next().value;
+      if (oldest !== undefined) this.close(oldest);
+    }
+    this.#open.set(number, files);
+    this.#latest = number;
+  }
+
+  /** Begins a file that is empty, whatever a change that failed left under its number. */
+  openEmpty(place: DataPlace): OpenParts {
+    this.close(place.number);
+    const memory = storage.open(this.memoryPath(place.number), NEW_FILE, 0o600);
+    this.#keep(place.number, { memory, spill: -1 });
+    return this.open(place);
   }
 
   /** Begins the part of a file that lies on disk. */
@@ -102,7 +114,7 @@ export class DataFiles {
 
   /** Removes what an attempt to spill left behind; for a file whose bytes are all in memory. */
   clearSpill(number: number): void {
-    rmSync(this.spillPath(number), { force: true });
+    storage.remove(this.spillPath(number));
   }
 
   /** Removes files that belong to no inode: left behind between two steps of a change when a daemon died. */

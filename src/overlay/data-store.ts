@@ -3,13 +3,11 @@ import { passFaultPoint } from '../core/fault-points.ts';
 import type { FileCalls } from '../core/file-calls.ts';
 import { readFully, writeFully } from '../core/io.ts';
 import { storage } from '../core/storage.ts';
-import type { SumsOfUnits } from '../core/unit-sums.ts';
 import { CheckedBytes } from './checked-bytes.ts';
 import { DataFiles, type DataFolders, type DataPlace } from './data-files.ts';
-import type { SyncedState } from './durable-log.ts';
 import { reserveRoom } from './reserved-room.ts';
 import { type ReadBytes, SumBook } from './sum-book.ts';
-import { SyncedFiles, type SyncPlan } from './synced-files.ts';
+import { SyncedFiles } from './synced-files.ts';
 
 /** tmpfs gives memory in pages; what a file reserves is rounded up to them. */
 const PAGE_BYTES = 4096;
@@ -29,16 +27,6 @@ export interface DataPiece {
   readonly path: string;
   readonly offsetBytes: number;
   readonly sizeBytes: number;
-}
-
-/** A sync of one file: what to add to which log. */
-export interface SyncItem {
-  readonly inode: number;
-  readonly pieces: readonly DataPiece[];
-  readonly state: SyncedState;
-  /** Of all of it, where it has any. */
-  readonly sums?: SumsOfUnits;
-  readonly plan: SyncPlan;
 }
 
 export interface FileStat {
@@ -61,6 +49,8 @@ export class DataStore {
   /** Checksums of what was written. */
   readonly sums: SumBook;
   budgetBytes: number;
+  /** Hears of all bytes that go to a file on disk: they are in the page cache then. */
+  onDiskWrite: (number: number, offsetBytes: number, sizeBytes: number) => void = () => {};
   #reservedBytes = 0;
   readonly #reserved = new Map<number, number>();
   readonly #calls: FileCalls;
@@ -102,8 +92,7 @@ export class DataStore {
 
   /** Begins an empty file. */
   create(place: DataPlace): void {
-    this.remove(place.number);
-    this.files.open(place);
+    this.files.openEmpty(place);
     this.sums.begin(place.number);
     this.#reserve(place.number, PAGE_BYTES);
   }
@@ -218,6 +207,11 @@ export class DataStore {
     const wanted = this.#reservation(place, sizeBytes);
     const held = this.#reserved.get(place.number) ?? 0;
     if (wanted <= held || this.#reservedBytes + wanted - held <= this.budgetBytes) return undefined;
+    return this.endInPages(place);
+  }
+
+  /** The first page after a file's end: where it splits when all that comes goes to disk. */
+  endInPages(place: DataPlace): number {
     return pages(this.stat(place).sizeBytes);
   }
 
@@ -270,7 +264,10 @@ export class DataStore {
     passFaultPoint('store.before-write');
     try {
       if (lowBytes > 0) writeFully(memory, data.subarray(0, lowBytes), offsetBytes);
-      if (lowBytes < data.length) writeFully(spill, data.subarray(lowBytes), offsetBytes + lowBytes);
+      if (lowBytes < data.length) {
+        writeFully(spill, data.subarray(lowBytes), offsetBytes + lowBytes);
+        this.onDiskWrite(place.number, offsetBytes + lowBytes, data.length - lowBytes);
+      }
     } catch (error) {
       // Some of it may be there.
       this.sums.believe(place.number, offsetBytes, data.length, this.stat(place).sizeBytes, read);
@@ -288,8 +285,9 @@ export class DataStore {
     const grows = sizeBytes > before;
     this.synced.changed(place.number, Math.min(before, sizeBytes), Math.max(before, sizeBytes));
     this.sums.truncating(place.number, before, sizeBytes, this.#rawReader(place));
-    storage.truncate(memory, Math.min(sizeBytes, place.splitAt));
+    // First the one that may refuse: a disk has largest files, and then the file is as it was.
     if (spill !== -1) storage.truncate(spill, sizeBytes);
+    storage.truncate(memory, Math.min(sizeBytes, place.splitAt));
     this.sums.truncated(place.number, sizeBytes);
     // A file that grows keeps what was allocated past its end.
     const heldBytes = grows ? (this.#reserved.get(place.number) ?? 0) : 0;
@@ -311,6 +309,7 @@ export class DataStore {
       const part = buffer.subarray(0, Math.min(COPY_BYTES, end - at));
       writeFully(files.spill, part.subarray(0, readFully(files.memory, part, at)), at);
     }
+    if (end > fromBytes) this.onDiskWrite(place.number, fromBytes, end - fromBytes);
     if (fstatSync(files.spill).size < sizeBytes) storage.truncate(files.spill, sizeBytes);
     this.#calls.setTimes(files.spill, atimeNs, mtimeNs);
     passFaultPoint('store.after-spill');
@@ -336,10 +335,20 @@ export class DataStore {
       const read = this.#rawReader(place);
       this.sums.changing(place.number, offsetBytes, fileBytes, undefined, read);
     } else if (mode & ~KEEP_SIZE) this.sums.forget(place.number);
-    if (low > 0) this.#calls.fallocate(memory, mode, offsetBytes, low);
-    if (low < sizeBytes) this.#calls.fallocate(spill, mode, offsetBytes + low, sizeBytes - low);
+    if (low > 0) this.#allocatePart(memory, mode, offsetBytes, low);
+    if (low < sizeBytes) this.#allocatePart(spill, mode, offsetBytes + low, sizeBytes - low);
     const wanted = this.#reservation(place, offsetBytes + sizeBytes);
     if (wanted > (this.#reserved.get(place.number) ?? 0)) this.#reserve(place.number, wanted);
+  }
+
+  /** tmpfs knows no FALLOC_FL_ZERO_RANGE: a hole that is then allocated is the same. */
+  #allocatePart(fd: number, mode: number, offsetBytes: number, sizeBytes: number): void {
+    if ((mode & ZERO_RANGE) === 0) {
+      this.#calls.fallocate(fd, mode, offsetBytes, sizeBytes);
+      return;
+    }
+    this.#calls.fallocate(fd, PUNCH_HOLE | KEEP_SIZE, offsetBytes, sizeBytes);
+    this.#calls.fallocate(fd, mode & KEEP_SIZE, offsetBytes, sizeBytes);
   }
 
   /** lseek(2) for SEEK_DATA and SEEK_HOLE; a file with a part on disk is said to hold data everywhere. */
@@ -349,19 +358,6 @@ export class DataStore {
     const { sizeBytes } = this.stat(place);
     if (offsetBytes >= sizeBytes) return this.#calls.seek(spill, offsetBytes, whence);
     return whence === 3 ? offsetBytes : sizeBytes;
-  }
-
-  /** Begins a sync of a file, for a thread that may wait for the disk; {@link SyncedFiles.ended} ends it. */
-  planSync(place: DataPlace, isChecked: boolean): SyncItem {
-    const { sizeBytes, mtimeNs, atimeNs } = this.stat(place);
-    const sums = this.sums.of(place.number, 0, sizeBytes);
-    return {
-      inode: place.number,
-      pieces: this.pieces(place),
-      state: { sizeBytes, splitAt: place.splitAt, mtimeNs, atimeNs },
-      ...(sums === undefined || !isChecked ? {} : { sums }),
-      plan: this.synced.begin(place.number, sizeBytes),
-    };
   }
 
   /** The stretches of files that make up the bytes, for whoever reads them elsewhere. */
@@ -380,10 +376,5 @@ export class DataStore {
       });
     }
     return pieces.filter((piece) => piece.sizeBytes > 0);
-  }
-
-  /** A descriptor of the file in memory, for the kernel to read directly; only while nothing lies on disk. */
-  memoryDescriptor(place: DataPlace): number | undefined {
-    return place.splitAt === Number.POSITIVE_INFINITY ? this.files.open(place).memory : undefined;
   }
 }

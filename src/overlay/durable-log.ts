@@ -17,6 +17,9 @@ const COMMIT = 3;
 /** What lies before has been safe on disk: behind it nothing before it can be a torn tail. */
 const SAFE = 4;
 const EXTENT_BYTES = 1 << 20;
+/** Instead of a place in the log: zeros, or the end of the file. */
+const ALL_ZEROS = -1;
+const CUT_OFF = -2;
 const zeros = Buffer.alloc(EXTENT_BYTES);
 
 /** A stretch of bytes, `from` included, `to` not. */
@@ -116,7 +119,7 @@ export class DurableLogWriter {
 /** What a log says, without the sync that was under way when the machine went down. */
 export interface LoggedFile {
   readonly state: SyncedState;
-  /** In the order in which they are to be laid over each other. `at`: where the bytes lie in the log; -1: zeros. */
+  /** In the order in which they are to be laid over each other. `at`: where the bytes lie in the log, or what they are. */
   readonly extents: readonly (ByteRange & { readonly at: number })[];
   /** Stretches that had been safe and are damaged. */
   readonly damaged: readonly ByteRange[];
@@ -152,12 +155,14 @@ export function readDurableLog(fd: number): LoggedFile | undefined {
       }
       extents.push({ ...range, at });
       at += frame.b;
-    } else if (frame.kind === ZEROS) extents.push({ from: frame.a, to: frame.a + frame.b, at: -1 });
+    } else if (frame.kind === ZEROS) extents.push({ from: frame.a, to: frame.a + frame.b, at: ALL_ZEROS });
     else if (frame.kind === COMMIT) {
       // Until it is known to have been safe, a sync with damaged bytes is one that was never finished.
       if (pendingDamage) unsafe ??= { state, ...known };
       const { a: sizeBytes, b: splitAt, mtimeNs, atimeNs } = frame;
       state = { sizeBytes, splitAt, mtimeNs, atimeNs };
+      // What lay behind the end is gone, should the file have grown again later.
+      extents.push({ from: sizeBytes, to: Number.POSITIVE_INFINITY, at: CUT_OFF });
       known = { extents: extents.length, damaged: damaged.length };
     } else if (frame.kind === SAFE) {
       pendingDamage = false;
@@ -199,12 +204,20 @@ function holdsSafeFrameAfter(fd: number, from: number, size: number): boolean {
 export function layOut(logged: LoggedFile, logFd: number, targetFd: number): void {
   const buffer = Buffer.allocUnsafe(EXTENT_BYTES);
   const { sizeBytes, splitAt } = logged.state;
-  for (const { from, to, at } of logged.extents) {
-    const end = Math.min(to, sizeBytes, splitAt);
-    if (end <= from) continue;
-    const bytes = at === -1 ? zeros.subarray(0, end - from) : buffer.subarray(0, end - from);
-    if (at !== -1) readFully(logFd, buffer.subarray(0, end - from), at);
-    writeFully(targetFd, bytes, from);
+  const endBytes = Math.min(sizeBytes, splitAt);
+  let laidBytes = 0;
+  for (const extent of logged.extents) {
+    const { from, at } = extent;
+    const to = Math.min(at === CUT_OFF ? laidBytes : extent.to, endBytes);
+    if (at < 0) {
+      for (let zero = from; zero < to; zero += EXTENT_BYTES)
+        writeFully(targetFd, zeros.subarray(0, Math.min(EXTENT_BYTES, to - zero)), zero);
+    } else if (from < to) {
+      const bytes = buffer.subarray(0, to - from);
+      readFully(logFd, bytes, at);
+      writeFully(targetFd, bytes, from);
+    }
+    laidBytes = Math.max(laidBytes, to);
   }
   storage.truncate(targetFd, sizeBytes);
 }

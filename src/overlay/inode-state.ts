@@ -7,6 +7,9 @@ export type StateRecord = Extract<
   { op: 'attributes' | 'touched' | 'xattr' | 'split' | 'opened' | 'sealed' | 'recalled' | 'restored' }
 >;
 
+/** A record's wall clock as inodes keep it. */
+export const nsOf = (atMs: number): bigint => BigInt(Math.trunc(atMs)) * 1_000_000n;
+
 /** Moves an inode from one state to the next: the same for a change that happens and one that is replayed. */
 export function changeState(inode: OverlayInode, record: StateRecord): void {
   switch (record.op) {
@@ -14,12 +17,15 @@ export function changeState(inode: OverlayInode, record: StateRecord): void {
       if (record.mode !== undefined) inode.mode = record.mode;
       if (record.uid !== undefined) inode.uid = record.uid;
       if (record.gid !== undefined) inode.gid = record.gid;
-      inode.changedNs = BigInt(Math.trunc(record.at)) * 1_000_000n;
+      inode.changedNs = nsOf(record.at);
       return;
     case 'touched':
       inode.changedNs = BigInt(record.changedNs);
+      if (record.atimeNs !== undefined) inode.atimeNs = BigInt(record.atimeNs);
+      if (record.mtimeNs !== undefined) inode.mtimeNs = BigInt(record.mtimeNs);
       return;
     case 'xattr':
+      inode.changedNs = nsOf(record.at);
       if (record.value === null) {
         inode.xattrs?.delete(record.name);
         return;

@@ -12,6 +12,12 @@ const BEYOND_OVERLAY_INODES = 2 ** 46;
 export const isOverlayNode = (node: number): boolean =>
   node >= FIRST_OVERLAY_INODE && node < BEYOND_OVERLAY_INODES;
 
+/** A place in the mount: a directory's node number and a name in it. */
+export interface Place {
+  readonly parent: number;
+  readonly name: string;
+}
+
 /**
  * A landed file's place on disk; what it says is the materializer's business, but for `id`: records with the same
  * id are of the same bytes in the same place.
@@ -46,10 +52,17 @@ export interface OverlayInode {
   uid: number;
   gid: number;
   rdev: number;
-  /** Where it hangs; undefined once it was unlinked (it lives on while somebody has it open). */
-  place: { parent: number; name: string } | undefined;
+  /**
+   * Where it hangs: the first of its names, under which it lands. Undefined while it has none: once it was unlinked,
+   * or before it was named (it lives while somebody has it open).
+   */
+  place: Place | undefined;
+  /** The further names of a file that has several. */
+  otherNames: Place[] | undefined;
   /** A symlink's target. */
   target: string | undefined;
+  /** Path that the tree gives the file this began as a copy of. */
+  readonly origin: string | undefined;
   xattrs: Map<string, Uint8Array> | undefined;
   /** Bytes from this offset on lie in the spill file on disk; Infinity while all are in memory. */
   splitAt: number;
@@ -62,7 +75,11 @@ export interface OverlayInode {
   previous: LandedBytes | undefined;
   /** Rules that have run for `version`, or were given up. */
   hooksDone: Set<string> | undefined;
-  /** A directory's or special file's times; a file's own lie with its bytes. */
+  /** When it was last read, as far as anybody said so; reading does not move it. */
+  atimeNs: bigint;
+  /** When a directory's list, a symlink or a special file was changed; of a file that lies with its bytes. */
+  mtimeNs: bigint;
+  /** When anything but its bytes was changed. */
   changedNs: bigint;
 }
 

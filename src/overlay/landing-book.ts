@@ -70,9 +70,23 @@ export class LandingBook {
     if (!inode?.sealed || inode.version !== version || inode.landed || inode.place === undefined)
       return false;
     if (this.#parts.handles.isWriting(number)) return false;
-    const { sizeBytes, mtimeNs } = this.#parts.store.stat(inode);
-    this.#parts.commit({ op: 'landed', inode: number, version, record, sizeBytes, mtimeNs: String(mtimeNs) });
+    const { sizeBytes, mtimeNs, ctimeNs } = this.#parts.store.stat(inode);
+    this.#commitLanded(inode, record, {
+      sizeBytes,
+      mtimeNs,
+      changedNs: ctimeNs > inode.changedNs ? ctimeNs : inode.changedNs,
+    });
     return true;
+  }
+
+  #commitLanded(
+    { number, version }: OverlayInode,
+    record: LandingRecord,
+    seen: { readonly sizeBytes: number; readonly mtimeNs: bigint; readonly changedNs: bigint },
+  ): void {
+    const { sizeBytes } = seen;
+    const times = { mtimeNs: String(seen.mtimeNs), changedNs: String(seen.changedNs) };
+    this.#parts.commit({ op: 'landed', inode: number, version, record, sizeBytes, ...times });
   }
 
   /** Notes that a landing of a file is of no use, since the file changed meanwhile. */
@@ -101,8 +115,7 @@ export class LandingBook {
   relanded(number: number, version: number, record: LandingRecord): boolean {
     const inode = this.#inode(number);
     if (!inode?.landed || inode.version !== version) return false;
-    const { sizeBytes, mtimeNs } = inode.landed;
-    this.#parts.commit({ op: 'landed', inode: number, version, record, sizeBytes, mtimeNs: String(mtimeNs) });
+    this.#commitLanded(inode, record, { ...inode.landed, changedNs: inode.changedNs });
     this.announceAbandoned();
     return true;
   }

@@ -6,10 +6,12 @@ import {
   type LandedBytes,
   type LandingRecord,
   type OverlayInode,
+  type Place,
 } from './inode.ts';
-import { changeState, type StateRecord } from './inode-state.ts';
+import { giveName, isFirstName, preferName, takeName } from './inode-names.ts';
+import { changeState, nsOf, type StateRecord } from './inode-state.ts';
 import type { LowerTree } from './lower-tree.ts';
-import type { MadeInode, OverlayRecord, Place } from './records.ts';
+import type { MadeInode, OverlayRecord } from './records.ts';
 
 /** The name is hidden though the tree has it. */
 export const WHITEOUT = 0;
@@ -39,11 +41,13 @@ export class Namespace {
   #nextOrder = 1;
   /** Tree nodes that hang elsewhere than the tree says. */
   readonly #moved = new Map<number, Place>();
-  /** When a directory's list last changed. */
+  /** Folders in the overlay's own folders, counted as they come and go. */
+  readonly #subfolders = new Map<number, number>();
+  /** When the list of a tree folder last changed. */
   readonly #directoryChangedMs = new Map<number, number>();
   /** The last request carried out, and the node it concerned. */
   lastRequest: { unique: string; node: number } | undefined;
-  /** Names that the last hook result brought; the kernel may not have heard of them if a daemon died. */
+  /** Names that the last hook result or discard brought; the kernel may not have heard of them if a daemon died. */
   lastPublished: readonly Place[] = [];
   nextInode = FIRST_OVERLAY_INODE;
   /** Landings to be removed, by their id. */
@@ -67,18 +71,19 @@ export class Namespace {
     return this.#entries;
   }
 
-  /** When lists of directories last changed, by their nodes. */
-  get directoryTimesMs(): ReadonlyMap<number, number> {
-    return this.#directoryChangedMs;
-  }
-
   /** The overlay's own entries of a directory, in the order they came; whiteouts included. */
   entriesOf(parent: number): ReadonlyMap<string, OverlayEntry> | undefined {
     return this.#entries.get(parent);
   }
 
+  /** When the list of a tree folder was last changed here; undefined when it never was. */
   directoryChangedMs(node: number): number | undefined {
     return this.#directoryChangedMs.get(node);
+  }
+
+  /** How many folders one of the overlay's own folders holds. */
+  subfolderCount(directory: number): number {
+    return this.#subfolders.get(directory) ?? 0;
   }
 
   isDirectory(node: number): boolean {
@@ -122,19 +127,18 @@ export class Namespace {
 
   /** Whether `node` is `ancestor` or lies below it. */
   isBelow(node: number, ancestor: number): boolean {
-    for (let current: number | undefined = node; current !== undefined; ) {
-      if (current === ancestor) return true;
-      const place: Place | undefined = isOverlayNode(current)
-        ? this.inodes.get(current)?.place
-        : this.#moved.get(current);
-      if (place) current = place.parent;
-      else if (!isOverlayNode(current) && current !== 1) {
-        const path = this.#lower.pathOf(current);
-        current =
-          path === '' ? undefined : this.#lower.resolve(path.slice(0, Math.max(0, path.lastIndexOf('/'))));
-      } else return false;
-    }
+    for (let at: number | undefined = node; at !== undefined; at = this.parentOf(at))
+      if (at === ancestor) return true;
     return false;
+  }
+
+  /** The directory that a directory lies in; undefined for the root and for what was removed. */
+  parentOf(node: number): number | undefined {
+    if (isOverlayNode(node)) return this.inodes.get(node)?.place?.parent;
+    const place = this.#moved.get(node);
+    if (place) return place.parent;
+    const path = this.#lower.pathOf(node);
+    return path === '' ? undefined : this.#lower.resolve(path.slice(0, Math.max(0, path.lastIndexOf('/'))));
   }
 
   #put(place: Place, node: number): void {
@@ -142,9 +146,10 @@ export class Namespace {
     if (!entries) this.#entries.set(place.parent, (entries = new Map()));
     entries.delete(place.name);
     entries.set(place.name, { node, order: this.#nextOrder++ });
+    this.#countFolder(place.parent, node, 1);
     if (isOverlayNode(node)) {
       const inode = this.inodes.get(node);
-      if (inode) inode.place = { parent: place.parent, name: place.name };
+      if (inode) giveName(inode, place);
     } else if (node !== WHITEOUT) {
       if (this.#lower.lookup(place.parent, place.name) === node) {
         entries.delete(place.name);
@@ -153,24 +158,48 @@ export class Namespace {
     }
   }
 
-  /** Takes a name away; the tree's own name below it, if any, stays hidden. */
-  #clear(place: Place): OverlayInode[] {
+  #countFolder(parent: number, node: number, by: 1 | -1): void {
+    if (node === WHITEOUT || !isOverlayNode(parent) || !this.isDirectory(node)) return;
+    this.#subfolders.set(parent, this.subfolderCount(parent) + by);
+  }
+
+  #listChanged(directory: number, atMs: number): void {
+    const inode = this.inodes.get(directory);
+    if (inode) inode.mtimeNs = inode.changedNs = nsOf(atMs);
+    else this.#directoryChangedMs.set(directory, atMs);
+  }
+
+  /** Takes a name away; the tree's own name below it, if any, stays hidden. @returns an inode whose last it was. */
+  #clear(place: Place, atMs: number): OverlayInode[] {
     const entries = this.#entries.get(place.parent);
     const node = entries?.get(place.name)?.node;
     entries?.delete(place.name);
+    if (node !== undefined) this.#countFolder(place.parent, node, -1);
     if (!isOverlayNode(place.parent) && this.#lower.lookup(place.parent, place.name) !== undefined) {
       this.#put(place, WHITEOUT);
     }
-    const inode = node === undefined ? undefined : this.inodes.get(node);
-    if (inode) {
-      inode.place = undefined;
-      return [inode];
+    if (node === undefined) return [];
+    const inode = this.inodes.get(node);
+    if (!inode) {
+      // A tree node that hung here; whoever brings it back finds it where the tree has it.
+      this.#moved.delete(node);
+      return [];
     }
-    return [];
+    takeName(inode, place);
+    inode.changedNs = nsOf(atMs);
+    return inode.place ? [] : [inode];
   }
 
   #make(made: MadeInode, atMs: number): OverlayInode[] {
-    const replaced = this.#clear(made);
+    const replaced = this.#clear(made, atMs);
+    this.#begin(made, atMs);
+    this.#put(made, made.inode);
+    this.#listChanged(made.parent, atMs);
+    return replaced;
+  }
+
+  #begin(made: Omit<MadeInode, 'parent' | 'name'>, atMs: number): void {
+    const atNs = nsOf(atMs);
     this.inodes.set(made.inode, {
       number: made.inode,
       mode: made.mode,
@@ -178,7 +207,9 @@ export class Namespace {
       gid: made.gid,
       rdev: made.rdev ?? 0,
       place: undefined,
+      otherNames: undefined,
       target: made.target,
+      origin: made.origin,
       xattrs: undefined,
       splitAt: Number.POSITIVE_INFINITY,
       version: 1,
@@ -186,12 +217,11 @@ export class Namespace {
       landed: undefined,
       previous: undefined,
       hooksDone: undefined,
-      changedNs: BigInt(Math.trunc(atMs)) * 1_000_000n,
+      atimeNs: atNs,
+      mtimeNs: atNs,
+      changedNs: atNs,
     });
     this.nextInode = Math.max(this.nextInode, made.inode + 1);
-    this.#put(made, made.inode);
-    this.#directoryChangedMs.set(made.parent, atMs);
-    return replaced;
   }
 
   #move(record: Extract<OverlayRecord, { op: 'move' }>): OverlayInode[] {
@@ -200,11 +230,56 @@ export class Namespace {
     const moving = nodeAt(record.from, record.tree);
     const other = record.exchange ? nodeAt(record.to, record.otherTree) : undefined;
     if (moving === undefined || moving === WHITEOUT) return [];
-    const unlinked = this.#clear(record.from).filter((inode) => inode.number !== moving);
-    unlinked.push(...this.#clear(record.to).filter((inode) => inode.number !== other));
-    this.#put(record.to, moving);
-    if (other !== undefined && other !== WHITEOUT) this.#put(record.from, other);
-    for (const place of [record.from, record.to]) this.#directoryChangedMs.set(place.parent, record.at);
+    const isFirst = (node: number | undefined, place: Place): boolean => {
+      const inode = node === undefined ? undefined : this.inodes.get(node);
+      return inode !== undefined && isFirstName(inode, place);
+    };
+    const movesFirst = isFirst(moving, record.from);
+    const otherMovesFirst = isFirst(other, record.to);
+    const unlinked = this.#clear(record.from, record.at).filter((inode) => inode.number !== moving);
+    unlinked.push(...this.#clear(record.to, record.at).filter((inode) => inode.number !== other));
+    this.#rename(record.to, moving, movesFirst);
+    if (other !== undefined && other !== WHITEOUT) this.#rename(record.from, other, otherMovesFirst);
+    for (const place of [record.from, record.to]) this.#listChanged(place.parent, record.at);
+    return unlinked;
+  }
+
+  /** Puts what had another name here; its first name stays its first. */
+  #rename(place: Place, node: number, wasFirst: boolean): void {
+    this.#put(place, node);
+    const inode = this.inodes.get(node);
+    if (inode && wasFirst) preferName(inode, place);
+  }
+
+  #link(record: Extract<OverlayRecord, { op: 'linked' }>): OverlayInode[] {
+    const inode = this.inodes.get(record.inode);
+    if (!inode) return [];
+    const unlinked = this.#clear(record.place, record.at);
+    this.#put(record.place, record.inode);
+    inode.changedNs = nsOf(record.at);
+    this.#listChanged(record.place.parent, record.at);
+    return unlinked;
+  }
+
+  /** The overlay says nothing of these names any more. */
+  #reveal(places: readonly Place[], atMs: number): OverlayInode[] {
+    const unlinked: OverlayInode[] = [];
+    for (const { parent, name } of places) {
+      const entries = this.#entries.get(parent);
+      const node = entries?.get(name)?.node;
+      if (node === undefined) continue;
+      entries?.delete(name);
+      this.#countFolder(parent, node, -1);
+      this.#listChanged(parent, atMs);
+      if (node === WHITEOUT) continue;
+      const inode = this.inodes.get(node);
+      if (inode) {
+        takeName(inode, { parent, name });
+        inode.changedNs = nsOf(atMs);
+        if (!inode.place) unlinked.push(inode);
+      } else this.#moved.delete(node);
+    }
+    this.lastPublished = places;
     return unlinked;
   }
 
@@ -221,12 +296,25 @@ export class Namespace {
         this.#note(record.unique, 0);
         return { unlinked };
       }
+      case 'nameless':
+        this.#begin(record, record.at);
+        this.#note(record.unique, record.inode);
+        return NOTHING;
+      case 'linked': {
+        const unlinked = this.#link(record);
+        this.#note(record.unique, record.inode);
+        return { unlinked };
+      }
       case 'remove': {
-        const unlinked = this.#clear(record.place);
-        this.#directoryChangedMs.set(record.place.parent, record.at);
+        const unlinked = this.#clear(record.place, record.at);
+        this.#listChanged(record.place.parent, record.at);
         this.#note(record.unique, 0);
         return { unlinked };
       }
+      case 'batch':
+        return { unlinked: record.records.flatMap((one) => this.apply(one).unlinked) };
+      case 'revealed':
+        return { unlinked: this.#reveal(record.places, record.at) };
       case 'published': {
         const unlinked = record.made.flatMap((made) => this.#make(made, record.at));
         for (const made of record.made) this.#sealOf(made.inode);
@@ -237,13 +325,11 @@ export class Namespace {
       case 'hook-ended':
         this.#endHook(record);
         return NOTHING;
-      case 'touched':
-        if (this.inodes.has(record.inode)) this.#directoryChangedMs.delete(record.inode);
-        return this.#change(record);
       case 'xattr':
         this.#note(record.unique, record.inode);
         return this.#change(record);
       case 'attributes':
+      case 'touched':
       case 'split':
       case 'opened':
       case 'sealed':
@@ -256,6 +342,7 @@ export class Namespace {
           const { sizeBytes } = record;
           this.#abandon(inode.landed ?? inode.previous, record.record);
           inode.previous = undefined;
+          inode.changedNs = BigInt(record.changedNs);
           inode.landed = { record: record.record, sizeBytes, mtimeNs: BigInt(record.mtimeNs) };
           inode.splitAt = Number.POSITIVE_INFINITY;
           // The same bytes landed in the same place again.
@@ -279,6 +366,7 @@ export class Namespace {
         this.#abandon(inode?.landed ?? inode?.previous, undefined);
         this.inodes.delete(record.inode);
         this.#entries.delete(record.inode);
+        this.#subfolders.delete(record.inode);
         return NOTHING;
       }
       case 'whiteout':

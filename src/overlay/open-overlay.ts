@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { FileCalls } from '../core/file-calls.ts';
 import { Journal } from '../journal/journal.ts';
 import { DataStore } from './data-store.ts';
+import { FilePlacements, type PlacementLimits, placementLimits } from './file-placement.ts';
 import { HandleLog } from './handle-log.ts';
 import { isFile } from './inode.ts';
 import type { LowerTree } from './lower-tree.ts';
@@ -28,6 +29,10 @@ export const spillFolder = (folders: OverlayFolders): string => join(folders.sta
 export const durableFolder = (folders: OverlayFolders): string => join(folders.state, 'durable');
 export const journalPath = (folders: OverlayFolders): string => join(folders.state, 'journal');
 
+/** Whether the machine went down since the folders were last in use. */
+export const hasLostPower = (folders: OverlayFolders): boolean =>
+  powerState(folders.memory, dataFolder(folders), folders.state) !== 'kept';
+
 export interface OpenedOverlay {
   readonly overlay: Overlay;
   /** Bytes of an unfinished record that were cut off. */
@@ -50,10 +55,12 @@ export function openOverlay(
     readonly budgetBytes: number;
     readonly calls: FileCalls;
     readonly lower: LowerTree;
+    /** By default as the budget asks. */
+    readonly placement?: PlacementLimits;
   },
   notices: Pick<OverlayParts, 'onSealed' | 'onUnsealed' | 'onAbandoned'>,
 ): OpenedOverlay {
-  const { resumed, budgetBytes, calls, lower } = options;
+  const { resumed, budgetBytes, calls, lower, placement = placementLimits(budgetBytes) } = options;
   for (const folder of [stagingFolder(folders), durableFolder(folders)])
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   const power = powerState(folders.memory, dataFolder(folders), folders.state);
@@ -79,7 +86,14 @@ export function openOverlay(
   const handles = new HandleLog(join(folders.memory, 'handles'), resumed, (fd, sizeBytes) =>
     reserveRoom(calls, fd, sizeBytes),
   );
-  const parts = { journal, store, handles, lower, ...notices };
+  const parts = {
+    journal,
+    store,
+    handles,
+    lower,
+    placements: new FilePlacements(store, placement),
+    ...notices,
+  };
   // Before the journal is rewritten, numbers of what is to be removed are not final.
   let overlay = Overlay.over(names, resumed ? parts : { ...parts, onAbandoned: () => undefined });
   const lost: string[] = [];

@@ -1,31 +1,26 @@
-import { isDeepStrictEqual } from 'node:util';
 import { FsRefusal, NoSpaceError } from '../core/errors.ts';
 import { isOutOfSpace } from '../core/io.ts';
 import type { Journal } from '../journal/journal.ts';
-import type { DataStore, FileStat, SyncItem } from './data-store.ts';
+import type { DataStore, FileStat } from './data-store.ts';
+import { DepartedInodes } from './departed-inodes.ts';
+import type { FilePlacements } from './file-placement.ts';
 import type { HandleLog } from './handle-log.ts';
-import { type Abandoned, isFile, isOverlayNode, type OverlayInode } from './inode.ts';
+import { type Abandoned, isFile, isOverlayNode, type OverlayInode, type Place } from './inode.ts';
+import { nsOf } from './inode-state.ts';
 import { LandingBook } from './landing-book.ts';
 import type { LowerTree } from './lower-tree.ts';
 import type { Namespace } from './namespace.ts';
-import type { OverlayRecord, Place } from './records.ts';
+import type { NewInode, OverlayRecord } from './records.ts';
+import { longestResting } from './resting-files.ts';
 import { SealedFiles } from './sealed-files.ts';
-
-export interface NewInode extends Place {
-  readonly mode: number;
-  readonly uid: number;
-  readonly gid: number;
-  readonly rdev?: number;
-  readonly target?: string;
-  /** A file that is whole from the start; else it begins open for writing. */
-  readonly sealed?: boolean;
-}
+import { SyncPlans } from './sync-plans.ts';
 
 export interface OverlayParts {
   readonly journal: Journal;
   readonly store: DataStore;
   readonly handles: HandleLog;
   readonly lower: LowerTree;
+  readonly placements: FilePlacements;
   /** Called when a version is whole: its last writer closed it, or a hook published it. */
   readonly onSealed: (inode: number) => void;
   /** Called when a file that was sealed is written again or unlinked. */
@@ -35,6 +30,8 @@ export interface OverlayParts {
 }
 
 const PAGE_BYTES = 4096;
+/** <linux/falloc.h>. */
+const FALLOC_PUNCH_HOLE = 2;
 /** Copied to disk before the next request is answered: some ten milliseconds. */
 const SPILL_STEP_BYTES = 16 * 2 ** 20;
 
@@ -49,6 +46,10 @@ export class Overlay {
   readonly sealed: SealedFiles;
   /** What lies in the output folder. */
   readonly landings: LandingBook;
+  /** What was freed last. */
+  readonly departed = new DepartedInodes();
+  /** How files and names are made to survive power loss. */
+  readonly syncs: SyncPlans;
   readonly #parts: OverlayParts;
 
   private constructor(names: Namespace, parts: OverlayParts) {
@@ -56,6 +57,7 @@ export class Overlay {
     this.#parts = parts;
     const { store, handles, journal, onAbandoned } = parts;
     this.sealed = new SealedFiles(names, store);
+    this.syncs = new SyncPlans(names, store, journal);
     this.landings = new LandingBook({
       names,
       store,
@@ -88,19 +90,25 @@ export class Overlay {
     const { unlinked } = this.names.apply(record);
     if ('inode' in record) this.sealed.changed(record.inode);
     if (record.op === 'published') for (const { inode } of record.made) this.sealed.changed(inode);
-    for (const inode of unlinked) this.#unlinked(inode);
+    // What the kernel had removed it knows to be gone; of what the daemon replaced it must look the name up again.
+    const isKnown = record.op !== 'published' && record.op !== 'revealed';
+    for (const inode of unlinked) this.#unlinked(inode, isKnown);
   }
 
-  #unlinked(inode: OverlayInode): void {
+  #unlinked(inode: OverlayInode, isKnown: boolean): void {
     this.sealed.changed(inode.number);
     this.#parts.onUnsealed(inode.number);
-    if (this.#parts.handles.countsOf(inode.number) === undefined) this.drop(inode.number);
+    if (this.#parts.handles.countsOf(inode.number) === undefined) this.drop(inode.number, isKnown);
   }
 
-  /** Frees an unlinked inode that nobody has open any more. */
-  drop(number: number): void {
+  /**
+   * Frees an unlinked inode that nobody has open any more.
+   * @param isKnown - Whether the kernel knows that it is gone, and may still ask what it was.
+   */
+  drop(number: number, isKnown = true): void {
     const inode = this.inode(number);
     if (!inode || inode.place !== undefined) return;
+    if (isKnown) this.departed.note(inode, isFile(inode) ? this.stat(inode) : undefined);
     this.#commit({ op: 'dropped', inode: number });
     if (!isFile(inode)) return;
     this.store.remove(number);
@@ -128,6 +136,19 @@ export class Overlay {
     });
     if (made.sealed) this.#parts.onSealed(number);
     return this.#known(number);
+  }
+
+  /** Makes an empty file that has no name: it lives while a program has it open, or until it gets one. */
+  makeNameless(made: { mode: number; uid: number; gid: number }, unique: string): OverlayInode {
+    const number = this.names.nextInode;
+    this.store.create({ number, splitAt: Number.POSITIVE_INFINITY });
+    this.#commit({ op: 'nameless', inode: number, ...made, at: Date.now(), unique });
+    return this.#known(number);
+  }
+
+  /** Gives what is no directory one more name, or its first one; the name must be free. */
+  link(inode: number, place: Place, unique: string): void {
+    this.#commit({ op: 'linked', inode, place, at: Date.now(), unique });
   }
 
   /** Takes a staged copy of a tree file in the tree file's place. */
@@ -167,6 +188,22 @@ export class Overlay {
     return node === undefined || this.inode(node) ? undefined : this.#parts.lower.pathOf(node);
   }
 
+  /** Carries changes out all at once. All bytes of files that are made lie in their spill files already. */
+  restore(records: readonly OverlayRecord[]): void {
+    this.#commit({ op: 'batch', records });
+    for (const record of records) {
+      if (record.op !== 'make' || !isFile(record)) continue;
+      this.store.recover(this.#known(record.inode));
+      this.sealed.changed(record.inode);
+      this.#parts.onSealed(record.inode);
+    }
+  }
+
+  /** Gives up what was written at these names, all at once: the tree shows there again. */
+  reveal(places: readonly Place[]): void {
+    this.#commit({ op: 'revealed', places, at: Date.now() });
+  }
+
   remove(place: Place, unique: string): void {
     this.#commit({ op: 'remove', place, at: Date.now(), unique });
   }
@@ -175,9 +212,18 @@ export class Overlay {
     this.#commit({ op: 'attributes', inode, ...change, at: Date.now() });
   }
 
-  /** Sets when a directory or symlink was changed. */
-  setDirectoryTime(inode: OverlayInode, changedNs: bigint): void {
-    this.#commit({ op: 'touched', inode: inode.number, changedNs: String(changedNs) });
+  /** Sets times that a program names. Of a file the bytes must be in the store where `mtimeNs` is set. */
+  setTimes(inode: OverlayInode, times: { atimeNs: bigint | undefined; mtimeNs: bigint | undefined }): void {
+    const { atimeNs = inode.atimeNs, mtimeNs } = times;
+    this.#commit({
+      op: 'touched',
+      inode: inode.number,
+      changedNs: String(nsOf(Date.now())),
+      atimeNs: String(atimeNs),
+      ...(mtimeNs === undefined ? {} : { mtimeNs: String(mtimeNs) }),
+    });
+    // A file's lies with its bytes; a request that ends between the two is sent again.
+    if (mtimeNs !== undefined && isFile(inode)) this.store.setTimes(inode, atimeNs, mtimeNs);
   }
 
   setXattr(inode: number, name: string, value: Uint8Array | null, unique: string): void {
@@ -186,6 +232,7 @@ export class Overlay {
       inode,
       name,
       value: value === null ? null : Buffer.from(value).toString('base64'),
+      at: Date.now(),
       unique,
     });
   }
@@ -193,7 +240,13 @@ export class Overlay {
   stat(inode: OverlayInode): FileStat {
     if (inode.landed) {
       const { sizeBytes, mtimeNs } = inode.landed;
-      return { sizeBytes, allocatedBytes: sizeBytes, mtimeNs, ctimeNs: mtimeNs, atimeNs: mtimeNs };
+      return {
+        sizeBytes,
+        allocatedBytes: sizeBytes,
+        mtimeNs,
+        ctimeNs: inode.changedNs,
+        atimeNs: inode.atimeNs,
+      };
     }
     return this.store.stat(inode);
   }
@@ -231,7 +284,7 @@ export class Overlay {
   }
 
   #makeRoom(inode: OverlayInode, sizeBytes: number): void {
-    const splitAt = this.store.splitNeeded(inode, sizeBytes);
+    const splitAt = this.#parts.placements.splitFor(inode, sizeBytes);
     if (splitAt === undefined || splitAt >= inode.splitAt) return;
     if (inode.splitAt === Number.POSITIVE_INFINITY) this.store.files.clearSpill(inode.number);
     this.#commit({ op: 'split', inode: inode.number, splitAt });
@@ -240,6 +293,7 @@ export class Overlay {
 
   /** Moves a file's memory from `fromBytes` on to disk, for a budget it no longer fits in or a tmpfs that is full. */
   spill(inode: OverlayInode, fromBytes = 0): void {
+    if (fromBytes >= inode.splitAt) return;
     if (inode.splitAt === Number.POSITIVE_INFINITY) this.store.files.clearSpill(inode.number);
     this.store.spillFrom(inode, fromBytes);
     this.#commit({ op: 'split', inode: inode.number, splitAt: fromBytes });
@@ -253,7 +307,7 @@ export class Overlay {
    * @returns bytes of memory freed; 0 when there is nothing to be had.
    */
   spillResting(wantedBytes: number, restingSinceMs: number): number {
-    const oldest = this.#resting(restingSinceMs);
+    const oldest = longestResting(this.names.inodes, this.#parts, restingSinceMs);
     if (!oldest) return 0;
     const before = this.store.reservedBytes;
     const heldBytes = this.store.reservedOf(oldest.number);
@@ -262,21 +316,6 @@ export class Overlay {
     const keptBytes = Math.max(PAGE_BYTES, Math.floor((heldBytes - stepBytes) / PAGE_BYTES) * PAGE_BYTES);
     this.spill(oldest, keptBytes);
     return before - this.store.reservedBytes;
-  }
-
-  #resting(sinceMs: number): OverlayInode | undefined {
-    let oldest: { inode: OverlayInode; mtimeNs: bigint } | undefined;
-    for (const number of this.handles.nodes()) {
-      const inode = this.inode(number);
-      if (!inode || inode.sealed || inode.landed || !isFile(inode)) continue;
-      // What the kernel reads and writes by itself must stay where it is.
-      if (this.handles.countsOf(number)?.backingId !== 0) continue;
-      if (this.store.reservedOf(number) <= PAGE_BYTES) continue;
-      const { mtimeNs } = this.store.stat(inode);
-      if (Number(mtimeNs / 1_000_000n) > sinceMs) continue;
-      if (!oldest || mtimeNs < oldest.mtimeNs) oldest = { inode, mtimeNs };
-    }
-    return oldest?.inode;
   }
 
   /** Brings back what had landed before, for a file whose bytes since then are gone. */
@@ -292,49 +331,9 @@ export class Overlay {
     this.store.recover(inode);
   }
 
-  /**
-   * Begins to make a file survive power loss. Undefined where there is nothing to do but to sync the names.
-   * @param isChecked - Whether bytes that are not what was written are refused.
-   */
-  planSync(node: number, isChecked = true): SyncItem | undefined {
-    const inode = this.inode(node);
-    if (!inode || !isFile(inode) || inode.landed || this.store.synced.isClean(node)) return undefined;
-    return this.store.planSync(inode, isChecked);
-  }
-
-  /** Whether the bytes of a file lie elsewhere than when a sync of it began. */
-  hasMoved({ inode: node, pieces, state, sums }: SyncItem): boolean {
-    const inode = this.inode(node);
-    if (!inode || !isFile(inode)) return false;
-    if (inode.landed !== undefined || !isDeepStrictEqual(this.store.pieces(inode), pieces)) return true;
-    // Or they were written meanwhile, so that they could not be what they had been.
-    return sums !== undefined && !isDeepStrictEqual(this.store.sums.of(node, 0, state.sizeBytes), sums);
-  }
-
-  /**
-   * Begins to make names survive power loss.
-   * @returns how much of the journal is to be synced, and what nobody needs once it is.
-   * @throws the system's error when a sync failed before and what was appended since can't be written anew.
-   */
-  planNameSync(): { readonly journalBytes: number; readonly unwanted: readonly string[] } {
-    const { journal } = this.#parts;
-    journal.trust();
-    return { journalBytes: journal.sizeBytes, unwanted: this.store.synced.takeUnwanted() };
-  }
-
-  /** A sync of names ended, well or not. */
-  namesSynced(journalBytes: number, unwanted: readonly string[], isSafe: boolean): void {
-    const { journal } = this.#parts;
-    if (isSafe) journal.synced(journalBytes);
-    else journal.distrust();
-    if (isSafe) this.store.synced.removed(unwanted);
-    else for (const path of unwanted) this.store.synced.removeLater(path);
-  }
-
-  /** Takes away the name of a file whose bytes are gone. */
+  /** Takes away the names of a file whose bytes are gone. */
   forgetLost(inode: OverlayInode): void {
-    if (!inode.place) return;
-    this.#commit({ op: 'remove', place: inode.place, at: Date.now() });
+    while (inode.place) this.#commit({ op: 'remove', place: inode.place, at: Date.now() });
   }
 
   write(inode: OverlayInode, data: Uint8Array, offsetBytes: number): void {
@@ -351,6 +350,20 @@ export class Overlay {
         throw isOutOfSpace(again) ? this.#full(again) : again;
       }
     }
+    this.#moveHead(inode, offsetBytes + data.length, data.length);
+  }
+
+  /** What a large file began with in memory follows to disk, a part with each write: no request waits for all of it. */
+  #moveHead(inode: OverlayInode, endBytes: number, writtenBytes: number): void {
+    const from = this.#parts.placements.nextSplit(inode, endBytes, writtenBytes);
+    // What the kernel reads and writes by itself must stay where it is.
+    if (from === undefined || (this.handles.countsOf(inode.number)?.backingId ?? 0) !== 0) return;
+    try {
+      this.spill(inode, from);
+    } catch (error) {
+      // It stays in memory, which has room for it.
+      if (!isOutOfSpace(error)) throw error;
+    }
   }
 
   #full(cause: unknown): NoSpaceError {
@@ -365,7 +378,12 @@ export class Overlay {
     this.store.truncate(inode, sizeBytes);
   }
 
-  allocate(inode: OverlayInode, mode: number, offsetBytes: number, sizeBytes: number): void {
+  /** fallocate(2). A hole past the end is none. */
+  allocate(inode: OverlayInode, mode: number, offsetBytes: number, wantedBytes: number): void {
+    const isHole = (mode & FALLOC_PUNCH_HOLE) !== 0;
+    const inFileBytes = isHole ? this.store.stat(inode).sizeBytes - offsetBytes : wantedBytes;
+    const sizeBytes = Math.min(wantedBytes, inFileBytes);
+    if (sizeBytes <= 0) return;
     this.#makeRoom(inode, offsetBytes + sizeBytes);
     this.store.allocate(inode, mode, offsetBytes, sizeBytes);
   }

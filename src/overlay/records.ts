@@ -1,10 +1,4 @@
-import type { Abandoned, LandingRecord } from './inode.ts';
-
-/** A place in the mount: a directory's node number and a name in it. */
-export interface Place {
-  readonly parent: number;
-  readonly name: string;
-}
+import type { Abandoned, LandingRecord, Place } from './inode.ts';
 
 export interface MadeInode extends Place {
   readonly inode: number;
@@ -13,6 +7,8 @@ export interface MadeInode extends Place {
   readonly gid: number;
   readonly rdev?: number;
   readonly target?: string;
+  /** Path that the tree gives the file this is a copy of, where it began as one. */
+  readonly origin?: string;
   /** A file that is whole from the start. */
   readonly sealed?: boolean;
 }
@@ -35,6 +31,28 @@ export type OverlayRecord =
       readonly at: number;
       readonly unique?: string;
     }
+  /** Changes that happen all at once. */
+  | { readonly op: 'batch'; readonly records: readonly OverlayRecord[] }
+  /** A file without a name. */
+  | {
+      readonly op: 'nameless';
+      readonly inode: number;
+      readonly mode: number;
+      readonly uid: number;
+      readonly gid: number;
+      readonly at: number;
+      readonly unique?: string;
+    }
+  /** One more name for what is no directory. */
+  | {
+      readonly op: 'linked';
+      readonly inode: number;
+      readonly place: Place;
+      readonly at: number;
+      readonly unique?: string;
+    }
+  /** What was written at these names is given up: the tree shows there again. */
+  | { readonly op: 'revealed'; readonly places: readonly Place[]; readonly at: number }
   | { readonly op: 'remove'; readonly place: Place; readonly at: number; readonly unique?: string }
   | {
       readonly op: 'attributes';
@@ -44,12 +62,19 @@ export type OverlayRecord =
       readonly gid?: number;
       readonly at: number;
     }
-  | { readonly op: 'touched'; readonly inode: number; readonly changedNs: string }
+  | {
+      readonly op: 'touched';
+      readonly inode: number;
+      readonly changedNs: string;
+      readonly atimeNs?: string;
+      readonly mtimeNs?: string;
+    }
   | {
       readonly op: 'xattr';
       readonly inode: number;
       readonly name: string;
       readonly value: string | null;
+      readonly at: number;
       readonly unique?: string;
     }
   | { readonly op: 'split'; readonly inode: number; readonly splitAt: number }
@@ -62,6 +87,7 @@ export type OverlayRecord =
       readonly record: LandingRecord;
       readonly sizeBytes: number;
       readonly mtimeNs: string;
+      readonly changedNs: string;
     }
   | { readonly op: 'recalled'; readonly inode: number }
   /** The bytes since the recall are gone: the file is again what had landed. */
@@ -82,3 +108,16 @@ export type OverlayRecord =
   | { readonly op: 'next'; readonly inode: number }
   /** What landed is not wanted; so is what 'dropped' inodes landed, and what another landing took the place of. */
   | ({ readonly op: 'abandoned' } & Omit<Abandoned, 'id'> & { readonly id?: number });
+
+/** What is to be made. */
+export interface NewInode extends Place {
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly rdev?: number;
+  readonly target?: string;
+  /** As {@link MadeInode.origin}. */
+  readonly origin?: string;
+  /** A file that is whole from the start; else it begins open for writing. */
+  readonly sealed?: boolean;
+}

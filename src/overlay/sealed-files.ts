@@ -1,6 +1,6 @@
 import type { SumsOfUnits } from '../core/unit-sums.ts';
 import type { DataPiece, DataStore } from './data-store.ts';
-import { isFile } from './inode.ts';
+import { isFile, type LandingRecord } from './inode.ts';
 import type { Namespace } from './namespace.ts';
 
 /** A closed file, as the daemon's other rooms get to know it. */
@@ -11,6 +11,8 @@ export interface SealedFile {
   readonly sizeBytes: number;
   readonly mtimeMs: number;
   readonly pieces: readonly DataPiece[];
+  /** Where it lay before it was written again; its next landing may take that place. */
+  readonly previous?: LandingRecord;
   /** Of all of it, where it has any. */
   readonly sums?: SumsOfUnits;
   /** Rules that need not run again for this version. */
@@ -89,6 +91,7 @@ export class SealedFiles {
       sizeBytes,
       mtimeMs: Number(mtimeNs) / 1e6,
       pieces: this.#store.pieces(inode),
+      ...(inode.previous ? { previous: inode.previous.record } : {}),
       ...(sums === undefined ? {} : { sums }),
       hooksDone: [...(inode.hooksDone ?? [])],
     };

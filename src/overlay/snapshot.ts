@@ -1,4 +1,5 @@
-import { isOverlayNode, type LandedBytes, type OverlayInode } from './inode.ts';
+import { isFile, isOverlayNode, type LandedBytes, type OverlayInode } from './inode.ts';
+import { nsOf } from './inode-state.ts';
 import type { LowerTree } from './lower-tree.ts';
 import { type Namespace, WHITEOUT } from './namespace.ts';
 import type { OverlayRecord } from './records.ts';
@@ -10,8 +11,8 @@ export function* snapshotOf(names: Namespace, lower: LowerTree): Generator<Overl
   for (const inode of parentsFirst(names)) {
     const place = inode.place;
     if (!place) continue;
-    const { number, mode, uid, gid, rdev, target } = inode;
-    const at = names.directoryChangedMs(number) ?? Number(inode.changedNs / 1_000_000n);
+    const { number, mode, uid, gid, rdev, target, origin } = inode;
+    const at = Number(inode.changedNs / 1_000_000n);
     yield {
       op: 'make',
       at,
@@ -22,9 +23,10 @@ export function* snapshotOf(names: Namespace, lower: LowerTree): Generator<Overl
       gid,
       ...(rdev === 0 ? {} : { rdev }),
       ...(target === undefined ? {} : { target }),
+      ...(origin === undefined ? {} : { origin }),
     };
     for (const [name, value] of inode.xattrs ?? []) {
-      yield { op: 'xattr', inode: number, name, value: Buffer.from(value).toString('base64') };
+      yield { op: 'xattr', inode: number, name, value: Buffer.from(value).toString('base64'), at };
     }
     if (inode.previous) {
       yield landedRecord(inode, inode.previous);
@@ -46,10 +48,31 @@ export function* snapshotOf(names: Namespace, lower: LowerTree): Generator<Overl
       }
     }
   }
-  for (const [inode, at] of names.directoryTimesMs) {
-    const changedNs = String(BigInt(Math.trunc(at)) * 1_000_000n);
-    if (names.inodes.has(inode)) yield { op: 'touched', inode, changedNs };
+  for (const inode of names.inodes.values()) {
+    if (inode.place === undefined) continue;
+    for (const place of inode.otherNames ?? []) {
+      yield { op: 'linked', inode: inode.number, place, at: Number(inode.changedNs / 1_000_000n) };
+    }
   }
+  // Names that are made change times of the folders they are made in.
+  for (const inode of names.inodes.values())
+    if (inode.place !== undefined && !areTimesPlain(inode)) yield timesRecord(inode);
+}
+
+/** Whether a file has the times that its 'make' gives it. */
+function areTimesPlain(inode: OverlayInode): boolean {
+  const madeNs = nsOf(Number(inode.changedNs / 1_000_000n));
+  return isFile(inode) && inode.changedNs === madeNs && inode.atimeNs === madeNs;
+}
+
+function timesRecord({ number, atimeNs, mtimeNs, changedNs }: OverlayInode): OverlayRecord {
+  return {
+    op: 'touched',
+    inode: number,
+    changedNs: String(changedNs),
+    atimeNs: String(atimeNs),
+    mtimeNs: String(mtimeNs),
+  };
 }
 
 /** Directories before what lies in them. */
@@ -67,6 +90,14 @@ function* parentsFirst(names: Namespace): Generator<OverlayInode> {
 
 function landedRecord(inode: OverlayInode, landed: LandedBytes): OverlayRecord {
   const { record, sizeBytes, mtimeNs } = landed;
-  const { number, version } = inode;
-  return { op: 'landed', inode: number, version, record, sizeBytes, mtimeNs: String(mtimeNs) };
+  const { number, version, changedNs } = inode;
+  return {
+    op: 'landed',
+    inode: number,
+    version,
+    record,
+    sizeBytes,
+    mtimeNs: String(mtimeNs),
+    changedNs: String(changedNs),
+  };
 }

@@ -106,7 +106,6 @@ export class SyncedFiles {
     }
     const isLong = file.logBytes > 2 * sizeBytes + SPARE_LOG_BYTES;
     const isNew = file.logBytes === 0 || isLong;
-    const replacedPaths = isNew ? this.pathsOf(number) : [];
     if (isNew) file.generations.push((file.generations.at(-1) ?? -1) + 1);
     const { ranges } = file;
     file.ranges = [];
@@ -115,17 +114,21 @@ export class SyncedFiles {
     // Until it has ended well, nothing is known of it.
     file.logBytes = 0;
     file.isUnderWay = true;
-    const logPath = this.#path(number, file.generations.at(-1) ?? 0);
+    const [logPath = '', ...replacedPaths] = this.pathsOf(number);
     return { logPath, logBytes, replacedPaths, ranges: isNew ? undefined : ranges };
   }
 
-  /** A sync ended. @param logBytes - How long the log is now; undefined when the sync failed. */
-  ended(number: number, logBytes: number | undefined): void {
+  /**
+   * A sync ended.
+   * @param logBytes - How long the log is now; undefined when the sync failed.
+   * @param isAhead - Whether it only wrote what the next one need not.
+   */
+  ended(number: number, logBytes: number | undefined, isAhead = false): void {
     const file = this.#files.get(number);
     if (!file) return;
-    if (logBytes === undefined) file.hasChanged = true;
-    else {
-      file.generations = file.generations.slice(-1);
+    if (logBytes === undefined || isAhead) file.hasChanged = true;
+    if (logBytes !== undefined) {
+      if (!isAhead) file.generations = file.generations.slice(-1);
       // Else more stretches than are kept apart have changed meanwhile.
       if (file.isUnderWay) file.logBytes = logBytes;
     }

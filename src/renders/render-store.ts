@@ -126,7 +126,8 @@ export class RenderStore {
   find(key: string): StoredRender | undefined {
     const path = join(this.folder, key);
     try {
-      const usedAtMs = statSync(path + DESCRIPTION).mtimeMs;
+      const usedAtMs = statSync(path + DESCRIPTION, { throwIfNoEntry: false })?.mtimeMs;
+      if (usedAtMs === undefined) return undefined;
       const description: unknown = JSON.parse(readFileSync(path + DESCRIPTION, 'utf8'));
       if (!isDescription(description) || statSync(path).size !== description.sizeBytes) {
         this.remove(key);

@@ -1,3 +1,4 @@
+import type { Region } from '../core/region.ts';
 import type { FileLayout, ImageEncoder } from '../encoders.ts';
 import { lastName } from '../model/source-url.ts';
 import type { Probe } from './field-images.ts';
@@ -5,6 +6,7 @@ import { PlateTree } from './plate-tree.ts';
 import { PART_NODES, type SharedMount } from './shared-mount.ts';
 import type { SharedTree } from './shared-tree.ts';
 import type { CatalogEncoders } from './sources/catalog-encoders.ts';
+import { decodedTogether } from './sources/decoded-together.ts';
 import { itemLayout } from './sources/item-layout.ts';
 import { isKeepable } from './sources/source-node.ts';
 import type { SourceTree } from './sources/source-tree.ts';
@@ -157,6 +159,13 @@ export class MountTree implements Tree {
     if (tree instanceof PlateTree) return tree.layoutOf(node - base);
     const item = tree.itemAt(node - base);
     return item && encoders && itemLayout(item, encoders);
+  }
+
+  /** As {@link decodedTogether}; nothing is known of plates. */
+  decodedTogether(node: number, region: Region): string | undefined {
+    const { base, tree } = this.partAt(node);
+    const item = tree instanceof PlateTree ? undefined : tree.itemAt(node - base);
+    return item && !item.inZarr ? decodedTogether(item, region) : undefined;
   }
 
   /** As {@link PlateTree.isRendered}; a file of a source is none that is decoded ahead. */

@@ -19,26 +19,23 @@ interface OpenedWithPlates {
 /**
  * Opens a source and, where it is a folder of several plates, these. One that can't be shown as a plate is shown as the
  * files it has, and a warning of the folder says why.
- * @throws as `source`; where there is nothing but plates that can't be shown, what is wrong with the first.
+ * @throws as `source`.
  */
 export async function openWithPlates({ source, plate }: Opening): Promise<OpenedWithPlates> {
   const index = await source();
   const { scope, rootPath, facts, descriptions = [] } = index;
   const plates: { name: string; index: PlateIndex }[] = [];
   if (scope?.kind !== 'folder') return { index, plates };
-  const refusals: { name: string; error: PlateFsError }[] = [];
+  const refused: { name: string; why: string }[] = [];
   for (const name of scope.plates) {
     try {
       plates.push({ name, index: await plate(name) });
     } catch (error) {
       if (!(error instanceof PlateFsError) || error instanceof CancelledError) throw error;
-      refusals.push({ name, error });
+      refused.push({ name, why: explain(error) });
     }
   }
-  const [first] = refusals;
-  if (!first) return { index, plates };
-  if (plates.length === 0 && index.sources?.length === 0) throw first.error;
-  const refused = refusals.map(({ name, error }) => ({ name, why: explain(error) }));
+  if (refused.length === 0) return { index, plates };
   const recognised = {
     format: facts.format,
     root: rootPath,

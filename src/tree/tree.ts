@@ -7,6 +7,8 @@ export interface TreeAttributes {
   readonly mtimeMs: number;
   /** Content is made anew by the daemon at every open; the size is a hint. A directory's entries may come and go. */
   readonly live: boolean;
+  /** st_mode, where it is not that of its kind; write bits are never shown. */
+  readonly mode?: number;
 }
 
 /** A name in a directory. `cookie` is at least 1 and below 2^40. */
@@ -57,6 +59,8 @@ export interface Tree {
    * `attributes` throws, and the measuring thread has to be asked first. Nothing below a folder has a node before.
    */
   isMeasured(node: number): boolean;
+  /** What a symbolic link leads to; undefined for everything else. A tree without links has no such method. */
+  linkTarget?(node: number): string | undefined;
   /** `user.platefs.*` facts, without the prefix. */
   facts(node: number): ReadonlyMap<string, string>;
 }

@@ -13,6 +13,7 @@ import { knownInode } from './known-inode.ts';
 import type { NameChanges } from './name-changes.ts';
 import { INVALID, NOT_PERMITTED, READ_ONLY, STALE } from './refusals.ts';
 import { uniqueOf } from './request-number.ts';
+import { withoutSetId } from './set-id-bits.ts';
 import type { StagedCopies } from './staged-copies.ts';
 import type { Xattrs } from './xattrs.ts';
 
@@ -56,7 +57,7 @@ export class AttributeChanges {
       this.#rooms.data.truncate(context, inode, change.sizeBytes);
       if (!this.#overlay.handles.isWriting(node)) this.#overlay.seal(inode);
     }
-    this.#changeOwnership(inode, change);
+    this.#changeOwnership(context, inode, change);
     if (change.atimeNs !== undefined || change.mtimeNs !== undefined) {
       const reply = this.#setTimes(context, inode, change);
       if (reply === DEFERRED) return reply;
@@ -66,33 +67,27 @@ export class AttributeChanges {
     return { attrTimeoutMs: DAY_MS, attributes };
   }
 
-  #changeOwnership(inode: OverlayInode, change: AttributeChange): void {
+  #changeOwnership(context: RequestContext, inode: OverlayInode, change: AttributeChange): void {
     const { mode, uid, gid } = change;
-    if (mode === undefined && uid === undefined && gid === undefined) return;
+    // A change of nothing: chown(2) to nobody, or a write that is about to take these bits away by itself.
+    const isEmpty = Object.keys(change).length === 1 && [0, inode.uid].includes(context.uid);
+    const isChown = uid !== undefined || gid !== undefined;
+    const dropped = isEmpty || (isChown && context.dropsSetId) ? withoutSetId(inode) : inode.mode;
+    const present = mode === undefined ? dropped : (inode.mode & S_IFMT) | (mode & 0o7777);
+    if (!isChown && present === inode.mode && mode === undefined) return;
     this.#overlay.setAttributes(inode.number, {
-      ...(mode === undefined ? {} : { mode: (inode.mode & S_IFMT) | (mode & 0o7777) }),
+      ...(present === inode.mode ? {} : { mode: present }),
       ...(uid === undefined ? {} : { uid }),
       ...(gid === undefined ? {} : { gid }),
     });
   }
 
   #setTimes(context: RequestContext, inode: OverlayInode, change: AttributeChange): Deferred | undefined {
-    if (!isFile(inode)) {
-      const nowNs = BigInt(Date.now()) * 1_000_000n;
-      const mtimeNs = change.mtimeNs ?? 'now';
-      this.#overlay.setDirectoryTime(inode, mtimeNs === 'now' ? nowNs : mtimeNs);
-      return undefined;
-    }
-    if (inode.landed) return this.#rooms.copies.recall(context, inode);
-    const stat = this.#overlay.stat(inode);
+    if (inode.landed && change.mtimeNs !== undefined) return this.#rooms.copies.recall(context, inode);
     const nowNs = BigInt(Date.now()) * 1_000_000n;
-    const pick = (wanted: bigint | 'now' | undefined, present: bigint): bigint =>
-      wanted === undefined ? present : wanted === 'now' ? nowNs : wanted;
-    this.#overlay.store.setTimes(
-      inode,
-      pick(change.atimeNs, stat.atimeNs),
-      pick(change.mtimeNs, stat.mtimeNs),
-    );
+    const pick = (wanted: bigint | 'now' | undefined): bigint | undefined =>
+      wanted === 'now' ? nowNs : wanted;
+    this.#overlay.setTimes(inode, { atimeNs: pick(change.atimeNs), mtimeNs: pick(change.mtimeNs) });
     return undefined;
   }
 

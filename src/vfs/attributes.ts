@@ -1,4 +1,14 @@
-import { isFile, type OverlayInode, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../overlay/inode.ts';
+import type { FileStat } from '../overlay/data-store.ts';
+import {
+  isFile,
+  isOverlayNode,
+  type OverlayInode,
+  S_IFDIR,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+} from '../overlay/inode.ts';
+import { nameCount } from '../overlay/inode-names.ts';
 import type { Overlay } from '../overlay/overlay.ts';
 import type { Tree } from '../tree/tree.ts';
 import type { Entry, NodeAttributes } from './file-system.ts';
@@ -33,7 +43,10 @@ export class Attributes {
   /** Undefined when there is no such node. @throws when the source can't be asked. */
   of(node: number): NodeAttributes | undefined {
     const inode = this.#overlay.inode(node);
-    return inode ? this.#ofInode(inode) : this.#ofTree(node);
+    if (inode) return this.#ofInode(inode, isFile(inode) ? this.#overlay.stat(inode) : undefined);
+    if (!isOverlayNode(node)) return this.#ofTree(node);
+    const departed = this.#overlay.departed.get(node);
+    return departed && this.#ofInode(departed.inode, departed.stat);
   }
 
   /** What a name that leads to `node` is answered with. @throws NO_SUCH_ENTRY when there is no such node. */
@@ -47,6 +60,7 @@ export class Attributes {
   typeOf(node: number): number {
     const inode = this.#overlay.inode(node);
     if (inode) return inode.mode & S_IFMT;
+    if (this.#tree.linkTarget?.(node) !== undefined) return S_IFLNK;
     return this.#tree.isDirectory(node) ? S_IFDIR : S_IFREG;
   }
 
@@ -54,6 +68,7 @@ export class Attributes {
     const attributes = this.#tree.attributes(node);
     if (!attributes) return undefined;
     const fixed = !this.#writable || this.#tree.isReadOnly(node);
+    const kind = attributes.directory ? S_IFDIR : S_IFREG;
     const permissions = attributes.directory ? (fixed ? 0o555 : 0o755) : fixed ? 0o444 : 0o644;
     const changedMs = this.#overlay.names.directoryChangedMs(node);
     const timeNs = BigInt(Math.trunc(Math.max(attributes.mtimeMs, changedMs ?? 0) * 1000)) * 1000n;
@@ -64,8 +79,9 @@ export class Attributes {
       atimeNs: timeNs,
       mtimeNs: timeNs,
       ctimeNs: timeNs,
-      mode: (attributes.directory ? S_IFDIR : S_IFREG) | permissions,
-      nlink: attributes.directory ? 2 : 1,
+      mode: attributes.mode === undefined ? kind | permissions : attributes.mode & ~0o222,
+      // Folders of the tree don't count what is in them: 1, by which find(1) and others know.
+      nlink: 1,
       uid: this.#owner.uid,
       gid: this.#owner.gid,
       rdev: 0,
@@ -73,33 +89,29 @@ export class Attributes {
     };
   }
 
-  #ofInode(inode: OverlayInode): NodeAttributes {
-    const { number, mode, uid, gid, rdev } = inode;
-    const base = { ino: number, mode, uid, gid, rdev, blockSizeBytes: PREFERRED_BLOCK_BYTES };
-    if (isFile(inode)) {
-      const stat = this.#overlay.stat(inode);
+  /** `stat` is that of a file's bytes. */
+  #ofInode(inode: OverlayInode, stat: FileStat | undefined): NodeAttributes {
+    const { number, mode, uid, gid, rdev, atimeNs, mtimeNs, changedNs } = inode;
+    const base = { ino: number, mode, uid, gid, rdev, atimeNs, blockSizeBytes: PREFERRED_BLOCK_BYTES };
+    const names = nameCount(inode);
+    if (stat) {
       return {
         ...base,
         sizeBytes: stat.sizeBytes,
         blocks: Math.ceil(stat.allocatedBytes / STAT_BLOCK_BYTES),
-        atimeNs: stat.atimeNs,
         mtimeNs: stat.mtimeNs,
-        ctimeNs: stat.ctimeNs > inode.changedNs ? stat.ctimeNs : inode.changedNs,
-        nlink: inode.place ? 1 : 0,
+        ctimeNs: stat.ctimeNs > changedNs ? stat.ctimeNs : changedNs,
+        nlink: names,
       };
     }
-    const listedMs = this.#overlay.names.directoryChangedMs(number);
-    const listedNs = listedMs === undefined ? 0n : BigInt(Math.trunc(listedMs)) * 1_000_000n;
-    const timeNs = listedNs > inode.changedNs ? listedNs : inode.changedNs;
     const directory = (mode & S_IFMT) === S_IFDIR;
     return {
       ...base,
       sizeBytes: (mode & S_IFMT) === S_IFLNK ? Buffer.byteLength(inode.target ?? '') : 0,
       blocks: 0,
-      atimeNs: timeNs,
-      mtimeNs: timeNs,
-      ctimeNs: timeNs,
-      nlink: inode.place ? (directory ? 2 : 1) : 0,
+      mtimeNs,
+      ctimeNs: changedNs,
+      nlink: directory && names > 0 ? 2 + this.#overlay.names.subfolderCount(number) : names,
     };
   }
 }

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { errnoOf } from '../core/errno.ts';
+import { FsRefusal } from '../core/errors.ts';
 import type { FileCalls } from '../core/file-calls.ts';
 import { systemCode } from '../core/system-code.ts';
 import { budgetOf } from '../memory/budget.ts';
@@ -13,18 +14,23 @@ import { DEFERRED, type Deferred, type RequestContext } from './file-system.ts';
 import type { FrontNotice, MovableJob, ReaderJob, SyncReport, Ticket } from './jobs.ts';
 import type { KeptRenders } from './kept-renders.ts';
 import { isWritingHandle, openedAt, type SourceDescriptors } from './open-files.ts';
-import { INVALID, STALE } from './refusals.ts';
+import { PacedWrites } from './paced-writes.ts';
+import { CROSSES, INVALID, NOT_NEEDED, PAST_THE_END, STALE, TOO_LARGE } from './refusals.ts';
+import { withoutSetId } from './set-id-bits.ts';
 import { SyncQueue } from './sync-queue.ts';
 
-const S_ISUID = 0o4000;
-const S_ISGID = 0o2000;
-const S_IXGRP = 0o010;
+/** Offsets are numbers that JavaScript counts exactly. */
+const MAX_FILE_BYTES = Number.MAX_SAFE_INTEGER;
+/** <linux/falloc.h>. */
+const FALLOC_PUNCH_HOLE = 2;
 /** Whoever asks again in a client's name: rights were checked the first time. */
 const NOBODY = { resent: false, uid: 0, gid: 0, pid: 0 };
 /** Of a rendered file, what is larger is put together by a reader, so that nobody waits for it. */
 const MOST_LITERAL_BYTES = 128 * 1024;
 /** Above the low mark the main thread is told again when so much more of the budget is taken. */
 const PRESSED_SHARE = 1 / 16;
+/** Where a close is to be waited for, the disk begins with a file after so much of it. */
+const AHEAD_BYTES = 2 * 2 ** 20;
 
 export interface FileDataParts {
   readonly tree: Tree;
@@ -43,6 +49,8 @@ export interface FileDataParts {
   readonly readLiteral: (node: number, offsetBytes: number, target: Uint8Array) => number | undefined;
   /** Finished renders that may be kept. */
   readonly renders: KeptRenders;
+  /** Writers are slowed down to what memory and disk can take: somebody hears the notices of it. */
+  readonly pacesWrites?: boolean;
   /** Answers a deferred READ. */
   readonly answer: (ticket: Ticket, bytes: Uint8Array) => void;
   /** Answers a deferred request with an errno. */
@@ -62,9 +70,13 @@ export class FileData {
   readonly #documents: DocumentRequests;
   readonly #descriptors: SourceDescriptors;
   readonly #syncs: SyncQueue;
+  /** What was written last, and how much of it in a row. */
+  #ahead = { node: 0, sizeBytes: 0 };
   readonly #buffer = Buffer.allocUnsafeSlow(1 << 20);
   /** Memory that written files held when the main thread was last told. */
   #toldBytes = 0;
+  /** Absent where nobody is slowed down. */
+  readonly paced: PacedWrites | undefined;
 
   /** @param descriptors - Of source files, shared with whoever opens them anew. */
   constructor(
@@ -91,6 +103,7 @@ export class FileData {
           message,
         }),
     });
+    if (parts.pacesWrites) this.paced = new PacedWrites(parts.overlay.store, parts.notify);
   }
 
   /** The bytes, fewer only at the end of the file. The next call writes over the view. */
@@ -229,19 +242,43 @@ export class FileData {
 
   /** Takes all of `data`. @throws STALE unless the node is an overlay file whose bytes are in memory. */
   write(context: RequestContext, node: number, offsetBytes: number, data: Uint8Array): number | Deferred {
+    if (offsetBytes + data.length >= MAX_FILE_BYTES) throw TOO_LARGE;
     const inode = this.#writableInode(node);
     this.#overlay.unseal(inode);
     this.#overlay.write(inode, data, offsetBytes);
     this.#dropPrivileges(context, inode);
     this.#watchBudget();
+    if (this.#parts.durability === 'close') this.#writeAhead(node, data.length);
     if (this.#parts.durability !== 'write') return data.length;
     const { uniqueLow, uniqueHigh } = context;
     this.#syncs.add({ uniqueLow, uniqueHigh, inode: node, writtenBytes: data.length });
     return DEFERRED;
   }
 
+  /** So that a close has less to wait for. */
+  #writeAhead(node: number, sizeBytes: number): void {
+    if (node !== this.#ahead.node) this.#ahead = { node, sizeBytes: 0 };
+    this.#ahead.sizeBytes += sizeBytes;
+    if (this.#ahead.sizeBytes < AHEAD_BYTES) return;
+    this.#ahead.sizeBytes = 0;
+    this.#syncs.addAhead(node);
+  }
+
+  /** {@link write} for a program, which is answered later where memory or the disk can't keep up with it. */
+  writeAtPace(
+    context: RequestContext,
+    node: number,
+    offsetBytes: number,
+    data: Uint8Array,
+  ): number | Deferred {
+    const written = this.write(context, node, offsetBytes, data);
+    if (written === DEFERRED) return DEFERRED;
+    return this.paced?.answer(context, this.#overlay.inode(node), offsetBytes, written) ?? written;
+  }
+
   /** Sets a file's length. A landed file's bytes must have been recalled before, unless it is to be empty. */
   truncate(context: RequestContext, inode: OverlayInode, sizeBytes: number): void {
+    if (sizeBytes >= MAX_FILE_BYTES) throw TOO_LARGE;
     this.#overlay.recallEmpty(inode);
     this.#overlay.unseal(inode);
     this.#overlay.truncate(inode, sizeBytes);
@@ -250,9 +287,8 @@ export class FileData {
 
   /** A write takes set-user-ID and set-group-ID away, as on every local disk. */
   #dropPrivileges(context: RequestContext, inode: OverlayInode): void {
-    if (context.uid === 0 || (inode.mode & (S_ISUID | S_ISGID)) === 0) return;
-    const groupRuns = (inode.mode & S_IXGRP) !== 0;
-    const mode = inode.mode & ~S_ISUID & (groupRuns ? ~S_ISGID : ~0);
+    if (!context.dropsSetId) return;
+    const mode = withoutSetId(inode);
     if (mode !== inode.mode) this.#overlay.setAttributes(inode.number, { mode });
   }
 
@@ -276,6 +312,11 @@ export class FileData {
 
   /** Makes a file's bytes safe from power loss, and every name with them. */
   fsync({ uniqueLow, uniqueHigh }: RequestContext, node: number): Deferred {
+    if (this.paced?.takeFailure(node))
+      throw new FsRefusal(
+        'io',
+        `${this.#overlay.names.pathOf(node) ?? node}: the disk did not take all of it`,
+      );
     this.#syncs.add({ uniqueLow, uniqueHigh, inode: node });
     return DEFERRED;
   }
@@ -287,9 +328,11 @@ export class FileData {
 
   /** A program closes a file: where that promises it, what was written is made safe first. */
   flush(context: RequestContext, node: number, handle: bigint): undefined | Deferred {
-    if (this.#parts.durability === 'fsync' || !isWritingHandle(handle)) return undefined;
+    // Spares a request per close(2): written bytes are in memory or on disk when write(2) returns.
+    if (this.#parts.durability === 'fsync') throw NOT_NEEDED;
+    if (!isWritingHandle(handle)) return undefined;
     const inode = this.#overlay.inode(node);
-    if (!inode?.place || inode.landed || this.#overlay.store.synced.isClean(node)) return undefined;
+    if (!inode?.place || this.#overlay.syncs.isSafe(node)) return undefined;
     return this.fsync(context, node);
   }
 
@@ -299,23 +342,34 @@ export class FileData {
   }
 
   /** `mode`: FALLOC_FL_* bits. @throws STALE as `write` does. */
-  fallocate(node: number, mode: number, offsetBytes: number, sizeBytes: number): void {
+  fallocate(
+    context: RequestContext,
+    node: number,
+    mode: number,
+    offsetBytes: number,
+    sizeBytes: number,
+  ): void {
     const inode = this.#writableInode(node);
+    const isHole = (mode & FALLOC_PUNCH_HOLE) !== 0;
+    if (!isHole && offsetBytes + sizeBytes >= MAX_FILE_BYTES) throw TOO_LARGE;
+    const endBytes = Math.min(offsetBytes + sizeBytes, MAX_FILE_BYTES - 1);
+    if (endBytes <= offsetBytes) return;
     this.#overlay.unseal(inode);
-    this.#overlay.allocate(inode, mode, offsetBytes, sizeBytes);
+    this.#overlay.allocate(inode, mode, offsetBytes, endBytes - offsetBytes);
+    this.#dropPrivileges(context, inode);
     this.#watchBudget();
   }
 
-  /** `whence`: SEEK_DATA 3 or SEEK_HOLE 4. @throws a system error with errno ENXIO past the end. */
+  /** `whence`: SEEK_DATA 3 or SEEK_HOLE 4. @throws PAST_THE_END, or a system error that says it. */
   lseek(node: number, offsetBytes: number, whence: number): number {
     const inode = this.#overlay.inode(node);
     if (inode && !inode.landed) return this.#overlay.store.seek(inode, offsetBytes, whence);
     const sizeBytes = this.#attributes.of(node)?.sizeBytes ?? 0;
-    if (offsetBytes >= sizeBytes) throw Object.assign(new Error('past the end'), { errno: -6 });
+    if (offsetBytes >= sizeBytes) throw PAST_THE_END;
     return whence === 3 ? offsetBytes : sizeBytes;
   }
 
-  /** @throws a system error with errno EXDEV where the kernel must read and write itself. */
+  /** @throws CROSSES where the kernel must read and write itself. */
   copyFileRange(
     context: RequestContext,
     from: { node: number; offsetBytes: number },
@@ -325,11 +379,10 @@ export class FileData {
     const target = this.#writableInode(to.node);
     const source = this.#overlay.inode(from.node);
     // Only what is in memory is copied here; for the rest the kernel reads and writes itself.
-    if (!source || source.landed || !isFile(source))
-      throw Object.assign(new Error('not in memory'), { errno: -18 });
+    if (!source || source.landed || !isFile(source)) throw CROSSES;
     const buffer = this.#readBuffer(Math.min(sizeBytes, this.#buffer.length));
     const got = this.#overlay.store.read(source, buffer, from.offsetBytes);
-    if (got === undefined) throw Object.assign(new Error('not in memory'), { errno: -18 });
+    if (got === undefined) throw CROSSES;
     if (got === 0) return 0;
     return this.write(context, target.number, to.offsetBytes, buffer.subarray(0, got));
   }

@@ -1,3 +1,4 @@
+import type { FileCalls } from '../core/file-calls.ts';
 import { type OverlayInode, S_IFREG } from '../overlay/inode.ts';
 import type { Overlay } from '../overlay/overlay.ts';
 import type { Tree } from '../tree/tree.ts';
@@ -6,6 +7,7 @@ import type { DocumentRequests } from './document-requests.ts';
 import type { FileData } from './file-data.ts';
 import { DEFERRED, type Deferred, type Entry, type OpenReply, type RequestContext } from './file-system.ts';
 import type { FrontNotice, ReaderJob, Ticket } from './jobs.ts';
+import { KeptMaps } from './kept-maps.ts';
 import type { KeptRenders } from './kept-renders.ts';
 import { knownInode } from './known-inode.ts';
 import type { NameChanges } from './name-changes.ts';
@@ -18,7 +20,7 @@ import {
   statOpen,
 } from './open-files.ts';
 import { ENTRY_EXISTS, IS_A_DIRECTORY, READ_ONLY, STALE } from './refusals.ts';
-import { numberOf } from './request-number.ts';
+import { numberOf, uniqueOf } from './request-number.ts';
 import type { StagedCopies } from './staged-copies.ts';
 
 const O_ACCMODE = 3;
@@ -28,6 +30,7 @@ const O_EXCL = 0o200;
 export interface FileOpenParts {
   readonly tree: Tree;
   readonly overlay: Overlay;
+  readonly calls: FileCalls;
   /** Absent where the kernel or our rights don't allow it. */
   readonly backing: BackingFiles | undefined;
   readonly readOnly: boolean;
@@ -56,6 +59,7 @@ export class FileOpens {
   readonly #rooms: Rooms;
   readonly #descriptors: SourceDescriptors;
   readonly #files: OpenFiles;
+  readonly #maps: KeptMaps;
 
   constructor(parts: FileOpenParts, rooms: Rooms, descriptors: SourceDescriptors) {
     this.#parts = parts;
@@ -63,6 +67,7 @@ export class FileOpens {
     this.#overlay = parts.overlay;
     this.#rooms = rooms;
     this.#descriptors = descriptors;
+    this.#maps = new KeptMaps(parts.overlay, parts.calls);
     this.#files = new OpenFiles(parts.overlay, parts.backing, parts.passedFolder);
   }
 
@@ -94,13 +99,32 @@ export class FileOpens {
     return { entry, open: this.#files.openInode(inode, (flags & O_ACCMODE) !== 0, numberOf(context)) };
   }
 
+  tmpfile(
+    context: RequestContext,
+    parent: number,
+    mode: number,
+    flags: number,
+  ): { entry: Entry; open: OpenReply } {
+    const { names } = this.#rooms;
+    names.checkDirectory(parent);
+    // What was made for a request that a dead daemon did not answer is gone where nobody had it open yet.
+    const before = names.wasCarriedOut(context)
+      ? this.#overlay.inode(this.#overlay.names.lastRequest?.node ?? 0)
+      : undefined;
+    const { uid, gid } = context;
+    const owned = names.ownership({ parent, mode: S_IFREG | (mode & 0o7777), gid });
+    const inode = before ?? this.#overlay.makeNameless({ ...owned, uid }, uniqueOf(context));
+    const entry = this.#rooms.attributes.entry(inode.number);
+    return { entry, open: this.#files.openInode(inode, (flags & O_ACCMODE) !== 0, numberOf(context)) };
+  }
+
   open(context: RequestContext, node: number, flags: number): OpenReply | Deferred {
     const writing = (flags & O_ACCMODE) !== 0;
     const truncating = (flags & O_TRUNC) !== 0;
     if (this.#overlay.names.isDirectory(node)) throw IS_A_DIRECTORY;
     const inode = knownInode(this.#overlay, node);
     if (inode) return this.#openInode(context, inode, writing, truncating);
-    if (writing) {
+    if (writing || truncating) {
       if (this.#parts.readOnly || this.#rooms.names.isFixed(node)) throw READ_ONLY;
       return this.#rooms.copies.copyUp(context, node, truncating);
     }
@@ -161,10 +185,19 @@ export class FileOpens {
     writing: boolean,
     truncating: boolean,
   ): OpenReply | Deferred {
-    if (writing && this.#parts.readOnly) throw READ_ONLY;
+    if ((writing || truncating) && this.#parts.readOnly) throw READ_ONLY;
     if (writing && inode.landed && !truncating) return this.#rooms.copies.recall(context, inode);
-    if (writing && truncating) this.#rooms.data.truncate(context, inode, 0);
-    return this.#files.openInode(inode, writing, numberOf(context));
+    if (truncating) {
+      this.#rooms.data.truncate(context, inode, 0);
+      // Whoever can't write doesn't say when the file is whole: it is.
+      if (!writing && !this.#overlay.handles.isWriting(inode.number)) this.#overlay.seal(inode);
+    }
+    return this.#maps.openInode(this.#files, inode, writing, numberOf(context));
+  }
+
+  /** Between requests: looks whether maps are gone that files waited for. */
+  idle(): void {
+    this.#maps.idle();
   }
 
   release(context: RequestContext, node: number, handle: bigint): void {
@@ -179,6 +212,6 @@ export class FileOpens {
       if (this.#overlay.handles.countsOf(node) === undefined) this.#overlay.drop(node);
       return;
     }
-    if (wrote && !this.#overlay.handles.isWriting(node)) this.#overlay.seal(inode);
+    if (wrote && !this.#overlay.handles.isWriting(node)) this.#maps.seal(inode);
   }
 }

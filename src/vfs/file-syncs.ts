@@ -3,8 +3,8 @@ import { DamagedBytesError, explain } from '../core/errors.ts';
 import { passFaultPoint } from '../core/fault-points.ts';
 import { storage, syncFile, syncFolderOf } from '../core/storage.ts';
 import { damagedUnit, UNIT_BYTES } from '../core/unit-sums.ts';
-import type { SyncItem } from '../overlay/data-store.ts';
 import { DurableLogWriter } from '../overlay/durable-log.ts';
+import type { SyncItem } from '../overlay/sync-plans.ts';
 import type { SyncJob, SyncReport } from './jobs.ts';
 import { readPieces } from './reader.ts';
 
@@ -47,7 +47,7 @@ export function runSync(job: SyncJob): SyncReport {
   }
   let namesFailure: SyncReport['namesFailure'];
   try {
-    syncFile(job.journalPath);
+    if (job.journalPath !== '') syncFile(job.journalPath);
   } catch (error) {
     namesFailure = failureOf(error);
   }
@@ -68,7 +68,11 @@ function attempt(inode: number, fail: (inode: number, error: unknown) => void, w
 function addToLog(item: SyncItem, logs: OpenLog[]): void {
   const { pieces, state, plan } = item;
   // What lies in the spill file is part of the file from there.
-  for (const { path, offsetBytes } of pieces) if (offsetBytes >= state.splitAt) syncFile(path);
+  for (const { path, offsetBytes } of pieces) {
+    if (offsetBytes < state.splitAt) continue;
+    syncFile(path);
+    syncFolderOf(path);
+  }
   const fd = storage.open(plan.logPath, plan.logBytes === 0 ? 'w' : 'r+', 0o600);
   try {
     const writer = new DurableLogWriter(fd, plan.logBytes);
@@ -78,7 +82,7 @@ function addToLog(item: SyncItem, logs: OpenLog[]): void {
         readPieces(pieces, at, target);
         checkUnits(item, at, target);
       });
-    writer.commit(state);
+    if (!item.isAhead) writer.commit(state);
     logs.push({ item, fd, writer });
   } catch (error) {
     storage.close(fd);
@@ -97,7 +101,9 @@ function checkUnits({ inode, pieces, state, sums }: SyncItem, offsetBytes: numbe
 }
 
 function finish(item: SyncItem, writer: DurableLogWriter, reports: Map<number, ItemReport>): void {
-  writer.safe();
-  for (const path of item.plan.replacedPaths) storage.remove(path);
+  if (!item.isAhead) {
+    writer.safe();
+    for (const path of item.plan.replacedPaths) storage.remove(path);
+  }
   reports.set(item.inode, { inode: item.inode, logBytes: writer.sizeBytes });
 }

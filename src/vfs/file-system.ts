@@ -25,6 +25,8 @@ export interface RequestContext {
   uid: number;
   gid: number;
   pid: number;
+  /** What is asked takes set-user-ID and set-group-ID away: who asks may not keep them, or gives the file away. */
+  dropsSetId?: boolean;
 }
 
 export interface NodeAttributes {
@@ -125,7 +127,14 @@ export interface FileSystem {
     newName: string,
     flags: number,
   ): void;
-  link(context: RequestContext, node: number, newParent: number, newName: string): Entry;
+  link(context: RequestContext, node: number, newParent: number, newName: string): Entry | Deferred;
+  /** Makes and opens a file that has no name; a LINK may give it one. */
+  tmpfile(
+    context: RequestContext,
+    parent: number,
+    mode: number,
+    flags: number,
+  ): { entry: Entry; open: OpenReply };
   open(context: RequestContext, node: number, flags: number): OpenReply | Deferred;
   create(
     context: RequestContext,
@@ -150,6 +159,7 @@ export interface FileSystem {
     offsetBytes: number,
     data: Uint8Array,
   ): number | Deferred;
+  /** Upon close(2). @throws a refusal with ENOSYS where it need not be asked: close(2) then succeeds, now and ever after. */
   flush(context: RequestContext, node: number, handle: bigint): undefined | Deferred;
   fsync(context: RequestContext, node: number, handle: bigint, dataOnly: boolean): undefined | Deferred;
   /** `flags` are the open's flags. */

@@ -23,9 +23,9 @@ import type { MovableJob, SyncReport, Ticket } from './jobs.ts';
 import { knownInode } from './known-inode.ts';
 import { Listing } from './listing.ts';
 import { type MeasureParts, Measures } from './measures.ts';
-import { MAX_NAME_BYTES, type NameChangeParts, NameChanges } from './name-changes.ts';
+import { checkName, MAX_NAME_BYTES, type NameChangeParts, NameChanges } from './name-changes.ts';
 import { FOPEN_CACHE_DIR, FOPEN_KEEP_CACHE, SourceDescriptors } from './open-files.ts';
-import { INVALID, NOT_A_DIRECTORY, NOT_PERMITTED, STALE } from './refusals.ts';
+import { INVALID, NOT_A_DIRECTORY, STALE } from './refusals.ts';
 import { StagedCopies, type StagedCopyParts } from './staged-copies.ts';
 import { Xattrs } from './xattrs.ts';
 
@@ -102,6 +102,7 @@ export class Front implements FileSystem {
   // ---- names
 
   lookup(context: RequestContext, parent: number, name: string): Entry | Deferred {
+    checkName(name);
     const node = this.#overlay.names.lookup(parent, name);
     if (node === undefined) {
       if (!this.#overlay.names.isDirectory(parent)) throw NOT_A_DIRECTORY;
@@ -151,14 +152,15 @@ export class Front implements FileSystem {
   }
 
   readlink(_context: RequestContext, node: number): string {
-    const target = this.#overlay.inode(node)?.target;
+    const target = this.#overlay.inode(node)?.target ?? this.#tree.linkTarget?.(node);
     if (target === undefined) throw INVALID;
     return target;
   }
 
-  /** A file has one name: a second one could not land, so link(2) is refused as on FAT. */
-  link(): Entry {
-    throw NOT_PERMITTED;
+  /** A tree file is copied first, as for writing. */
+  link(context: RequestContext, node: number, newParent: number, newName: string): Entry | Deferred {
+    if (this.#names.isCopyNeeded(context, node, newParent)) return this.#copies.copyUp(context, node, false);
+    return this.#names.link(context, node, newParent, newName);
   }
 
   unlink(context: RequestContext, parent: number, name: string): void {
@@ -268,6 +270,15 @@ export class Front implements FileSystem {
     return this.#opens.create(context, parent, name, mode, flags);
   }
 
+  tmpfile(
+    context: RequestContext,
+    parent: number,
+    mode: number,
+    flags: number,
+  ): { entry: Entry; open: OpenReply } {
+    return this.#opens.tmpfile(context, parent, mode, flags);
+  }
+
   open(context: RequestContext, node: number, flags: number): OpenReply | Deferred {
     return this.#opens.open(context, node, flags);
   }
@@ -293,7 +304,7 @@ export class Front implements FileSystem {
     offsetBytes: number,
     data: Uint8Array,
   ): number | Deferred {
-    return this.#data.write(context, node, offsetBytes, data);
+    return this.#data.writeAtPace(context, node, offsetBytes, data);
   }
 
   flush(context: RequestContext, node: number, handle: bigint): undefined | Deferred {
@@ -310,13 +321,13 @@ export class Front implements FileSystem {
   }
 
   fallocate(
-    _context: RequestContext,
+    context: RequestContext,
     node: number,
     mode: number,
     offsetBytes: number,
     sizeBytes: number,
   ): undefined {
-    this.#data.fallocate(node, mode, offsetBytes, sizeBytes);
+    this.#data.fallocate(context, node, mode, offsetBytes, sizeBytes);
   }
 
   lseek(_context: RequestContext, node: number, offsetBytes: number, whence: number): number {
@@ -358,7 +369,13 @@ export class Front implements FileSystem {
   }
 
   idle(): void {
+    this.#opens.idle();
     this.#parts.drain();
+  }
+
+  /** Bytes of a file on disk were flushed, or could not be. */
+  flushed(inode: number, sizeBytes: number, hasFailed: boolean): void {
+    this.#data.paced?.flushed(inode, sizeBytes, hasFailed);
   }
 
   /** A reader has found out whether a finished render of a file is kept. @returns the answer to its OPEN. */

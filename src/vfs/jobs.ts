@@ -1,6 +1,7 @@
 import type { SumsOfUnits } from '../core/unit-sums.ts';
-import type { DataPiece, SyncItem } from '../overlay/data-store.ts';
+import type { DataPiece } from '../overlay/data-store.ts';
 import type { Abandoned, LandingRecord } from '../overlay/inode.ts';
+import type { SyncItem } from '../overlay/sync-plans.ts';
 
 /** The kernel's number of a request that somebody else will answer. */
 export interface Ticket {
@@ -58,12 +59,15 @@ export interface SyncTicket extends Ticket {
   readonly inode: number;
   /** Of a WRITE that is answered once it is safe. */
   readonly writtenBytes?: number;
+  /** Nobody waits: the file is still being written, and the disk may begin with it. */
+  readonly isAhead?: boolean;
 }
 
 /** Make files and all names so far survive power loss; then answer whoever waits for that. */
 export interface SyncJob {
   readonly kind: 'sync';
   readonly items: readonly SyncItem[];
+  /** Empty where names are not meant. */
   readonly journalPath: string;
   readonly tickets: readonly SyncTicket[];
 }
@@ -126,6 +130,22 @@ export type FrontNotice =
   | { readonly kind: 'unsealed'; readonly inode: number }
   | { readonly kind: 'moved'; readonly inode: number }
   | { readonly kind: 'abandoned'; readonly abandoned: Abandoned }
+  /** Get the disk to take these bytes of a file; to be answered `flushed`. */
+  | {
+      readonly kind: 'flush';
+      readonly path: string;
+      readonly inode: number;
+      readonly offsetBytes: number;
+      readonly spanBytes: number;
+      /** To be named in the answer. */
+      readonly sizeBytes: number;
+    }
+  /** Answer a WRITE once this time has passed. */
+  | (Ticket & {
+      readonly kind: 'answer-write';
+      readonly writtenBytes: number;
+      readonly delayMs: number;
+    })
   /** Written files have come to hold much memory. */
   | { readonly kind: 'pressed' }
   | { readonly kind: 'source-changed'; readonly node: number }

@@ -52,7 +52,10 @@ export class Listing {
   list(directory: number, cookie: number, sink: DirectorySink): void {
     this.#patienceEndMs = performance.now() + PATIENCE_MS;
     if (cookie < 1 && !sink.add('.', directory, this.#attributes.typeOf(directory), 1)) return;
-    if (cookie < 2 && !sink.add('..', ROOT_NODE, this.#attributes.typeOf(ROOT_NODE), 2)) return;
+    if (cookie < 2) {
+      const parent = this.#overlay.names.parentOf(directory) ?? ROOT_NODE;
+      if (!sink.add('..', parent, this.#attributes.typeOf(parent), 2)) return;
+    }
     if (cookie < OVERLAY_COOKIE && !isOverlayNode(directory)) {
       const over = this.#overlay.names.entriesOf(directory);
       const from = Math.max(0, cookie - TREE_COOKIE);

@@ -1,10 +1,21 @@
-import { isFile, isOverlayNode, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../overlay/inode.ts';
-import type { NewInode, Overlay } from '../overlay/overlay.ts';
+import {
+  isDirectory,
+  isFile,
+  isOverlayNode,
+  type Place,
+  S_IFDIR,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+} from '../overlay/inode.ts';
+import type { Overlay } from '../overlay/overlay.ts';
+import type { NewInode } from '../overlay/records.ts';
 import type { Tree } from '../tree/tree.ts';
 import type { Attributes } from './attributes.ts';
 import type { Entry, RequestContext } from './file-system.ts';
 import type { FrontNotice } from './jobs.ts';
 import {
+  CROSSES,
   ENTRY_EXISTS,
   INVALID,
   IS_A_DIRECTORY,
@@ -12,9 +23,12 @@ import {
   NO_SUCH_ENTRY,
   NOT_A_DIRECTORY,
   NOT_EMPTY,
+  NOT_PERMITTED,
   READ_ONLY,
+  STALE,
 } from './refusals.ts';
 import { uniqueOf } from './request-number.ts';
+import { S_ISGID } from './set-id-bits.ts';
 
 export const MAX_NAME_BYTES = 255;
 const RENAME_NOREPLACE = 1;
@@ -25,6 +39,12 @@ export interface NameChangeParts {
   readonly overlay: Overlay;
   readonly readOnly: boolean;
   readonly notify: (notice: FrontNotice) => void;
+}
+
+/** @throws NAME_TOO_LONG for a name that no file can have. */
+export function checkName(name: string): void {
+  // A UTF-16 code unit is three bytes at most.
+  if (name.length * 3 > MAX_NAME_BYTES && Buffer.byteLength(name) > MAX_NAME_BYTES) throw NAME_TOO_LONG;
 }
 
 /**
@@ -72,10 +92,48 @@ export class NameChanges {
       const { node = 0 } = this.#overlay.names.lastRequest ?? {};
       return this.#attributes.entry(node);
     }
-    this.#writableDirectory(made.parent);
-    if (Buffer.byteLength(made.name) > MAX_NAME_BYTES) throw NAME_TOO_LONG;
-    if (this.#overlay.names.lookup(made.parent, made.name) !== undefined) throw ENTRY_EXISTS;
-    return this.#attributes.entry(this.#overlay.make(made, uniqueOf(context)).number);
+    this.#freeName(made.parent, made.name);
+    const owned = { ...made, ...this.ownership(made) };
+    return this.#attributes.entry(this.#overlay.make(owned, uniqueOf(context)).number);
+  }
+
+  /** Checks that a name may be made. */
+  #freeName(parent: number, name: string): void {
+    this.#writableDirectory(parent);
+    checkName(name);
+    if (this.#overlay.names.lookup(parent, name) !== undefined) throw ENTRY_EXISTS;
+  }
+
+  /** What is made in a directory that hands its group on has that group; a directory hands it on as well. */
+  ownership({ parent, mode, gid }: Pick<NewInode, 'parent' | 'mode' | 'gid'>): { mode: number; gid: number } {
+    const directory = this.#overlay.inode(parent);
+    if (!directory || (directory.mode & S_ISGID) === 0) return { mode, gid };
+    return { mode: (mode & S_IFMT) === S_IFDIR ? mode | S_ISGID : mode, gid: directory.gid };
+  }
+
+  /** Checks that a directory may take a file that has no name yet. */
+  checkDirectory(parent: number): void {
+    this.#writableDirectory(parent);
+  }
+
+  /** Whether a link is to be made to a file that must be copied first. */
+  isCopyNeeded(context: RequestContext, node: number, parent: number): boolean {
+    if (isOverlayNode(node) || this.wasCarriedOut(context)) return false;
+    this.#writableDirectory(parent);
+    if (this.#overlay.names.isDirectory(node)) throw NOT_PERMITTED;
+    if (this.isFixed(node)) throw CROSSES;
+    return true;
+  }
+
+  /** One more name for a file, or the first one of a file that has none. */
+  link(context: RequestContext, node: number, parent: number, name: string): Entry {
+    if (this.wasCarriedOut(context)) return this.#attributes.entry(node);
+    this.#freeName(parent, name);
+    const inode = this.#overlay.inode(node);
+    if (!inode) throw STALE;
+    if (isDirectory(inode)) throw NOT_PERMITTED;
+    this.#overlay.link(node, { parent, name }, uniqueOf(context));
+    return this.#attributes.entry(node);
   }
 
   mknod(context: RequestContext, parent: number, name: string, mode: number, rdev: number): Entry {
@@ -101,7 +159,9 @@ export class NameChanges {
     if (node === undefined) throw NO_SUCH_ENTRY;
     if (this.#overlay.names.isDirectory(node)) throw IS_A_DIRECTORY;
     if (this.isFixed(node)) throw READ_ONLY;
+    const first = this.#overlay.inode(node)?.place;
     this.#overlay.remove({ parent, name }, uniqueOf(context));
+    this.#tellMoved([node], [first]);
   }
 
   rmdir(context: RequestContext, parent: number, name: string): void {
@@ -128,7 +188,7 @@ export class NameChanges {
     if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE)) throw INVALID;
     this.#writableDirectory(parent);
     this.#writableDirectory(newParent);
-    if (Buffer.byteLength(newName) > MAX_NAME_BYTES) throw NAME_TOO_LONG;
+    checkName(newName);
     const node = this.#overlay.names.lookup(parent, name);
     const target = this.#overlay.names.lookup(newParent, newName);
     if (node === undefined) throw NO_SUCH_ENTRY;
@@ -139,9 +199,17 @@ export class NameChanges {
     if (this.isFixed(node) || (target !== undefined && this.isFixed(target))) throw READ_ONLY;
     if (this.#overlay.names.isBelow(newParent, node)) throw INVALID;
     if (target !== undefined) this.#checkReplacement(node, target, parent, exchange);
+    const nodes = target === undefined ? [node] : [node, target];
+    const first = nodes.map((one) => this.#overlay.inode(one)?.place);
     this.#overlay.move({ parent, name }, { parent: newParent, name: newName }, exchange, uniqueOf(context));
-    for (const moved of exchange && target !== undefined ? [node, target] : [node]) {
-      if (isOverlayNode(moved)) this.#notify({ kind: 'moved', inode: moved });
+    this.#tellMoved(nodes, first);
+  }
+
+  /** A file lands under its first name: `before` is what that was. */
+  #tellMoved(nodes: readonly number[], before: readonly (Place | undefined)[]): void {
+    for (const [index, node] of nodes.entries()) {
+      const first = this.#overlay.inode(node)?.place;
+      if (first !== undefined && first !== before[index]) this.#notify({ kind: 'moved', inode: node });
     }
   }
 

@@ -1,6 +1,7 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import type { OpenMode, RequestNumber } from '../overlay/handle-log.ts';
 import type { OverlayInode } from '../overlay/inode.ts';
+import { lendMemory } from '../overlay/lent-memory.ts';
 import type { Overlay } from '../overlay/overlay.ts';
 import type { OpenReply } from './file-system.ts';
 import { PassedRenders } from './passed-renders.ts';
@@ -108,11 +109,19 @@ export class OpenFiles {
     return this.#reply(node, 'passed', backingId, request, true);
   }
 
-  /** Opens a written file. */
-  openInode(inode: OverlayInode, writing: boolean, request: RequestNumber): OpenReply {
+  /**
+   * Opens a written file.
+   * @param isMapped - A program writes it past the page cache, through a map.
+   */
+  openInode(
+    inode: OverlayInode,
+    writing: boolean,
+    request: RequestNumber,
+    isMapped: boolean = false,
+  ): OpenReply {
     const { number } = inode;
     const counts = this.#overlay.handles.countsOf(number);
-    if (counts?.replaced) {
+    if (counts?.replaced || (isMapped && (counts?.backingId ?? 0) === 0)) {
       // The kernel knows the old file; past its cache and past that file is the one way left.
       const { handle } = this.#reply(number, writing ? 'writing' : 'cached', 0, request, true);
       this.#staleCache.add(number);
@@ -125,8 +134,8 @@ export class OpenFiles {
     }
     if (writing) return this.#reply(number, 'writing', 0, request, true);
     if (counts === undefined && inode.sealed && !inode.landed && this.#backing) {
-      const fd = this.#overlay.store.memoryDescriptor(inode);
-      const backingId = fd === undefined ? undefined : this.#backing.open(fd);
+      const backing = this.#backing;
+      const backingId = lendMemory(this.#overlay.store.files, inode, (fd) => backing.open(fd));
       if (backingId !== undefined) return this.#reply(number, 'passed', backingId, request, true);
     }
     return this.#reply(number, 'cached', 0, request, true);

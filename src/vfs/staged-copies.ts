@@ -132,7 +132,10 @@ export class StagedCopies {
     if (!attributes) throw STALE;
     const place = this.#placeOf(node);
     const { mode, uid, gid } = attributes;
-    const inode = this.#overlay.copyUp({ ...place, mode, uid, gid }, stagedPath);
+    const inode = this.#overlay.copyUp(
+      { ...place, mode, uid, gid, origin: this.#tree.pathOf(node) },
+      stagedPath,
+    );
     if (stagedPath !== undefined) this.#overlay.store.setTimes(inode, attributes.atimeNs, attributes.mtimeNs);
   }
 

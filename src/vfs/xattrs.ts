@@ -2,12 +2,14 @@ import { residencyInMemory, residencyOfLanding } from '../model/residency.ts';
 import { isFile } from '../overlay/inode.ts';
 import type { Overlay } from '../overlay/overlay.ts';
 import type { Tree } from '../tree/tree.ts';
-import { EXISTING_ATTRIBUTE, NO_ATTRIBUTE, NOT_SUPPORTED, READ_ONLY } from './refusals.ts';
+import { EXISTING_ATTRIBUTE, INVALID, NO_ATTRIBUTE, NOT_SUPPORTED, READ_ONLY } from './refusals.ts';
 
 /** PlateFS's own facts about a node; read-only. */
 const OWN_PREFIX = 'user.platefs.';
 /** Programs may set these; other namespaces belong to the system. */
 const USER_PREFIX = 'user.';
+/** The namespaces of Linux; xattr(7). */
+const NAMESPACES = [USER_PREFIX, 'security.', 'system.', 'trusted.'];
 const XATTR_CREATE = 1;
 const XATTR_REPLACE = 2;
 
@@ -32,6 +34,8 @@ export class Xattrs {
   }
 
   get(node: number, name: string): Uint8Array {
+    if (name === USER_PREFIX) throw INVALID;
+    if (!NAMESPACES.some((prefix) => name.startsWith(prefix))) throw NOT_SUPPORTED;
     if (name.startsWith(OWN_PREFIX)) {
       const value = this.#own(node).get(name.slice(OWN_PREFIX.length));
       if (value === undefined) throw NO_ATTRIBUTE;
@@ -64,6 +68,7 @@ export class Xattrs {
 
   #check(name: string): void {
     if (name.startsWith(OWN_PREFIX)) throw READ_ONLY;
+    if (name === USER_PREFIX) throw INVALID;
     if (!name.startsWith(USER_PREFIX)) throw NOT_SUPPORTED;
   }
 }

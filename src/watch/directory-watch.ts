@@ -1,8 +1,8 @@
 import { type FSWatcher, watch } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { systemCode } from '../core/system-code.ts';
+import { repeatForShare } from './share-of-time.ts';
 
 /** Something may have changed. */
 export interface DirectoryHint {
@@ -116,20 +116,12 @@ export class DirectoryWatch implements Disposable {
     this.#options.onHint({ path });
   }
 
-  async #sweepForever(): Promise<void> {
+  #sweepForever(): Promise<void> {
     const { signal } = this.#stop;
+    const { pollMs } = this.#options;
     // What changed before there was a watch is found at once.
-    let pauseMs = 0;
-    while (!signal.aborted) {
-      try {
-        await delay(pauseMs, undefined, { signal, ref: false });
-      } catch {
-        return;
-      }
-      const begunMs = performance.now();
-      await this.#sweep(signal);
-      pauseMs = Math.max(this.#options.pollMs, (performance.now() - begunMs) / MAX_SWEEP_SHARE);
-    }
+    const rounds = { firstPauseMs: 0, pauseMs: pollMs, maxShare: MAX_SWEEP_SHARE, signal };
+    return repeatForShare(rounds, () => this.#sweep(signal));
   }
 
   async #sweep(signal: AbortSignal): Promise<void> {

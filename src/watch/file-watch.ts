@@ -1,9 +1,9 @@
 import { type FSWatcher, watch } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { isOfGrowing, sourceIdentity } from '../core/source-look.ts';
 import { systemCode } from '../core/system-code.ts';
+import { repeatForShare } from './share-of-time.ts';
 
 export interface FileWatchOptions {
   /** Ask for events of the folders that files lie in; without them only polling finds changes. */
@@ -153,19 +153,15 @@ export class FileWatch implements Disposable {
     await this.#look([...due]);
   }
 
-  async #pollForever(): Promise<void> {
-    const { signal } = this.#stop;
-    let pauseMs = this.#options.pollMs;
-    while (!signal.aborted) {
-      try {
-        await delay(pauseMs, undefined, { signal, ref: false });
-      } catch {
-        return;
-      }
-      const begunMs = performance.now();
-      await this.#look(this.#due());
-      pauseMs = Math.max(this.#options.pollMs, (performance.now() - begunMs) / MAX_POLL_SHARE);
-    }
+  #pollForever(): Promise<void> {
+    const { pollMs } = this.#options;
+    const rounds = {
+      firstPauseMs: pollMs,
+      pauseMs: pollMs,
+      maxShare: MAX_POLL_SHARE,
+      signal: this.#stop.signal,
+    };
+    return repeatForShare(rounds, () => this.#look(this.#due()));
   }
 
   /** The files of the next round. */

@@ -161,12 +161,52 @@ function consolidatedEntries(store: ZarrStore): (readonly [key: string, document
   return [['zarr.json', root], ...below];
 }
 
+/** A document in the root, as it was found. */
+interface RootDocument {
+  readonly name: string;
+  /** Undefined where nothing tells it from a later one. */
+  readonly identity: string | undefined;
+  readonly sizeBytes: number;
+}
+
+function rootDocuments(store: ZarrStore): (RootDocument | undefined)[] {
+  return [...NAMES, '.zmetadata'].map((name) => {
+    using bytes = store.open([name], 'document');
+    return bytes && { name, identity: bytes.identity, sizeBytes: bytes.sizeBytes };
+  });
+}
+
+const versionOf = (documents: readonly (RootDocument | undefined)[]): string =>
+  documents.map((document) => document?.identity ?? '').join('|');
+
 /** A text that is another as soon as a document in the root is, or the file that the store lies in. */
-export function rootVersion(store: ZarrStore): string {
-  return [...NAMES, '.zmetadata']
-    .map((name) => {
-      using bytes = store.open([name], 'document');
-      return bytes?.identity ?? '';
-    })
-    .join('|');
+export const rootVersion = (store: ZarrStore): string => versionOf(rootDocuments(store));
+
+/** What described a store when it was opened. */
+export class StoreRoot {
+  readonly version: string;
+  readonly #store: ZarrStore;
+  readonly #smallest: RootDocument | undefined;
+
+  constructor(store: ZarrStore) {
+    const documents = rootDocuments(store);
+    this.#store = store;
+    this.version = versionOf(documents);
+    this.#smallest = documents
+      .filter((document) => document !== undefined)
+      .sort((a, b) => a.sizeBytes - b.sizeBytes)[0];
+  }
+
+  /**
+   * Whether the store is still there as it was. On a server that is asked of the smallest document alone: one journey.
+   * @throws as {@link ZarrStore.open}
+   */
+  isThere(): boolean {
+    if (!this.#store.isRemote) return rootVersion(this.#store) === this.version;
+    if (!this.#smallest) return true;
+    const { name, identity } = this.#smallest;
+    this.#store.forget?.(name);
+    using now = this.#store.open([name], 'document');
+    return now !== undefined && now.identity === identity;
+  }
 }

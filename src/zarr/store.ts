@@ -19,6 +19,8 @@ export interface ZarrStore extends Disposable {
    * @throws UnreadableSourceError, BadZarrError, SourceChangedError naming the object.
    */
   open(keys: readonly string[], use: ChunkUse): OpenBytes | undefined;
+  /** Has the server asked anew for an object, of which it is remembered what it was; absent where nothing is. */
+  forget?(key: string): void;
   /** What lies in a folder ('' for the store's own); undefined when there is no such folder, or no telling. */
   list(folder: string): StoreListing | undefined;
 }

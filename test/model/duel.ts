@@ -1,3 +1,4 @@
+import { discardPaths } from '../../src/daemon/front-changes.ts';
 import { publishOutputs } from '../../src/daemon/publish.ts';
 import { FIRST_OVERLAY_INODE, isFile, type LandingRecord } from '../../src/overlay/inode.ts';
 import { ROOT_NODE } from '../../src/tree/tree.ts';
@@ -32,7 +33,8 @@ export type Step = { readonly die?: number | undefined } & (
   | { readonly do: 'write'; slot: number; offset: number; size: number; seed: number }
   | { readonly do: 'append'; slot: number; size: number; seed: number }
   | { readonly do: 'ftruncate'; slot: number; size: number }
-  | { readonly do: 'allocate'; slot: number; mode: 0 | 1 | 3; offset: number; size: number }
+  /** `mode`: 1 keeps the size, 3 punches a hole, 16 and 17 make zeros. */
+  | { readonly do: 'allocate'; slot: number; mode: 0 | 1 | 3 | 16 | 17; offset: number; size: number }
   | { readonly do: 'copy'; from: number; to: number; offset: number; size: number }
   | { readonly do: 'close'; slot: number }
   | { readonly do: 'truncate'; path: Path; size: number }
@@ -41,6 +43,10 @@ export type Step = { readonly die?: number | undefined } & (
   | { readonly do: 'rmdir'; path: Path }
   | { readonly do: 'rename'; path: Path; to: Path; flags: 0 | 1 | 2 }
   | { readonly do: 'symlink'; path: Path; target: string }
+  | { readonly do: 'link'; path: Path; to: Path }
+  /** A file without a name, and a name for what a slot has open. */
+  | { readonly do: 'tmpfile'; path: Path; mode: number }
+  | { readonly do: 'name'; slot: number; to: Path }
   | { readonly do: 'chmod'; path: Path; mode: number }
   | { readonly do: 'utimes'; path: Path; seconds: number }
   | { readonly do: 'setxattr'; path: Path; name: string; value: string; flags: 0 | 1 | 2 }
@@ -55,6 +61,8 @@ export type Step = { readonly die?: number | undefined } & (
   /** Through a reader's handle of what was a tree file: refused, and nothing may come of it. */
   | { readonly do: 'fchmod-old'; slot: number }
   | { readonly do: 'publish'; path: Path; to: Path; seed: number }
+  /** Everything that was written is given up. */
+  | { readonly do: 'discard' }
   | { readonly do: 'begin-listing'; path: Path }
   | { readonly do: 'list'; room: number }
   | { readonly do: 'resume' }
@@ -107,12 +115,14 @@ export class Duel {
   readonly #landings: { inode: number; version: number; record: LandingRecord }[] = [];
   #listing: Listing | undefined;
   readonly #budgetBytes: number;
+  readonly #seed: Seed;
   #published = 0;
 
   constructor(seed: Seed, treeOf: (folder: string) => MemoryTree, budgetBytes: number) {
     this.kernel = new KernelDouble(treeOf, budgetBytes);
     this.root = referenceOf(seed, false) as ReferenceFolder;
     this.#budgetBytes = budgetBytes;
+    this.#seed = seed;
   }
 
   dispose(): void {
@@ -237,8 +247,9 @@ export class Duel {
         );
         void reply;
         const { file } = slot;
-        if (mode === 0 && offset + size > file.bytes.length) file.bytes = resized(file.bytes, offset + size);
-        if (mode === 3) {
+        if ((mode & 1) === 0 && offset + size > file.bytes.length)
+          file.bytes = resized(file.bytes, offset + size);
+        if (mode >= 3) {
           file.bytes = Uint8Array.from(file.bytes);
           file.bytes.fill(0, offset, offset + size);
         }
@@ -306,6 +317,27 @@ export class Duel {
           place.name,
           step.do === 'mkdir' ? newFolder(0o755) : { type: 'link', target: step.target, xattrs: new Map() },
         );
+        return;
+      }
+      case 'link': {
+        const node = this.#node(step.path);
+        const fits = node !== undefined && node.type !== 'folder' && !this.#isFixed(node, step.path);
+        if (!this.#link(step, fits, (act) => kernel.retrying(step.path, act))) return;
+        if (node?.type === 'file') node.pristine = false;
+        if (node) this.#put(step.to, node);
+        return;
+      }
+      case 'tmpfile': {
+        const folder = step.path.length === 0 ? this.root : this.#node(step.path);
+        const fits = folder?.type === 'folder' && !folder.readOnly;
+        const handle = this.#both(step, fits, () => kernel.tmpfile(step.path, step.mode));
+        if (handle) this.#slots.push({ handle, file: newFile(step.mode), writing: true, frozen: undefined });
+        return;
+      }
+      case 'name': {
+        const slot = this.#slot(step.slot);
+        if (!slot || slot.frozen) return;
+        if (this.#link(step, true, (act) => act(slot.handle.node))) this.#put(step.to, slot.file);
         return;
       }
       case 'unlink':
@@ -440,6 +472,9 @@ export class Duel {
       case 'publish':
         this.#publish(step);
         return;
+      case 'discard':
+        this.#discard();
+        return;
       case 'begin-listing': {
         const folder = step.path.length === 0 ? this.root : this.#node(step.path);
         if (folder?.type !== 'folder') return;
@@ -477,6 +512,37 @@ export class Duel {
       case 'remount':
         this.remount();
     }
+  }
+
+  /** A name at `step.to` for what `at` leads to. @returns whether that was to be. */
+  #link(
+    step: Step & { readonly to: Path },
+    fits: boolean,
+    at: (act: (node: number) => unknown) => unknown,
+  ): boolean {
+    const { kernel } = this;
+    const place = placeAt(this.root, step.to);
+    const expected = fits && this.#isOpen(step.to) && place?.node === undefined;
+    this.#both(step, expected, () => {
+      const parent = kernel.walk(step.to.slice(0, -1));
+      return at((node) =>
+        kernel.request((front, context) => front.link(context, node, parent, step.to.at(-1) ?? '')),
+      );
+    });
+    return expected;
+  }
+
+  #put(path: Path, node: ReferenceNode): void {
+    const place = placeAt(this.root, path);
+    place?.folder.children.set(place.name, node);
+  }
+
+  /** How many names lead to a file. */
+  #nameCount(wanted: ReferenceNode, folder: ReferenceFolder = this.root): number {
+    let count = 0;
+    for (const child of folder.children.values())
+      count += child === wanted ? 1 : child.type === 'folder' ? this.#nameCount(wanted, child) : 0;
+    return count;
   }
 
   remount(): void {
@@ -597,6 +663,19 @@ export class Duel {
     for (const { path, bytes } of outputs) folder.children.set(path.at(-1) ?? '', newFile(0o644, bytes));
   }
 
+  /** Again until no daemon dies over it. */
+  #discard(): void {
+    const { kernel } = this;
+    for (let deaths = -1; deaths !== kernel.deaths; ) {
+      deaths = kernel.deaths;
+      kernel.inside(() => discardPaths(kernel.overlay, kernel.tree, [''], true));
+    }
+    this.root.children.clear();
+    for (const [name, node] of (referenceOf(this.#seed, false) as ReferenceFolder).children)
+      this.root.children.set(name, node);
+    this.#listing = undefined;
+  }
+
   #watchListing(): void {
     const listing = this.#listing;
     if (!listing) return;
@@ -667,6 +746,8 @@ export class Duel {
     const mode = want.type === 'link' ? 0o777 : want.mode;
     if ((attributes.mode & 0o7777) !== mode)
       this.#fail(`${path} has mode ${attributes.mode.toString(8)}, not ${mode.toString(8)}`);
+    if (want.type !== 'folder' && attributes.nlink !== this.#nameCount(want))
+      this.#fail(`${path} has ${attributes.nlink} links, not ${this.#nameCount(want)}`);
     const attributeNames = kernel
       .request((front, context) => front.listxattr(context, node))
       .filter((attribute) => !attribute.startsWith('user.platefs.'));

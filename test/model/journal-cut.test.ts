@@ -89,7 +89,7 @@ class World {
     }
     if (what === 3) {
       if (!inode) return undefined;
-      return { op: 'xattr', inode: node, name: 'user.x', value: Buffer.from(`${at}`).toString('base64') };
+      return { op: 'xattr', inode: node, name: 'user.x', value: Buffer.from(`${at}`).toString('base64'), at };
     }
     if (what === 4 && this.names.isDirectory(node) && !this.names.isEmpty(node)) return undefined;
     if (what === 4) return { op: 'remove', place, at };

@@ -11,7 +11,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { errnoOf } from '../../src/core/errno.ts';
@@ -351,6 +351,12 @@ export class KernelDouble {
     return this.#opened(entry.node, open, (flags & 3) !== 0);
   }
 
+  tmpfile(path: readonly string[], mode: number): DoubleHandle {
+    const parent = this.walk(path);
+    const { entry, open } = this.request((front, context) => front.tmpfile(context, parent, mode, 2));
+    return this.#opened(entry.node, open, true);
+  }
+
   open(path: readonly string[], flags: number): DoubleHandle {
     return this.retrying(path, (node) =>
       this.#opened(
@@ -387,7 +393,12 @@ export class KernelDouble {
     } else if (!(reply.openFlags & FOPEN_DIRECT_IO)) {
       this.#openCached.set(node, (this.#openCached.get(node) ?? 1) - 1);
     }
-    this.request((front, context) => front.flush(context, node, reply.handle));
+    try {
+      this.request((front, context) => front.flush(context, node, reply.handle));
+    } catch (error) {
+      // Then close(2) succeeds all the same.
+      if (!(error instanceof Refused && error.errno === constants.errno.ENOSYS)) throw error;
+    }
     this.request((front, context) => front.release(context, node, reply.handle));
   }
 

@@ -1,6 +1,7 @@
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { client, mountProblem } from './harness.ts';
-import { hasProgram, PlateMount, SMALL_PLATE } from './plate-mount.ts';
+import { hasProgram, PlateMount, PYTHON, SMALL_PLATE } from './plate-mount.ts';
 
 const problem = mountProblem() ?? (hasProgram('tiffcp') ? undefined : 'tiffcp is missing');
 const why = problem === undefined ? '' : ` (skipped: ${problem})`;
@@ -15,6 +16,21 @@ const PLATE = {
   height: SIDE,
   compression: 'lzw' as const,
 };
+
+const DEEP_BYTES = 32 * 256 * 256 * 2;
+/** An array whose chunks hold 8 of its 32 planes. */
+const WRITE_DEEP = `
+import sys, numpy as np, h5py, zarr
+a = (np.arange(32 * 256 * 256) % 4099).astype('u2').reshape(32, 256, 256)
+if sys.argv[1].endswith('.h5'):
+  with h5py.File(sys.argv[1], 'w') as f: f.create_dataset('deep', data=a, chunks=(8, 64, 64), compression='gzip', shuffle=True)
+else:
+  g = zarr.open_group(sys.argv[1], mode='w')
+  g.create_dataset('deep', data=a, chunks=(8, 64, 64))
+  scale = [{'type': 'scale', 'scale': [1, 1, 1]}]
+  g.attrs['multiscales'] = [{'version': '0.4', 'axes': [{'name': n, 'type': 'space'} for n in 'zyx'],
+    'datasets': [{'path': 'deep', 'coordinateTransformations': scale}]}]
+`;
 
 /** Bytes decoded and served so far. For a second they are told as they were when first asked for. */
 async function figures(mount: PlateMount): Promise<{ decoded: number; served: number }> {
@@ -60,5 +76,26 @@ describe.skipIf(problem)(`what reads of a stack decode${why}`, () => {
     const { served } = await figures(mount);
     await mount.shell('cat stacks/* tables/* > /dev/null; sleep 1.1');
     expect((await figures(mount)).served).toBe(served);
+  });
+
+  it.each([
+    ['array of an HDF5 file', 'data.h5', '*.npy', []],
+    ['array of a store', 'store.zarr', '*.npy', ['--as', 'sources']],
+    ['image of a store', 'store.zarr', '*.tif', ['--as', 'sources']],
+  ])('is every chunk once where a chunk holds several planes: %s', async (_, name, pattern, words) => {
+    await using mount = await PlateMount.make({ plate: 'unset' });
+    const source = join(mount.folder, name);
+    await mount.succeed(PYTHON, ['-c', WRITE_DEEP, source]);
+    await mount.json([...mount.mountWords().map((word) => (word === 'unset' ? source : word)), ...words]);
+    const found = await mount.shell(
+      `find arrays stacks -name "$1" ! -name '*.ome.tif' 2> /dev/null || true`,
+      pattern,
+    );
+    const [file = ''] = found.trim().split('\n');
+    // Pieces that end within planes, past the kernel's page cache.
+    await mount.shell(`dd if="$1" bs=200k iflag=direct status=none | cksum`, file);
+    const { decoded, served } = await figures(mount);
+    expect(served).toBeGreaterThan(DEEP_BYTES);
+    expect(decoded).toBe(DEEP_BYTES);
   });
 });

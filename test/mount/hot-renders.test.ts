@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { StatusDocument } from '../../src/control/documents.ts';
@@ -52,7 +52,7 @@ tifffile.imwrite(p, a, description=d, metadata=None, compression='zlib')`,
 
 describe.skipIf(problem)(`files that were read whole${why}`, () => {
   it('are read by the kernel alone from then on, until their source changes', async () => {
-    await using mount = await PlateMount.start({ plate: PLATE });
+    await using mount = await PlateMount.start({ hasPlenty: true, plate: PLATE });
     const right = await sum(mount, STACK);
     await untilKept(mount, 1);
     const { hot, memory } = await mount.status();
@@ -82,15 +82,11 @@ describe.skipIf(problem)(`files that were read whole${why}`, () => {
   });
 
   it('take no more memory than they may, the least recently opened going first, and none when it is tight', async () => {
-    await using mount = await PlateMount.make({ plate: PLATE, args: ['-o', 'hot-cache=5MiB'] });
-    const root = join(mount.folder, 'system');
-    const say = (availableMib: number): void => {
-      mkdirSync(join(root, 'proc'), { recursive: true });
-      const text = `MemTotal: ${16 * 1024 ** 2} kB\nMemAvailable: ${availableMib * 1024} kB\n`;
-      writeFileSync(join(root, 'proc/meminfo'), text.padEnd(128, '\n'));
-    };
-    say(8000);
-    mount.env['PLATEFS_MEMORY_ROOT'] = root;
+    await using mount = await PlateMount.make({
+      hasPlenty: true,
+      plate: PLATE,
+      args: ['-o', 'hot-cache=5MiB'],
+    });
     await mount.mount();
     const stacks = (await mount.shell('ls -d stacks/*[0-9].tif')).trim().split('\n').slice(0, 3);
     const right = new Map<string, string>();
@@ -107,7 +103,7 @@ describe.skipIf(problem)(`files that were read whole${why}`, () => {
       await directSum(mount, stacks[2]!);
       return (await servedBytes(mount)) === before;
     });
-    say(100);
+    mount.sayMemory(100);
     await eventually('all are let go', async () => (await hotFiles(mount)) === 0);
     const { memory } = await mount.status();
     expect(memory.hotBytes).toBe(0);
@@ -115,7 +111,11 @@ describe.skipIf(problem)(`files that were read whole${why}`, () => {
   });
 
   it('stay whole for whoever has them open when they are let go, and when the daemon is killed', async () => {
-    await using mount = await PlateMount.start({ plate: PLATE, args: ['-o', 'hot-cache=1GiB'] });
+    await using mount = await PlateMount.start({
+      hasPlenty: true,
+      plate: PLATE,
+      args: ['-o', 'hot-cache=1GiB'],
+    });
     const { pid } = await mount.status();
     const right = await sum(mount, STACK);
     await untilKept(mount, 1);
@@ -144,7 +144,7 @@ describe.skipIf(problem)(`files that were read whole${why}`, () => {
 
   it('are not kept where that is switched off, or the kernel can not read them by itself', async () => {
     for (const option of ['hot-cache=off', 'nopassthrough']) {
-      await using mount = await PlateMount.start({ plate: PLATE, args: ['-o', option] });
+      await using mount = await PlateMount.start({ hasPlenty: true, plate: PLATE, args: ['-o', option] });
       const right = await sum(mount, STACK);
       expect((await mount.status()).hot).toBeNull();
       expect(await sum(mount, STACK)).toBe(right);

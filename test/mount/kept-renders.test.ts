@@ -50,7 +50,7 @@ for (const words of [[], ['-o', 'nopassthrough']]) {
   const how = words.length === 0 ? 'passed through' : 'without passthrough';
   describe.skipIf(problem)(`files that are kept as they are, ${how}${why}`, () => {
     it('pinned files are read from memory, are in the status, and go with drop', async () => {
-      await using mount = await PlateMount.start({ plate: PLATE, args: words });
+      await using mount = await PlateMount.start({ hasPlenty: true, plate: PLATE, args: words });
       const right = await sum(mount, STACK);
       const result = await keep(mount, 'pin', STACK, 'images');
       expect(result).toMatchObject({ files: 1, present: 0, failed: [] });
@@ -71,7 +71,7 @@ for (const words of [[], ['-o', 'nopassthrough']]) {
     });
 
     it('the cold cache is found again by the next mount, and never for a source that changed', async () => {
-      await using mount = await PlateMount.make({ plate: PLATE, args: words });
+      await using mount = await PlateMount.make({ hasPlenty: true, plate: PLATE, args: words });
       await mount.mount();
       const right = await sum(mount, STACK);
       expect(await keep(mount, 'warm', STACK)).toMatchObject({ files: 1, failed: [] });
@@ -95,7 +95,7 @@ for (const words of [[], ['-o', 'nopassthrough']]) {
 
 describe.skipIf(problem)(`files that are kept as they are${why}`, () => {
   it('a damaged render is thrown away and made anew, and that is told', async () => {
-    await using mount = await PlateMount.make({ plate: PLATE });
+    await using mount = await PlateMount.make({ hasPlenty: true, plate: PLATE });
     await mount.mount();
     const right = await sum(mount, STACK);
     await keep(mount, 'warm', STACK);
@@ -112,7 +112,7 @@ describe.skipIf(problem)(`files that are kept as they are${why}`, () => {
   });
 
   it('pins survive the daemon, and give way when memory is tight', async () => {
-    await using mount = await PlateMount.make({ plate: PLATE });
+    await using mount = await PlateMount.make({ hasPlenty: true, plate: PLATE });
     const root = join(mount.folder, 'system');
     const say = (availableMib: number): void => {
       mkdirSync(join(root, 'proc'), { recursive: true });
@@ -143,6 +143,7 @@ describe.skipIf(problem)(`files that are kept as they are${why}`, () => {
 
   it('says what is wrong with a path, a mount without a cold cache, and pins that find no room', async () => {
     await using mount = await PlateMount.start({
+      hasPlenty: true,
       plate: { ...PLATE, width: 1024, height: 1024 },
       args: ['-o', 'cold-cache=off', '--budget', '16MiB'],
     });

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { makePlate } from '../../scripts/plate-maker/plate-maker.ts';
 import { memoryFolder } from '../../src/daemon/memory-folder.ts';
-import type { HookRule } from '../../src/model/mount-definition.ts';
+import type { Durability, HookRule } from '../../src/model/mount-definition.ts';
 import { TestMount } from './harness.ts';
 
 const DAEMON = resolve(import.meta.dirname, '../../src/daemon/main.ts');
@@ -29,6 +29,7 @@ export interface PlateMountOptions {
   readonly budgetBytes?: number;
   readonly hooks?: readonly HookRule[];
   readonly env?: Readonly<Record<string, string>>;
+  readonly durability?: Durability;
 }
 
 /** What a client printed, and how it ended. */
@@ -96,7 +97,12 @@ export class PlateGround {
           state: this.state,
           budgetBytes: options.budgetBytes ?? 64 * 2 ** 20,
           hooks: options.hooks ?? [],
-          options: { allowOther: false, noPassthrough: false, readOnly: false },
+          options: {
+            allowOther: false,
+            noPassthrough: false,
+            readOnly: false,
+            ...(options.durability === undefined ? {} : { durability: options.durability }),
+          },
         },
         socketPath: join(this.folder, 'socket'),
         registryFolder: join(this.folder, 'registry'),
@@ -138,9 +144,12 @@ export class PlateGround {
     };
   }
 
-  /** Begins to write into a new folder of the mount, and to list outside what was acknowledged. */
-  write(name: string, seed: number): Client {
-    return this.#atWork('write', join(this.mountpoint, name), join(this.folder, `${name}.list`), seed);
+  /**
+   * Begins to write into a new folder of the mount, and to list outside what was acknowledged.
+   * @param mode - `write-cut`: the mount may go away; `write-tolerant`: fsync and close may fail.
+   */
+  write(name: string, seed: number, mode: 'write' | 'write-cut' | 'write-tolerant' = 'write'): Client {
+    return this.#atWork(mode, join(this.mountpoint, name), join(this.folder, `${name}.list`), seed);
   }
 
   /** Begins to read and list the planes. */

@@ -58,6 +58,8 @@ export interface PlateMountOptions {
   hooks?: string;
   /** Further words for `platefs mount`. */
   args?: readonly string[];
+  /** PlateFS sees a machine with plenty of memory, whatever else runs on this one: nothing is let go. */
+  hasPlenty?: boolean;
   /** Run PlateFS and all clients as nobody. */
   asPlainUser?: boolean;
   /** A shell script run in a mount namespace of its own, in which PlateFS and all clients then live. `$T` is the temporary folder. */
@@ -74,6 +76,9 @@ export function agePlate(folder: string): void {
   }
   utimesSync(folder, hourAgo, hourAgo);
 }
+
+/** 16 GiB, half of it free. */
+const PLENTY_OF_MEMORY = `MemTotal: ${16 * 1024 ** 2} kB\nMemAvailable: ${8 * 1024 ** 2} kB\n`;
 
 export class PlateMount {
   readonly folder: string;
@@ -99,13 +104,29 @@ export class PlateMount {
       XDG_CACHE_HOME: join(this.folder, 'xc'),
       XDG_RUNTIME_DIR: join(this.folder, 'r'),
       NODE_COMPILE_CACHE: join(tmpdir(), `pfs-node-${options.asPlainUser ? 'plain' : 'own'}`),
+      // What others do on this machine must not make memory tight for a mount that counts on it.
+      PLATEFS_MEMORY_ROOT: join(this.folder, 'machine'),
     };
     chmodSync(this.folder, 0o755);
+    mkdirSync(join(this.folder, 'machine/proc'), { recursive: true });
+    writeFileSync(join(this.folder, 'machine/proc/meminfo'), PLENTY_OF_MEMORY);
     mkdirSync(this.mountpoint);
     mkdirSync(join(this.folder, 'r'), { mode: 0o700 });
+    if (options.hasPlenty) {
+      this.env['PLATEFS_MEMORY_ROOT'] = join(this.folder, 'system');
+      this.sayMemory(8000);
+    }
     if (options.asPlainUser)
       for (const path of [this.folder, this.mountpoint, join(this.folder, 'r')])
         chownSync(path, PLAIN_USER.uid, PLAIN_USER.gid);
+  }
+
+  /** What is available on the machine that PlateFS sees where `PLATEFS_MEMORY_ROOT` is the folder `system`. */
+  sayMemory(availableMib: number): void {
+    const folder = join(this.folder, 'system', 'proc');
+    mkdirSync(folder, { recursive: true });
+    const text = `MemTotal: ${16 * 1024 ** 2} kB\nMemAvailable: ${availableMib * 1024} kB\n`;
+    writeFileSync(join(folder, 'meminfo'), text.padEnd(128, '\n'));
   }
 
   /** Everything but the mount itself. Call {@link remove} in the end, whatever happens. */

@@ -1,10 +1,17 @@
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
+import { setReadAhead } from '../../../src/fuse/connection.ts';
+import { mountAt } from '../../../src/fuse/mount-table.ts';
+import { MAX_READ_BYTES } from '../../../src/fuse/protocol.ts';
 import { missingArrayPeer, pixelFiles, timePeerRead } from '../array-stores.ts';
 import type { Bench } from '../bench.ts';
 import { timeClient } from '../child.ts';
 import { compare, type Row } from '../figure.ts';
 import type { OwnMount } from '../own-mounts.ts';
 import { canDropCaches, dropCaches } from '../page-cache.ts';
+import { buildPeer, startPeer } from '../peer.ts';
+
+/** As the mount has it. */
+const READ_AHEAD_KIB = (4 * MAX_READ_BYTES) / 1024;
 
 const stackOf = (mount: OwnMount, store: string): string => join(mount.path, store, 'stacks', 'cells.tif');
 
@@ -13,8 +20,31 @@ const wake = (stack: string): void => {
   timeClient('first', 1, stack);
 };
 
-/** Stacks over stores whose pixels lie as they are, against reading the stores' own files. */
-export function plainArrays(bench: Bench): Row[] {
+const PEER_THREADS = 4;
+
+/** Reads a store's files through C libfuse3, which splices them: what FUSE without passthrough gives here at most. */
+async function throughPeer(
+  bench: Bench,
+  program: string,
+  store: string,
+  read: (paths: readonly string[]) => number,
+): Promise<number> {
+  const mountpoint = bench.mounts.newMountpoint();
+  const stop = await startPeer(program, dirname(store), mountpoint, PEER_THREADS, { splice: true });
+  try {
+    const connection = mountAt(mountpoint)?.minor;
+    if (connection !== undefined && canDropCaches) setReadAhead(connection, READ_AHEAD_KIB);
+    return read(pixelFiles(join(mountpoint, basename(store))));
+  } finally {
+    await stop();
+  }
+}
+
+/**
+ * Stacks over stores whose pixels lie as they are, against reading the stores' own files, and against a file system in
+ * user space that does no more than pass these on.
+ */
+export async function plainArrays(bench: Bench): Promise<Row[]> {
   const missing = missingArrayPeer();
   if (missing !== undefined) return [{ measure: 'stack read, uncompressed arrays', skipped: missing }];
   const { folder, planes, side } = bench.arrayStores();
@@ -22,6 +52,7 @@ export function plainArrays(bench: Bench): Row[] {
   const rate = (paths: readonly string[]): number =>
     bytes / 1e9 / (timeClient('read', 1, ...paths)[0] ?? Number.NaN);
   const rows: Row[] = [];
+  const peer = buildPeer();
   for (const [store, name] of [
     ['plain.zarr', 'uncompressed Zarr'],
     ['plain.h5', 'contiguous HDF5'],
@@ -29,6 +60,7 @@ export function plainArrays(bench: Bench): Row[] {
     const sources = pixelFiles(join(folder, store));
     const ours = { cold: [] as number[], warm: [] as number[] };
     const native = { cold: [] as number[], warm: [] as number[] };
+    const peers: number[] = [];
     for (let round = 0; round < bench.options.rounds; round++) {
       const mount = bench.mounts.mount(folder);
       const stack = stackOf(mount, store);
@@ -46,6 +78,7 @@ export function plainArrays(bench: Bench): Row[] {
       if (canDropCaches) dropCaches();
       rate(sources);
       for (const { paths, rates } of turns) rates.warm.push(rate(paths));
+      if ('path' in peer) peers.push(await throughPeer(bench, peer.path, join(folder, store), rate));
       bench.mounts.umount(mount);
     }
     const row = (what: string, key: keyof typeof ours, leastGbPerS: number): Row =>
@@ -60,7 +93,20 @@ export function plainArrays(bench: Bench): Row[] {
         isMet: (figure, ratio) => ratio >= 0.5 && figure >= leastGbPerS,
       });
     if (canDropCaches) rows.push(row('cold disk', 'cold', 0));
-    rows.push(row('store in the page cache', 'warm', 1.5));
+    rows.push(
+      row('store in the page cache', 'warm', 1.5),
+      'missing' in peer
+        ? { measure: `stack read, ${name}, against C libfuse3`, skipped: peer.missing }
+        : compare({
+            measure: `stack read, ${name}, store in the page cache`,
+            unit: 'GB/s',
+            sense: 'more',
+            ours: ours.warm,
+            reference: { name: "the store's files through C libfuse3, spliced", values: peers },
+            paired: true,
+            bar: '',
+          }),
+    );
   }
   return rows;
 }

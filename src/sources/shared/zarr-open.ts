@@ -13,7 +13,7 @@ import type {
   TableRows,
 } from '../../sources.ts';
 import { FolderStore } from '../../zarr/folder-store.ts';
-import { joinKey, rootVersion } from '../../zarr/node.ts';
+import { joinKey, StoreRoot } from '../../zarr/node.ts';
 import type { ZarrStore } from '../../zarr/store.ts';
 import { AnnDataGroups } from './anndata-groups.ts';
 import type { AnnDataSource } from './anndata-source.ts';
@@ -65,13 +65,14 @@ export class OpenZarr implements OpenSource {
   readonly #levels = new Map<string, LevelPlace>();
   readonly #images = new Map<string, ZarrImage>();
   readonly #annData: AnnDataGroups;
-  readonly #version: string | undefined;
+  readonly #root: StoreRoot | undefined;
 
   /** @throws UnreadableSourceError; SourceChangedError when it is no longer what was catalogued. */
   constructor(path: string, catalog: SourceCatalog) {
     this.#hierarchy = new ZarrHierarchy(cataloguedStore(path, catalog));
-    this.#version = catalog.version;
-    if (this.#hasChanged()) {
+    const { version } = catalog;
+    this.#root = version === undefined ? undefined : this.#rootNow();
+    if (this.#root?.version !== version) {
       this.#hierarchy[Symbol.dispose]();
       throw this.#changed('what describes it');
     }
@@ -86,8 +87,17 @@ export class OpenZarr implements OpenSource {
     }
   }
 
+  #rootNow(): StoreRoot {
+    try {
+      return new StoreRoot(this.#hierarchy.nodes.store);
+    } catch (error) {
+      this.#hierarchy[Symbol.dispose]();
+      throw error;
+    }
+  }
+
   #hasChanged(): boolean {
-    return this.#version !== undefined && rootVersion(this.#hierarchy.nodes.store) !== this.#version;
+    return this.#root?.isThere() === false;
   }
 
   /** Does something; where that fails because the store is another now, says so. */
@@ -96,7 +106,7 @@ export class OpenZarr implements OpenSource {
       return act();
     } catch (cause) {
       const isDamage = cause instanceof PlateFsError && cause.tag !== 'source-changed';
-      if (isDamage && this.#hasChanged()) throw this.#changed('what describes it', cause);
+      if (isDamage && this.#isAnotherForSure()) throw this.#changed('what describes it', cause);
       throw cause;
     }
   }
@@ -116,6 +126,15 @@ export class OpenZarr implements OpenSource {
     });
   }
 
+  #isAnotherForSure(): boolean {
+    try {
+      return this.#hasChanged();
+    } catch {
+      // What failed first is the better explanation.
+      return false;
+    }
+  }
+
   readRegion(path: string, region: Region, target: Uint8Array): void {
     if (this.#annData.has(path)) {
       this.#ofAnnData(path, (source, name) => source.readRegion(name, region, target));
@@ -133,11 +152,11 @@ export class OpenZarr implements OpenSource {
   }
 
   /**
-   * Of a folder that was moved away or whose disk is gone every chunk is missing. What is on a server is not asked
-   * for again: that would be a journey for every read of an array with holes.
+   * Of a folder that was moved away, of a disk that is gone and of a server that has the store no more every chunk is
+   * missing: then none of them is fill value.
    */
   #mustBeThere(): void {
-    if (!this.#hierarchy.nodes.store.isRemote && this.#hasChanged()) throw this.#changed('what describes it');
+    if (this.#hasChanged()) throw this.#changed('what describes it');
   }
 
   window(path: string, region: Region): ByteWindow | undefined {

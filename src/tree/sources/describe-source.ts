@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { basename } from 'node:path';
-import { UnreadableSourceError } from '../../core/errors.ts';
+import { SourceChangedError, UnreadableSourceError } from '../../core/errors.ts';
 import { fileIdentity } from '../../core/file-identity.ts';
 import { loadAll } from '../../core/plugin.ts';
 import { whenReady } from '../../core/when-ready.ts';
@@ -64,6 +64,22 @@ export async function describeSource(
     if (catalog) return await describe(found, driver, withOptions(catalog, options), options);
   }
   return undefined;
+}
+
+/**
+ * Whether a source that nothing tells of changes, on a server, is still what it was catalogued as.
+ * @throws what opening it throws but that it changed.
+ */
+export async function isAsCatalogued({ path, driver: id, catalog }: IndexedSource): Promise<boolean> {
+  const driver = (await loadAll(SOURCES)).find((one) => one.id === id);
+  await driver?.prepare?.(path);
+  try {
+    driver?.openSync?.(path, catalog)[Symbol.dispose]();
+    return true;
+  } catch (error) {
+    if (error instanceof SourceChangedError) return false;
+    throw error;
+  }
 }
 
 /** The catalog whose images say what their files are to hold. */

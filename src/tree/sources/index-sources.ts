@@ -13,6 +13,7 @@ import {
   driversOf,
   type FoundSource,
   fileVersion,
+  isAsCatalogued,
   looksLikeStore,
 } from './describe-source.ts';
 
@@ -139,7 +140,10 @@ export async function withSources(
   const made = { ...index, scope, sourceOptions: options };
   if (scope.kind === 'list') return made;
   if (scope.kind !== 'folder') {
-    const source = await describe(onlySource(index, scope));
+    const found = onlySource(index, scope);
+    const before = scope.kind === 'url' ? known.get(`${found.name}\0${found.version}`) : undefined;
+    const isOld = before !== undefined && !(await isAsCatalogued(before));
+    const source = isOld ? await lookInto(found, options, signal) : await describe(found);
     if (!source) throw nobodyKnows(index, scope);
     const facts = { ...index.facts, formatDetail: source.catalog.title };
     return { ...made, facts, sources: [source], warnings: [...index.warnings, ...source.warnings] };

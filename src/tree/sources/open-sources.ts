@@ -1,5 +1,5 @@
 import { explain, UnreadableSourceError } from '../../core/errors.ts';
-import type { IndexedSource } from '../../model/indexed-source.ts';
+import { fullVersion, type IndexedSource } from '../../model/indexed-source.ts';
 import type { OpenSource, SourceDriver } from '../../sources.ts';
 
 const MAX_OPEN = 16;
@@ -39,7 +39,8 @@ export class OpenSources implements Disposable {
   }
 
   #get(source: IndexedSource): Opened {
-    const { path, version, catalog, driver } = source;
+    const { path, catalog, driver } = source;
+    const version = fullVersion(source);
     let opened = this.#open.get(path);
     if (opened && opened.version !== version) {
       this.#close(path);

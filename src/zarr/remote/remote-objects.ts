@@ -90,6 +90,11 @@ export class RemoteObjects {
     return memoryBytes(path, found.bytes, identityOf(path, sizeBytes, tag));
   }
 
+  /** The object is asked for anew when it is opened next. */
+  forget(key: string): void {
+    this.#known.delete(key);
+  }
+
   #remember(key: string, sizeBytes: number, tag: string | undefined): KnownObject {
     const object = { sizeBytes, tag };
     // Without a tag there is no telling one version from the next.

@@ -31,6 +31,10 @@ export abstract class RemoteStore implements ZarrStore {
     return undefined;
   }
 
+  forget(key: string): void {
+    this.objects.forget(key);
+  }
+
   /** The object that the address itself names: a zip file. @throws UnreadableSourceError when there is none. */
   openItself(): OpenBytes {
     const found = this.objects.open('', 'parts');

@@ -43,6 +43,41 @@ export function smallTiff(width: number, height: number, seed: number, littleEnd
   return file;
 }
 
+/** A TIFF of grey 16-bit pages, each of one strip behind its directory, whose pixels depend on their page. */
+export function tiffStack(width: number, height: number, pages: number): Buffer {
+  const pageBytes = 2 + 9 * 12 + 4 + width * height * 2;
+  const file = Buffer.alloc(8 + pages * pageBytes);
+  file.write('II*\0', 0, 'latin1');
+  file.writeUInt32LE(8, 4);
+  for (let page = 0; page < pages; page++) {
+    const at = 8 + page * pageBytes;
+    const pixelsAt = at + 2 + 9 * 12 + 4;
+    const tags: [tag: number, type: number, value: number][] = [
+      [256, 4, width],
+      [257, 4, height],
+      [258, 3, 16],
+      [259, 3, 1],
+      [262, 3, 1],
+      [273, 4, pixelsAt],
+      [277, 3, 1],
+      [278, 4, height],
+      [279, 4, width * height * 2],
+    ];
+    file.writeUInt16LE(tags.length, at);
+    tags.forEach(([tag, type, value], index) => {
+      file.writeUInt16LE(tag, at + 2 + 12 * index);
+      file.writeUInt16LE(type, at + 4 + 12 * index);
+      file.writeUInt32LE(1, at + 6 + 12 * index);
+      file.writeUInt32LE(value, at + 10 + 12 * index);
+    });
+    file.writeUInt32LE(page + 1 < pages ? at + pageBytes : 0, pixelsAt - 4);
+    const pixels = new Uint16Array(width * height);
+    for (let pixel = 0; pixel < pixels.length; pixel++) pixels[pixel] = ((pixel >> 3) * (page + 3)) & 0xfff;
+    file.set(new Uint8Array(pixels.buffer), pixelsAt);
+  }
+  return file;
+}
+
 /** A file on disk as the overlay would hand it over. */
 export function sealed(path: string, mountPath: string, inode: number): SealedFile {
   const { size, mtimeMs } = statSync(path);

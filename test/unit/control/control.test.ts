@@ -14,6 +14,7 @@ import {
   NotRunningError,
   UnreadableSourceError,
 } from '../../../src/core/errors.ts';
+import { peerUserId } from '../../../src/fuse/syscalls.ts';
 
 let folder = '';
 let socketPath = '';
@@ -28,8 +29,11 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-async function listen(methods: Record<string, ControlMethod>): Promise<void> {
-  server = await ControlServer.listen({ socketPath, methods });
+async function listen(
+  methods: Record<string, ControlMethod>,
+  peer: (fd: number) => number = peerUserId,
+): Promise<void> {
+  server = await ControlServer.listen({ socketPath, methods, peerUserId: peer });
 }
 
 /** Sends bytes as they are and collects what comes back until the other side hangs up or `lines` came. */
@@ -72,6 +76,14 @@ describe('control socket', () => {
   it('lets only its owner connect', async () => {
     await listen({});
     expect(statSync(socketPath).mode & 0o777).toBe(0o600);
+  });
+
+  it.each([
+    ['another user', () => 12_345],
+    ['somebody the kernel does not name', () => expect.unreachable()],
+  ])('says nothing to %s, who got past its mode', async (_who, peer) => {
+    await listen({ status: async () => 'secret' }, peer);
+    expect(await raw('{"id":1,"method":"status"}\n')).toEqual([]);
   });
 
   it('carries large results', async () => {
@@ -118,9 +130,11 @@ describe('control socket', () => {
 
   it('refuses to take the place of another that answers', async () => {
     await listen({});
-    await expect(ControlServer.listen({ socketPath, methods: {} })).rejects.toThrow(AlreadyRunningError);
+    await expect(ControlServer.listen({ socketPath, methods: {}, peerUserId })).rejects.toThrow(
+      AlreadyRunningError,
+    );
     await expect(
-      ControlServer.listen({ socketPath: join(folder, 'x'.repeat(120)), methods: {} }),
+      ControlServer.listen({ socketPath: join(folder, 'x'.repeat(120)), methods: {}, peerUserId }),
     ).rejects.toThrow('too long for a socket');
   });
 

@@ -245,6 +245,7 @@ describe('requests', () => {
     fresh.readNode();
     expect(fresh).toMatchObject({ opcode: 1, node: 5 });
     expect(fresh.context).toEqual({
+      dropsSetId: false,
       uniqueLow: 7,
       uniqueHigh: 0,
       resent: false,

@@ -23,7 +23,7 @@ import type { SealedFile } from '../../../src/materializer/sealed-file.ts';
 import { ByteCache } from '../../../src/memory/byte-cache.ts';
 import type { LandingFormat } from '../../../src/model/landing-format.ts';
 import { ngffProblems } from '../../interop/landing/ngff-problems.ts';
-import { sealedBytes, smallTiff } from '../../interop/landing/small-tiff.ts';
+import { sealedBytes, smallTiff, tiffStack } from '../../interop/landing/small-tiff.ts';
 
 const never = new AbortController().signal;
 let folder = '';
@@ -312,6 +312,19 @@ describe('bytes come back exactly', () => {
     expect(problems()).toEqual([]);
   });
 
+  it.each([{}, { chunks: 'sharded', levels: 2 }] as const)(
+    'for a large stack, whose pages the workers share: %o',
+    async (format) => {
+      await materializer.close();
+      materializer = await open({ workers: 2, format });
+      const bytes = tiffStack(1024, 1024, 17);
+      const [landing] = await land(written('stack.tif', bytes));
+      expect(landing).toMatchObject({ kind: 'image', placement: 'multiscales', exactness: 'reassembled' });
+      expect(landing && bytesOfLanding(landing).equals(bytes)).toBe(true);
+      expect(problems()).toEqual([]);
+    },
+  );
+
   it('or not at all once somebody has changed the chunk', async () => {
     const [landing] = await land(written('images/A01_s001_w1_z001_t001.tif', smallTiff(8, 8, 1)));
     const chunk = store('A/01/0/0/0/0/0/0/0');
@@ -428,6 +441,41 @@ describe('a full disk', () => {
       spawnSync('umount', ['-l', output]);
     }
   });
+
+  it.skipIf(!canMount).each(['well', 'sharded'] as const)(
+    'leaves a chunk file of several planes as it was, and takes more once there is room: %s (needs root)',
+    async (chunks) => {
+      await materializer.close();
+      mkdirSync(output, { recursive: true });
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1M', 'platefs-test', output]);
+      try {
+        materializer = await open({ format: { chunks, codec: { name: 'none' } } });
+        const plane = (t: number): SealedFile =>
+          written(`images/A01_s001_w1_z001_t00${t}.tif`, smallTiff(200, 200, t), 9000 + t);
+        const first = await land(plane(1), plane(3));
+        const shared = readdirSync(store('A/01/0/0'), { recursive: true, withFileTypes: true });
+        expect(shared.filter((entry) => /^\d+$/.test(entry.name) && entry.isFile())).toHaveLength(1);
+        const filler = join(output, 'filler');
+        writeFileSync(filler, Buffer.alloc(600_000, 1));
+        const [refused] = await materializer.land([plane(2)], never);
+        expect(refused && 'error' in refused && refused.error).toBeInstanceOf(NoSpaceError);
+        const check = (landings: readonly Landing[], ts: readonly number[]): void => {
+          expect(problems()).toEqual([]);
+          for (const [index, t] of ts.entries()) {
+            const landing = landings[index];
+            expect(landing && bytesOfLanding(landing).equals(smallTiff(200, 200, t))).toBe(true);
+          }
+        };
+        check(first, [1, 3]);
+        rmSync(filler);
+        check([...first, ...(await land(plane(2)))], [1, 3, 2]);
+        expect(readdirSync(join(output, '.platefs/staging'))).toEqual([]);
+        await materializer.close();
+      } finally {
+        spawnSync('umount', ['-l', output]);
+      }
+    },
+  );
 });
 
 it('says that it was cancelled, and leaves nothing staged', async () => {

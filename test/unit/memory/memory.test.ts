@@ -112,6 +112,15 @@ describe('pressure', () => {
       groupLimitBytes: 100 * MIB,
     });
     expect(group.reasons[0]).toMatch(/95 % of its memory limit/);
+    const hits = (groupUsedBytes: number) =>
+      nextPressure(nextPressure(undefined, { atMs: 0, groupLimitHits: 1 }), {
+        atMs: 1000,
+        groupLimitHits: 2,
+        groupUsedBytes,
+        groupLimitBytes: 100 * MIB,
+      }).reasons;
+    expect(hits(80 * MIB)).toEqual(['the control group came to its memory limit']);
+    expect(hits(50 * MIB)).toEqual([]);
     expect(nextPressure(before, { atMs: 1000 }).reasons).toEqual([]);
   });
 
@@ -134,13 +143,20 @@ describe('pressure', () => {
       write('sys/fs/cgroup/user.slice/a/memory.max', 'max\n');
       write('sys/fs/cgroup/memory/old/memory.usage_in_bytes', '5\n');
       write('sys/fs/cgroup/memory/old/memory.limit_in_bytes', '9223372036854771712\n');
+      write(
+        'sys/fs/cgroup/user.slice/memory.stat',
+        'anon 600\ninactive_file 60\nactive_file 40\nshmem 500\n',
+      );
+      write('sys/fs/cgroup/user.slice/memory.events', 'low 9\nhigh 3\nmax 4\noom 1\noom_kill 1\n');
+      write('sys/fs/cgroup/memory/old/memory.failcnt', '2\n');
       using probe = new PressureProbe(root);
       expect(probe.sample(7)).toEqual({
         atMs: 7,
         totalBytes: 1_024_000,
         availableBytes: 409_600,
         stalledUs: 4321,
-        groupUsedBytes: 700,
+        groupUsedBytes: 600,
+        groupLimitHits: 10,
         groupLimitBytes: 1000,
       });
     } finally {

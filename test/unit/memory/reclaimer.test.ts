@@ -143,6 +143,21 @@ const pressure = (isUnderPressure: boolean, cacheShare: number, reasons: string[
 });
 
 describe('the reclaimer', () => {
+  it('takes what threads hold out of what files and pixels may take, a quarter at most, and gives it back', async () => {
+    const { reclaimer, state, bounds } = holders({ sealed: 500, open: 0 });
+    const both = () => bounds().grant + bounds().bound;
+    await reclaimer.measured(20);
+    expect(both()).toBe(TOTAL);
+    await reclaimer.measured(150);
+    expect(both()).toBe(TOTAL - 150);
+    expect(state.sealed).toBeLessThanOrEqual(bounds().bound);
+    await reclaimer.measured(700);
+    expect(both()).toBe(TOTAL * 0.75);
+    await reclaimer.measured(0);
+    await reclaimer.look();
+    expect(both()).toBe(TOTAL);
+  });
+
   it('gives decoded pixels back what they had once memory is plenty again', async () => {
     const { reclaimer, told, bounds } = holders({ sealed: 50, open: 0 });
     await reclaimer.felt(pressure(true, 0.5, ['only 1 MiB is available']));

@@ -34,15 +34,15 @@ const losePower = () => rmSync(folders().memory, { recursive: true });
 
 /** Does what fsync of a file does. */
 function sync(overlay: Overlay, inode: OverlayInode): SyncReport {
-  const names = overlay.planNameSync();
-  const item = overlay.planSync(inode.number);
+  const names = overlay.syncs.beginNames();
+  const item = overlay.syncs.beginFile(inode.number);
   const report = runSync({
     kind: 'sync',
     items: item ? [item] : [],
     journalPath: journalPath(folders()),
     tickets: [],
   });
-  overlay.namesSynced(names.journalBytes, names.unwanted, report.namesFailure === undefined);
+  overlay.syncs.endNames(names.journalBytes, names.unwanted, report.namesFailure === undefined);
   for (const { inode: number, logBytes } of report.items) overlay.store.synced.ended(number, logBytes);
   return report;
 }
@@ -116,7 +116,7 @@ describe('what a machine that lost power brings back', () => {
     sync(overlay, inode);
     expect(logs()).toEqual([log]);
     expect(statSync(join(durableFolder(folders()), log)).size - before).toBeLessThan(5000);
-    expect(overlay.planSync(inode.number)).toBeUndefined();
+    expect(overlay.syncs.beginFile(inode.number)).toBeUndefined();
   });
 
   it('a log that has grown much longer than its file is begun anew', () => {

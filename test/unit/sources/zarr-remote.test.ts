@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -229,6 +229,28 @@ describe('a store on a web server', () => {
     expect(await count()).toBe(3);
     for (let y = 5; y < 8; y++) source.readRegion('g/shards', { start: [y, 4], shape: [1, 4] }, row);
     expect(await count()).toBe(3);
+  });
+
+  it('that goes, or becomes another, is no store of missing chunks', async () => {
+    const folder = join(served, 'moving.zarr');
+    cpSync(join(served, 'tree.zarr'), folder, { recursive: true });
+    const address = `${http}/fine/moving.zarr`;
+    const { catalog, source } = await opened(address);
+    // Half of its chunks are not there.
+    const half = readPlain(source, 'sparse');
+    expect(readPlain(source, 'sparse')).toEqual(half);
+    renameSync(folder, `${folder}.away`);
+    for (const name of ['sparse', 'plain']) {
+      const error = failure(() => readPlain(source, name));
+      expect(error).toBeInstanceOf(SourceChangedError);
+      expect(String(error)).toContain(address);
+    }
+    expect(failure(() => zarr.openSync!(address, catalog))).toBeInstanceOf(SourceChangedError);
+    renameSync(`${folder}.away`, folder);
+    expect(readPlain(source, 'sparse')).toEqual(half);
+    const root = join(folder, 'zarr.json');
+    writeFileSync(root, `${readFileSync(root, 'utf8')} `);
+    expect(failure(() => readPlain(source, 'sparse'))).toBeInstanceOf(SourceChangedError);
   });
 
   it('that is not there says so', async () => {

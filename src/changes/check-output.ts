@@ -1,0 +1,184 @@
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
+import { crc32 } from 'node:zlib';
+import { CancelledError, explain } from '../core/errors.ts';
+import { loadSidecar } from '../materializer/landed-image.ts';
+import { LandedReader } from '../materializer/landed-reader.ts';
+import { LANDED_PATH, type Landing, STAGING_PATH, STORE_NAME } from '../materializer/landing.ts';
+import { ByteCache } from '../memory/byte-cache.ts';
+import type { LandedBytes } from '../overlay/inode.ts';
+import type { Namespace } from '../overlay/namespace.ts';
+import type { Finding } from './findings.ts';
+
+const READ_BYTES = 4 << 20;
+const DECODED_BYTES = 64 << 20;
+
+export interface CheckProgress {
+  readonly filesDone: number;
+  readonly filesTotal: number;
+}
+
+interface CheckOptions {
+  readonly isServed: boolean;
+  readonly signal: AbortSignal;
+  readonly onProgress: (progress: CheckProgress) => void;
+}
+
+/** Everything of a mount that is said to be safe in the output folder. */
+function landedOf(names: Namespace): { path: string; landed: LandedBytes }[] {
+  return [...names.inodes.values()].flatMap(({ number, landed, previous, place }) => {
+    const safe = landed ?? previous;
+    return safe && place ? [{ path: names.pathOf(number) ?? place.name, landed: safe }] : [];
+  });
+}
+
+/**
+ * Checks an output folder: every landed file is read back whole, every document of the store is read, and what nothing
+ * names is looked for. Changes nothing.
+ * @throws CancelledError
+ */
+export async function checkOutput(
+  outputFolder: string,
+  names: Namespace,
+  { isServed, signal, onProgress }: CheckOptions,
+): Promise<Finding[]> {
+  const files = landedOf(names);
+  const findings: Finding[] = [];
+  const reader = new LandedReader(outputFolder, new ByteCache(DECODED_BYTES));
+  for (const [filesDone, { path, landed }] of files.entries()) {
+    onProgress({ filesDone, filesTotal: files.length });
+    await turn();
+    if (signal.aborted) throw new CancelledError('stopped before everything was checked');
+    const fault = readBack(reader, landed);
+    if (fault !== undefined) findings.push({ kind: 'landing-unreadable', path, detail: fault });
+  }
+  const claimed = new Set(files.map(({ landed }) => String(landed.record['path'])));
+  findings.push(
+    ...checkStore(join(outputFolder, STORE_NAME), (path) => claimed.has(`${STORE_NAME}/${path}`)),
+  );
+  if (!isServed) findings.push(...leftBehind(outputFolder, new Set(files.map(idOf))));
+  return findings;
+}
+
+const idOf = ({ landed }: { readonly landed: LandedBytes }): string => String(landed.record['id']);
+
+/** Reads all of a landed file. @returns what is wrong with it. */
+function readBack(reader: LandedReader, { record, sizeBytes }: LandedBytes): string | undefined {
+  const landing = record as unknown as Landing;
+  const buffer = Buffer.allocUnsafe(Math.min(READ_BYTES, Math.max(1, sizeBytes)));
+  let sum = 0;
+  try {
+    for (let at = 0; at < sizeBytes; at += buffer.length) {
+      const wanted = Math.min(buffer.length, sizeBytes - at);
+      const count = reader.readSync(landing, at, wanted, buffer);
+      if (count < wanted) return `only ${at + count} of ${sizeBytes} bytes are there`;
+      sum = crc32(buffer.subarray(0, count), sum);
+    }
+  } catch (error) {
+    return explain(error);
+  }
+  // Of a file that is kept whole the landing's name ends in the checksum of its bytes.
+  const isWhole = landing.kind === 'plain' || landing.exactness === 'verbatim';
+  const expected = /-([0-9a-f]{8})$/.exec(landing.id)?.[1];
+  if (isWhole && expected !== undefined && expected !== sum.toString(16).padStart(8, '0'))
+    return 'its bytes in the output folder are no longer those that were written';
+  return undefined;
+}
+
+const DOCUMENTS: ReadonlySet<string> = new Set(['.zattrs', '.zgroup', '.zarray', 'zarr.json']);
+type JsonObject = Readonly<Record<string, unknown>>;
+
+/**
+ * Every document of a store is JSON, what documents name is there, and images of wells are named.
+ * @param isClaimed whether files landed in the image at a path below the store.
+ */
+function checkStore(store: string, isClaimed: (path: string) => boolean): Finding[] {
+  if (!existsSync(store)) return [];
+  const findings: Finding[] = [];
+  const read = (path: string): JsonObject | undefined => {
+    try {
+      const value: unknown = JSON.parse(readFileSync(path, 'utf8'));
+      if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as JsonObject;
+      findings.push({ kind: 'store-damaged', path, detail: 'is no JSON object' });
+    } catch (error) {
+      findings.push({ kind: 'store-damaged', path, detail: `is no document: ${explain(error)}` });
+    }
+    return undefined;
+  };
+  const named = (folder: string, list: unknown): void => {
+    for (const entry of Array.isArray(list) ? (list as JsonObject[]) : []) {
+      const path = typeof entry?.['path'] === 'string' ? join(folder, entry['path']) : undefined;
+      if (path !== undefined && !existsSync(path))
+        findings.push({ kind: 'store-damaged', path, detail: `is named by ${folder}, and missing` });
+    }
+  };
+  const walk = (folder: string): void => {
+    const entries = readdirSync(folder, { withFileTypes: true });
+    const isArray = entries.some(({ name }) => name === '.zarray');
+    for (const { name } of entries.filter((entry) => entry.isFile() && DOCUMENTS.has(entry.name))) {
+      const document = read(join(folder, name));
+      const attributes = name === 'zarr.json' ? ome(document) : document;
+      named(folder, (attributes?.['plate'] as JsonObject | undefined)?.['wells']);
+      const images = (attributes?.['well'] as JsonObject | undefined)?.['images'];
+      named(folder, images);
+      if (!Array.isArray(images)) continue;
+      const listed = new Set((images as JsonObject[]).map((image) => image?.['path']));
+      for (const entry of entries) {
+        if (!entry.isDirectory() || !/^\d+$/.test(entry.name) || listed.has(entry.name)) continue;
+        const path = join(folder, entry.name);
+        findings.push(
+          isClaimed(relative(store, path))
+            ? { kind: 'store-damaged', path, detail: 'files landed in it, and its well does not name it' }
+            : {
+                kind: 'image-unnamed',
+                path,
+                detail: 'a landing that did not end; its well does not name it',
+              },
+        );
+      }
+      if (name === 'zarr.json' && document?.['node_type'] === 'array') return;
+    }
+    // What lies in an array is chunks.
+    if (!isArray) for (const entry of entries) if (entry.isDirectory()) walk(join(folder, entry.name));
+  };
+  walk(store);
+  return findings;
+}
+
+const ome = (document: JsonObject | undefined): JsonObject | undefined =>
+  (document?.['attributes'] as JsonObject | undefined)?.['ome'] as JsonObject | undefined;
+
+/** What a crash left in an output folder. */
+function leftBehind(outputFolder: string, claimed: ReadonlySet<string>): Finding[] {
+  const found: Finding[] = [];
+  const staging = join(outputFolder, STAGING_PATH);
+  if (existsSync(staging))
+    for (const name of readdirSync(staging))
+      found.push({ kind: 'staging-left', path: join(staging, name), detail: 'a landing that did not end' });
+  const records = join(outputFolder, LANDED_PATH);
+  if (!existsSync(records)) return found;
+  for (const name of readdirSync(records, { recursive: true, encoding: 'utf8' })) {
+    const path = join(records, name);
+    if (!statSync(path).isFile()) continue;
+    const id = recordId(path);
+    if (id === undefined || !claimed.has(id))
+      found.push({
+        kind: 'landing-unclaimed',
+        path,
+        detail: 'it is of no file of this mount; of another one with the same output folder, maybe',
+      });
+  }
+  return found;
+}
+
+/** Which landing a record is of; undefined for one that can't be read. */
+function recordId(path: string): string | undefined {
+  try {
+    if (path.endsWith('.json')) return String((JSON.parse(readFileSync(path, 'utf8')) as JsonObject)['id']);
+    return loadSidecar(path).sidecar.id;
+  } catch {
+    // Said of the file that landed with it, whose bytes can't be read back.
+    return undefined;
+  }
+}

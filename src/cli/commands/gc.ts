@@ -1,0 +1,47 @@
+import { weightOf } from '../../changes/findings.ts';
+import { collectGarbage } from '../../changes/repair-state.ts';
+import { StateCorruptError } from '../../core/errors.ts';
+import { changedPlate, type PlateArgs, placeOptions } from '../changed-plate.ts';
+import { checkPlate, demandHeld, findingLines, holdState } from '../checked-plate.ts';
+import type { Command, CommandContext } from '../command.ts';
+import { exitCode } from '../exit-codes.ts';
+
+interface GcArgs extends Omit<PlateArgs, 'path'> {
+  readonly dryRun: boolean;
+}
+
+async function run(args: GcArgs, context: CommandContext): Promise<number> {
+  const plate = await changedPlate({ ...args, path: undefined });
+  using held = holdState(plate);
+  demandHeld(held, plate, 'collect garbage');
+  const { state, others } = await checkPlate(plate, held, context);
+  const damaged = state.findings.find(({ kind }) => kind === 'journal-damaged');
+  if (damaged)
+    throw new StateCorruptError(damaged.path, 'is damaged: what it named can not be told from garbage', {
+      advice: `mend it first:  platefs fsck ${plate.name} --repair`,
+    });
+  const found = [...state.findings, ...others].filter((finding) => weightOf(finding) === 'garbage');
+  const removed = args.dryRun ? found : collectGarbage(found);
+  const { name } = plate;
+  const text =
+    found.length === 0
+      ? `${name}: there is no garbage`
+      : [`${name}: ${found.length} ${args.dryRun ? 'could go' : 'removed'}`, ...findingLines(found)].join(
+          '\n',
+        );
+  context.terminal.result({ name, removed: args.dryRun ? [] : removed, found }, text);
+  return exitCode('ok');
+}
+
+export const gc: Command<GcArgs> = {
+  usage: 'gc <mount>',
+  summary: 'Remove what nothing refers to: leftovers of crashes, damaged caches',
+  examples: ['gc /data/plate1 --dry-run', 'gc /data/plate1'],
+  options: (yargs) =>
+    placeOptions(yargs).option('dry-run', {
+      type: 'boolean',
+      default: false,
+      describe: 'tell what would be removed, and remove nothing',
+    }),
+  run,
+};

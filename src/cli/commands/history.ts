@@ -1,0 +1,52 @@
+import { RevisionStore } from '../../changes/revision-store.ts';
+import { callControl } from '../../control/control-client.ts';
+import { formatByteSize } from '../../core/byte-size.ts';
+import { BadParameterError, FsRefusal } from '../../core/errors.ts';
+import { changedPlate, type PlateArgs, placeOptions } from '../changed-plate.ts';
+import { demandHeld, holdState } from '../checked-plate.ts';
+import type { Command, CommandContext } from '../command.ts';
+import { exitCode } from '../exit-codes.ts';
+import { revisionDocument, revisionLine } from '../revision-text.ts';
+
+interface HistoryArgs extends Omit<PlateArgs, 'path'> {
+  readonly drop: readonly number[] | undefined;
+}
+
+async function run(args: HistoryArgs, { terminal, signal }: CommandContext): Promise<number> {
+  const plate = await changedPlate({ ...args, path: undefined });
+  const store = new RevisionStore(plate.state);
+  const { drop = [] } = args;
+  for (const number of drop)
+    if (!Number.isSafeInteger(number) || number < 1)
+      throw new BadParameterError('--drop', 'names revisions by their numbers, as history lists them');
+  if (drop.length > 0 && plate.mount)
+    for (const number of drop) await callControl(plate.mount.socket, 'drop-revision', { number }, { signal });
+  else if (drop.length > 0) {
+    using held = holdState(plate);
+    demandHeld(held, plate, 'drop revisions');
+    for (const number of drop)
+      if (!store.drop(number)) throw new FsRefusal('no-such-entry', `there is no revision ${number}`);
+  }
+  const revisions = store.list();
+  const keptBytes = store.keptBytes();
+  const where = plate.mount ? `\nread them in ${plate.mount.mountpoint}/.platefs/versions/NUMBER` : '';
+  const text =
+    revisions.length === 0
+      ? `${plate.name} has no revisions; make one with  platefs snapshot`
+      : `${plate.name}: ${revisions.length} revisions, ${formatByteSize(keptBytes)} kept for them alone\n${revisions.map(revisionLine).join('\n')}${where}`;
+  terminal.result({ name: plate.name, keptBytes, revisions: revisions.map(revisionDocument) }, text);
+  return exitCode('ok');
+}
+
+export const history: Command<HistoryArgs> = {
+  usage: 'history <mount>',
+  summary: 'List the revisions of what was written, or drop some',
+  examples: ['history /mnt/plate1', 'history /data/plate1 --drop 3'],
+  options: (yargs) =>
+    placeOptions(yargs).option('drop', {
+      type: 'number',
+      array: true,
+      describe: 'revisions to forget, with all that only they need',
+    }),
+  run,
+};

@@ -16,6 +16,12 @@ export function keptDecodedBytes(): number {
   return sum;
 }
 
+/**
+ * What is read in turn, a part of each piece, is decoded once only if all of it is kept: so much of it a thread keeps
+ * even where its bound is smaller, until memory is tight.
+ */
+export const MAX_IN_TURN_BYTES = 128 * 1024 * 1024;
+
 /** Bounds what all of this thread's keepers may hold together, from now on; without limit until then. */
 export function boundKeptDecoded(bytes: number): void {
   boundBytes = bytes;
@@ -24,7 +30,8 @@ export function boundKeptDecoded(bytes: number): void {
 
 /**
  * To be called by a keeper that holds more or less than before. Others give up theirs before it does; what is newest may
- * alone be larger than the bound: it is read in parts, and each part would decode all of it again.
+ * alone be larger than the bound: it is read in parts, and each part would decode all of it again. So may what is read
+ * in turn with it.
  */
 export function keptDecodedChanged(keeper: DecodedKeeper): void {
   keepers.delete(keeper);

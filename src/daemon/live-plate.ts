@@ -284,6 +284,12 @@ export class LivePlate {
 const versions = ({ sources }: PlateIndex): readonly string[] | undefined =>
   sources?.map((source) => `${source.name}\0${fullVersion(source)}`);
 
+/** What else is seen of a plate. */
+const seen = (index: PlateIndex): string => {
+  const { facts, warnings, extensions, shapes, planeGroups } = index;
+  return JSON.stringify([facts, warnings, extensions, shapes, planeGroups, versions(index)]);
+};
+
 /** Whether nobody could see a difference. Directories' times are not shown anew for their own sake. */
 function isSamePlate(before: PlateIndex, after: PlateIndex): boolean {
   const same = (a: Uint8Array | Uint32Array | Uint16Array | Float64Array, b: typeof a): boolean =>
@@ -305,7 +311,6 @@ function isSamePlate(before: PlateIndex, after: PlateIndex): boolean {
       const other = after.planes[name as keyof PlateIndex['planes']];
       return typeof column === 'number' || typeof other === 'number' ? column === other : same(column, other);
     }) &&
-    JSON.stringify([before.facts, before.warnings, before.extensions, before.shapes, versions(before)]) ===
-      JSON.stringify([after.facts, after.warnings, after.extensions, after.shapes, versions(after)])
+    seen(before) === seen(after)
   );
 }

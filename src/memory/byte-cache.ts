@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { MAX_IN_TURN_BYTES } from '../core/kept-decoded.ts';
 
 /** So much of what was served whole is kept before its memory is used again. */
 const SPENT_BYTES = 4 * 2 ** 20;
@@ -8,7 +9,8 @@ const MAX_LOOKS = 16;
 /**
  * Decoded pixels kept for the next read, least recently used out first: the one cache of a reader thread. What is
  * kept stays within a bound in bytes that can change at any time. The newest entry alone may be larger than the
- * bound: a file is read in parts, and each part would decode all of its plane again. What was served whole is spent,
+ * bound, and so may what is read in turn with it: a file is read in parts, and each part would decode all of its plane
+ * again. What was served whole is spent,
  * since the kernel keeps it too: it goes first, and its memory is used again, so that a long scan neither takes fresh
  * memory all the time nor drives out what is still needed.
  */
@@ -20,6 +22,7 @@ export class ByteCache {
     dispose: (bytes, key) => this.#forget(bytes, key),
   });
   #boundBytes: number;
+  #inTurnBytes = 0;
   readonly #elsewhere: () => number;
   /** How much of an entry was served. */
   readonly #served = new Map<string, number>();
@@ -50,15 +53,19 @@ export class ByteCache {
     return this.#entries.get(key);
   }
 
-  /** Keeps `bytes`, which nobody may change any more. */
-  set(key: string, bytes: Uint8Array): void {
+  /**
+   * Keeps `bytes`, which nobody may change any more.
+   * @param inTurnBytes of the entries, this one among them, that are read in turn, a part of each.
+   */
+  set(key: string, bytes: Uint8Array, inTurnBytes = 0): void {
+    this.#inTurnBytes = Math.min(inTurnBytes, MAX_IN_TURN_BYTES);
     this.#entries.set(key, bytes);
     this.trim();
   }
 
   /** Drops what does not fit any more, since others hold more than before. */
   trim(): void {
-    const leftBytes = this.#boundBytes - this.#elsewhere();
+    const leftBytes = Math.max(this.#boundBytes - this.#elsewhere(), this.#inTurnBytes);
     while (this.usedBytes > leftBytes && this.#entries.size > 1) this.#drop();
   }
 
@@ -124,6 +131,7 @@ export class ByteCache {
   /** Changes the bound and drops what no longer fits, the newest entry included. */
   resize(boundBytes: number): void {
     this.#boundBytes = boundBytes;
+    this.#inTurnBytes = 0;
     const leftBytes = boundBytes - this.#elsewhere();
     while (this.usedBytes > leftBytes && this.#entries.size > 0) this.#drop();
     this.#spare = undefined;

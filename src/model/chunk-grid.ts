@@ -1,3 +1,5 @@
+import { type KindTable, kindAt } from './kind-table.ts';
+
 /**
  * The chunks of a Zarr array as files: their names follow from the array's grid, so that an index need not hold them.
  * A path is a few names, one per step; each name is a prefix and some coordinates joined by dots. `0/1/2` has three
@@ -16,12 +18,8 @@ export interface GridStep {
   readonly extents: readonly number[];
 }
 
-/** The folders of an index whose chunks it leaves out. */
-export interface ChunkFolders {
-  readonly grids: readonly ChunkGrid[];
-  /** Directory, place in `grids`; directory, place …, ascending. */
-  readonly folders: readonly number[];
-}
+/** The folders of an index whose chunks it leaves out, by the numbers of their directories. */
+export type ChunkFolders = KindTable<ChunkGrid>;
 
 /** Ordinals below this are given, so that a node number can hold one. */
 export const MAX_GRID_ENTRIES = 2 ** 24;
@@ -116,38 +114,5 @@ export function isSameNumbering(a: ChunkGrid, b: ChunkGrid): boolean {
 
 /** The grid of a directory's chunks, when the index leaves them out. */
 export function gridOf(chunks: ChunkFolders | undefined, directory: number): ChunkGrid | undefined {
-  if (!chunks) return undefined;
-  const { folders, grids } = chunks;
-  let low = 0;
-  let high = folders.length / 2;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((folders[2 * middle] ?? 0) < directory) low = middle + 1;
-    else high = middle;
-  }
-  return folders[2 * low] === directory ? grids[folders[2 * low + 1] ?? 0] : undefined;
-}
-
-/** Gathers chunk folders; many arrays share a grid. */
-export class ChunkFolderList {
-  readonly #grids: ChunkGrid[] = [];
-  readonly #numbers = new Map<string, number>();
-  readonly #folders: { readonly directory: number; readonly grid: number }[] = [];
-
-  add(directory: number, grid: ChunkGrid): void {
-    const key = JSON.stringify(grid);
-    const known = this.#numbers.get(key) ?? this.#grids.push(grid) - 1;
-    this.#numbers.set(key, known);
-    this.#folders.push({ directory, grid: known });
-  }
-
-  /** Everything, with directories numbered anew by `placed`; undefined when there is nothing. */
-  finish(placed: Uint32Array): ChunkFolders | undefined {
-    if (this.#folders.length === 0) return undefined;
-    const folders = this.#folders
-      .map(({ directory, grid }) => [placed[directory] ?? 0, grid] as const)
-      .sort(([a], [b]) => a - b)
-      .flat();
-    return { grids: this.#grids, folders };
-  }
+  return chunks && kindAt(chunks, directory);
 }

@@ -1,9 +1,11 @@
 import { BadParameterError } from '../core/errors.ts';
-import { ChunkFolderList, type ChunkGrid } from './chunk-grid.ts';
+import type { ChunkGrid } from './chunk-grid.ts';
 import { GrowingColumn, GrowingNames, uint8, uint16, uint32 } from './growing-column.ts';
+import { KindTableBuilder } from './kind-table.ts';
 import { missingFieldWarnings, missingPlaneWarnings } from './missing-planes.ts';
 import { compareNatural } from './natural-order.ts';
 import { type PlaneDetail, PlaneDetails } from './plane-details.ts';
+import type { PlaneGroups } from './plane-groups.ts';
 import { type PlaneAddress, planeStem } from './plane-name.ts';
 import { addressOrder, compareAddresses } from './plane-order.ts';
 import type { ExclusionReason, PlateFacts, PlateWarning } from './plate.ts';
@@ -43,7 +45,8 @@ export class PlateIndexBuilder {
   readonly #details = new PlaneDetails();
   readonly #evidence = new Map<number, { sizeBytes: number; mtimeMs: number }>();
   readonly #warnings: PlateWarning[] = [];
-  readonly #chunkFolders = new ChunkFolderList();
+  readonly #chunkFolders = new KindTableBuilder<ChunkGrid>();
+  readonly #planeGroups = new KindTableBuilder<PlaneGroups>();
 
   /** `rootPath` is absolute; the root directory is number 0 and already there. */
   constructor(rootPath: string, stat: { mtimeMs: number; inode: bigint } = { mtimeMs: 0, inode: 0n }) {
@@ -81,6 +84,11 @@ export class PlateIndexBuilder {
   /** Says that a directory holds the chunks of an array, which are not added one by one. */
   addChunkFolder(directory: number, grid: ChunkGrid): void {
     this.#chunkFolders.add(directory, grid);
+  }
+
+  /** Says which images of a file are decoded together. */
+  addPlaneGroups(file: number, groups: PlaneGroups): void {
+    this.#planeGroups.add(file, groups);
   }
 
   /**
@@ -159,6 +167,7 @@ export class PlateIndexBuilder {
       if (columns.files.planes[placed] === 0) columns.files.exclusions[placed] = code('collision');
     }
     const chunkFolders = this.#chunkFolders.finish(directories.placed);
+    const planeGroups = this.#planeGroups.finish(files.placed);
     const index: PlateIndex = {
       layoutVersion: PLATE_INDEX_LAYOUT_VERSION,
       rootPath: this.#rootPath,
@@ -171,6 +180,7 @@ export class PlateIndexBuilder {
       extensions: [...this.#extensions],
       shapes: [...this.#details.shapes],
       ...(chunkFolders ? { chunkFolders } : {}),
+      ...(planeGroups ? { planeGroups } : {}),
     };
     return {
       ...index,

@@ -1,6 +1,8 @@
 import type { Dtype } from '../core/nd-array.ts';
 import type { ChunkFolders } from './chunk-grid.ts';
 import type { IndexedSource, SourceOptions, SourceScope } from './indexed-source.ts';
+import type { KindTable } from './kind-table.ts';
+import type { PlaneGroups } from './plane-groups.ts';
 import type { ExclusionReason, PlateDescription, PlateFacts, PlateWarning } from './plate.ts';
 
 /**
@@ -81,6 +83,8 @@ export interface PlateIndex {
   };
   /** Folders of arrays whose chunks are no `files`: there may be many more of them than planes. */
   readonly chunkFolders?: ChunkFolders;
+  /** By number of their files; absent where no images of one file are decoded together. */
+  readonly planeGroups?: KindTable<PlaneGroups>;
   /** What is mounted where it is no plate; there are no planes then. */
   readonly scope?: SourceScope;
   /** How sources were asked to be shown. */
@@ -114,7 +118,7 @@ export interface NameTable {
 }
 
 /** Version of the layout this code reads and writes. */
-export const PLATE_INDEX_LAYOUT_VERSION = 6;
+export const PLATE_INDEX_LAYOUT_VERSION = 7;
 
 /** Order of the codes in `files.exclusions`. */
 export const EXCLUSIONS: readonly ExclusionReason[] = [

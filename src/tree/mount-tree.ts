@@ -161,10 +161,14 @@ export class MountTree implements Tree {
     return item && encoders && itemLayout(item, encoders);
   }
 
-  /** As {@link decodedTogether}; nothing is known of plates. */
+  /** As {@link decodedTogether}, of any part. */
   decodedTogether(node: number, region: Region): string | undefined {
-    const { base, tree } = this.partAt(node);
-    const item = tree instanceof PlateTree ? undefined : tree.itemAt(node - base);
+    const { number, base, tree } = this.partAt(node);
+    if (tree instanceof PlateTree) {
+      const group = tree.decodedTogether(node - base, region);
+      return group && `${number}\0${group}`;
+    }
+    const item = tree.itemAt(node - base);
     return item && !item.inZarr ? decodedTogether(item, region) : undefined;
   }
 

@@ -114,7 +114,7 @@ function fillFromBlocks(
       // Rows of a strip follow each other as they do in the range.
       const to = isWide ? end : Math.min(end, row * rowBytes + right);
       if (from >= to) continue;
-      bytes ??= blockOf(plane, block, cache, top, across);
+      bytes ??= blockOf(plane, block, cache, top, across, lastAcross - firstAcross + 1);
       const source = (row - top) * (right - left) + (from - row * rowBytes - left);
       part.set(bytes.subarray(source, source + to - from), from - at);
       servedBytes += to - from;
@@ -130,6 +130,7 @@ function blockOf(
   cache: ByteCache,
   top: number,
   across: number,
+  inTurn = 1,
 ): Uint8Array {
   const key = blockKey(plane.key, top, across);
   const kept = cache.get(key);
@@ -139,7 +140,7 @@ function blockOf(
   const width = Math.min(block.width, plane.width - x);
   const bytes = cache.take(height * width * plane.itemBytes);
   plane.readBox({ y: top, x, height, width }, bytes);
-  cache.set(key, bytes);
+  cache.set(key, bytes, inTurn * block.height * block.width * plane.itemBytes);
   return bytes;
 }
 

@@ -1,6 +1,10 @@
+import type { Region } from '../core/region.ts';
 import type { FileLayout, ImageEncoder } from '../encoders.ts';
+import { kindAt } from '../model/kind-table.ts';
+import { groupOfPage } from '../model/plane-groups.ts';
 import { planeEncoder, profileRules } from '../model/profile.ts';
 import { FieldImages, type Probe } from './field-images.ts';
+import { layoutCache } from './known-layouts.ts';
 import { documentLayout } from './ngff/document-layout.ts';
 import { type PlaneLocation, planeLocation } from './plane-access.ts';
 import { PlateFiles } from './plate-files.ts';
@@ -46,6 +50,8 @@ export class PlateTree implements Tree {
   readonly #encoders: ReadonlyMap<string, ImageEncoder>;
   readonly #probe: Probe;
   #state: TreeState;
+  /** Of plates some of whose planes are decoded together. */
+  readonly #grouped = layoutCache<RenderedImage>(({ layout }) => layout);
 
   constructor(shared: SharedTree, encoders: readonly ImageEncoder[], probe: Probe) {
     this.#encoders = new Map(encoders.map((encoder) => [encoder.id, encoder]));
@@ -80,6 +86,7 @@ export class PlateTree implements Tree {
   /** Shows the plate as it was found now. */
   adopt(shared: SharedTree): void {
     this.#state = this.#stateOf(shared, this.#state);
+    this.#grouped.clear();
   }
 
   get shared(): SharedTree {
@@ -189,6 +196,22 @@ export class PlateTree implements Tree {
     if (this.omeZarr.owns(node)) return this.omeZarr.rendered(node);
     if (this.previews?.owns(node)) return this.previews.rendered(node);
     return this.stacks.owns(node) ? this.stacks.rendered(node) : undefined;
+  }
+
+  /**
+   * Names the planes that are decoded together with the one at a region of a rendered file, in whatever file they are
+   * shown; undefined where each is decoded alone. Cheap: asked at every read.
+   */
+  decodedTogether(node: number, region: Region): string | undefined {
+    const { planeGroups, planes } = this.shared.index;
+    if (!planeGroups) return undefined;
+    const image = this.#grouped.get(node) ?? this.renderedImage(node);
+    if (!image) return undefined;
+    this.#grouped.set(node, image);
+    const plane = image.planeAt(region);
+    const file = plane === undefined ? undefined : planes.files[plane];
+    const groups = file === undefined ? undefined : kindAt(planeGroups, file);
+    return groups && `${file}\0${groupOfPage(groups, planes.pages[plane ?? 0] ?? 0)}`;
   }
 
   /** Whether a node is a file that is put together from planes, known without asking a source. */

@@ -1,11 +1,13 @@
-import { type DecodedKeeper, keptDecodedChanged } from '../core/kept-decoded.ts';
+import { type DecodedKeeper, keptDecodedChanged, MAX_IN_TURN_BYTES } from '../core/kept-decoded.ts';
 
 /**
  * The chunks that this thread decoded last, least recently used out first. Planes that share a chunk then cost one
- * decoding; nothing is kept of a chunk that is one plane.
+ * decoding; nothing is kept of a chunk that is one plane. The newest is kept whatever its size: it is read in parts, and
+ * each part would decode all of it again.
  */
 export class DecodedChunks implements DecodedKeeper {
   readonly #limitBytes: number;
+  #inTurnBytes = 0;
   readonly #chunks = new Map<string, Uint8Array>();
   #sizeBytes = 0;
 
@@ -29,18 +31,25 @@ export class DecodedChunks implements DecodedKeeper {
     return this.#chunks.has(identity);
   }
 
-  /** Keeps a chunk that nobody changes any more, unless it is larger than all there is room for. */
+  /** Chunks of so many bytes are read in turn from now on, a part of each: all of them are kept. */
+  readInTurn(sizeBytes: number): void {
+    this.#inTurnBytes = Math.min(sizeBytes, MAX_IN_TURN_BYTES);
+  }
+
+  /** Keeps a chunk that nobody changes any more. */
   set(identity: string, chunk: Uint8Array): void {
-    if (chunk.length > this.#limitBytes || this.#chunks.has(identity)) return;
-    this.shrinkTo(this.#limitBytes - chunk.length, false);
+    if (this.#chunks.has(identity)) return;
+    const limitBytes = Math.max(this.#limitBytes, this.#inTurnBytes);
+    this.shrinkTo(Math.max(0, limitBytes - chunk.length), false);
     this.#chunks.set(identity, chunk);
     this.#sizeBytes += chunk.length;
     keptDecodedChanged(this);
   }
 
   shrinkTo(keptBytes: number, isNewestKept: boolean): void {
+    const leastBytes = isNewestKept ? Math.max(keptBytes, this.#inTurnBytes) : keptBytes;
     for (const [oldest, bytes] of this.#chunks) {
-      if (this.#sizeBytes <= keptBytes || (isNewestKept && this.#chunks.size === 1)) break;
+      if (this.#sizeBytes <= leastBytes || (isNewestKept && this.#chunks.size === 1)) break;
       this.#chunks.delete(oldest);
       this.#sizeBytes -= bytes.length;
     }

@@ -32,6 +32,37 @@ else:
     'datasets': [{'path': 'deep', 'coordinateTransformations': scale}]}]
 `;
 
+/** A plate of two wells, whose chunks hold 8 of the 32 planes of each; the second's are transposed, to tell them apart. */
+const WRITE_PLATE = `
+import sys, numpy as np, zarr
+g = zarr.open_group(sys.argv[1], mode='w')
+names = ['A', 'B']
+g.attrs['plate'] = {'version': '0.4', 'name': 'deep', 'rows': [{'name': n} for n in names], 'columns': [{'name': '1'}],
+  'wells': [{'path': n + '/1', 'rowIndex': r, 'columnIndex': 0} for r, n in enumerate(names)]}
+a = (np.arange(32 * 256 * 256) % 4099).astype('u2').reshape(1, 1, 32, 256, 256)
+for n in names:
+  w = g.create_group(n + '/1')
+  w.attrs['well'] = {'version': '0.4', 'images': [{'path': '0'}]}
+  f = w.create_group('0')
+  f.create_dataset('0', data=a + names.index(n), chunks=(1, 1, 8, 64, 64))
+  f.attrs['multiscales'] = [{'version': '0.4', 'axes': [{'name': n, 'type': {'t': 'time', 'c': 'channel'}.get(n, 'space')} for n in 'tczyx'],
+    'datasets': [{'path': '0', 'coordinateTransformations': [{'type': 'scale', 'scale': [1] * 5}]}]}]
+`;
+
+const LARGE_SIDE = 2304;
+/** Two chunks beside each other, of 40 MiB each; of one plane, or of eight. */
+const WRITE_LARGE = `
+import sys, numpy as np, zarr
+depth, side = int(sys.argv[2]), ${LARGE_SIDE}
+width = side * 8 // depth
+a = np.zeros((8 // depth * depth, side, width), 'u2') + np.arange(width).astype('u2') % 251
+g = zarr.open_group(sys.argv[1], mode='w')
+g.create_dataset('deep', data=a[:depth], chunks=(depth, side, width // 2))
+scale = [{'type': 'scale', 'scale': [1, 1, 1]}]
+g.attrs['multiscales'] = [{'version': '0.4', 'axes': [{'name': n, 'type': 'space'} for n in 'zyx'],
+  'datasets': [{'path': 'deep', 'coordinateTransformations': scale}]}]
+`;
+
 /** Bytes decoded and served so far. For a second they are told as they were when first asked for. */
 async function figures(mount: PlateMount): Promise<{ decoded: number; served: number }> {
   const text = await mount.shell('cat .platefs/metrics');
@@ -97,5 +128,31 @@ describe.skipIf(problem)(`what reads of a stack decode${why}`, () => {
     const { decoded, served } = await figures(mount);
     expect(served).toBeGreaterThan(DEEP_BYTES);
     expect(decoded).toBe(DEEP_BYTES);
+  });
+
+  it('is every chunk of a plate once where a chunk holds several planes', async () => {
+    await using mount = await PlateMount.make({ plate: 'unset' });
+    const source = join(mount.folder, 'plate.zarr');
+    await mount.succeed(PYTHON, ['-c', WRITE_PLATE, source]);
+    await mount.json(mount.mountWords().map((word) => (word === 'unset' ? source : word)));
+    await mount.shell('dd if=stacks/A01_s001.tif bs=200k iflag=direct status=none | cksum');
+    await mount.shell(
+      'for f in images/B01_*; do dd if="$f" bs=48k iflag=direct status=none | cksum > /dev/null; done',
+    );
+    const { decoded, served } = await figures(mount);
+    expect(served).toBeGreaterThan(2 * DEEP_BYTES);
+    expect(decoded).toBe(2 * DEEP_BYTES);
+  });
+
+  it.each([1, 8])('is every chunk once where chunks are large and hold %i planes', async (depth) => {
+    await using mount = await PlateMount.make({ plate: 'unset' });
+    const source = join(mount.folder, 'large.zarr');
+    await mount.succeed(PYTHON, ['-c', WRITE_LARGE, source, String(depth)]);
+    const words = mount.mountWords().map((word) => (word === 'unset' ? source : word));
+    await mount.json([...words, '--as', 'sources']);
+    const found = await mount.shell(`find . -name '*.tif' ! -name '*.ome.tif'`);
+    const [file = ''] = found.trim().split('\n');
+    await mount.shell('dd if="$1" bs=1000k iflag=direct status=none | cksum', file);
+    expect((await figures(mount)).decoded).toBe(8 * LARGE_SIDE * LARGE_SIDE * 2);
   });
 });

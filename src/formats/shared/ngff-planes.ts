@@ -1,7 +1,9 @@
 import { PlateFsError } from '../../core/errors.ts';
 import type { Dtype } from '../../core/nd-array.ts';
+import { type PlaneGroups, planeGroups } from '../../model/plane-groups.ts';
 import type { PlateIndexBuilder } from '../../model/plate-index-builder.ts';
 import { type ArrayFileMetadata, readArrayMetadata } from '../../zarr/array-metadata.ts';
+import { decodedShape } from '../../zarr/decoded-shape.ts';
 import { axisLetters, inUm, type NgffAxis } from '../../zarr/ngff-axes.ts';
 import { type NgffImage, ngffOf, parseImage } from '../../zarr/ngff-metadata.ts';
 import type { ImagePlace, NgffStore } from './ngff-images.ts';
@@ -15,6 +17,8 @@ export interface PlacedImage extends ImagePlace {
   readonly letters: readonly (string | undefined)[];
   readonly shape: readonly number[];
   readonly dtype: Dtype;
+  /** Absent where every plane has its own chunks. */
+  readonly groups?: PlaneGroups;
   /** The file of the full-resolution array, numbered by the builder. */
   readonly file: number;
 }
@@ -75,7 +79,17 @@ export function readPlacedImage(
     store.warn('unsupported-image', path, why, 'its files are reachable under source/');
     return undefined;
   }
-  return { ...place, image, axes, letters, shape, dtype: element.dtype, file };
+  const groups = planeGroups(shape, decodedShape(array));
+  return {
+    ...place,
+    image,
+    axes,
+    letters,
+    shape,
+    dtype: element.dtype,
+    file,
+    ...(groups ? { groups } : {}),
+  };
 }
 
 function readArray(store: NgffStore, path: string): ArrayFileMetadata | undefined {
@@ -119,6 +133,7 @@ export function addPlanes(
 ): boolean {
   const { well, site, file, shape, letters, axes, image, dtype } = placed;
   const leading = shape.slice(0, -2);
+  if (placed.groups) builder.addPlaneGroups(file, placed.groups);
   const count = leading.reduce((product, extent) => product * extent, 1);
   if (builder.planeCount + count > MAX_PLANES) {
     store.warn('bad-metadata', placed.path, `would make more than ${MAX_PLANES} planes`, 'it is not shown');

@@ -1,8 +1,10 @@
 import type { IndexOptions } from '../../formats.ts';
 import { type ChunkGrid, placeOfName } from '../../model/chunk-grid.ts';
+import { planeGroups } from '../../model/plane-groups.ts';
 import type { PlateWarning } from '../../model/plate.ts';
 import { PlateIndexBuilder } from '../../model/plate-index-builder.ts';
 import { type ArrayFileMetadata, isArrayMetadataName, readArrayMetadata } from '../../zarr/array-metadata.ts';
+import { decodedShape } from '../../zarr/decoded-shape.ts';
 import { chunkGridOf } from './chunk-folder.ts';
 import { leftOut } from './left-out.ts';
 import { tiffExtension } from './metaxpress-name.ts';
@@ -123,6 +125,9 @@ export class OpenHcsFiles {
     if (this.#arrayMetadata.size >= MAX_KEPT_ARRAYS) this.#arrayMetadata.clear();
     this.#arrayMetadata.set(path, metadata);
     this.addEvidence(path, metadata);
+    const file = this.#metadata.get(path);
+    const groups = planeGroups(metadata.shape, decodedShape(metadata));
+    if (file !== undefined && groups) this.builder.addPlaneGroups(file, groups);
     return metadata;
   }
 

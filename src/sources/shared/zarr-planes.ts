@@ -5,6 +5,8 @@ import type { Region } from '../../core/region.ts';
 import type { ArrayInfo, ByteWindow, PlaneGrain } from '../../sources.ts';
 import { type ArrayMetadata, readArrayMetadata } from '../../zarr/array-metadata.ts';
 import { contiguousStrides } from '../../zarr/box.ts';
+import { keptChunks } from '../../zarr/decoded-chunks.ts';
+import { decodedShape } from '../../zarr/decoded-shape.ts';
 import {
   type ChunkBox,
   fillPart,
@@ -145,6 +147,7 @@ export class ZarrLayout {
   readBox(whole: ChunkBox, beforeChunk: () => void = () => {}): number {
     const { chunkShape } = this;
     const items = this.#chunkItems;
+    keptChunks.readInTurn(this.#decodedBytes(whole));
     let missing = 0;
     forEachChunk(whole, chunkShape, (position, part) => {
       beforeChunk();
@@ -156,6 +159,17 @@ export class ZarrLayout {
       }
     });
     return missing;
+  }
+
+  /** Bytes that are decoded for a box; 0 where most of them are wanted. */
+  #decodedBytes({ start, shape }: Pick<ChunkBox, 'start' | 'shape'>): number {
+    const pieces = this.decodedShape;
+    const decoded = shape.reduce((items, extent, axis) => {
+      const piece = pieces[axis] ?? 1;
+      const from = start[axis] ?? 0;
+      return items * piece * (Math.floor((from + extent - 1) / piece) - Math.floor(from / piece) + 1);
+    }, 1);
+    return decoded > 2 * elementCount(shape) ? decoded * this.#chunkItems.itemBytes : 0;
   }
 
   /** Files of the chunks that a region touches, be they there or not, of an array in a local folder. */
@@ -223,20 +237,10 @@ export class ZarrLayout {
     return chunkShape.at(-1) === this.metadata.shape.at(-1) && partDecoder(chain) !== undefined;
   }
 
-  /** The smallest piece that is decoded at once. */
+  /** {@link decodedShape}, with lanes. */
   get decodedShape(): readonly number[] {
-    let shape = this.chunkShape;
-    let { chain } = this.metadata;
-    // Axes of `shape` as stored, back to the array's own.
-    let axes = shape.map((_, axis) => axis);
-    while (chain.shard && chain.steps.length === 0) {
-      const { order, shard } = chain;
-      if (order) axes = order.map((axis) => axes[axis] ?? 0);
-      const inner = shard.innerShape;
-      shape = this.chunkShape.map((_, axis) => inner[axes.indexOf(axis)] ?? 1);
-      chain = shard.inner;
-    }
-    return shape.map((extent, axis) => Math.max(1, Math.min(extent, this.info.shape[axis] ?? 1)));
+    const { chain } = this.metadata;
+    return decodedShape({ shape: this.info.shape, chunkShape: this.chunkShape, chain });
   }
 }
 

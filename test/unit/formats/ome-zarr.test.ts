@@ -269,7 +269,7 @@ describe('chunks', () => {
       expect(index.files.count).toBeLessThan(24);
       expect(excludedOf(index).get('A/1/0/0/notes.txt')).toBe('other');
       expect(excludedOf(index).get('A/1/0/0/more/0/x')).toBe('other');
-      expect(index.chunkFolders?.folders).toHaveLength(6);
+      expect(index.chunkFolders?.pairs).toHaveLength(6);
       const sizeBytes = bufferOf(index)!.byteLength + JSON.stringify(index.chunkFolders).length;
       expect(sizeBytes / index.planes.count).toBeLessThan(60);
     }

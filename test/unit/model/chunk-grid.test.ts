@@ -1,10 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
-  ChunkFolderList,
   type ChunkGrid,
   gridEntries,
-  gridOf,
   gridPath,
   isGridFolder,
   isSameNumbering,
@@ -67,20 +65,5 @@ describe('a grid of chunks', () => {
     for (const name of ['c.1.12', 'c.01.1', '1.1', 'c.1', 'c.1.1.1', 'c.-1.1', 'c.1.', 'c', ''])
       expect(placeOfName(flat, 0, name), name).toBeUndefined();
     expect(placeOfName(nested([2]), 1, '0')).toBeUndefined();
-  });
-
-  it('is found by its directory, whatever the order they were told in', () => {
-    const list = new ChunkFolderList();
-    list.add(2, nested([1]));
-    list.add(0, nested([2]));
-    list.add(1, nested([1]));
-    const chunks = list.finish(Uint32Array.of(7, 3, 5));
-    expect(chunks?.grids).toHaveLength(2);
-    expect(gridOf(chunks, 7)).toEqual(nested([2]));
-    expect(gridOf(chunks, 3)).toEqual(nested([1]));
-    expect(gridOf(chunks, 5)).toEqual(nested([1]));
-    expect(gridOf(chunks, 4)).toBeUndefined();
-    expect(gridOf(undefined, 4)).toBeUndefined();
-    expect(new ChunkFolderList().finish(new Uint32Array(0))).toBeUndefined();
   });
 });

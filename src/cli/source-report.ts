@@ -3,7 +3,6 @@ import type { IndexedSource, SourceScope } from '../model/indexed-source.ts';
 import type { PlateWarning } from '../model/plate.ts';
 import type { PlateIndex } from '../model/plate-index.ts';
 import { nameAt } from '../model/plate-lookup.ts';
-import { UNSHOWN_PLATE } from '../tree/sources/unshown-plate.ts';
 
 /** What `platefs inspect` tells of files and stores that are no plates; `--json` prints it as it is. */
 export interface SourceReport {
@@ -71,7 +70,7 @@ function whyOrdinary({ rootPath, warnings }: PlateIndex, name: string): string |
 const AS_IT_IS = ' is shown as it is: ';
 
 const isOfFile = ({ kind, files }: PlateWarning, name: string): boolean =>
-  (kind === 'unreadable-source' || kind === UNSHOWN_PLATE) && files[0] === name;
+  kind === 'unreadable-source' && files[0] === name;
 
 /** Everything worth telling of files and stores, as plain data. */
 export function sourceReport(index: PlateIndex, plates: readonly PlateSummary[]): SourceReport {

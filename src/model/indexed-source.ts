@@ -58,8 +58,15 @@ export type SourceScope =
   | { readonly kind: 'store' }
   /** What an URL names; there are no files. */
   | { readonly kind: 'url' }
-  /** A folder with several. `plates` are names in it of plates, which have indexes of their own. */
-  | { readonly kind: 'folder'; readonly plates: readonly string[] }
+  /**
+   * A folder with several. `plates` are names in it of plates, which have indexes of their own; `refused` those of
+   * plates that can't be shown as such, and why.
+   */
+  | {
+      readonly kind: 'folder';
+      readonly plates: readonly string[];
+      readonly refused?: readonly { readonly name: string; readonly why: string }[];
+    }
   /** Several that a mount definition names: there is nothing in the root but them, and each is a part of its own. */
   | { readonly kind: 'list' };
 

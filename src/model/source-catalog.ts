@@ -81,6 +81,8 @@ export interface SourceCatalog {
   /** What it was recognised as, for people: `BigDataViewer HDF5`, `AnnData 0.8 (HDF5)`. */
   readonly title: string;
   readonly items: readonly SourceItem[];
+  /** Groups of a store of something else that are AnnData: what is below them is read as such. */
+  readonly annDataGroups?: readonly ItemPath[];
   /** The folder that links did not lead out of, and must not when it is opened; absent where there are no links. */
   readonly root?: string;
   /** What can't be shown, and why: a filter that nobody can decode, a link out of the folder. */

@@ -17,7 +17,7 @@ const FORGOTTEN = 4;
 /** Out of date by so much, it is written anew. */
 const SPARE_BYTES = 4 * 2 ** 20;
 const MAX_UNITS = 0xffff_ffff;
-const RESERVE_BYTES = 2 ** 20;
+const RESERVE_BYTES = 256 * 1024;
 
 /** Fills `target` from a file's bytes as they are; what lies past its end is zeros. */
 export type ReadBytes = (offsetBytes: number, target: Uint8Array) => void;

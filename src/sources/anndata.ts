@@ -3,7 +3,7 @@ import { CancelledError, UnreadableSourceError } from '../core/errors.ts';
 import { whenReady } from '../core/when-ready.ts';
 import type { ArraySource, CatalogOptions, OpenSource, SourceCatalog, SourceDriver } from '../sources.ts';
 import type * as Parts from './shared/anndata-source.ts';
-import { fileVersion } from './shared/file-version.ts';
+import { ANNDATA_DOCUMENTS, fileVersion } from './shared/file-version.ts';
 import { isHdf5 } from './shared/hdf5-signature.ts';
 import type { Hierarchy } from './shared/hierarchy.ts';
 import type { HierarchyOpener } from './shared/idle-hierarchy.ts';
@@ -12,11 +12,6 @@ import type { HierarchyOpener } from './shared/idle-hierarchy.ts';
 const HDF5_NAME = /\.(?:h5ad|h5|hdf5|hdf|he5)$/i;
 const OWN_NAME = /\.h5ad$/i;
 const ZARR_NAME = /\.zarr(?:\.zip)?\/?$/i;
-
-/** What in a store says what it holds: it changes whenever an element is written anew. */
-const ZARR_DOCUMENTS = ['', 'obs/', 'var/', 'X/'].flatMap((group) =>
-  ['zarr.json', '.zattrs', '.zgroup', '.zarray'].map((name) => `${group}${name}`),
-);
 
 type Format = Hierarchy['format'];
 type Open = (path: string) => Hierarchy;
@@ -48,7 +43,7 @@ function openerOf(file: string): HierarchyOpener {
     file,
     format,
     open: () => open(file),
-    version: () => fileVersion(file, format === 'zarr' ? ZARR_DOCUMENTS : []),
+    version: () => fileVersion(file, format === 'zarr' ? ANNDATA_DOCUMENTS : []),
   };
 }
 

@@ -96,7 +96,10 @@ export async function openPlate(folder: string, options: OpenPlateOptions): Prom
   const below = root === asked ? undefined : fromCache(cacheDir, root, options, log);
   if (below?.isPresent) return { index: await shownWith(below.index, options), fromCache: true };
   const startedAtMs = Date.now();
-  const previous = [below?.index, cached?.index].find((index) => index?.rootPath === root);
+  // Where other plates were left out of a folder, the lists of its names are others too.
+  const previous = [below?.index, cached?.index].find(
+    (index) => index?.rootPath === root && isDeepStrictEqual(index.scope, scope),
+  );
   const index = await indexAgain(
     { handler, root, descriptions, ...(scope ? { scope } : {}) },
     previous,
@@ -170,12 +173,14 @@ export async function proposeLayout(
 function fromCache(
   cacheDir: string | undefined,
   folder: string,
-  { followLinks = false, layout, as, sourceOptions = {} }: OpenPlateOptions,
+  { followLinks = false, layout, as, sourceOptions = {}, recognised }: OpenPlateOptions,
   log: CacheLog,
 ): CachedIndex | undefined {
   const cached = cacheDir === undefined ? undefined : loadCachedIndex(cacheDir, folder, log, { layout, as });
   if (cached?.index.linksFollowed !== followLinks) return undefined;
   const { scope, sourceOptions: shownSo = {} } = cached.index;
-  const isAsAsked = scope === undefined || isDeepStrictEqual(shownSo, sourceOptions);
+  const isAsAsked =
+    scope === undefined ||
+    (isDeepStrictEqual(shownSo, sourceOptions) && isDeepStrictEqual(recognised?.scope ?? scope, scope));
   return { ...cached, isPresent: cached.isPresent && isAsAsked };
 }

@@ -44,6 +44,44 @@ for top, folders, files in os.walk(mnt):
 print(json.dumps(out))
 `;
 
+/** Sources that say they are far larger than they are, below `argv[0]`. */
+const MAKE_BOMBS = `
+import struct, h5py
+folder = argv[0]
+def tiff(name, width, height, next_at, strip):
+  tags = [(256, 4, width), (257, 4, height), (258, 3, 8), (259, 3, 1), (262, 3, 1), (273, 4, 200), (277, 3, 1), (278, 4, height), (279, 4, strip)]
+  entries = b''.join(struct.pack('<HHII', tag, kind, 1, value) for tag, kind, value in tags)
+  head = b'II*\\0' + struct.pack('<IH', 8, len(tags)) + entries + struct.pack('<I', next_at)
+  open(folder + '/' + name, 'wb').write(head.ljust(200, b'\\0') + bytes(100))
+tiff('bomb.tif', 2 ** 30, 2 ** 30, 0, 100)
+tiff('circle.tif', 10, 10, 8, 100)
+def node(path, document, name='zarr.json'):
+  os.makedirs(folder + '/' + path, exist_ok=True)
+  json.dump(document, open(folder + '/' + path + '/' + name, 'w'))
+node('shards.zarr', {'zarr_format': 3, 'node_type': 'group'})
+grid = lambda size: {'name': 'regular', 'configuration': {'chunk_shape': [size, size]}}
+inner = {'chunk_shape': [16, 16], 'codecs': [{'name': 'bytes', 'configuration': {'endian': 'little'}}], 'index_codecs': [{'name': 'bytes', 'configuration': {'endian': 'little'}}, {'name': 'crc32c'}]}
+for name, size in (('cut', 64), ('bomb', 2 ** 30)):
+  node('shards.zarr/' + name, {'zarr_format': 3, 'node_type': 'array', 'shape': [size, size], 'data_type': 'uint16', 'chunk_grid': grid(min(size, 2 ** 20)), 'chunk_key_encoding': {'name': 'default'}, 'fill_value': 0, 'codecs': [{'name': 'sharding_indexed', 'configuration': inner}]})
+os.makedirs(folder + '/shards.zarr/cut/c/0')
+open(folder + '/shards.zarr/cut/c/0/0', 'wb').write(bytes(100))
+axes = [{'name': n, 'type': t} for n, t in (('t', 'time'), ('c', 'channel'), ('z', 'space'), ('y', 'space'), ('x', 'space'))]
+scale = {'type': 'scale', 'scale': [1] * 5}
+node('image.zarr', {'zarr_format': 2}, '.zgroup')
+node('image.zarr', {'multiscales': [{'version': '0.4', 'axes': axes, 'datasets': [{'path': '0', 'coordinateTransformations': [scale]}]}]}, '.zattrs')
+node('image.zarr/0', {'zarr_format': 2, 'shape': [4096] * 5, 'chunks': [1, 1, 1, 4096, 4096], 'dtype': '<u2', 'compressor': None, 'fill_value': 5, 'order': 'C', 'filters': None, 'dimension_separator': '/'}, '.zarray')
+with h5py.File(folder + '/lies.h5ad', 'w') as f:
+  f.attrs['encoding-type'] = 'anndata'; f.attrs['encoding-version'] = '0.1.0'
+  for name in ('obs', 'var'):
+    g = f.create_group(name)
+    g.attrs.update({'encoding-type': 'dataframe', 'encoding-version': '0.2.0', '_index': '_index', 'column-order': np.array([], 'S')})
+    g.create_dataset('_index', data=['a', 'b'], dtype=h5py.string_dtype())
+  x = f.create_group('X')
+  x.attrs.update({'encoding-type': 'csr_matrix', 'encoding-version': '0.1.0', 'shape': [2 ** 30, 2 ** 30]})
+  x['indptr'] = np.array([0, 2 ** 60, 2 ** 61]); x['indices'] = np.arange(3); x['data'] = np.ones(3)
+  f.create_dataset('layers/large', (2 ** 30, 2 ** 30), 'f8', chunks=(1024, 1024))
+`;
+
 /** Resident memory of the mount's processes at its highest. */
 function peakMiB(mount: PlateMount): number {
   const peaks = mount.processes().map((pid) => {
@@ -78,8 +116,11 @@ const failed = ({ read }: Outcome, part: string): string[] =>
     .filter(([path, outcome]) => path.startsWith(`${part}/`) && outcome !== 'ok')
     .map(([path, outcome]) => `${path.slice(part.length + 1)} ${outcome}`);
 
-async function withFolder(test: (mount: PlateMount, folder: string) => Promise<void>): Promise<void> {
-  await using mount = await PlateMount.make({ plate: 'unset' });
+async function withFolder(
+  test: (mount: PlateMount, folder: string) => Promise<void>,
+  args: readonly string[] = [],
+): Promise<void> {
+  await using mount = await PlateMount.make({ plate: 'unset', args });
   const folder = join(mount.folder, 'several');
   mkdirSync(folder);
   cpSync(data('ilastik-h5/probabilities.h5'), join(folder, 'good.h5'));
@@ -181,6 +222,20 @@ with h5py.File(argv[0] + '/bomb.h5', 'w') as f:
         expect(outcome.told).toMatch(/bomb\.h5\/loop[^"]*circle/);
         rmSync(join(folder, 'self.zarr'));
       });
+    }, 60_000);
+
+    it('dimension bombs and circles in TIFFs, shards that end early, and AnnData that lies about its size', async () => {
+      await withFolder(
+        async (mount, folder) => {
+          await mount.python(MAKE_BOMBS, folder);
+          const outcome = await readAll(mount, folder);
+          expect(failed(outcome, 'good.h5')).toEqual([]);
+          expect(failed(outcome, 'shards.zarr')).toEqual(['arrays/cut.npy EIO']);
+          for (const name of ['bomb.tif', 'circle.tif', 'shards.zarr', 'image.zarr', 'lies.h5ad'])
+            expect(outcome.told, name).toContain(name);
+        },
+        ['--as', 'sources'],
+      );
     }, 60_000);
   },
 );

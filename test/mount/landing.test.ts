@@ -61,6 +61,7 @@ for t in range(1, 21): assert np.array_equal(tifffile.imread(name(t)), plane(t))
     expect(status['landed']).toMatchObject({ files: 20 });
     expect(files).toBeLessThan(20);
     expect(status.memory.openFilesBytes + status.memory.closedFilesBytes).toBe(0);
+    // What is left are notes: which handles are open, and room for checksums.
     expect(usedBytes(mount.memoryFolder)).toBeLessThan(MIB);
     await mount.python(check);
     // Not the mount, but the store on disk, read by zarr-python.

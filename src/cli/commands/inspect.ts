@@ -1,15 +1,16 @@
 import { statSync } from 'node:fs';
+import { join } from 'node:path';
 import { checkedLayout, checkedNames } from '../../config/mount-options.ts';
 import { BadParameterError, NotAPlateError } from '../../core/errors.ts';
 import { type SourceOptions, shownFor } from '../../model/indexed-source.ts';
 import { SHOWN_AS, type ShownAs } from '../../model/mount-definition.ts';
 import { PlaneNames } from '../../model/plane-names.ts';
 import { namePlanes } from '../../model/plane-naming.ts';
-import type { PlateWarning } from '../../model/plate.ts';
+import type { RecognisedPlate } from '../../model/plate.ts';
 import type { PlateIndex } from '../../model/plate-index.ts';
 import { isUrl } from '../../model/source-url.ts';
 import { openPlate, proposeLayout } from '../../tree/open-plate.ts';
-import { unshownPlate } from '../../tree/sources/unshown-plate.ts';
+import { openWithPlates } from '../../tree/open-with-plates.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { exitCode } from '../exit-codes.ts';
 import { inspectReport, inspectText } from '../inspect-report.ts';
@@ -92,39 +93,35 @@ async function look(
 ): Promise<Told> {
   if (layout !== undefined && as === 'sources')
     throw new BadParameterError('--layout', 'reads a folder as a plate; leave it out, or  --as sources');
-  const { index } = await openPlate(path, {
-    signal,
-    sourceOptions,
-    ...(layout === undefined ? {} : { layout }),
-    ...(as === undefined ? {} : { as }),
-    onProgress: ({ files, directories }) => onProgress(`${files} files in ${directories} folders`),
+  const open = async (recognised?: RecognisedPlate): Promise<PlateIndex> => {
+    const opened = await openPlate(path, {
+      signal,
+      sourceOptions,
+      ...(layout === undefined ? {} : { layout }),
+      ...(as === undefined ? {} : { as }),
+      ...(recognised ? { recognised } : {}),
+      onProgress: ({ files, directories }) => onProgress(`${files} files in ${directories} folders`),
+    });
+    return opened.index;
+  };
+  const { index, plates } = await openWithPlates({
+    source: open,
+    plate: async (name) => (await openPlate(join(path, name), { signal })).index,
   });
   if (index.scope) {
-    const { plates, warnings } = await platesOf(index, signal);
-    const report = sourceReport({ ...index, warnings: [...index.warnings, ...warnings] }, plates);
+    const report = sourceReport(index, plates.map(summaryOf));
     return { report, text: sourceReportText(report) };
   }
   const planeNames = new PlaneNames(index, namePlanes(index, names, '--names'));
   return { report: inspectReport(index, planeNames), text: inspectText(index, planeNames) };
 }
 
-/** What the plates are in a folder of several. */
-async function platesOf(
-  { rootPath, scope }: PlateIndex,
-  signal: AbortSignal,
-): Promise<{ plates: PlateSummary[]; warnings: PlateWarning[] }> {
-  const plates: PlateSummary[] = [];
-  const warnings: PlateWarning[] = [];
-  for (const name of scope?.kind === 'folder' ? scope.plates : []) {
-    try {
-      const { index } = await openPlate(`${rootPath}/${name}`, { signal });
-      plates.push({ name, format: index.facts.formatDetail, planes: index.planes.count });
-    } catch (error) {
-      warnings.push(unshownPlate(name, error));
-    }
-  }
-  return { plates, warnings };
-}
+/** A plate in a folder of several. */
+const summaryOf = ({ name, index }: { name: string; index: PlateIndex }): PlateSummary => ({
+  name,
+  format: index.facts.formatDetail,
+  planes: index.planes.count,
+});
 
 export const inspect: Command<InspectArgs> = {
   usage: 'inspect <plate>',

@@ -25,3 +25,8 @@ export function fileVersion(path: string, describing: readonly string[] = []): s
   if (IS_URL.test(path)) return '';
   return [stateOf(path, true), ...describing.map((name) => stateOf(`${path}/${name}`, false))].join(' ');
 }
+
+/** What in a Zarr store says what AnnData it holds: it changes whenever an element is written anew. */
+export const ANNDATA_DOCUMENTS = ['', 'obs/', 'var/', 'X/'].flatMap((group) =>
+  ['zarr.json', '.zattrs', '.zgroup', '.zarray'].map((name) => `${group}${name}`),
+);

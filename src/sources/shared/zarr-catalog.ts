@@ -77,6 +77,7 @@ class ZarrCataloguer {
   readonly #signal: AbortSignal;
   readonly #items: SourceItem[] = [];
   readonly #warnings: { path: string; message: string }[] = [];
+  readonly #annDataGroups: string[] = [];
   /** Levels of images that have five axes in another order: as arrays they could not be told apart. */
   readonly #shadowed = new Set<string>();
   #nodeCount = 0;
@@ -100,7 +101,12 @@ class ZarrCataloguer {
     const version = ngffVersion(ngffOf(root.attributes));
     const isNgff = version !== undefined || parseImage(ngffOf(root.attributes)) !== undefined;
     const kind = isNgff ? `OME-Zarr${version === undefined ? '' : ` ${version}`}` : 'Zarr';
-    return { title: `${kind} (zarr v${root.zarrFormat})`, items: this.#items, warnings: this.#warnings };
+    return {
+      title: `${kind} (zarr v${root.zarrFormat})`,
+      items: this.#items,
+      warnings: this.#warnings,
+      ...(this.#annDataGroups.length > 0 ? { annDataGroups: this.#annDataGroups } : {}),
+    };
   }
 
   #warn(path: string, message: string): void {
@@ -121,7 +127,26 @@ class ZarrCataloguer {
     await this.#breathe();
     this.#addAttributes(path, node.attributes);
     if (node.kind === 'array') this.#addArray(path);
-    else await this.#addGroup(path, node, depth, named);
+    else if (!(await this.#addAnnData(path, node))) await this.#addGroup(path, node, depth, named);
+  }
+
+  /**
+   * An AnnData group inside the store, as in `tables/` of an OME-Zarr image (SpatialData and Fractal write such). Its
+   * `encoding-type` says so (anndata documentation, "On-disk format"); before 0.7.6 only that it has `obs` and `var`.
+   * @returns whether it is one.
+   */
+  async #addAnnData(path: string, { attributes }: ZarrNode): Promise<boolean> {
+    if (path === '') return false;
+    const { nodes } = this.#hierarchy;
+    const isTold = attributes['encoding-type'] === 'anndata';
+    if (!isTold && !['obs', 'var'].every((name) => nodes.children(path).includes(name))) return false;
+    const { catalogGroup } = await import('./anndata-groups.ts');
+    const found = this.#guarded(path, () => catalogGroup(this.#hierarchy, path));
+    if (!found) return false;
+    this.#annDataGroups.push(path);
+    this.#items.push(...found.items);
+    for (const warning of found.warnings) this.#warn(warning.path, warning.message);
+    return true;
   }
 
   async #addGroup(path: string, node: ZarrNode, depth: number, above: readonly string[]): Promise<void> {

@@ -8,12 +8,16 @@ import type {
   OpenSource,
   PlaneGrain,
   SourceCatalog,
+  SparseEntries,
   TableItem,
   TableRows,
 } from '../../sources.ts';
 import { FolderStore } from '../../zarr/folder-store.ts';
 import { joinKey, StoreRoot } from '../../zarr/node.ts';
 import type { ZarrStore } from '../../zarr/store.ts';
+import { AnnDataGroups } from './anndata-groups.ts';
+import type { AnnDataSource } from './anndata-source.ts';
+import { ANNDATA_DOCUMENTS, fileVersion } from './file-version.ts';
 import { ZarrHierarchy } from './zarr-hierarchy.ts';
 import { imageOf, type ZarrImage, type ZarrLevel } from './zarr-image.ts';
 import type { ZarrLayout } from './zarr-planes.ts';
@@ -60,6 +64,7 @@ export class OpenZarr implements OpenSource {
   /** The images that levels of lower resolution belong to, and which level each is. */
   readonly #levels = new Map<string, LevelPlace>();
   readonly #images = new Map<string, ZarrImage>();
+  readonly #annData: AnnDataGroups;
   readonly #root: StoreRoot | undefined;
 
   /** @throws UnreadableSourceError; SourceChangedError when it is no longer what was catalogued. */
@@ -71,7 +76,9 @@ export class OpenZarr implements OpenSource {
       this.#hierarchy[Symbol.dispose]();
       throw this.#changed('what describes it');
     }
+    this.#annData = new AnnDataGroups(this.#hierarchy, catalog, (group) => this.#groupVersion(group));
     for (const item of catalog.items) {
+      if (this.#annData.has(item.path)) continue;
       if (item.kind === 'image')
         for (const [index, level] of item.levels.entries())
           this.#levels.set(level.path, { image: item, place: index + 1 });
@@ -104,6 +111,21 @@ export class OpenZarr implements OpenSource {
     }
   }
 
+  /** What lies on a server is not asked for each read. */
+  #groupVersion(group: string): string {
+    const { store } = this.#hierarchy.nodes;
+    return store instanceof FolderStore ? fileVersion(store.pathOf(group), ANNDATA_DOCUMENTS) : '';
+  }
+
+  /** Reads of an AnnData group in the store; undefined where the item is of the store itself. */
+  #ofAnnData<T>(path: string, read: (source: AnnDataSource, path: string) => T): T | undefined {
+    if (!this.#annData.has(path)) return undefined;
+    return this.#watched(() => {
+      const group = this.#annData.at(path);
+      return group && read(group.source, group.path);
+    });
+  }
+
   #isAnotherForSure(): boolean {
     try {
       return this.#hasChanged();
@@ -114,6 +136,10 @@ export class OpenZarr implements OpenSource {
   }
 
   readRegion(path: string, region: Region, target: Uint8Array): void {
+    if (this.#annData.has(path)) {
+      this.#ofAnnData(path, (source, name) => source.readRegion(name, region, target));
+      return;
+    }
     this.#check(path, region);
     this.#watched(() => {
       const source = this.#readable(path, region.start.length);
@@ -134,6 +160,7 @@ export class OpenZarr implements OpenSource {
   }
 
   window(path: string, region: Region): ByteWindow | undefined {
+    if (this.#annData.has(path)) return this.#ofAnnData(path, (source, name) => source.window(name, region));
     this.#check(path, region);
     // What lies on a server has no file here, and need not be asked.
     if (this.#hierarchy.nodes.store.isRemote) return undefined;
@@ -143,7 +170,7 @@ export class OpenZarr implements OpenSource {
   /** Chunks, and what describes them. Undefined unless the store is a folder. */
   filesOf(path: string, region?: Region): readonly string[] | undefined {
     const { store } = this.#hierarchy.nodes;
-    if (!region || !(store instanceof FolderStore)) return undefined;
+    if (!region || !(store instanceof FolderStore) || this.#annData.has(path)) return undefined;
     this.#check(path, region);
     return this.#watched(() => {
       const { item } = this.#found(path, region.start.length);
@@ -157,6 +184,7 @@ export class OpenZarr implements OpenSource {
   }
 
   planeGrain(path: string, rank: number): PlaneGrain | undefined {
+    if (this.#annData.has(path)) return undefined;
     return this.#watched(() =>
       this.#readable(path, rank).planeGrain(this.#hierarchy.nodes.store instanceof FolderStore),
     );
@@ -247,7 +275,9 @@ export class OpenZarr implements OpenSource {
     });
   }
 
-  readRows(path: string, firstRow: number, rowCount: number): TableRows {
+  readRows(path: string, firstRow: number, rowCount: number, member?: number): TableRows {
+    const rows = this.#ofAnnData(path, (source, name) => source.readRows(name, firstRow, rowCount, member));
+    if (rows) return rows;
     const item = this.#items.get(path);
     if (item?.kind !== 'table') throw this.#noTable(path);
     return this.#watched(() => {
@@ -258,11 +288,15 @@ export class OpenZarr implements OpenSource {
     });
   }
 
-  readEntries(path: string): never {
+  readEntries(path: string, first: number, count: number): SparseEntries {
+    const entries = this.#ofAnnData(path, (source, name) => source.readEntries(name, first, count));
+    if (entries) return entries;
     throw this.#noTable(path);
   }
 
-  memberNames(path: string): never {
+  memberNames(path: string, first: number, count: number): readonly string[] {
+    const names = this.#ofAnnData(path, (source, name) => source.memberNames(name, first, count));
+    if (names) return names;
     throw this.#noTable(path);
   }
 
@@ -271,6 +305,7 @@ export class OpenZarr implements OpenSource {
   }
 
   [Symbol.dispose](): void {
+    this.#annData[Symbol.dispose]();
     this.#hierarchy[Symbol.dispose]();
   }
 }

@@ -149,7 +149,7 @@ export async function withSources(
     return { ...made, facts, sources: [source], warnings: [...index.warnings, ...source.warnings] };
   }
   const sources: IndexedSource[] = [];
-  const warnings: PlateWarning[] = [];
+  const warnings = (scope.refused ?? []).map(({ name, why }) => shownAsItIs(name, why));
   const all = await candidates(index);
   for (const found of all.slice(0, MAX_SOURCES)) {
     try {
@@ -157,11 +157,7 @@ export async function withSources(
       if (source) sources.push(source);
     } catch (error) {
       if (!(error instanceof PlateFsError) || error.tag === 'cancelled') throw error;
-      warnings.push({
-        kind: 'unreadable-source',
-        message: `${found.name} is shown as it is: ${explain(error)}`,
-        files: [found.name],
-      });
+      warnings.push(shownAsItIs(found.name, explain(error)));
     }
   }
   if (all.length > MAX_SOURCES)
@@ -174,6 +170,12 @@ export async function withSources(
   const told = [...index.warnings, ...warnings, ...sources.flatMap((source) => source.warnings)];
   return { ...made, sources, warnings: told };
 }
+
+const shownAsItIs = (name: string, why: string): PlateWarning => ({
+  kind: 'unreadable-source',
+  message: `${name} is shown as it is: ${why}`,
+  files: [name],
+});
 
 function nobodyKnows({ rootPath }: PlateIndex, scope: SourceScope): NotAPlateError {
   const path = scope.kind === 'file' ? `${rootPath}/${scope.name}` : rootPath;

@@ -4,7 +4,6 @@ import type { PlateIndex } from '../../model/plate-index.ts';
 import { nameAt } from '../../model/plate-lookup.ts';
 import { openPlate } from '../open-plate.ts';
 import { recognisePlate } from '../recognise-plate.ts';
-import { UNSHOWN_PLATE, unshownPlate } from './unshown-plate.ts';
 
 const KIND = 'new-plate';
 
@@ -31,29 +30,24 @@ interface Seen {
 
 /**
  * Finds plates that come into a folder of sources while it is mounted. A plate is a part of the mount, whose parts are
- * those it began with: such a folder is shown as it is, and a warning says what to do. So is a plate that could not be
- * shown when the folder was mounted: that is told as long as it holds.
+ * those it began with: such a folder is shown as it is, and a warning says what to do. So it is of a plate that could not
+ * be shown when the folder was mounted, and can be now.
  */
 export class NewPlates {
   readonly #before: ReadonlyMap<string, number>;
-  /** Plates that could not be shown, by their names. */
-  readonly #unshown: ReadonlySet<string>;
+  /** Names of the plates that could not be shown. */
+  readonly #refused: ReadonlySet<string>;
   /** What was said of folders already, by when they had changed. */
   readonly #seen = new Map<string, Seen>();
 
   /** `first` is the folder as it is shown, with what was said of it. */
   constructor(first: PlateIndex) {
     const before = changedAt(first);
-    const unshown = new Set<string>();
-    for (const warning of first.warnings) {
-      const [name = ''] = warning.files;
-      if (warning.kind === KIND) before.delete(name);
-      if (warning.kind !== UNSHOWN_PLATE) continue;
-      unshown.add(name);
-      this.#seen.set(name, { atMs: before.get(name) ?? 0, warning });
-    }
+    for (const { kind, files } of first.warnings) if (kind === KIND) before.delete(files[0] ?? '');
     this.#before = before;
-    this.#unshown = unshown;
+    const { scope } = first;
+    const refused = scope?.kind === 'folder' ? scope.refused : undefined;
+    this.#refused = new Set(refused?.map(({ name }) => name));
   }
 
   /** The index with a warning for every folder that is a plate, and not shown as one. @throws CancelledError */
@@ -62,13 +56,15 @@ export class NewPlates {
     const stores = new Set(sources.map(({ name }) => name));
     const found: Warning[] = [];
     for (const [name, atMs] of changedAt(index)) {
-      const isUnshown = this.#unshown.has(name);
-      const isOther = name.startsWith('.') || stores.has(name) || this.#before.get(name) === atMs;
-      if (isOther && !isUnshown) continue;
+      if (name.startsWith('.') || this.#before.get(name) === atMs) continue;
+      if (stores.has(name) && !this.#refused.has(name)) continue;
       const warning = await this.#warningOf(rootPath, name, atMs, signal);
       if (warning) found.push(warning);
     }
-    return found.length === 0 ? index : { ...index, warnings: [...warnings, ...found] };
+    if (found.length === 0) return index;
+    const isOld = ({ kind, files }: Warning): boolean =>
+      kind === 'unreadable-source' && found.some((one) => one.files[0] === files[0]);
+    return { ...index, warnings: [...warnings.filter((one) => !isOld(one)), ...found] };
   }
 
   async #warningOf(
@@ -80,16 +76,14 @@ export class NewPlates {
     const seen = this.#seen.get(name);
     if (seen?.atMs === atMs) return seen.warning;
     const path = `${rootPath}/${name}`;
-    const warning = this.#unshown.has(name)
-      ? await ofUnshown(rootPath, name, signal)
-      : ofNew(rootPath, name, await formatOf(path, signal));
+    const format = await (this.#refused.has(name) ? formatShown(path, signal) : formatOf(path, signal));
+    const warning = format === undefined ? undefined : ofNew(rootPath, name, format);
     this.#seen.set(name, { atMs, warning });
     return warning;
   }
 }
 
-function ofNew(rootPath: string, name: string, format: string | undefined): Warning | undefined {
-  if (format === undefined) return undefined;
+function ofNew(rootPath: string, name: string, format: string): Warning {
   return {
     kind: KIND,
     message: `${name} has become a plate (${format}); it is shown as one after the folder is unmounted and mounted again`,
@@ -98,13 +92,15 @@ function ofNew(rootPath: string, name: string, format: string | undefined): Warn
   };
 }
 
-/** Of a plate that could not be shown, and changed since. */
-async function ofUnshown(rootPath: string, name: string, signal: AbortSignal): Promise<Warning | undefined> {
+/** What a plate is that could not be shown; undefined where it still can't be. */
+async function formatShown(path: string, signal: AbortSignal): Promise<string | undefined> {
   try {
-    const { index } = await openPlate(`${rootPath}/${name}`, { signal, cacheDir: null });
-    return index.scope ? undefined : ofNew(rootPath, name, index.facts.formatDetail);
+    const { index } = await openPlate(path, { signal, cacheDir: null });
+    return index.scope ? undefined : index.facts.formatDetail;
   } catch (error) {
-    return unshownPlate(name, error);
+    // That it can't be is told already.
+    if (!(error instanceof PlateFsError) || error instanceof CancelledError) throw error;
+    return undefined;
   }
 }
 

@@ -1,21 +1,16 @@
-import { cpSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { mountProblem } from '../../mount/harness.ts';
-import { PlateMount, PYTHON, SHARED_DATA } from '../../mount/plate-mount.ts';
+import { hasProgram, PLATEFS, PlateMount, SHARED_DATA } from '../../mount/plate-mount.ts';
+import { differences, type Kind, lookedAt } from './imagej.ts';
+import { MountReader } from './mount-reader.ts';
 
 const problem = mountProblem();
 const why = problem ?? (existsSync(SHARED_DATA) ? undefined : '../shared/data is absent');
+const whyNoImageJ = ['imagej', 'xvfb-run'].find((program) => !hasProgram(program));
 
-/** What `read-mount.py` prints. */
-interface Report {
-  readonly files: number;
-  readonly opened: Readonly<Record<string, number>>;
-  readonly sums: Readonly<Record<string, readonly string[]>>;
-  /** Files that were not read whole. */
-  readonly left: readonly string[];
-  readonly problems: readonly string[];
-}
+const IMAGEJ_SECONDS = 150;
 
 /** A file of the mount, and a checksum of what must stand in it. */
 type Expected = readonly [path: string, sum: string];
@@ -23,22 +18,37 @@ type Expected = readonly [path: string, sum: string];
 const truthOf = <T>(set: string): T =>
   JSON.parse(readFileSync(join(SHARED_DATA, `${set}.truth.json`), 'utf8')) as T;
 
-async function read(mount: PlateMount): Promise<Report> {
-  const script = join(import.meta.dirname, 'read-mount.py');
-  const text = await mount.succeed(PYTHON, [script, mount.mountpoint, mount.plate], { timeoutMs: 110_000 });
-  return JSON.parse(text) as Report;
-}
-
-/** Reads everything there is; nothing differs, and what the truth file knows of is what it says. */
-async function check(mount: PlateMount, set: string, expected: readonly Expected[]): Promise<void> {
-  const { files, opened, left, sums, problems } = await read(mount);
-  console.log(
-    `${set}: ${files} files (${left.length} of them in parts), ${expected.length} sums known; opened: ${JSON.stringify(opened)}`,
-  );
-  expect(problems).toEqual([]);
-  const wrong = expected.filter(([path, sum]) => !left.includes(path) && sums[path]?.includes(sum) !== true);
-  expect(wrong.map(([path]) => [path, path in sums ? 'another sum' : 'not there'])).toEqual([]);
-}
+const PLATES = [
+  'ix-exported-3434',
+  'ix-raw-1334',
+  'ix-raw-1697',
+  'ix-nested-synth',
+  'operetta-v5',
+  'harmony-synth-v5',
+  'cv8000-minimal',
+  'ngff04-hcs-3d',
+  'ngff05-hcs',
+  'openhcs-plate-zarr',
+  'openhcs-plate-zarr-file',
+  'openhcs-plate-zarr-2026',
+];
+const OTHERS = [
+  'ome-tiff',
+  'ndtiff',
+  'ngff-images/v04',
+  'ngff-images/v05',
+  'zarr-arrays/v2.zarr',
+  'zarr-arrays/v3.zarr',
+  'hdf5-features',
+  'ilastik-h5',
+  'bdv-h5',
+  'imaris-derived',
+  'h5ad',
+  'anndata-zarr',
+  'tiff-zoo',
+];
+/** The set's folder of the mount. */
+const folderOf = (set: string): string => set.replaceAll('/', ' ');
 
 interface PlateTruth {
   readonly planes: readonly { readonly virtual: string; readonly sha256_pixels: string }[];
@@ -62,31 +72,56 @@ const isNumber = (dtype: string): boolean => /^(?:[<>|]?[iuf]\d|u?int\d+|float\d
 describe.skipIf(why)(
   `every file that is presented, read by every program${why === undefined ? '' : ` (skipped: ${why})`}`,
   () => {
-    // Not cv8000-minimal: 96 planes of 8 MB that are all zeros.
-    it.each([
-      'ix-exported-3434',
-      'ix-raw-1334',
-      'ix-raw-1697',
-      'ix-nested-synth',
-      'operetta-v5',
-      'harmony-synth-v5',
-      'ngff04-hcs-3d',
-      'ngff05-hcs',
-      'openhcs-plate-zarr',
-      'openhcs-plate-zarr-file',
-      'openhcs-plate-zarr-2026',
-    ])(
+    let mount: PlateMount;
+    let reader: MountReader;
+    /** What each set has, as its test read it. */
+    const kinds: Kind[] = [];
+
+    beforeAll(async () => {
+      mount = await PlateMount.make({ plate: 'unset' });
+      const definition = join(mount.folder, 'all.yaml');
+      const sources = [...PLATES, ...OTHERS].map((set) => ({
+        name: folderOf(set),
+        path: join(SHARED_DATA, set),
+        // A folder of TIFFs alone is one of unknown origin.
+        ...(set === 'tiff-zoo' ? { as: 'sources' } : {}),
+      }));
+      writeFileSync(definition, JSON.stringify({ sources }));
+      const words = mount.mountWords().map((word) => (word === 'unset' ? definition : word));
+      await mount.succeed(PLATEFS, words, { timeoutMs: 110_000 });
+      reader = new MountReader(mount.folder);
+    }, 120_000);
+
+    afterAll(async () => {
+      reader?.[Symbol.dispose]();
+      await mount?.remove();
+    }, 60_000);
+
+    /** Reads everything there is; nothing differs, and what the truth file knows of is what it says. */
+    async function check(set: string, expected: readonly Expected[]): Promise<void> {
+      const report = await reader.read(mount.path(folderOf(set)), join(SHARED_DATA, set));
+      const { files, opened, left, sums, problems } = report;
+      console.log(
+        `${set}: ${files} files (${left.length} of them in parts), ${expected.length} sums known; opened: ${JSON.stringify(opened)}`,
+      );
+      kinds.push(...Object.values(report.kinds));
+      expect(problems).toEqual([]);
+      const wrong = expected.filter(
+        ([path, sum]) => !left.includes(path) && sums[path]?.includes(sum) !== true,
+      );
+      expect(wrong.map(([path]) => [path, path in sums ? 'another sum' : 'not there'])).toEqual([]);
+    }
+
+    it.each(PLATES)(
       'plate %s',
       async (set) => {
-        await using mount = await PlateMount.start({ plate: join(SHARED_DATA, set) });
-        const names = new Set((await mount.shell('ls images')).trim().split('\n'));
+        const names = new Set((await mount.shell('ls "$1/images"', folderOf(set))).trim().split('\n'));
         const planes = truthOf<PlateTruth>(set).planes.map(
           ({ virtual, sha256_pixels }) => [virtual.replace(/^.*\//, ''), sha256_pixels] as const,
         );
         const shown = planes.filter(([name]) => names.has(name));
         expect(shown.length).toBeGreaterThan(0);
         await check(
-          mount,
           set,
           shown.map(([name, sum]) => [`images/${name}`, sum]),
         );
@@ -94,11 +129,25 @@ describe.skipIf(why)(
       120_000,
     );
 
-    it.each(['ome-tiff', 'ndtiff', 'ngff-images/v04', 'ngff-images/v05'])(
-      'plates of few images %s',
+    it.each(['ome-tiff', 'ndtiff'])(
+      'plates of pages %s',
       async (set) => {
-        await using mount = await PlateMount.start({ plate: join(SHARED_DATA, set) });
-        await check(mount, set, []);
+        await check(set, [...expectedPages(set)]);
+      },
+      120_000,
+    );
+
+    it.each(['v04', 'v05'])(
+      'images ngff-images/%s',
+      async (version) => {
+        const images = truthOf<ArrayTruth>('ngff-images').arrays.flatMap(
+          ({ path, sha256_array: sum }): Expected[] => {
+            const [, image] = path.match(`^${version}/([^/]+)/0$`) ?? [];
+            return image === undefined || sum === undefined ? [] : [[`${image}/plate.ome.zarr/A/1/0`, sum]];
+          },
+        );
+        expect(images.length).toBe(3);
+        await check(`ngff-images/${version}`, images);
       },
       120_000,
     );
@@ -106,7 +155,6 @@ describe.skipIf(why)(
     it.each(['v2.zarr', 'v3.zarr'])(
       'arrays of zarr-arrays/%s',
       async (store) => {
-        await using mount = await PlateMount.start({ plate: join(SHARED_DATA, 'zarr-arrays', store) });
         const arrays = truthOf<ArrayTruth>('zarr-arrays').arrays.flatMap(
           ({ path, dtype, sha256_array: sum }): Expected[] =>
             path.startsWith(`${store}/`) && sum !== undefined && isNumber(dtype)
@@ -114,7 +162,7 @@ describe.skipIf(why)(
               : [],
         );
         expect(arrays.length).toBeGreaterThan(10);
-        await check(mount, store, arrays);
+        await check(`zarr-arrays/${store}`, arrays);
       },
       120_000,
     );
@@ -122,7 +170,6 @@ describe.skipIf(why)(
     it.each(['hdf5-features', 'ilastik-h5', 'bdv-h5', 'imaris-derived'])(
       'HDF5 files of %s',
       async (set) => {
-        await using mount = await PlateMount.start({ plate: join(SHARED_DATA, set) });
         const family = set === 'bdv-h5' ? 'bdv' : 'imaris';
         const expected = truthOf<ArrayTruth>(set).arrays.flatMap((array): Expected[] => {
           const { file = 'derived.ims', path, dtype, shape } = array;
@@ -134,7 +181,7 @@ describe.skipIf(why)(
           return [[`${file}/arrays${path}.npy`, sum]];
         });
         expect(expected.length).toBeGreaterThan(0);
-        await check(mount, set, expected);
+        await check(set, expected);
       },
       120_000,
     );
@@ -142,25 +189,18 @@ describe.skipIf(why)(
     it.each(['h5ad', 'anndata-zarr'])(
       'AnnData of %s',
       async (set) => {
-        await using mount = await PlateMount.start({ plate: join(SHARED_DATA, set) });
-        await check(mount, set, [...expectedTables(set)]);
+        await check(set, [...expectedTables(set)]);
       },
       120_000,
     );
 
     it('TIFFs of tiff-zoo', async () => {
-      await using mount = await PlateMount.make({ plate: 'unset' });
-      // A folder of TIFFs alone is one of unknown origin: beside a store each of them is shown.
-      const folder = join(mount.folder, 'zoo');
-      mkdirSync(folder);
-      cpSync(join(SHARED_DATA, 'tiff-zoo'), folder, { recursive: true });
-      cpSync(join(SHARED_DATA, 'ilastik-h5/probabilities.h5'), join(folder, 'probabilities.h5'));
-      await using zoo = await PlateMount.start({ plate: folder });
-      const warnings = await zoo.shell('cat .platefs/warnings.json');
+      const warnings = await mount.shell('cat .platefs/warnings.json');
       const { files } = truthOf<{
         files: { file: string; pages: { sha256_pixels?: string }[] }[];
       }>('tiff-zoo');
-      const report = await read(zoo);
+      const report = await reader.read(mount.path('tiff-zoo'), join(SHARED_DATA, 'tiff-zoo'));
+      kinds.push(...Object.values(report.kinds));
       console.log(`tiff-zoo: ${report.files} files; opened: ${JSON.stringify(report.opened)}`);
       expect(report.problems).toEqual([]);
       const missing = files.flatMap(({ file, pages }) => {
@@ -176,8 +216,56 @@ describe.skipIf(why)(
       });
       expect(missing).toEqual([]);
     }, 120_000);
+
+    it.skipIf(whyNoImageJ)(
+      'a file of every kind of every set, in ImageJ, as a stack and as a virtual one',
+      async () => {
+        expect(kinds.length).toBeGreaterThan(0);
+        const files = lookedAt(kinds);
+        const list = join(mount.folder, 'imagej.tsv');
+        writeFileSync(list, files.map(({ line }) => line).join('\n'));
+        const macro = join(import.meta.dirname, 'look-at-files.ijm');
+        // Its exit status says nothing: the macro's output is what counts.
+        // With a group of its own: at the deadline all that xvfb-run started ends too.
+        const words = ['-k', '5', `${IMAGEJ_SECONDS}`, 'xvfb-run', '-a', 'imagej', '-b', macro, list];
+        const { stdout } = await mount.run('timeout', words, { timeoutMs: (IMAGEJ_SECONDS + 10) * 1000 });
+        console.log(`ImageJ: ${files.length} files of ${kinds.length} kinds`);
+        expect(differences(files, stdout)).toEqual([]);
+      },
+      180_000,
+    );
   },
 );
+
+interface PagesTruth {
+  readonly files: readonly {
+    readonly file: string;
+    readonly pages?: readonly { readonly sha256_pixels?: string }[];
+  }[];
+}
+
+/** Where each page of a set's TIFFs stands in images/, as the sets' own metadata says (OME-XML, `Axes` of NDTiff). */
+const PAGES: Readonly<Record<string, (file: string, page: number) => string | undefined>> = {
+  'ome-tiff': (file, page) => {
+    const [, z] = /^multifile-Z(\d)/.exec(file) ?? [];
+    return z === undefined
+      ? `images/A01_s001_w${page + 1}_z001_t001.tif`
+      : `images/A01_s002_w1_z00${z}_t001.tiff`;
+  },
+  ndtiff: (file, page) => {
+    if (file.startsWith('v3/')) return `v3/images/A01_s001_w${(page % 2) + 1}_z001_t00${(page >> 1) + 1}.tif`;
+    // Lower resolutions are no planes. The first page is of row 1 and column 1.
+    return file.includes('Full resolution') ? `v2/images/A01_s00${2 - page}_w1_z001_t001.tif` : undefined;
+  },
+};
+
+function* expectedPages(set: string): Generator<Expected> {
+  for (const { file, pages = [] } of truthOf<PagesTruth>(set).files)
+    for (const [page, { sha256_pixels: sum }] of pages.entries()) {
+      const path = PAGES[set]?.(file, page);
+      if (path !== undefined && sum !== undefined) yield [path, sum];
+    }
+}
 
 interface FrameTruth {
   readonly names_sha256: string;

@@ -1,10 +1,12 @@
 """Opens every file of a mount with every program that can hold it.
 
-Arguments: the mountpoint, and the source as it lies on disk. Prints JSON:
+Reads lines from standard input: a folder of the mount, a tab, and its source as it lies on disk. For each it prints a
+line of JSON, made by a process of its own, so that what all need is imported once:
   files     how many files there are
   opened    by reader: how many files it opened and read whole
   sums      by path: checksums of what stands in a file (TIFF, NPY, tables), each in every form that truth files use
-  left      those that are read in three places only: some of many large ones
+  left      some of many large ones: read in three places, or (TIFF) described by tiffinfo alone
+  kinds     by view, extension, type and whether it has several pages: the first file, and what ImageJ is to see in it
   problems  what differs between readers, between the forms of one image, or between st_size and what is read
 """
 import collections
@@ -12,64 +14,48 @@ import csv
 import hashlib
 import json
 import os
-import re
 import sys
+import traceback
 import warnings
 from concurrent.futures import ProcessPoolExecutor
 
 import numpy
 import scipy.io
-import zarr
+from PIL import Image
+
+try:
+    import pandas
+except ImportError:
+    pandas = None
 
 sys.path.insert(0, os.path.dirname(__file__))
+import imagej_looks
+import stores
 import tiff_readers
+from amounts import Amounts
+from findings import attempt, digest, for_imagemagick, kinds, left, opened, problems, sums, walk
 
 warnings.simplefilter('ignore')
 csv.field_size_limit(1 << 28)
-MOUNT, SOURCE = sys.argv[1:3]
+# What the line of input names.
+MOUNT = SOURCE = ''
+DISK = []
 # Larger files are read in three places.
 WHOLE_BYTES = 256 << 20
-# Of files that large only so many of one kind are read whole.
-LARGE_BYTES = 2 << 20
-MOST_LARGE = 3
+# Previews of a folder that are opened; the others are read.
+MOST_PREVIEWS = 6
 # Planes that are kept to be compared with the plate's OME-Zarr and stacks.
 MOST_PLANES_BYTES = 128 << 20
-VIEWS = ('images', 'stacks', 'arrays', 'tables', 'source', 'ome-zarr', 'plate.ome.zarr')
-PLANE = re.compile(r'(.+)_s(\d+)_w(\d+)_z(\d+)_t(\d+)\.[^.]+$')
-
-DISK = [os.path.join(below, name) for below, _, names in os.walk(SOURCE) for name in names] or [SOURCE]
-
-opened = collections.Counter()
-problems = []
-left = []
-sums = collections.defaultdict(list)
-# By dtype: path, name, checksum and size of the pixels.
-for_imagemagick = collections.defaultdict(list)
-
-
-def digest(array):
-    array = numpy.ascontiguousarray(array)
-    return hashlib.sha256(array.astype(array.dtype.newbyteorder('<'), copy=False).tobytes()).hexdigest()
-
-
-def attempt(what, reader, work):
-    """Counts what a reader opens; what it can't is a problem."""
-    try:
-        result = work()
-        opened[reader] += 1
-        return result
-    except Exception as error:
-        problems.append(f'{what}: {reader}: {type(error).__name__}: {str(error)[:300]}')
-        return None
+VIEWS = ('images', 'stacks', 'previews', 'arrays', 'tables', 'source', 'ome-zarr', 'plate.ome.zarr')
 
 
 def check_size(path, name, is_left):
     size = os.stat(path).st_size
     with open(path, 'rb') as file:
         if is_left or size > WHOLE_BYTES:
-            for at in (0, size // 2, size - 4096):
+            for at in (0, size // 2, max(0, size - 4096)):
                 file.seek(at)
-                if len(file.read(4096)) != 4096:
+                if len(file.read(4096)) != min(4096, size - at):
                     problems.append(f'{name}: no bytes at {at} of {size}')
             file.seek(size)
             seen = size + len(file.read(1))
@@ -79,15 +65,6 @@ def check_size(path, name, is_left):
                 seen += len(part)
     if seen != size:
         problems.append(f'{name}: st_size is {size}, read {seen}')
-
-
-def walk(folder):
-    for below, folders, names in os.walk(folder):
-        folders.sort()
-        if '.platefs' in folders:
-            folders.remove('.platefs')
-        for name in sorted(names):
-            yield os.path.join(below, name)
 
 
 def tiff(one):
@@ -102,18 +79,42 @@ def tiff(one):
     told = [f'{name}: {reader} sees other pixels than {agree[0]}' for reader in seen if reader not in agree]
     if not (seen and is_copy(path)):
         told += [f'{name}: {failure}' for failure in failures]
-    facts = None if base is None else (digest(base), base.dtype.name, base.nbytes, max(base.shape[1:]))
+    if base is None:
+        return one, agree, told, None
+    forms = [digest(base)]
+    if base.dtype == 'i2' and base.size and -128 <= base.min() and base.max() < 128:
+        # Numbers of 8 bits with a sign are shown in 16.
+        forms.append(digest(base.astype('i1')))
+    facts = forms, base.dtype.name, base.nbytes, max(base.shape[1:]), len(base), imagej_looks.looks(base)
     return one, agree, told, facts
 
 
-def note_tiff(one, agree, told, facts):
+def png(one):
+    """All readers see the same shades or colours."""
+    path, name = one
+    with Image.open(path) as image:
+        base = numpy.array(image)[numpy.newaxis]
+    seen = {'Pillow': base, 'scikit-image': tiff_readers.read_skimage(path)}
+    if tiff_readers.VIPS:
+        seen['vips'] = tiff_readers.read_vips(path, base)
+    told = [f'{name}: {reader} sees other pixels than Pillow' for reader in seen if not tiff_readers.same(seen[reader], base)]
+    facts = [digest(base)], base.dtype.name, base.nbytes, max(base.shape[1:3]), 1, imagej_looks.looks(base)
+    return one, [reader for reader in seen], told, facts
+
+
+def note_image(one, agree, told, facts):
     path, name = one
     opened.update(agree)
     problems.extend(told)
     if facts is None:
         return
-    checksum, dtype, size, side = facts
-    sums[name].append(checksum)
+    forms, dtype, size, side, pages, looks = facts
+    checksum = forms[0]
+    sums[name] += forms
+    folder, base = os.path.split(name)
+    kind = os.path.basename(folder), base.split('.', 1)[-1], dtype, pages > 1
+    if kind[1].endswith(('tif', 'tiff', 'png')):
+        kinds.setdefault(' '.join(map(str, kind)), {'path': path, 'dtype': dtype, 'pages': pages, 'looks': looks})
     is_small = side <= tiff_readers.MOST_IMAGEMAGICK_PIXELS
     if is_small and dtype in tiff_readers.IMAGEMAGICK:
         for_imagemagick[dtype].append((path, name, checksum, size))
@@ -187,9 +188,7 @@ def table(path, name):
             sums[name].append(digest(numpy.array([float(cell) for cell in cells])))
         except ValueError:
             continue
-    try:
-        import pandas
-    except ImportError:
+    if pandas is None:
         return
     frame = attempt(name, 'pandas', lambda: pandas.read_csv(path, sep=delimiter, dtype=str, keep_default_na=False))
     if frame is not None and (len(frame) != len(rows) - 1 or len(frame.columns) != len(rows[0])):
@@ -202,120 +201,26 @@ def matrix(path, name):
         sums[name].append(digest(sparse.toarray().astype('f8')))
 
 
-def level_of(store):
-    group = zarr.open_group(store, 'r')
-    names = [dataset['path'] for dataset in group.attrs['multiscales'][0]['datasets']]
-    return [group[name][:] for name in names]
-
-
-def image_store(part, name):
-    """The stacks, the array and the OME-Zarr of an image are the same pixels."""
-    store = os.path.join(part, 'ome-zarr', name + '.ome.zarr')
-    levels = attempt(store, 'zarr', lambda: level_of(store))
-    if levels is None:
-        return
-    place = os.path.relpath(store, MOUNT)
-    for number, level in enumerate(levels):
-        sums[f'{place}/{number}'] += sorted({digest(level), digest(level[0, 0])})
-    for extension in ('.tif', '.ome.tif'):
-        path = os.path.join(part, 'stacks', name + extension)
-        if os.path.exists(path):
-            stack = attempt(path, 'tifffile axes', lambda: tiff_readers.tczyx(path))
-            if stack is not None and not (
-                stack.shape == levels[0].shape
-                and numpy.array_equal(stack, levels[0], equal_nan=stack.dtype.kind == 'f')
-            ):
-                problems.append(f'{path}: {stack.shape} other than its OME-Zarr {levels[0].shape}')
-    path = os.path.join(part, 'arrays', name + '.npy')
-    if os.path.exists(path):
-        array = numpy.load(path)
-        forms = [array, numpy.moveaxis(array, -1, 0)]
-        if not any(
-            form.size == levels[0].size
-            and numpy.array_equal(form.reshape(levels[0].shape), levels[0], equal_nan=array.dtype.kind == 'f')
-            for form in forms
-        ):
-            problems.append(f'{path}: other than its OME-Zarr')
-
-
-def plate_store(part):
-    """Every plane of every well stands in the plate's OME-Zarr, and in both stacks of its field."""
-    images = os.path.join(part, 'images')
-    planes = collections.defaultdict(dict)
-    for path in walk(images):
-        match = PLANE.match(os.path.basename(path))
-        if match:
-            well, *place = match.groups()
-            site, channel, z, t = map(int, place)
-            pages, _ = tiff_readers.read_all(path, False)
-            planes[well, site][channel, z, t] = next(iter(pages.values()))[0] if pages else None
-    places = [place for field in planes.values() for place in field]
-    axis = lambda at, kind: sorted({place[at] for place in places if (place[1] == 0) == kind})
-    times = sorted({t for _, _, t in places})
-    root = zarr.open_group(os.path.join(part, 'plate.ome.zarr'), 'r')
-    found = 0
-    for well in root.attrs['plate']['wells']:
-        row, column = well['path'].split('/')
-        for listed in root[well['path']].attrs['well']['images']:
-            is_projection = listed.get('acquisition') == 1
-            field = planes[row + column.zfill(2), int(listed['path'].lstrip('p')) + 1]
-            name = f"plate.ome.zarr/{well['path']}/{listed['path']}"
-            level = attempt(name, 'zarr', lambda: level_of(os.path.join(part, name)))
-            channels, zs = axis(0, is_projection), [0] if is_projection else axis(1, False)
-            if level is None:
-                continue
-            if level[0].shape[:3] != (len(times), len(channels), len(zs)):
-                problems.append(f'{name}: shape {level[0].shape}')
-                continue
-            for t, c, z in numpy.ndindex(*level[0].shape[:3]):
-                wanted = field.get((channels[c], zs[z], times[t]))
-                found += wanted is not None
-                seen = level[0][t, c, z]
-                if not (numpy.array_equal(seen, wanted) if wanted is not None else not seen.any()):
-                    problems.append(f'{name}: plane {t}/{c}/{z} is another than in images/')
-    if found != len(places):
-        problems.append(f'plate.ome.zarr holds {found} of {len(places)} planes')
-    for path in walk(os.path.join(part, 'stacks')):
-        name = os.path.relpath(path, MOUNT)
-        stack = attempt(name, 'tifffile axes', lambda: tiff_readers.tczyx(path))
-        well, site, kind = re.match(r'(.+)_s(\d+)(_z000)?\.', os.path.basename(path)).groups()
-        if stack is None:
-            continue
-        field = planes[well, int(site)]
-        is_projection = kind is not None or all(z == 0 for _, z, _ in places)
-        channels, zs = axis(0, is_projection), [0] if is_projection else axis(1, False)
-        if stack.shape[:3] != (len(times), len(channels), len(zs)):
-            problems.append(f'{name}: shape {stack.shape}')
-            continue
-        for t, c, z in numpy.ndindex(*stack.shape[:3]):
-            wanted = field.get((channels[c], zs[z], times[t]))
-            if not (numpy.array_equal(stack[t, c, z], wanted) if wanted is not None else not stack[t, c, z].any()):
-                problems.append(f'{name}: plane {t}/{c}/{z} is another than in images/')
-
-
-def is_one_of_many(path, view, counts=collections.Counter()):
-    """Whether enough files of its kind were read whole, and it is large."""
-    if os.stat(path).st_size <= LARGE_BYTES:
-        return False
-    kind = view, os.path.splitext(path)[1]
-    counts[kind] += 1
-    return counts[kind] > MOST_LARGE
-
-
 def part_of(folder, pool):
-    tiffs = []
+    amounts = Amounts(folder)
+    tiffs, previews, opened_only = [], [], []
     for path in walk(folder):
         name = os.path.relpath(path, MOUNT)
         view = os.path.relpath(path, folder).split('/')[0]
-        is_left = is_one_of_many(path, view)
-        attempt(name, 'read', lambda: check_size(path, name, is_left))
+        is_left = not amounts.is_whole(path, view)
+        if not is_left or amounts.is_read(path, view):
+            attempt(name, 'read', lambda: check_size(path, name, is_left))
         if is_left:
             left.append(name)
+            if path.lower().endswith(('.tif', '.tiff')):
+                opened_only.append(path)
         if is_left or view in ('ome-zarr', 'plate.ome.zarr', 'source'):
             continue
         lower = path.lower()
         if lower.endswith(('.tif', '.tiff')):
             tiffs.append((path, name))
+        elif lower.endswith('.png'):
+            previews.append((path, name))
         elif lower.endswith('.npy'):
             npy(path, name)
         elif lower.endswith(('.csv', '.tsv')):
@@ -325,17 +230,20 @@ def part_of(folder, pool):
         elif lower.endswith('.json'):
             attempt(name, 'json', lambda: json.load(open(path, encoding='utf-8')))
     for noted in pool.map(tiff, tiffs, chunksize=4):
-        note_tiff(*noted)
-    if tiffs:
-        attempt(folder, 'tiffinfo', lambda: tiff_readers.tiffinfo([path for path, _ in tiffs]))
-        opened['tiffinfo'] += len(tiffs) - 1
-    is_small = sum(os.stat(path).st_size for path in walk(os.path.join(folder, 'images'))) <= MOST_PLANES_BYTES
-    if is_small and os.path.isdir(os.path.join(folder, 'plate.ome.zarr')):
-        plate_store(folder)
+        note_image(*noted)
+    for noted in pool.map(png, previews[:: max(1, len(previews) // MOST_PREVIEWS)], chunksize=2):
+        note_image(*noted)
+    described = [path for path, _ in tiffs] + opened_only
+    if described:
+        attempt(folder, 'tiffinfo', lambda: tiff_readers.tiffinfo(described))
+        opened['tiffinfo'] += len(described) - 1
+    if amounts.images <= MOST_PLANES_BYTES and os.path.isdir(os.path.join(folder, 'plate.ome.zarr')):
+        stores.plate_store(folder, MOUNT)
     for below, folders, _ in os.walk(os.path.join(folder, 'ome-zarr')):
         for store in [one for one in folders if one.endswith('.ome.zarr')]:
             folders.remove(store)
-            image_store(folder, os.path.relpath(os.path.join(below, store), os.path.join(folder, 'ome-zarr'))[:-len('.ome.zarr')])
+            name = os.path.relpath(os.path.join(below, store), os.path.join(folder, 'ome-zarr'))
+            stores.image_store(folder, name[: -len('.ome.zarr')], MOUNT)
 
 
 def is_part(folder):
@@ -377,10 +285,28 @@ def imagemagick():
                     problems.append(f'{name}: ImageMagick sees other pixels')
 
 
-with ProcessPoolExecutor(2) as pool:
-    for folder in parts():
-        part_of(folder, pool)
-        compare_sources(folder)
-imagemagick()
-files = sum(1 for _ in walk(MOUNT))
-print(json.dumps({'files': files, 'opened': dict(opened), 'left': left, 'sums': sums, 'problems': problems}))
+def report():
+    with ProcessPoolExecutor(2) as pool:
+        for folder in parts():
+            part_of(folder, pool)
+            compare_sources(folder)
+    imagemagick()
+    files = sum(1 for _ in walk(MOUNT))
+    found = {'files': files, 'opened': dict(opened), 'left': left, 'sums': sums, 'kinds': kinds, 'problems': problems}
+    print(json.dumps(found), flush=True)
+
+
+for line in sys.stdin:
+    child = os.fork()
+    if child == 0:
+        MOUNT, SOURCE = line.rstrip('\n').split('\t')
+        DISK = [os.path.join(below, name) for below, _, names in os.walk(SOURCE) for name in names] or [SOURCE]
+        try:
+            report()
+            os._exit(0)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+    _, status = os.waitpid(child, 0)
+    if status != 0:
+        print(json.dumps({'problems': [f'the reader ended with {status}: see standard error']}), flush=True)

@@ -1,5 +1,6 @@
 """One TIFF as each program reads it: all pages, in their order."""
 import ctypes
+import functools
 import os
 import subprocess
 import tempfile
@@ -59,7 +60,6 @@ def read_skimage(path):
 
 try:
     VIPS = ctypes.CDLL('libvips.so.42')
-    VIPS.vips_init(b'platefs')
     VIPS.vips_image_new_from_file.restype = ctypes.c_void_p
     VIPS.vips_image_write_to_memory.restype = ctypes.c_void_p
     VIPS.vips_error_buffer.restype = ctypes.c_char_p
@@ -67,7 +67,14 @@ except OSError:
     VIPS = None
 
 
+@functools.cache
+def start_vips():
+    """In the process that reads: one that is forked off has none of its threads, and large images wait for them."""
+    VIPS.vips_init(b'platefs')
+
+
 def read_vips(path, base):
+    start_vips()
     option = '[n=-1]' if len(base) > 1 else ''
     image = VIPS.vips_image_new_from_file((path + option).encode(), None)
     try:

@@ -4,9 +4,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PLATE_ROWS } from '../fixtures/every-plate.ts';
 import { hasH5py } from '../fixtures/hdf5.ts';
-import { put } from '../fixtures/zarr.ts';
+import { put, writeV2 } from '../fixtures/zarr.ts';
 import { folderEntries, zipFile } from '../fixtures/zip.ts';
-import { mountProblem } from './harness.ts';
+import { eventually, mountProblem } from './harness.ts';
 import { agePlate, PlateMount, PYTHON } from './plate-mount.ts';
 
 const why = mountProblem() ?? (hasH5py() ? undefined : 'h5py is missing');
@@ -188,7 +188,25 @@ describe.skipIf(why !== undefined)(`files damaged at random, mounted (${why ?? '
     );
     const { stdout, code } = await mount.platefs('inspect', folder);
     expect([code, stdout]).toEqual([0, expect.stringContaining('broken.zarr is shown as it is')]);
-  }, 60_000);
+    // It stays told of as long as it holds, whatever else changes.
+    const warnings = async (): Promise<string> => await mount.shell('cat .platefs/warnings.json');
+    const seen = async (name: string): Promise<boolean> => (await mount.shell('ls -A')).includes(name);
+    writeFileSync(join(folder, 'notes.txt'), 'new');
+    await eventually('the file is there', () => seen('notes.txt'), 60_000);
+    expect(await warnings()).toContain('broken.zarr is shown as it is');
+    mkdirSync(join(folder, 'broken.zarr/1'));
+    writeFileSync(join(folder, 'more.txt'), 'new');
+    await eventually('the next is there', () => seen('more.txt'), 60_000);
+    expect(await warnings()).toContain('broken.zarr is shown as it is');
+    const image = { shape: [8, 8], chunkShape: [8, 8], itemBytes: 2, bytes: new Uint8Array(128) };
+    writeV2(join(folder, 'broken.zarr/0'), image, { dtype: '<u2' });
+    await eventually(
+      'that it is whole is told',
+      async () => (await warnings()).includes('broken.zarr has become a plate'),
+      60_000,
+    );
+    expect(await warnings()).not.toContain('broken.zarr is shown as it is');
+  }, 120_000);
 
   it('documents and images of plates are read or refused, and the daemon lives', async () => {
     await using mount = await PlateMount.make({ plate: 'unset' });

@@ -94,7 +94,8 @@ export class SyncedFiles {
 
   /** Whether all of a file was synced, and nothing is under way. */
   isClean(number: number): boolean {
-    return this.#files.get(number)?.hasChanged === false;
+    const file = this.#files.get(number);
+    return file !== undefined && !file.hasChanged && !file.isUnderWay;
   }
 
   /** Begins a sync of a file. What changes from here on is for the next one. */

@@ -39,6 +39,8 @@ export interface FileDataParts {
   readonly journalPath: string;
   /** Which calls return only when what was written survives power loss. */
   readonly durability: Durability;
+  /** Where a close is to be waited for: after how much of a file the disk begins with it. */
+  readonly aheadBytes?: number;
   /** Hands a job to a reader thread. */
   readonly submit: (job: ReaderJob) => void;
   readonly notify: (notice: FrontNotice) => void;
@@ -259,7 +261,7 @@ export class FileData {
   #writeAhead(node: number, sizeBytes: number): void {
     if (node !== this.#ahead.node) this.#ahead = { node, sizeBytes: 0 };
     this.#ahead.sizeBytes += sizeBytes;
-    if (this.#ahead.sizeBytes < AHEAD_BYTES) return;
+    if (this.#ahead.sizeBytes < (this.#parts.aheadBytes ?? AHEAD_BYTES)) return;
     this.#ahead.sizeBytes = 0;
     this.#syncs.addAhead(node);
   }

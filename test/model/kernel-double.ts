@@ -162,6 +162,8 @@ export class KernelDouble {
       stagingFolder: stagingFolder(this.folders),
       journalPath: journalPath(this.folders),
       durability: this.durability,
+      // So that the disk begins with small files too.
+      aheadBytes: 20_000,
       diskFolder: this.folders.state,
       renders: new KeptRenders(),
       submit: (job) => this.#jobs.push(job),

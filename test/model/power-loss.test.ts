@@ -248,6 +248,17 @@ describe('a machine that loses power at any call to its disk', () => {
       ],
       1_000_000,
     ],
+    [
+      'a file that was synced is written and closed while the disk has begun with it',
+      'close',
+      [
+        { do: 'create', name: 0 },
+        { do: 'fsync', slot: 0 },
+        { do: 'write', slot: 0, at: 0, size: 20_000, seed: 0 },
+        { do: 'close', slot: 0 },
+      ],
+      1_000_000,
+    ],
     ...Array.from({ length: 24 }, (_, calls): [string, Durability, readonly Step[], number] => [
       `a file on disk is synced, the power going at call ${calls + 1}`,
       'fsync',

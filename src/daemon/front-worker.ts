@@ -201,7 +201,7 @@ function receive(rooms: Rooms, message: ToFront): void {
     case 'spill': {
       let freedBytes = 0;
       try {
-        freedBytes = overlay.spillResting(message.bytes, message.restingSinceMs);
+        freedBytes = overlay.bytes.spillResting(message.bytes, message.restingSinceMs);
       } catch (error) {
         // The disk is full, mostly: what is in memory stays there.
         tell({ type: 'notice', notice: { kind: 'failed', path: '', message: explain(error) } });

@@ -1,6 +1,6 @@
-import { FsRefusal, NoSpaceError } from '../core/errors.ts';
-import { isOutOfSpace } from '../core/io.ts';
+import { FsRefusal } from '../core/errors.ts';
 import type { Journal } from '../journal/journal.ts';
+import { ByteChanges } from './byte-changes.ts';
 import type { DataStore, FileStat } from './data-store.ts';
 import { DepartedInodes } from './departed-inodes.ts';
 import type { FilePlacements } from './file-placement.ts';
@@ -11,7 +11,6 @@ import { LandingBook } from './landing-book.ts';
 import type { LowerTree } from './lower-tree.ts';
 import type { Namespace } from './namespace.ts';
 import type { NewInode, OverlayRecord } from './records.ts';
-import { longestResting } from './resting-files.ts';
 import { SealedFiles } from './sealed-files.ts';
 import { SyncPlans } from './sync-plans.ts';
 
@@ -29,12 +28,6 @@ export interface OverlayParts {
   readonly onAbandoned: (abandoned: Abandoned) => void;
 }
 
-const PAGE_BYTES = 4096;
-/** <linux/falloc.h>. */
-const FALLOC_PUNCH_HOLE = 2;
-/** Copied to disk before the next request is answered: some ten milliseconds. */
-const SPILL_STEP_BYTES = 16 * 2 ** 20;
-
 /**
  * Everything written, and the only place that changes it. Each change is in the journal before it is in memory,
  * and in memory before it is acknowledged; bytes are in tmpfs or on disk before their write is. Runs in one
@@ -44,6 +37,8 @@ export class Overlay {
   readonly names: Namespace;
   /** Closed files that have not landed. */
   readonly sealed: SealedFiles;
+  /** What programs write, and where it finds room. */
+  readonly bytes: ByteChanges;
   /** What lies in the output folder. */
   readonly landings: LandingBook;
   /** What was freed last. */
@@ -55,14 +50,16 @@ export class Overlay {
   private constructor(names: Namespace, parts: OverlayParts) {
     this.names = names;
     this.#parts = parts;
-    const { store, handles, journal, onAbandoned } = parts;
+    const { store, handles, placements, journal, onAbandoned } = parts;
+    const commit = (record: OverlayRecord): void => this.#commit(record);
     this.sealed = new SealedFiles(names, store);
     this.syncs = new SyncPlans(names, store, journal);
+    this.bytes = new ByteChanges({ names, store, handles, placements, commit });
     this.landings = new LandingBook({
       names,
       store,
       handles,
-      commit: (record) => this.#commit(record),
+      commit,
       sync: () => journal.sync(),
       onAbandoned,
     });
@@ -283,41 +280,6 @@ export class Overlay {
     this.#commit({ op: 'recalled', inode: inode.number });
   }
 
-  #makeRoom(inode: OverlayInode, sizeBytes: number): void {
-    const splitAt = this.#parts.placements.splitFor(inode, sizeBytes);
-    if (splitAt === undefined || splitAt >= inode.splitAt) return;
-    if (inode.splitAt === Number.POSITIVE_INFINITY) this.store.files.clearSpill(inode.number);
-    this.#commit({ op: 'split', inode: inode.number, splitAt });
-    this.store.split(inode, splitAt);
-  }
-
-  /** Moves a file's memory from `fromBytes` on to disk, for a budget it no longer fits in or a tmpfs that is full. */
-  spill(inode: OverlayInode, fromBytes = 0): void {
-    if (fromBytes >= inode.splitAt) return;
-    if (inode.splitAt === Number.POSITIVE_INFINITY) this.store.files.clearSpill(inode.number);
-    this.store.spillFrom(inode, fromBytes);
-    this.#commit({ op: 'split', inode: inode.number, splitAt: fromBytes });
-    this.store.freeFrom(inode, fromBytes);
-  }
-
-  /**
-   * Moves memory of files that are open for writing and rest to disk, longest rested first: one step, so that
-   * requests are answered between two of them.
-   * @param restingSinceMs - Files that were written later than this are left alone.
-   * @returns bytes of memory freed; 0 when there is nothing to be had.
-   */
-  spillResting(wantedBytes: number, restingSinceMs: number): number {
-    const oldest = longestResting(this.names.inodes, this.#parts, restingSinceMs);
-    if (!oldest) return 0;
-    const before = this.store.reservedBytes;
-    const heldBytes = this.store.reservedOf(oldest.number);
-    const stepBytes = Math.max(PAGE_BYTES, Math.min(wantedBytes, SPILL_STEP_BYTES));
-    // A page stays: a file counts as one in any case, and what was synced of it keeps standing in for it.
-    const keptBytes = Math.max(PAGE_BYTES, Math.floor((heldBytes - stepBytes) / PAGE_BYTES) * PAGE_BYTES);
-    this.spill(oldest, keptBytes);
-    return before - this.store.reservedBytes;
-  }
-
   /** Brings back what had landed before, for a file whose bytes since then are gone. */
   restoreLanded(inode: OverlayInode): void {
     this.#commit({ op: 'restored', inode: inode.number });
@@ -336,56 +298,19 @@ export class Overlay {
     while (inode.place) this.#commit({ op: 'remove', place: inode.place, at: Date.now() });
   }
 
+  /** As {@link ByteChanges.write}. */
   write(inode: OverlayInode, data: Uint8Array, offsetBytes: number): void {
-    this.#makeRoom(inode, offsetBytes + data.length);
-    try {
-      this.store.write(inode, data, offsetBytes);
-    } catch (error) {
-      if (!isOutOfSpace(error)) throw error;
-      if (inode.splitAt === 0) throw this.#full(error);
-      this.spill(inode);
-      try {
-        this.store.write(inode, data, offsetBytes);
-      } catch (again) {
-        throw isOutOfSpace(again) ? this.#full(again) : again;
-      }
-    }
-    this.#moveHead(inode, offsetBytes + data.length, data.length);
+    this.bytes.write(inode, data, offsetBytes);
   }
 
-  /** What a large file began with in memory follows to disk, a part with each write: no request waits for all of it. */
-  #moveHead(inode: OverlayInode, endBytes: number, writtenBytes: number): void {
-    const from = this.#parts.placements.nextSplit(inode, endBytes, writtenBytes);
-    // What the kernel reads and writes by itself must stay where it is.
-    if (from === undefined || (this.handles.countsOf(inode.number)?.backingId ?? 0) !== 0) return;
-    try {
-      this.spill(inode, from);
-    } catch (error) {
-      // It stays in memory, which has room for it.
-      if (!isOutOfSpace(error)) throw error;
-    }
-  }
-
-  #full(cause: unknown): NoSpaceError {
-    return new NoSpaceError('no room for written files, in memory or on disk', {
-      cause,
-      advice: 'free space on the disk that holds the state folder; nothing that was acknowledged is lost',
-    });
-  }
-
+  /** As {@link ByteChanges.truncate}. */
   truncate(inode: OverlayInode, sizeBytes: number): void {
-    this.#makeRoom(inode, sizeBytes);
-    this.store.truncate(inode, sizeBytes);
+    this.bytes.truncate(inode, sizeBytes);
   }
 
-  /** fallocate(2). A hole past the end is none. */
+  /** As {@link ByteChanges.allocate}. */
   allocate(inode: OverlayInode, mode: number, offsetBytes: number, wantedBytes: number): void {
-    const isHole = (mode & FALLOC_PUNCH_HOLE) !== 0;
-    const inFileBytes = isHole ? this.store.stat(inode).sizeBytes - offsetBytes : wantedBytes;
-    const sizeBytes = Math.min(wantedBytes, inFileBytes);
-    if (sizeBytes <= 0) return;
-    this.#makeRoom(inode, offsetBytes + sizeBytes);
-    this.store.allocate(inode, mode, offsetBytes, sizeBytes);
+    this.bytes.allocate(inode, mode, offsetBytes, wantedBytes);
   }
 
   /**

@@ -75,7 +75,7 @@ describe('a bit that flips', () => {
     const handle = make('a');
     const other = make('other');
     const inode = kernel.overlay.inode(handle.node);
-    if (inode) kernel.overlay.spill(inode, UNIT_BYTES);
+    if (inode) kernel.overlay.bytes.spill(inode, UNIT_BYTES);
     flip(dataPath(handle, join(kernel.folders.state, 'spill')), 2 * UNIT_BYTES + 5000);
     expectUnitTwoLost(handle, other);
     expect(kernel.reports.at(-1)).toMatch(/bytes 131072 to 196608 are not what was written/);

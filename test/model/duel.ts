@@ -431,11 +431,11 @@ export class Duel {
       case 'spill': {
         const slot = this.#slot(step.slot);
         const inode = slot?.writing ? kernel.overlay.inode(slot.handle.node) : undefined;
-        if (inode && !inode.sealed) kernel.inside(() => kernel.overlay.spill(inode));
+        if (inode && !inode.sealed) kernel.inside(() => kernel.overlay.bytes.spill(inode));
         return;
       }
       case 'spill-resting':
-        kernel.inside(() => kernel.overlay.spillResting(step.pages * 4096, Number.POSITIVE_INFINITY));
+        kernel.inside(() => kernel.overlay.bytes.spillResting(step.pages * 4096, Number.POSITIVE_INFINITY));
         return;
       case 'fchmod-old': {
         const slot = this.#slot(step.slot);

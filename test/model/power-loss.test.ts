@@ -153,7 +153,7 @@ class Program {
       case 'spill': {
         const inode = kernel.overlay.inode(handle.node);
         file.hasSpilled = true;
-        if (inode && !inode.sealed) kernel.overlay.spill(inode, 4096 * (wanted.slot % 4));
+        if (inode && !inode.sealed) kernel.overlay.bytes.spill(inode, 4096 * (wanted.slot % 4));
       }
     }
   }

@@ -50,9 +50,13 @@ export async function recognise(asked: string, signal: AbortSignal, as?: ShownAs
   try {
     const plate = recognisedAs(await recognisePlate(asked, signal));
     const path = realpathSync(asked);
-    if (as === 'plate' || plate.root === path) return plate;
+    if (as === 'plate') return plate;
     // A plate below is all that was meant, unless there is more to show beside it.
-    if (!(await hasStores(path)) && !(await holdsStacks(path, signal))) return plate;
+    const hasMore =
+      plate.root === path
+        ? plate.format === 'ome-zarr' && (await isOneOfSeveral(path))
+        : (await hasStores(path)) || (await holdsStacks(path, signal));
+    if (!hasMore) return plate;
     refusal = new NotAPlateError(asked, 'it holds a plate and other files and stores');
   } catch (error) {
     if (!(error instanceof NotAPlateError) || as === 'plate') throw error;
@@ -80,6 +84,22 @@ async function recogniseFile(path: string): Promise<RecognisedPlate> {
   throw new NotAPlateError(path, 'it is a file of no kind that is known by its name', {
     advice: 'name the folder that holds the plate, an HDF5 file, a zipped Zarr store or a TIFF',
   });
+}
+
+/** Whether an OME-Zarr that makes a folder a plate lies in it with other files and stores that are sources. */
+async function isOneOfSeveral(folder: string): Promise<boolean> {
+  const entries = readdirSync(folder, { withFileTypes: true });
+  if (looksLikeStore(entries.map(({ name }) => name))) return false;
+  let count = 0;
+  for (const entry of entries) {
+    if (entry.name.startsWith('.')) continue;
+    const path = `${folder}/${entry.name}`;
+    const isSource = entry.isDirectory()
+      ? looksLikeStore(listed(path))
+      : (await driversOf(path, false)).some(({ id }) => id !== 'tiff');
+    count += isSource ? 1 : 0;
+  }
+  return count > 1;
 }
 
 /** Whether anything in a folder is a store by its name or content. TIFFs are not: they belong to whatever lies beside. */

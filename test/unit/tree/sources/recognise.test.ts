@@ -7,6 +7,7 @@ import { NotAPlateError } from '../../../../src/core/errors.ts';
 import { openPlate } from '../../../../src/tree/open-plate.ts';
 import { recognise } from '../../../../src/tree/sources/recognise.ts';
 import { writeTiff } from '../../../fixtures/tiff.ts';
+import { put } from '../../../fixtures/zarr.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'platefs-recognise-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
@@ -70,6 +71,28 @@ describe('a folder with one plate below it', () => {
     for (const name of ['a.tif', 'b.tif', 'c.tif', 'd.tif'])
       writeFileSync(join(folder, name), writeTiff({ pages: [page, page] }));
     expect(await recognise(folder, signal)).toMatchObject({ scope: { kind: 'folder', plates: ['p'] } });
+  });
+});
+
+describe('a folder with an OME-Zarr in it', () => {
+  it('is that plate, unless other stores lie beside it', async () => {
+    const folder = join(scratch, 'image');
+    put(join(folder, 'image/.zgroup'), { zarr_format: 2 });
+    const axes = [
+      { name: 'y', type: 'space' },
+      { name: 'x', type: 'space' },
+    ];
+    put(join(folder, 'image/.zattrs'), {
+      multiscales: [{ version: '0.4', axes, datasets: [{ path: '0' }] }],
+    });
+    for (const level of ['0', '1']) put(join(folder, 'image', level, '.zarray'), {});
+    writeFileSync(join(folder, 'notes.txt'), 'mine');
+    expect(await recognise(folder, signal)).toMatchObject({ format: 'ome-zarr', root: folder });
+    writeFileSync(join(folder, 'cells.h5ad'), 'as if');
+    expect(await recognise(folder, signal)).toMatchObject({ scope: { kind: 'folder', plates: ['image'] } });
+    expect(await recognise(folder, signal, 'plate')).toMatchObject({ format: 'ome-zarr', root: folder });
+    const image = join(folder, 'image');
+    expect(await recognise(image, signal)).toMatchObject({ format: 'ome-zarr', root: image });
   });
 });
 

@@ -140,11 +140,17 @@ export interface OpenSource extends Disposable {
   /** Where a region's bytes lie verbatim, little-endian and in C order, else undefined. */
   window(path: ItemPath, region: Region): ByteWindow | undefined;
   /**
-   * Every local file that an item's bytes depend on, or those of a region of it, be they there or not: as long as each
+   * Every file, or object on a server, that an item's bytes depend on, or those of a region of it, be they there or not: as long as each
    * of them is what it was, reading gives the same. Undefined, or absent, where only the source as a whole is known.
    * Asked with a region of images, their levels and arrays of sources that are folders; without one of all others.
    */
   filesOf?(path: ItemPath, region?: Region): readonly string[] | undefined;
+  /**
+   * Tells what a path of {@link filesOf} stands for on a server from what stands there at other times, by asking the
+   * server. Undefined where that tells no versions apart. Absent where sources are never on a server.
+   * @throws UnreadableSourceError
+   */
+  identityNow?(file: string): string | undefined;
   /**
    * How planes, the last two axes, of an image or of an array of `rank` axes are read in parts; undefined where that
    * would decode other planes as well. Absent where the catalog's chunks tell.

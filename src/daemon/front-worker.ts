@@ -311,7 +311,7 @@ async function serve(): Promise<void> {
   );
   const wholeReads = new WholeReads({
     sizeOf: (node) =>
-      canPass() && !isVersionNode(node) && mountTree.isKeepable(node)
+      canPass() && !isVersionNode(node) && mountTree.isKeepable(node) && !mountTree.isFetched(node)
         ? mountTree.attributes(node)?.sizeBytes
         : undefined,
     limitBytes: data.hotBytes,

@@ -7,6 +7,7 @@ import { directoryPath, filePath } from '../model/plate-lookup.ts';
 import type { PlateDifference } from '../model/plate-succession.ts';
 import { isSettled, settlesAtMs } from '../model/settled-directory.ts';
 import { type SharedTree, succeedTree } from '../tree/shared-tree.ts';
+import { remoteCheckMs } from '../tree/sources/remote-identities.ts';
 import { DirectoryWatch, type FollowedFile } from '../watch/directory-watch.ts';
 import { networkDiskKind } from '../watch/disk-kind.ts';
 import type { FromIndexWorker, IndexWorkerData, LookAgain } from './index-worker.ts';
@@ -22,9 +23,6 @@ const WAITING_MS = 250;
 const REST_MS = 60_000;
 const LOCAL_POLL_MS = 5000;
 const NETWORK_POLL_MS = 1000;
-/** How often a server is asked whether it has what it had, in milliseconds; 0 for never. */
-const REMOTE_CHECK_VARIABLE = 'PLATEFS_REMOTE_CHECK_MS';
-const REMOTE_CHECK_MS = 60_000;
 
 /** Of the files that the index was drawn from, so many of the newest are followed themselves. */
 const MAX_FOLLOWED_FILES = 64;
@@ -97,8 +95,7 @@ export class LivePlate {
     const kind = this.index.scope?.kind;
     if (mode === 'off' || kind === 'list') return;
     if (kind === 'url') {
-      const checkMs = Number(process.env[REMOTE_CHECK_VARIABLE] ?? REMOTE_CHECK_MS);
-      if (checkMs > 0) this.#checking = setInterval(() => this.#hint(), checkMs).unref();
+      if (remoteCheckMs > 0) this.#checking = setInterval(() => this.#hint(), remoteCheckMs).unref();
       return;
     }
     const network = this.#networkKind();

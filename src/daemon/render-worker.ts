@@ -91,7 +91,7 @@ function render({ node, sizeBytes: wholeBytes, temporaryPath, presentKeys }: Ren
     if (key === undefined)
       throw new FsRefusal(
         'not-supported',
-        'nobody can tell when its source changes: it lies on a server, or in too many files to be asked',
+        'nobody can tell when its source changes: it lies in too many files to be asked, or is no image or array on a server',
       );
     if (presentKeys.includes(key)) return { type: 'present', key };
     const fd = openSync(temporaryPath, 'wx', 0o600);
@@ -99,6 +99,8 @@ function render({ node, sizeBytes: wholeBytes, temporaryPath, presentKeys }: Ren
       // In memory, large pages are used inside of files only, and not for what makes them longer.
       ftruncateSync(fd, wholeBytes);
       const { sizeBytes, checksum } = write(node, fd);
+      // Nor is what a server said before.
+      files.forget();
       if (files.keyOf(node) !== key)
         throw new SourceChangedError(files.pathOf(node), 'its source was written while it was read', {
           advice: 'try again when the plate rests',

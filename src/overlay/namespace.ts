@@ -1,15 +1,14 @@
+import { AbandonedLandings } from './abandoned-landings.ts';
 import {
   type Abandoned,
   FIRST_OVERLAY_INODE,
   isDirectory,
   isOverlayNode,
-  type LandedBytes,
-  type LandingRecord,
   type OverlayInode,
   type Place,
 } from './inode.ts';
 import { giveName, isFirstName, preferName, takeName } from './inode-names.ts';
-import { changeState, nsOf, type StateRecord } from './inode-state.ts';
+import { changeState, firstState, nsOf, type StateRecord } from './inode-state.ts';
 import type { LowerTree } from './lower-tree.ts';
 import type { MadeInode, OverlayRecord } from './records.ts';
 
@@ -50,13 +49,16 @@ export class Namespace {
   /** Names that the last hook result or discard brought; the kernel may not have heard of them if a daemon died. */
   lastPublished: readonly Place[] = [];
   nextInode = FIRST_OVERLAY_INODE;
-  /** Landings to be removed, by their id. */
-  readonly abandoned = new Map<number, Abandoned>();
-  #nextAbandoned = 1;
+  readonly #abandoned = new AbandonedLandings();
   readonly #lower: LowerTree;
 
   constructor(lower: LowerTree) {
     this.#lower = lower;
+  }
+
+  /** Landings to be removed, by their id. */
+  get abandoned(): ReadonlyMap<number, Abandoned> {
+    return this.#abandoned.all;
   }
 
   /** The node of a name in the merged view, or undefined. */
@@ -199,28 +201,7 @@ export class Namespace {
   }
 
   #begin(made: Omit<MadeInode, 'parent' | 'name'>, atMs: number): void {
-    const atNs = nsOf(atMs);
-    this.inodes.set(made.inode, {
-      number: made.inode,
-      mode: made.mode,
-      uid: made.uid,
-      gid: made.gid,
-      rdev: made.rdev ?? 0,
-      place: undefined,
-      otherNames: undefined,
-      target: made.target,
-      origin: made.origin,
-      xattrs: undefined,
-      splitAt: Number.POSITIVE_INFINITY,
-      version: 1,
-      sealed: made.sealed === true,
-      landed: undefined,
-      previous: undefined,
-      hooksDone: undefined,
-      atimeNs: atNs,
-      mtimeNs: atNs,
-      changedNs: atNs,
-    });
+    this.inodes.set(made.inode, firstState(made, atMs));
     this.nextInode = Math.max(this.nextInode, made.inode + 1);
   }
 
@@ -338,32 +319,18 @@ export class Namespace {
         return this.#change(record);
       case 'landed': {
         const inode = this.inodes.get(record.inode);
-        if (inode) {
-          const { sizeBytes } = record;
-          this.#abandon(inode.landed ?? inode.previous, record.record);
-          inode.previous = undefined;
-          inode.changedNs = BigInt(record.changedNs);
-          inode.landed = { record: record.record, sizeBytes, mtimeNs: BigInt(record.mtimeNs) };
-          inode.splitAt = Number.POSITIVE_INFINITY;
-          // The same bytes landed in the same place again.
-          for (const [id, old] of this.abandoned)
-            if (!old.successor && old.record['id'] === record.record['id'])
-              this.abandoned.set(id, { ...old, successor: record.record });
-        }
-        return NOTHING;
+        if (inode) this.#abandoned.replaced(inode.landed ?? inode.previous, record.record);
+        return this.#change(record);
       }
-      case 'abandoned': {
-        const { op: _op, id = this.#nextAbandoned, ...abandoned } = record;
-        this.abandoned.set(id, { ...abandoned, id });
-        this.#nextAbandoned = Math.max(this.#nextAbandoned, id + 1);
+      case 'abandoned':
+        this.#abandoned.note(record);
         return NOTHING;
-      }
       case 'cleared':
-        this.abandoned.delete(record.id);
+        this.#abandoned.cleared(record.id);
         return NOTHING;
       case 'dropped': {
         const inode = this.inodes.get(record.inode);
-        this.#abandon(inode?.landed ?? inode?.previous, undefined);
+        this.#abandoned.gone(inode?.landed ?? inode?.previous);
         this.inodes.delete(record.inode);
         this.#entries.delete(record.inode);
         this.#subfolders.delete(record.inode);
@@ -391,16 +358,6 @@ export class Namespace {
 
   #note(unique: string | undefined, node: number): void {
     if (unique !== undefined) this.lastRequest = { unique, node };
-  }
-
-  #abandon(landed: LandedBytes | undefined, successor: LandingRecord | undefined): void {
-    if (!landed) return;
-    const id = this.#nextAbandoned++;
-    this.abandoned.set(id, {
-      id,
-      record: landed.record,
-      ...(successor === undefined ? {} : { successor }),
-    });
   }
 
   #sealOf(number: number): void {

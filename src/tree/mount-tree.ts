@@ -1,6 +1,6 @@
 import type { Region } from '../core/region.ts';
 import type { FileLayout, ImageEncoder } from '../encoders.ts';
-import { lastName } from '../model/source-url.ts';
+import { isUrl, lastName } from '../model/source-url.ts';
 import type { Probe } from './field-images.ts';
 import { PlateTree } from './plate-tree.ts';
 import { PART_NODES, type SharedMount } from './shared-mount.ts';
@@ -185,6 +185,14 @@ export class MountTree implements Tree {
       return tree.content(node - base).kind === 'rendered' && !tree.tables.owns(node - base);
     const item = tree.itemAt(node - base);
     return item !== undefined && isKeepable(item);
+  }
+
+  /** Whether a file's bytes have to be fetched from a server. */
+  isFetched(node: number): boolean {
+    const { base, tree } = this.partAt(node);
+    if (tree instanceof PlateTree) return false;
+    const item = tree.itemAt(node - base);
+    return item !== undefined && isUrl(item.source.path);
   }
 
   content(node: number): TreeContent {

@@ -26,15 +26,20 @@ export class RenderKeys {
   /**
    * @param make puts the name together. It asks `identify` of every file that the bytes depend on, those among them that
    *   tell which files these are, and nothing else that changes before {@link clear}.
+   * @param ask tells one of these files as it is now.
    * @returns what `make` does; undefined is not remembered.
    * @throws what `make` does, and the system's error when a file can't be asked.
    */
-  of(node: number, make: (identify: Identify) => string | undefined): string | undefined {
+  of(
+    node: number,
+    make: (identify: Identify) => string | undefined,
+    ask: Identify = identityOf,
+  ): string | undefined {
     const known = this.#known.get(node);
-    if (known && isAsItWas(known)) return known.key;
+    if (known && isAsItWas(known, ask)) return known.key;
     const identities = new Map<string, string>();
     const key = make((path) => {
-      const identity = identities.get(path) ?? identityOf(path);
+      const identity = identities.get(path) ?? ask(path);
       identities.set(path, identity);
       return identity;
     });
@@ -49,7 +54,7 @@ export class RenderKeys {
   }
 }
 
-function isAsItWas({ identities }: KnownKey): boolean {
-  for (const [path, identity] of identities) if (identityOf(path) !== identity) return false;
+function isAsItWas({ identities }: KnownKey, ask: Identify): boolean {
+  for (const [path, identity] of identities) if (ask(path) !== identity) return false;
   return true;
 }

@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import type { KeepResult } from '../../src/control/documents.ts';
 import { StoreServer } from '../fixtures/serve-store.ts';
 import { put } from '../fixtures/zarr.ts';
-import { mountProblem } from './harness.ts';
+import { eventually, mountProblem } from './harness.ts';
 import { PlateMount, PYTHON, SHARED_DATA } from './plate-mount.ts';
 
 const problem = mountProblem();
@@ -170,15 +170,42 @@ describe.skipIf(problem)(`files of sources that are kept as they are${why}`, () 
     expect((await mount.status()).pins.files).toBe(paths.length);
   });
 
-  it('what lies on a server is not kept, and that is said', async () => {
+  it('what lies on a server: until a chunk changes there, and not where it tells no versions', async () => {
     const served = join(scratch, 'served');
     writeStore(join(served, 'image.zarr'));
     using web = await StoreServer.start('http', served);
-    await using mount = await PlateMount.start({ plate: `${web.origin}/flaky/image.zarr` });
+    await using mount = await PlateMount.make({ plate: `${web.origin}/flaky/image.zarr` });
+    mount.env['PLATEFS_REMOTE_CHECK_MS'] = '200';
+    await mount.mount();
     const [path = ''] = await filesBelow(mount, 'stacks');
     const right = await sum(mount, path);
-    const { mounts } = await mount.json<{ mounts: KeepResult[] }>(['pin', mount.path(path)], 1);
-    expect(mounts[0]?.failed).toEqual([{ path, reason: expect.stringContaining('on a server') }]);
+    expect(await pin(mount, path)).toMatchObject({ files: 1, failed: [] });
+    const before = await decodedBytes(mount);
     expect(await sum(mount, path)).toBe(right);
-  });
+    expect(await decodedBytes(mount)).toBe(before);
+    // Another length is another ETag here.
+    writeFileSync(
+      join(served, 'image.zarr/cells/0/0.0.1'),
+      deflateSync(new Uint16Array(TILE * TILE).map((_, i) => i)),
+    );
+    // A read that meets the change fails, and the next is of what is there now.
+    const now = (): Promise<string> =>
+      mount.shell(
+        't=$(mktemp); dd if="$1" of=$t iflag=direct bs=64k status=none && cksum < $t && rm $t',
+        path,
+      );
+    await eventually(
+      'the new chunk is shown',
+      async () => (await now().catch(() => right)) !== right,
+      20_000,
+    );
+    const changed = await now();
+    expect(await pin(mount, path)).toMatchObject({ files: 1, failed: [] });
+    expect(await now()).toBe(changed);
+    expect((await mount.umount()).code).toBe(0);
+    const other = mount.mountWords().map((word) => word.replace('/flaky/', '/untagged/'));
+    await mount.json(other);
+    const { mounts } = await mount.json<{ mounts: KeepResult[] }>(['warm', mount.path(path)], 1);
+    expect(mounts[0]?.failed).toEqual([{ path, reason: expect.stringContaining('neither ETag nor') }]);
+  }, 60_000);
 });

@@ -14,6 +14,7 @@ import type {
 } from '../../sources.ts';
 import { FolderStore } from '../../zarr/folder-store.ts';
 import { joinKey, StoreRoot } from '../../zarr/node.ts';
+import { RemoteStore, remoteStore } from '../../zarr/remote/remote-store.ts';
 import type { ZarrStore } from '../../zarr/store.ts';
 import { AnnDataGroups } from './anndata-groups.ts';
 import type { AnnDataSource } from './anndata-source.ts';
@@ -59,6 +60,7 @@ function cataloguedStore(path: string, { root }: SourceCatalog): ZarrStore {
 
 /** A catalogued store, held open by one thread. */
 export class OpenZarr implements OpenSource {
+  readonly #path: string;
   readonly #hierarchy: ZarrHierarchy;
   readonly #items = new Map<string, ImageItem | ArrayItem | TableItem>();
   /** The images that levels of lower resolution belong to, and which level each is. */
@@ -69,6 +71,7 @@ export class OpenZarr implements OpenSource {
 
   /** @throws UnreadableSourceError; SourceChangedError when it is no longer what was catalogued. */
   constructor(path: string, catalog: SourceCatalog) {
+    this.#path = path;
     this.#hierarchy = new ZarrHierarchy(cataloguedStore(path, catalog));
     const { version } = catalog;
     this.#root = version === undefined ? undefined : this.#rootNow();
@@ -167,11 +170,13 @@ export class OpenZarr implements OpenSource {
     return this.#watched(() => this.#readable(path, region.start.length).window(region));
   }
 
-  /** Chunks, and what describes them. Undefined unless the store is a folder. */
+  /** Chunks, and what describes them; the file itself of a zip file on a server. Undefined of one that lies here. */
   filesOf(path: string, region?: Region): readonly string[] | undefined {
     const { store } = this.#hierarchy.nodes;
-    if (!region || !(store instanceof FolderStore) || this.#annData.has(path)) return undefined;
+    if (!region || this.#annData.has(path)) return undefined;
     this.#check(path, region);
+    if (!(store instanceof FolderStore || store instanceof RemoteStore))
+      return store.isRemote ? [store.location] : undefined;
     return this.#watched(() => {
       const { item } = this.#found(path, region.start.length);
       const source = this.#readable(path, region.start.length);
@@ -181,6 +186,10 @@ export class OpenZarr implements OpenSource {
       );
       return [...documents, source.layout.metadata.path, ...source.filesOf(region)];
     });
+  }
+
+  identityNow(file: string): string | undefined {
+    return remoteStore(this.#path).identityNow(file);
   }
 
   planeGrain(path: string, rank: number): PlaneGrain | undefined {

@@ -8,6 +8,7 @@ import { identityOf } from '../render-key.ts';
 import type { CatalogEncoders } from './catalog-encoders.ts';
 import { inWhole, itemOfShown } from './image-part.ts';
 import { itemLayout } from './item-layout.ts';
+import { remoteEpoch } from './remote-identities.ts';
 import type { ItemNode } from './source-node.ts';
 
 /** Counts up when the same sources would be rendered to other bytes. */
@@ -15,6 +16,8 @@ const RENDER_VERSION = 2;
 
 /** Looking at more files at every open would take longer than rendering does. */
 const MAX_FILES = 16_384;
+/** Each costs a journey to the server. */
+const MAX_REMOTE_FILES = 1024;
 
 type Use = <T>(work: (open: OpenSource) => T) => T;
 
@@ -29,7 +32,8 @@ interface Part {
  * found to hold, the layout or our rendering changes. Device, inode, size and time of change of every file behind it,
  * for pixels in a folder of the chunks it is made of.
  * @param identify tells a file as it is now: {@link identityOf}.
- * @returns undefined where nobody can tell whether the source changes: on a server, or in more files than can be asked.
+ * @returns undefined where nobody can tell whether the source changes: in more files than can be asked, and of what is no
+ *   pixels on a server.
  * @throws what opening the source throws; the system's error when a file can't be asked.
  */
 export function sourceRenderKey(
@@ -39,7 +43,6 @@ export function sourceRenderKey(
   identify: (path: string) => string,
 ): string | undefined {
   const { source, file, member, inZarr } = node;
-  if (isUrl(source.path)) return undefined;
   const files = filesBehind(node, encoders, use);
   if (!files) return undefined;
   const hash = createHash('sha256').update(`platefs render source ${RENDER_VERSION}\0`);
@@ -69,11 +72,11 @@ export function sourceRenderKey(
 
 /**
  * Tells a region's pixels from those that stood there before: chunks may be written anew while nothing that describes
- * a store changes.
+ * a store changes. Of what lies on a server nothing is asked: what was fetched is taken to hold for a while.
  * @throws the system's error when a file can't be asked.
  */
 export function regionVersion(source: IndexedSource, path: string, region: Region, use: Use): string {
-  if (isUrl(source.path)) return '';
+  if (isUrl(source.path)) return remoteEpoch();
   if (!source.isFolder) return identityOf(source.path);
   const files = use((open) => open.filesOf?.(path, region)) ?? [];
   return files.map(identityOf).join();
@@ -84,8 +87,11 @@ function filesBehind(node: ItemNode, encoders: CatalogEncoders, use: Use): Itera
   const { source, file } = node;
   const item = source.catalog.items[file.item]?.path ?? '';
   if (!source.isFolder) return use((open) => open.filesOf?.(item)) ?? [source.path];
+  const isRemote = isUrl(source.path);
   const parts = partsOf(node, encoders);
-  return (parts && use((open) => filesOfParts(open, parts))) ?? filesInFolder(source.path);
+  const files = parts && use((open) => filesOfParts(open, parts));
+  if (isRemote) return files && files.size <= MAX_REMOTE_FILES ? files : undefined;
+  return files ?? filesInFolder(source.path);
 }
 
 /** The pixels that a file is made of; undefined for text, and where that isn't known. */

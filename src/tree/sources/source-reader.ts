@@ -5,9 +5,11 @@ import { itemSizeBytes } from '../../core/nd-array.ts';
 import type { Region } from '../../core/region.ts';
 import type { ByteCache } from '../../memory/byte-cache.ts';
 import { AS_IT_IS, type IndexedSource, isMeasured, measuredBytes } from '../../model/indexed-source.ts';
-import type { SourceItem } from '../../sources.ts';
+import { isUrl } from '../../model/source-url.ts';
+import type { OpenSource, SourceItem } from '../../sources.ts';
 import { LayoutReader } from '../layout-reader.ts';
 import type { PartialPlane } from '../plane-blocks.ts';
+import { identityOf } from '../render-key.ts';
 import { RenderKeys } from '../render-keys.ts';
 import { SourceFiles } from '../source-files.ts';
 import { BlockReader } from './block-reader.ts';
@@ -15,6 +17,7 @@ import type { CatalogEncoders } from './catalog-encoders.ts';
 import { inWhole, itemOfShown } from './image-part.ts';
 import { itemLayout } from './item-layout.ts';
 import type { OpenSources } from './open-sources.ts';
+import { RemoteIdentities } from './remote-identities.ts';
 import { sourceGrain } from './source-grain.ts';
 import { regionVersion, sourceRenderKey } from './source-key.ts';
 import { type ItemNode, isKeepable } from './source-node.ts';
@@ -43,6 +46,7 @@ export class SourceReader {
   readonly #base: number;
   readonly #files = new SourceFiles(MAX_SOURCE_FILES);
   readonly #keys = new RenderKeys();
+  readonly #remote = new RemoteIdentities();
   readonly #readers = new LRUCache<number, FileReader>({ max: MAX_READERS });
 
   /**
@@ -96,14 +100,19 @@ export class SourceReader {
   keyOf(node: number): string | undefined {
     const item = this.#tree.itemAt(node);
     if (!item || !isKeepable(item)) return undefined;
-    return this.#keys.of(node, (identify) =>
-      sourceRenderKey(item, this.#encoders, (work) => this.#sources.use(item.source, work), identify),
-    );
+    const { source } = item;
+    const use = <T>(work: (open: OpenSource) => T): T => this.#sources.use(source, work);
+    const ask = (path: string): string =>
+      isUrl(source.path)
+        ? this.#remote.of(path, () => use((open) => open.identityNow?.(path)))
+        : identityOf(path);
+    return this.#keys.of(node, (identify) => sourceRenderKey(item, this.#encoders, use, identify), ask);
   }
 
   /** Nodes stand for the same files as before, but sources may be others. */
   treeChanged(): void {
     this.#keys.clear();
+    this.#remote.clear();
     this.#readers.clear();
     this.#files.clear();
   }

@@ -90,6 +90,19 @@ export class RemoteObjects {
     return memoryBytes(path, found.bytes, identityOf(path, sizeBytes, tag));
   }
 
+  /**
+   * Tells an object, or that there is none, from what stands there at other times: its size and what the server calls its
+   * version (ETag, else Last-Modified). Asks each time. Undefined where the server doesn't tell versions apart.
+   * @throws UnreadableSourceError
+   */
+  identityNow(key: string): string | undefined {
+    const access = this.#access;
+    const found = this.ask(access.pathOf(key), access.urlOf(key), { method: 'HEAD', maxBytes: 0 });
+    if (!found) return 'absent';
+    const { totalBytes, tag } = found;
+    return totalBytes === undefined || tag === undefined ? undefined : `${totalBytes} ${tag}`;
+  }
+
   /** The object is asked for anew when it is opened next. */
   forget(key: string): void {
     this.#known.delete(key);

@@ -35,6 +35,16 @@ export abstract class RemoteStore implements ZarrStore {
     this.objects.forget(key);
   }
 
+  /**
+   * As {@link RemoteObjects.identityNow}, of what {@link pathOf} gave a path for.
+   * @throws RangeError for a path that is not in the store; UnreadableSourceError
+   */
+  identityNow(path: string): string | undefined {
+    if (path !== this.location && !path.startsWith(`${this.location}/`))
+      throw new RangeError(`${path} is not in ${this.location}`);
+    return this.objects.identityNow(path.slice(this.location.length + 1));
+  }
+
   /** The object that the address itself names: a zip file. @throws UnreadableSourceError when there is none. */
   openItself(): OpenBytes {
     const found = this.objects.open('', 'parts');

@@ -47,7 +47,7 @@ export class SyncPlans {
       state: { sizeBytes, splitAt: inode.splitAt, mtimeNs, atimeNs },
       ...(sums === undefined || !isChecked ? {} : { sums }),
       isAhead,
-      plan: this.#store.synced.begin(node, sizeBytes),
+      plan: this.#store.synced.begin(node, sizeBytes, isAhead),
     };
   }
 

@@ -98,8 +98,11 @@ export class SyncedFiles {
     return file !== undefined && !file.hasChanged && !file.isUnderWay;
   }
 
-  /** Begins a sync of a file. What changes from here on is for the next one. */
-  begin(number: number, sizeBytes: number): SyncPlan {
+  /**
+   * Begins a sync of a file. What changes from here on is for the next one.
+   * @param isAhead - Whether it does not say where the file ends: then what is cut off stays for the one that does.
+   */
+  begin(number: number, sizeBytes: number, isAhead = false): SyncPlan {
     let file = this.#files.get(number);
     if (!file) {
       file = { generations: [], logBytes: 0, ranges: [], hasChanged: false, isUnderWay: false };
@@ -109,7 +112,9 @@ export class SyncedFiles {
     const isNew = file.logBytes === 0 || isLong;
     if (isNew) file.generations.push((file.generations.at(-1) ?? -1) + 1);
     const { ranges } = file;
-    file.ranges = [];
+    file.ranges = isAhead
+      ? ranges.flatMap(({ from, to }) => (to > sizeBytes ? [{ from: Math.max(from, sizeBytes), to }] : []))
+      : [];
     file.hasChanged = false;
     const logBytes = isNew ? 0 : file.logBytes;
     // Until it has ended well, nothing is known of it.

@@ -259,6 +259,20 @@ describe('a machine that loses power at any call to its disk', () => {
       ],
       1_000_000,
     ],
+    [
+      'the disk has begun with a file that was synced and cut, and that then grows past a hole',
+      'close',
+      [
+        { do: 'create', name: 0 },
+        { do: 'write', slot: 0, at: 0, size: 20_001, seed: 0 },
+        { do: 'fsync', slot: 0 },
+        { do: 'truncate', slot: 0, size: 0 },
+        { do: 'write', slot: 0, at: 0, size: 20_000, seed: 0 },
+        { do: 'write', slot: 0, at: 20_001, size: 1, seed: 0 },
+        { do: 'close', slot: 0 },
+      ],
+      1_000_000,
+    ],
     ...Array.from({ length: 24 }, (_, calls): [string, Durability, readonly Step[], number] => [
       `a file on disk is synced, the power going at call ${calls + 1}`,
       'fsync',

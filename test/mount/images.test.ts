@@ -134,7 +134,8 @@ files = [f for s in m['subdirectories'].values() for f in s['image_files']]
 absent = [f for f in files if not os.path.isfile(os.path.join(mnt, f))]
 p = os.path.join(mnt, '.platefs')
 print(json.dumps({'files': len(files), 'absent': absent, 'list': sorted(os.listdir(p)),
-  'sizes': all(os.path.getsize(os.path.join(p, n)) == len(open(os.path.join(p, n), 'rb').read()) for n in os.listdir(p)),
+  'sizes': all(os.path.getsize(os.path.join(p, n)) == len(open(os.path.join(p, n), 'rb').read()) for n in os.listdir(p) if n != 'versions'),
+  'versions': os.listdir(os.path.join(p, 'versions')),
   'status': json.load(open(os.path.join(p, 'status.json'))),
   'warnings': json.load(open(os.path.join(p, 'warnings.json')))}))`),
     ) as {
@@ -142,12 +143,14 @@ print(json.dumps({'files': len(files), 'absent': absent, 'list': sorted(os.listd
       absent: string[];
       list: string[];
       sizes: boolean;
+      versions: string[];
       status: { planes: number; warnings: number; mountpoint: string; source: string };
       warnings: { plate: { kind: string; message: string; files: string[] }[] };
     };
     expect(told.files).toBe(31);
     expect(told.absent).toEqual([]);
-    expect(told.list).toEqual(['metrics', 'status.json', 'warnings.json']);
+    expect(told.list).toEqual(['metrics', 'status.json', 'versions', 'warnings.json']);
+    expect(told.versions).toEqual([]);
     expect(told.sizes).toBe(true);
     expect(told.status).toMatchObject({
       planes: 31,

@@ -5,8 +5,8 @@ import { callControl } from '../../src/control/control-client.ts';
 import { client, eventually, mountProblem, succeed } from './harness.ts';
 import { filesBelow, NUCLEI_RULE, PlateGround } from './killable-mount.ts';
 
-const KILLS = Number(process.env['PLATEFS_KILLS'] ?? 40);
-const HOOK_KILLS = 15;
+const KILLS = Number(process.env['PLATEFS_KILLS'] ?? 16);
+const HOOK_KILLS = 6;
 const HOOK_INPUTS = 12;
 const problem = mountProblem();
 const lengthOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;

@@ -10,7 +10,7 @@ import { PlateMount, PYTHON } from '../mount/plate-mount.ts';
 const problem = mountProblem();
 const why = problem === undefined ? '' : ` (skipped: ${problem})`;
 /** Operations on all files together; `npm run soak:fsx` does as many as it is told. */
-const OPERATIONS = Number(process.env['PLATEFS_FSX_OPERATIONS'] ?? 16_000);
+const OPERATIONS = Number(process.env['PLATEFS_FSX_OPERATIONS'] ?? 10_000);
 const SEEDS = Number(process.env['PLATEFS_FSX_SEEDS'] ?? 1);
 const FILES = 8;
 const RUN_TIMEOUT_MS = 120_000 + OPERATIONS * 20;

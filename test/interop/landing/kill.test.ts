@@ -10,7 +10,7 @@ import type { LandingFormat } from '../../../src/model/landing-format.ts';
 import { ngffProblems } from './ngff-problems.ts';
 import { smallTiff } from './small-tiff.ts';
 
-const KILLS = 56;
+const KILLS = 24;
 const PARALLEL = 2;
 const CHILD = join(import.meta.dirname, 'land-forever.ts');
 

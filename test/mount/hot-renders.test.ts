@@ -2,8 +2,9 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { StatusDocument } from '../../src/control/documents.ts';
+import { changePlane } from './changed-plane.ts';
 import { eventually, mountProblem } from './harness.ts';
-import { PlateMount, PYTHON, SMALL_PLATE } from './plate-mount.ts';
+import { PlateMount, SMALL_PLATE } from './plate-mount.ts';
 
 const problem = mountProblem();
 const why = problem === undefined ? '' : ` (skipped: ${problem})`;
@@ -33,21 +34,6 @@ async function keptBytes(mount: PlateMount): Promise<number> {
   const folder = await mount.rendersInMemory('hot');
   const paths = folder === undefined ? [] : readdirSync(folder).map((name) => join(folder, name));
   return paths.reduce((total, path) => total + statSync(path).size, 0);
-}
-
-/** Changes a pixel of the first plane of the stack. */
-async function changePlane(mount: PlateMount): Promise<void> {
-  const plane = (await mount.shell('ls images | head -1')).trim();
-  const source = await mount.shell('getfattr --only-values -n user.platefs.source "images/$1"', plane);
-  await mount.succeed(PYTHON, [
-    '-c',
-    `import sys, tifffile
-p = sys.argv[1]
-with tifffile.TiffFile(p) as t: a, d = t.asarray(), t.pages[0].description
-a[5, 5] ^= 0x5555
-tifffile.imwrite(p, a, description=d, metadata=None, compression='zlib')`,
-    join(mount.plate, source.trim()),
-  ]);
 }
 
 describe.skipIf(problem)(`files that were read whole${why}`, () => {

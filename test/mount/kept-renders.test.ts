@@ -2,8 +2,9 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { DropResult, KeepResult, StatusDocument } from '../../src/control/documents.ts';
+import { changePlane } from './changed-plane.ts';
 import { eventually, mountProblem } from './harness.ts';
-import { PlateMount, PYTHON, SMALL_PLATE } from './plate-mount.ts';
+import { PlateMount, SMALL_PLATE } from './plate-mount.ts';
 
 const problem = mountProblem();
 const why = problem === undefined ? '' : ` (skipped: ${problem})`;
@@ -29,21 +30,6 @@ const sum = (mount: PlateMount, path: string): Promise<string> => mount.shell('c
 async function decodedBytes(mount: PlateMount): Promise<number> {
   const text = await mount.shell('sleep 1.1; cat .platefs/metrics');
   return Number(/^platefs_decoded_bytes_total (\d+)$/m.exec(text)?.[1]);
-}
-
-/** Changes a pixel of the first plane of the stack. */
-async function changePlane(mount: PlateMount): Promise<void> {
-  const plane = (await mount.shell('ls images | head -1')).trim();
-  const source = await mount.shell('getfattr --only-values -n user.platefs.source "images/$1"', plane);
-  await mount.succeed(PYTHON, [
-    '-c',
-    `import sys, tifffile
-p = sys.argv[1]
-with tifffile.TiffFile(p) as t: a, d = t.asarray(), t.pages[0].description
-a[5, 5] ^= 0x5555
-tifffile.imwrite(p, a, description=d, metadata=None, compression='zlib')`,
-    join(mount.plate, source.trim()),
-  ]);
 }
 
 for (const words of [[], ['-o', 'nopassthrough']]) {

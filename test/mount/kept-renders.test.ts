@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { DropResult, KeepResult, StatusDocument } from '../../src/control/documents.ts';
 import { changePlane } from './changed-plane.ts';
+import { decodedBytes } from './decoded-bytes.ts';
 import { eventually, mountProblem } from './harness.ts';
 import { PlateMount, SMALL_PLATE } from './plate-mount.ts';
 
@@ -25,12 +26,6 @@ const drop = (mount: PlateMount, ...paths: string[]): Promise<DropResult> =>
   mount.json<DropResult>(['drop', ...paths.map((path) => mount.path(path))]);
 
 const sum = (mount: PlateMount, path: string): Promise<string> => mount.shell('cksum < "$1"', path);
-
-/** Bytes decoded by now; told as they were when first asked for within a second. */
-async function decodedBytes(mount: PlateMount): Promise<number> {
-  const text = await mount.shell('sleep 1.1; cat .platefs/metrics');
-  return Number(/^platefs_decoded_bytes_total (\d+)$/m.exec(text)?.[1]);
-}
 
 for (const words of [[], ['-o', 'nopassthrough']]) {
   const how = words.length === 0 ? 'passed through' : 'without passthrough';

@@ -6,6 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import type { KeepResult } from '../../src/control/documents.ts';
 import { StoreServer } from '../fixtures/serve-store.ts';
 import { put } from '../fixtures/zarr.ts';
+import { decodedBytes } from './decoded-bytes.ts';
 import { eventually, mountProblem } from './harness.ts';
 import { PlateMount, PYTHON, SHARED_DATA } from './plate-mount.ts';
 
@@ -75,13 +76,6 @@ async function filesBelow(mount: PlateMount, ...folders: string[]): Promise<stri
     ...folders,
   );
   return found.trim().split('\n');
-}
-
-/** Its bytes come from memory: nothing is decoded for them. */
-async function decodedBytes(mount: PlateMount): Promise<number> {
-  // Metrics are told as they were when first asked for within a second.
-  const text = await mount.shell('sleep 1.1; cat .platefs/metrics');
-  return Number(/^platefs_decoded_bytes_total (\d+)$/m.exec(text)?.[1]);
 }
 
 const scratch = mkdtempSync(join(tmpdir(), 'pfs-kept-'));

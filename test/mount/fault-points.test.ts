@@ -174,7 +174,7 @@ describe.skipIf(problem !== undefined)('a daemon that dies', () => {
     process.kill(mount.supervisor.pid ?? 0, 'SIGKILL');
     process.kill(daemon, 'SIGKILL');
     // The client is cut off: its last call fails, everything before it was acknowledged.
-    const end = await writer.stop();
+    const end = await writer.end;
     expect(end.stderr).toMatch(/ENOTCONN|ECONNABORTED|EIO/);
     mount = await ground.mount();
     expect(mount.find('mounted')).toMatchObject({ mended: 1 });

@@ -39,9 +39,12 @@ export interface Finished {
   readonly stderr: string;
 }
 
-/** A client at work; `stop` lets it end by itself. */
+/** A client at work. */
 export interface Client {
   readonly list: string;
+  /** Settles when it ends unasked: over an error. */
+  readonly end: Promise<Finished>;
+  /** Asks it to end after the call it is in. */
   stop(): Promise<Finished>;
 }
 
@@ -137,6 +140,7 @@ export class PlateGround {
     const { end } = this.#client(mode, folder, list, seed);
     return {
       list,
+      end,
       stop: async () => {
         writeFileSync(`${list}.stop`, '');
         return await end;

@@ -2,16 +2,25 @@ import type { Dtype } from '../core/nd-array.ts';
 import type { ArrayFormat, PlaneIndex, StoredArray } from './array-format.ts';
 import type { ImageLevels } from './image-levels.ts';
 import type { SealedFile } from './sealed-file.ts';
+import type { TableJob, TableReport } from './stage-table.ts';
 import type { TiffFacts } from './tiff-facts.ts';
 
 /** What crosses between the thread that decides and the workers that read, encode and write. Plain data. */
 export type LandingJob =
   | { readonly kind: 'inspect'; readonly files: readonly SealedFile[] }
-  | { readonly kind: 'plain'; readonly file: SealedFile; readonly stagedPath: string }
+  | PlainJob
   | ImageJob
   | PagesJob
   | PackJob
   | { readonly kind: 'sync'; readonly folder: string; readonly files: readonly string[] };
+
+export interface PlainJob {
+  readonly kind: 'plain';
+  readonly file: SealedFile;
+  readonly stagedPath: string;
+  /** What is written of it besides, if it is a table. */
+  readonly table?: TableJob;
+}
 
 export interface ImageJob {
   readonly kind: 'image';
@@ -72,6 +81,8 @@ export interface PlainReport {
   readonly crc32: number;
   /** Inode of the staged file on the output's file system. */
   readonly diskInode: number;
+  /** Where its name says that it is one. */
+  readonly table?: TableReport;
 }
 
 export interface ImageReport {

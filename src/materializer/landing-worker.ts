@@ -9,7 +9,7 @@ import { packChunk } from './pack-chunk.ts';
 /** A worker of the pool: its jobs one after another, each group of them answered by a {@link JobAnswer} per job. */
 async function perform(job: LandingJob): Promise<JobReport<LandingJob>> {
   if (job.kind === 'inspect') return job.files.map(inspectFile);
-  if (job.kind === 'plain') return stagePlain(job.file, job.stagedPath);
+  if (job.kind === 'plain') return stagePlain(job);
   if (job.kind === 'image') return stageImage(job);
   if (job.kind === 'pages') return stagePages(job);
   if (job.kind === 'pack') return packChunk(job);

@@ -1,6 +1,6 @@
-import { rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { PlateFsError } from '../core/errors.ts';
+import { storage } from '../core/storage.ts';
 import { systemCode } from '../core/system-code.ts';
 import { nameExists, place, writeJson } from './atomic-json.ts';
 import { union } from './grown-image.ts';
@@ -171,7 +171,7 @@ function placeFile(
   if (report.exactness === 'verbatim') place(decision.job.verbatimPath, verbatim);
   if (!whole.hasPlacedSidecar(decision)) place(decision.job.sidecarPath, join(outputDir, decision.sidecar));
   // The copy that an earlier version of the same file needed.
-  if (report.exactness === 'reassembled' && hasVerbatim(verbatim)) rmSync(verbatim, { force: true });
+  if (report.exactness === 'reassembled' && hasVerbatim(verbatim)) storage.remove(verbatim);
 }
 
 /** The documents that make files of a batch visible. The store takes note of them: reload it where they can't be. */

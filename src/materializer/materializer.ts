@@ -7,6 +7,7 @@ import { storage } from '../core/storage.ts';
 import { ByteCache } from '../memory/byte-cache.ts';
 import { checkLandingFormat, type LandingFormat, wantedVersion } from '../model/landing-format.ts';
 import { place, writeJson } from './atomic-json.ts';
+import { isNamedLabel } from './label-images.ts';
 import { LandedReader } from './landed-reader.ts';
 import { type Landing, type PlainLanding, STAGING_PATH, STORE_NAME } from './landing.ts';
 import {
@@ -274,7 +275,10 @@ export class Materializer {
         fail(file, error);
       }
     };
-    const isTogether = format.chunks !== undefined && format.chunks !== 'file';
+    const isPacked = format.chunks !== undefined && format.chunks !== 'file';
+    const isLater = ({ mountPath }: SealedFile): boolean => isTiffName(mountPath) && isNamedLabel(mountPath);
+    // Labels are decided after the images that they may be of.
+    const isTogether = isPacked || (files.some(isLater) && !files.every(isLater));
     const inspected = slices(files, INSPECT_FILES).map(async (slice) => {
       const inspections = await this.pool.run({ kind: 'inspect', files: slice }, signal).catch((error) => {
         for (const file of slice) fail(file, error);
@@ -282,13 +286,13 @@ export class Materializer {
       });
       return slice.flatMap((file, index) => {
         const inspection = inspections[index];
-        if (inspection && isTogether) plan.expect(file, inspection);
+        if (inspection && isPacked) plan.expect(file, inspection);
         return inspection ? [{ file, inspection }] : [];
       });
     });
-    if (isTogether) await Promise.all(inspected);
+    const order = isTogether ? [inOrder(await Promise.all(inspected), isLater)] : inspected;
     await Promise.all(
-      inspected.map(async (slice) => {
+      order.map(async (slice) => {
         const known = await slice;
         await Promise.all(
           known.map(({ file, inspection }) => stage(file, () => plan.decide(file, inspection))),
@@ -358,6 +362,14 @@ export class Materializer {
 function isSamePlace(a: Landing, b: Landing): boolean {
   if (a.kind === 'plain') return b.kind === 'plain' && a.path === b.path;
   return b.kind === 'image' && a.sidecar === b.sidecar;
+}
+
+function inOrder<T extends { readonly file: SealedFile }>(
+  slices: readonly (readonly T[])[],
+  isLater: (file: SealedFile) => boolean,
+): T[] {
+  const all = slices.flat();
+  return [...all.filter(({ file }) => !isLater(file)), ...all.filter(({ file }) => isLater(file))];
 }
 
 function slices<T>(items: readonly T[], length: number): T[][] {

@@ -4,7 +4,7 @@ import { union } from './grown-image.ts';
 import type { ImageReport } from './landing-job.ts';
 import { groupPath, type ImageDecision } from './landing-plan.ts';
 import type { ResultImage } from './result-image.ts';
-import { imageFiles, type MetadataFile } from './result-store.ts';
+import { imageFiles, type MetadataFile } from './store-documents.ts';
 
 interface WholeImage {
   image: ResultImage;

@@ -90,6 +90,7 @@ function readBack(reader: LandedFiles, { record, sizeBytes }: LandedBytes): stri
 }
 
 const DOCUMENTS: ReadonlySet<string> = new Set(['.zattrs', '.zgroup', '.zarray', 'zarr.json']);
+const LABELS_OF_FIELD = /^[A-Z]{1,2}\/\d+\/\d+\/labels$/;
 type JsonObject = Readonly<Record<string, unknown>>;
 
 /**
@@ -116,34 +117,50 @@ function checkStore(store: string, isClaimed: (path: string) => boolean): Findin
         findings.push({ kind: 'store-damaged', path, detail: `is named by ${folder}, and missing` });
     }
   };
+  /** Folders below `folder` that should be on a list, and are not. */
+  const unnamed = (folder: string, names: readonly string[], list: unknown, lister: string): void => {
+    const listed = new Set(Array.isArray(list) ? (list as unknown[]) : []);
+    for (const name of names.filter((one) => !listed.has(one))) {
+      const path = join(folder, name);
+      findings.push(
+        isClaimed(relative(store, path))
+          ? { kind: 'store-damaged', path, detail: `files landed in it, and ${lister} does not name it` }
+          : {
+              kind: 'image-unnamed',
+              path,
+              detail: `a landing that did not end; ${lister} does not name it`,
+            },
+      );
+    }
+  };
   const walk = (folder: string): void => {
     const entries = readdirSync(folder, { withFileTypes: true });
-    const isArray = entries.some(({ name }) => name === '.zarray');
+    const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+    let isArray = entries.some(({ name }) => name === '.zarray');
+    let labels: unknown;
     for (const { name } of entries.filter((entry) => entry.isFile() && DOCUMENTS.has(entry.name))) {
       const document = read(join(folder, name));
       const attributes = name === 'zarr.json' ? ome(document) : document;
+      isArray ||= document?.['node_type'] === 'array';
       named(folder, (attributes?.['plate'] as JsonObject | undefined)?.['wells']);
       const images = (attributes?.['well'] as JsonObject | undefined)?.['images'];
       named(folder, images);
+      labels ??= attributes?.['labels'];
       if (!Array.isArray(images)) continue;
-      const listed = new Set((images as JsonObject[]).map((image) => image?.['path']));
-      for (const entry of entries) {
-        if (!entry.isDirectory() || !/^\d+$/.test(entry.name) || listed.has(entry.name)) continue;
-        const path = join(folder, entry.name);
-        findings.push(
-          isClaimed(relative(store, path))
-            ? { kind: 'store-damaged', path, detail: 'files landed in it, and its well does not name it' }
-            : {
-                kind: 'image-unnamed',
-                path,
-                detail: 'a landing that did not end; its well does not name it',
-              },
-        );
-      }
-      if (name === 'zarr.json' && document?.['node_type'] === 'array') return;
+      const paths = (images as JsonObject[]).map((image) => image?.['path']);
+      const numbered = folders.filter((name) => /^\d+$/.test(name));
+      unnamed(folder, numbered, paths, 'its well');
     }
     // What lies in an array is chunks.
-    if (!isArray) for (const entry of entries) if (entry.isDirectory()) walk(join(folder, entry.name));
+    if (isArray) return;
+    if (Array.isArray(labels))
+      named(
+        folder,
+        (labels as unknown[]).map((path) => ({ path })),
+      );
+    if (labels !== undefined || LABELS_OF_FIELD.test(relative(store, folder)))
+      unnamed(folder, folders, labels, 'its list of labels');
+    for (const name of folders) walk(join(folder, name));
   };
   walk(store);
   return findings;

@@ -33,9 +33,9 @@ export interface PlainLanding extends LandingBase {
 
 export interface ImageLanding extends LandingBase {
   readonly kind: 'image';
-  /** `plate`: a plane of a field; `multiscales`: an image of its own. */
-  readonly placement: 'plate' | 'multiscales';
-  /** Path of the image group: `results.ome.zarr/A/01/0`. */
+  /** `plate`: a plane of a field; `label`: of labels below a field; `multiscales`: an image of its own. */
+  readonly placement: 'plate' | 'label' | 'multiscales';
+  /** Path of the image group: `results.ome.zarr/A/01/0`, `results.ome.zarr/A/01/0/labels/cells`. */
   readonly path: string;
   readonly sidecar: string;
   /** `reassembled` from sidecar and chunks, or `verbatim` in a copy of the file. */

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { readdirSync, rmSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { storage } from '../core/storage.ts';
 import { chunkKeyOf, isPacked } from './array-format.ts';
 import { nameExists, place } from './atomic-json.ts';
 import { labelledImage } from './label-images.ts';
@@ -56,8 +57,8 @@ async function removePlainFiles(context: CommitContext, landings: readonly Plain
   if (files.length > 0) await publishMetadata(context, files);
   for (const table of tables) moveOut(join(store.path, table), stagingDir);
   for (const record of records) {
-    if (isRecordedFile(outputDir, record)) rmSync(join(outputDir, record.path), { force: true });
-    rmSync(join(outputDir, plainRecordPath(record.path)), { force: true });
+    if (isRecordedFile(outputDir, record)) storage.remove(join(outputDir, record.path));
+    storage.remove(join(outputDir, plainRecordPath(record.path)));
   }
 }
 
@@ -65,7 +66,7 @@ async function removePlainFiles(context: CommitContext, landings: readonly Plain
 function moveOut(folder: string, stagingDir: string): void {
   const aside = join(stagingDir, `removed-${randomUUID()}`);
   if (nameExists(folder)) place(folder, aside);
-  rmSync(aside, { recursive: true, force: true });
+  storage.removeTree(aside);
 }
 
 function departureOf(outputDir: string, landing: ImageLanding): Departure | undefined {
@@ -98,8 +99,8 @@ async function removePlanes(
   if (isLast && isLabel && !store.hasLabels(labelled) && !hasRecords(outputDir, labelled))
     await removeImage(context, labelled, 'plate');
   for (const { landing, sidecarPath } of departures) {
-    if (landing.verbatim !== undefined) rmSync(join(outputDir, landing.verbatim), { force: true });
-    rmSync(sidecarPath, { force: true });
+    if (landing.verbatim !== undefined) storage.remove(join(outputDir, landing.verbatim));
+    storage.remove(sidecarPath);
   }
 }
 
@@ -142,16 +143,16 @@ async function dropPlanes(
   for (let level = 0; level < image.levels.count; level++)
     for (const [key, dropped] of byKey) {
       const path = join(store.path, image.path, String(level), key);
-      if (!isPacked(image.format)) rmSync(path, { force: true });
+      if (!isPacked(image.format)) storage.remove(path);
       else if (nameExists(path)) {
         const stagedPath = join(stagingDir, `dropped-${departures[0]?.landing.inode}`);
         const { isEmpty } = await pack(dropJob(image, level, path, stagedPath, dropped));
-        if (isEmpty) rmSync(path, { force: true });
+        if (isEmpty) storage.remove(path);
         else {
           await demandSync(context, [stagedPath]);
           place(stagedPath, path);
         }
-        rmSync(stagedPath, { force: true });
+        storage.remove(stagedPath);
       }
     }
 }

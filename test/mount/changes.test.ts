@@ -129,7 +129,7 @@ describe.skipIf(problem)(`what was written to a plate is a change set${why}`, ()
     expect(await mount.succeed('find', [mount.output, '-name', '*.landed'])).toBe('');
     expect(existsSync(join(mount.output, 'results/deep/table.csv'))).toBe(false);
     expect(readTree(mount.plate)).toEqual(before);
-  }, 150_000);
+  });
 
   it('of which a program that still writes is left out, and can be let go of by force only', async () => {
     await using mount = await PlateMount.start({
@@ -156,7 +156,7 @@ describe.skipIf(problem)(`what was written to a plate is a change set${why}`, ()
     writeFileSync(join(mount.folder, 'go'), '');
     await writer;
     expect(words(await mount.json<Diff>(['diff', mount.mountpoint]))).toEqual(['added closed.txt']);
-  }, 60_000);
+  });
 
   it('that is committed as OME-Zarr to a place of its own, written as its results are', async () => {
     await using mount = await PlateMount.start({
@@ -177,7 +177,7 @@ describe.skipIf(problem)(`what was written to a plate is a change set${why}`, ()
     mkdirSync(join(foreign, 'results.ome.zarr'), { recursive: true });
     const refused = await mount.platefs('commit', mount.mountpoint, '--to', foreign, '--as', 'zarr');
     expect([refused.code, statSync(join(foreign, 'results.ome.zarr')).nlink]).toEqual([1, 2]);
-  }, 60_000);
+  });
 
   it('whose commit goes on where it was killed', async () => {
     await using mount = await PlateMount.start({
@@ -205,7 +205,7 @@ describe.skipIf(problem)(`what was written to a plate is a change set${why}`, ()
     ]);
     expect(rest.written + rest.present).toBe(60);
     await mount.shell('diff -r many "$1"', join(to, 'many'));
-  }, 60_000);
+  });
 });
 
 const byPath = (one: string, other: string): number => {

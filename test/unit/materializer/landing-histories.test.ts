@@ -220,7 +220,6 @@ describe('files that have landed', () => {
         { numRuns: 3 },
       );
     },
-    60_000,
   );
 
   it.skipIf(spawnSync(PYTHON, ['-c', 'import zarr']).status !== 0)(

@@ -41,6 +41,8 @@ export interface ImageDecision {
   readonly job: ImageJob;
   /** Pages that can be staged apart from one another. */
   readonly pages: number;
+  /** Whether planes can be cut out of the file without decoding. */
+  readonly isStoredPlainly: boolean;
   readonly note?: string;
 }
 
@@ -139,7 +141,16 @@ export class LandingPlan {
       inspection.facts,
     );
     if (stagedImage !== undefined) this.newFields.set(key, { image, stagedImage });
-    return this.imageDecision(file, 'plate', image, stagedImage, record, placement.index, 1, undefined);
+    return this.imageDecision(
+      file,
+      'plate',
+      image,
+      stagedImage,
+      record,
+      placement.index,
+      inspection,
+      undefined,
+    );
   }
 
   private multiscales(file: SealedFile, inspection: ImageInspection, why: string | undefined): ImageDecision {
@@ -161,8 +172,7 @@ export class LandingPlan {
         facts,
       };
       const stagedImage = join(stagingDir, `image${this.count++}`);
-      const pages = inspection.isStoredPlainly ? inspection.pages : 1;
-      return this.imageDecision(file, 'multiscales', image, stagedImage, record, [0, 0, 0], pages, why);
+      return this.imageDecision(file, 'multiscales', image, stagedImage, record, [0, 0, 0], inspection, why);
     }
   }
 
@@ -187,7 +197,7 @@ export class LandingPlan {
     stagedImage: string | undefined,
     record: string,
     base: PlaneIndex,
-    pages: number,
+    { isStoredPlainly, pages }: ImageInspection,
     note: string | undefined,
   ): ImageDecision {
     const staged = this.staged();
@@ -201,7 +211,8 @@ export class LandingPlan {
       stagedImage,
       sidecar,
       verbatim: `${VERBATIM_PATH}/${record}${extension}`,
-      pages,
+      pages: isStoredPlainly ? pages : 1,
+      isStoredPlainly,
       ...(note === undefined ? {} : { note }),
       job: {
         kind: 'image',

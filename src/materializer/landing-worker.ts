@@ -5,6 +5,7 @@ import { makeDurable } from './durable-sync.ts';
 import type { JobAnswer, JobFailure, JobReport, LandingJob } from './landing-job.ts';
 import { inspectFile, stageImage, stagePages, stagePlain } from './landing-tasks.ts';
 import { packChunk } from './pack-chunk.ts';
+import { stageAhead } from './stage-ahead.ts';
 
 /** A worker of the pool: its jobs one after another, each group of them answered by a {@link JobAnswer} per job. */
 async function perform(job: LandingJob): Promise<JobReport<LandingJob>> {
@@ -12,6 +13,7 @@ async function perform(job: LandingJob): Promise<JobReport<LandingJob>> {
   if (job.kind === 'plain') return stagePlain(job.file, job.stagedPath);
   if (job.kind === 'image') return stageImage(job);
   if (job.kind === 'pages') return stagePages(job);
+  if (job.kind === 'ahead') return stageAhead(job);
   if (job.kind === 'pack') return packChunk(job);
   return makeDurable(job.folder, job.files);
 }

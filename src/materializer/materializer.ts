@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { CancelledError } from '../core/errors.ts';
 import { ByteCache } from '../memory/byte-cache.ts';
 import { checkLandingFormat, type LandingFormat, wantedVersion } from '../model/landing-format.ts';
+import { AheadStaging } from './ahead-staging.ts';
 import { place, writeJson } from './atomic-json.ts';
 import { LandedReader } from './landed-reader.ts';
 import { type Landing, type PlainLanding, STAGING_PATH, STORE_NAME } from './landing.ts';
@@ -71,6 +72,7 @@ export class Materializer {
   private readonly store: ResultStore;
   private readonly pool: LandingPool;
   private readonly stagingDir: string;
+  private readonly ahead: AheadStaging;
   private readonly removals: Removal[] = [];
   private turn: Promise<unknown> = Promise.resolve();
 
@@ -79,6 +81,13 @@ export class Materializer {
     this.store = store;
     this.pool = new LandingPool(options.workers);
     this.stagingDir = join(options.outputDir, STAGING_PATH);
+    this.ahead = new AheadStaging({
+      outputDir: options.outputDir,
+      stagingDir: this.stagingDir,
+      pool: this.pool,
+      format: options.format ?? {},
+      version: store.version,
+    });
   }
 
   /**
@@ -129,6 +138,19 @@ export class Materializer {
       }
       return results;
     });
+  }
+
+  /**
+   * Stages pages of a large TIFF that a program is still writing, those that are whole: when it lands, they need not be
+   * staged any more. Call it again as the file grows. What goes wrong is left to the landing.
+   */
+  stageAhead(file: SealedFile, signal: AbortSignal): Promise<void> {
+    return this.ahead.stage(file, signal);
+  }
+
+  /** The bytes of a file are gone: forgets what was staged ahead of it. */
+  forgetAhead(inode: number): void {
+    this.ahead.drop(inode);
   }
 
   /**
@@ -233,7 +255,7 @@ export class Materializer {
     const staged: StagedFile[] = [];
     const stage = async (file: SealedFile, decide: () => Decision): Promise<void> => {
       try {
-        staged.push(await stageFile(this.pool, plan, decide(), signal));
+        staged.push(await stageFile(this.pool, plan, decide(), this.ahead, signal));
       } catch (error) {
         fail(file, error);
       }
@@ -265,6 +287,7 @@ export class Materializer {
       for (const { decision } of staged) fail(decision.file, error);
       this.store.reload();
     }
+    for (const { inode } of files) this.ahead.drop(inode);
     rmSync(stagingDir, { recursive: true, force: true });
     return results;
   }

@@ -27,6 +27,9 @@ function makeFolder(path: string): void {
   knownFolders.add(path);
 }
 
+/** Makes the folders that a staged file lies in, where they are missing. */
+export const makeFolderOf = (path: string): void => makeFolder(dirname(path));
+
 /** Opens a new file for writing and makes its folders where they are missing. */
 export function createStaged(path: string): number {
   const folder = dirname(path);

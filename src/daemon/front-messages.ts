@@ -161,7 +161,7 @@ export type FromFront =
     }
   | { readonly type: 'negotiated'; readonly negotiated: Negotiated }
   | { readonly type: 'unmounted' }
-  | { readonly type: 'readers-wanted' }
+  | { readonly type: 'readers-wanted'; readonly count: number }
   | { readonly type: 'notice'; readonly notice: FrontNotice }
   | FrontAnswer;
 

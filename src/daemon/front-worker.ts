@@ -296,7 +296,7 @@ async function serve(): Promise<void> {
       isRendered: (node) => !isVersionNode(node) && mountTree.isRendered(node),
       limitBytes: data.aheadBytes,
     }),
-    onFirstJob: () => tell({ type: 'readers-wanted' }),
+    onWanted: (count) => tell({ type: 'readers-wanted', count }),
   });
   const { overlay, tornBytes, lost, damaged } = openOverlay(
     data.folders,

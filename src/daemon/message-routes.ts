@@ -90,7 +90,7 @@ export class MessageRoutes {
         voice.tell({ type: 'negotiated', negotiated: message.negotiated });
         return;
       case 'readers-wanted':
-        parts.readers?.start();
+        parts.readers?.start(message.count);
         return;
       case 'unmounted':
         this.#unmounted.resolve();

@@ -1,13 +1,15 @@
-import { mkdirSync, rmSync, statfsSync } from 'node:fs';
+import { statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import { explain } from '../core/errors.ts';
+import { storage } from '../core/storage.ts';
 import type { LandingFormat } from '../model/landing-format.ts';
 import type { NgffVersion } from '../model/ngff.ts';
 import { isPacked } from './array-format.ts';
 import { AT_THE_START, type GrowingCursor } from './growing-pages.ts';
 import type { ImageLevels } from './image-levels.ts';
 import type { AheadPage, ImageJob } from './landing-job.ts';
-import type { LandingPool } from './landing-pool.ts';
+import type { JobRunner } from './landing-pool.ts';
 import type { SealedFile } from './sealed-file.ts';
 import { removeStaged } from './staged-file.ts';
 
@@ -17,15 +19,19 @@ const SPARE_DISK_BYTES = 2 * 2 ** 30;
 export interface AheadStagingParts {
   readonly outputDir: string;
   readonly stagingDir: string;
-  readonly pool: LandingPool;
+  readonly pool: JobRunner;
   readonly format: LandingFormat;
   /** Of the store. */
   readonly version: NgffVersion;
+  /** Told what could not be removed; it is swept at the next start. */
+  readonly note: (message: string) => void;
 }
 
 /** What is staged of one file that is being written. */
 interface Growing {
   readonly folder: string;
+  /** The output folder, opened before anything was staged: a write that fails on its way to the disk is told to it. */
+  readonly outputFd: number;
   pages: AheadPage[];
   levels: ImageLevels | undefined;
   cursor: GrowingCursor;
@@ -55,9 +61,10 @@ export class AheadStaging {
   }
 
   /**
-   * Stages what has become whole of a file since the last call. Never throws: what could not be staged is staged when
-   * the file lands, and what is wrong is told then.
+   * Stages what has become whole of a file since the last call. What could not be staged is staged when the file lands,
+   * and what is wrong with it is told then.
    * @param file - As it is now; `rewritten` since the call before, undefined where the file is another one since.
+   * @throws the system's error when the output folder can't be used.
    */
   async stage(file: SealedFile, signal: AbortSignal): Promise<void> {
     if (!this.#isPossible) return;
@@ -73,6 +80,7 @@ export class AheadStaging {
     const folder = join(this.#parts.stagingDir, `ahead-${this.#folders++}`);
     const growing: Growing = {
       folder,
+      outputFd: storage.open(this.#parts.outputDir, 'r'),
       pages: [],
       levels: undefined,
       cursor: AT_THE_START,
@@ -103,7 +111,6 @@ export class AheadStaging {
   async #stageSteps(growing: Growing, file: SealedFile, signal: AbortSignal): Promise<void> {
     const { pool, format, version } = this.#parts;
     const { codec = { name: 'blosc-lz4' }, levels = 1 } = format;
-    mkdirSync(growing.folder, { recursive: true });
     for (let hasMore = true; hasMore && !growing.isOver && !signal.aborted; ) {
       if (!this.#hasRoom()) {
         this.drop(file.inode);
@@ -129,17 +136,29 @@ export class AheadStaging {
   }
 
   /**
-   * Pages of a closed file that need not be staged any more, once no step is under way; undefined where there are none.
-   * Its landing takes them: {@link drop} them afterwards.
+   * Pages of a closed file that need not be staged any more, once no step is under way and the disk has them; undefined
+   * where there are none, or the disk failed. Its landing takes them: {@link drop} them afterwards.
+   * @throws what the landing of the file fails with.
    */
-  async take(file: SealedFile, job: ImageJob): Promise<readonly AheadPage[] | undefined> {
+  async take(
+    file: SealedFile,
+    job: ImageJob,
+    signal: AbortSignal,
+  ): Promise<readonly AheadPage[] | undefined> {
     const growing = this.#files.get(file.inode);
     if (!growing) return undefined;
     growing.isOver = true;
     await growing.running;
     if (file.rewritten === undefined || !this.#isFor(growing, job)) return undefined;
     this.#dropRewritten(growing, file);
-    return growing.pages.length === 0 ? undefined : growing.pages;
+    const { pages } = growing;
+    if (pages.length === 0) return undefined;
+    const files = pages
+      .flatMap(({ planes, lower }) => [...planes, ...lower])
+      .map((chunk) => chunk.stagedPath);
+    const { outputFd: descriptor } = growing;
+    const { failed } = await this.#parts.pool.run({ kind: 'sync', descriptor, files }, signal);
+    return failed.length === 0 ? pages : undefined;
   }
 
   /** Whether planes were staged as the image that they are in needs them. */
@@ -163,6 +182,13 @@ export class AheadStaging {
     growing.isOver = true;
     growing.pages = [];
     // A step that is under way would make the folder again.
-    void growing.running.then(() => rmSync(growing.folder, { recursive: true, force: true }));
+    void growing.running.then(() => {
+      storage.close(growing.outputFd);
+      try {
+        storage.removeTree(growing.folder);
+      } catch (error) {
+        this.#parts.note(`${growing.folder} could not be removed: ${explain(error)}`);
+      }
+    });
   }
 }

@@ -1,9 +1,10 @@
-import { rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { PlateFsError } from '../core/errors.ts';
+import { FsRefusal, PlateFsError } from '../core/errors.ts';
+import { storage } from '../core/storage.ts';
 import { systemCode } from '../core/system-code.ts';
 import { nameExists, place, writeJson } from './atomic-json.ts';
 import { union } from './grown-image.ts';
+import { labelledImage } from './label-images.ts';
 import { type Landing, landingId } from './landing.ts';
 import type { ImageReport, PackJob, PackReport, PlainReport } from './landing-job.ts';
 import { groupPath, type ImageDecision, type PlainDecision } from './landing-plan.ts';
@@ -18,7 +19,7 @@ import {
   stageDocuments,
 } from './publish-metadata.ts';
 import type { ResultImage } from './result-image.ts';
-import type { MetadataFile } from './result-store.ts';
+import type { MetadataFile } from './store-documents.ts';
 import { WholeImages } from './whole-images.ts';
 
 /** A file whose bytes are staged. */
@@ -99,7 +100,7 @@ export async function commitBatch(
     verbatimFolders.set(folder, known);
     return known;
   };
-  for (const file of durable) {
+  for (const file of imagesFirst(durable)) {
     try {
       placeFile(outputDir, file, whole, hasVerbatim, placedChunks);
       placed.push(file);
@@ -139,6 +140,13 @@ function expectedDocuments(
   }
 }
 
+/** Labels come after what they lie below. */
+function imagesFirst(files: readonly StagedFile[]): StagedFile[] {
+  const isLabel = ({ decision }: StagedFile): boolean =>
+    decision.kind === 'image' && decision.placement === 'label';
+  return [...files.filter((file) => !isLabel(file)), ...files.filter(isLabel)];
+}
+
 function placeFile(
   outputDir: string,
   file: StagedFile,
@@ -167,11 +175,22 @@ function placeFile(
       place(stagedPath, join(group, String(level), key));
       placedChunks.add(stagedPath);
     }
-  } else whole.place(outputDir, decision);
+  } else {
+    demandLabelled(outputDir, decision);
+    whole.place(outputDir, decision);
+  }
   if (report.exactness === 'verbatim') place(decision.job.verbatimPath, verbatim);
   if (!whole.hasPlacedSidecar(decision)) place(decision.job.sidecarPath, join(outputDir, decision.sidecar));
   // The copy that an earlier version of the same file needed.
-  if (report.exactness === 'reassembled' && hasVerbatim(verbatim)) rmSync(verbatim, { force: true });
+  if (report.exactness === 'reassembled' && hasVerbatim(verbatim)) storage.remove(verbatim);
+}
+
+/** @throws FsRefusal where the image that labels lie below could not be placed: they are landed again with it. */
+function demandLabelled(outputDir: string, { placement, image }: ImageDecision): void {
+  if (placement !== 'label') return;
+  const labelled = labelledImage(groupPath(image));
+  if (!nameExists(join(outputDir, labelled)))
+    throw new FsRefusal('io', `the image that it labels, ${labelled}, could not be written`);
 }
 
 /** The documents that make files of a batch visible. The store takes note of them: reload it where they can't be. */

@@ -1,4 +1,4 @@
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { itemSizeBytes } from '../core/nd-array.ts';
 import type { LandingFormat } from '../model/landing-format.ts';
 import type { ArrayFormat, PlaneIndex } from './array-format.ts';
@@ -6,8 +6,9 @@ import { nameExists } from './atomic-json.ts';
 import { planesPerChunk } from './chunk-planes.ts';
 import { grown } from './grown-image.ts';
 import { downsamplingOf, type ImageLevels, levelCount } from './image-levels.ts';
+import { isLabel, labelName, sourceOfLabel } from './label-images.ts';
 import { loadSidecar } from './landed-image.ts';
-import { LANDED_PATH, STORE_NAME, VERBATIM_PATH } from './landing.ts';
+import { type ImageLanding, LANDED_PATH, STORE_NAME, VERBATIM_PATH } from './landing.ts';
 import type { ImageJob, Inspection } from './landing-job.ts';
 import { imagePath, type PlatePlacement, platePlacement, wellPath } from './placement.ts';
 import { choosePlainPath, isRecordedFile, readPlainRecord } from './plain-placement.ts';
@@ -31,7 +32,7 @@ export interface PlainDecision {
 export interface ImageDecision {
   readonly kind: 'image';
   readonly file: SealedFile;
-  readonly placement: 'plate' | 'multiscales';
+  readonly placement: ImageLanding['placement'];
   /** The image as it is once this file is in it. */
   readonly image: ResultImage;
   /** Folder that becomes the image group, when the image is new. */
@@ -108,7 +109,7 @@ export class LandingPlan {
     const well = wellPath(placement.well);
     const key = fieldKey(placement);
     const fresh = this.newFields.get(key);
-    const known = fresh?.image ?? store.field(well, placement.group, placement.site);
+    const known = fresh?.image ?? this.knownField(well, placement, isLabel(file.mountPath, inspection.dtype));
     const [, , , height, width] = inspection.shape;
     if (
       known &&
@@ -118,10 +119,16 @@ export class LandingPlan {
       const why = `its field has ${knownWidth} × ${knownHeight} ${known.dtype}, it has ${width} × ${height} ${inspection.dtype}`;
       return this.multiscales(file, inspection, why);
     }
+    const labelled = known ? undefined : this.labelledBy(file, inspection, placement);
+    const taken = new Set([...this.newFields.values()].map((entry) => entry.image.path));
     const path =
       known?.path ??
-      store.freeImagePath(well, new Set([...this.newFields.values()].map((entry) => entry.image.path)));
-    const record = `images/${path}/${placement.index.join('.')}`;
+      (labelled
+        ? store.freeLabelPath(labelled.path, labelName(placement), taken)
+        : store.freeImagePath(well, taken));
+    const isInImage = known?.isLabel ?? labelled !== undefined;
+    // Apart from the records of the image that they lie below.
+    const record = `${isInImage ? 'labels' : 'images'}/${path}/${placement.index.join('.')}`;
     if (!this.mayLand(record, file))
       return this.multiscales(file, inspection, 'another file has its place on the plate');
     const stagedImage = known ? fresh?.stagedImage : join(stagingDir, `image${this.count++}`);
@@ -130,27 +137,47 @@ export class LandingPlan {
         path,
         dtype: inspection.dtype,
         format: this.newFormat(this.expected.get(key) ?? [1, 1, 1], inspection),
-        levels: this.newLevels(file, inspection),
+        levels: labelled
+          ? { count: labelled.levels.count, downsampling: 'nearest' }
+          : this.newLevels(file, inspection),
         shape: [0, 0, 0, height, width],
         group: placement.group,
         site: placement.site,
+        ...(labelled ? { isLabel: true } : {}),
         channelNames: {},
-        facts: {},
+        // Its pixels are those of the image.
+        facts: labelled?.facts ?? {},
       },
       placement.index,
       inspection.facts,
     );
     if (stagedImage !== undefined) this.newFields.set(key, { image, stagedImage });
-    return this.imageDecision(
-      file,
-      'plate',
-      image,
-      stagedImage,
-      record,
-      placement.index,
-      inspection,
-      undefined,
-    );
+    const kind = isInImage ? 'label' : 'plate';
+    return this.imageDecision(file, kind, image, stagedImage, record, placement.index, inspection, undefined);
+  }
+
+  /** The field that goes on with a plane: labels go on where their first plane lies. */
+  private knownField(
+    well: string,
+    { group, site }: PlatePlacement,
+    mayBeLabel: boolean,
+  ): ResultImage | undefined {
+    const { store } = this.context;
+    return (mayBeLabel ? store.label(well, group, site) : undefined) ?? store.field(well, group, site);
+  }
+
+  /** The image of the store, or of this batch, that a new field labels. */
+  private labelledBy(
+    file: SealedFile,
+    { dtype, shape }: ImageInspection,
+    placement: PlatePlacement,
+  ): ResultImage | undefined {
+    if (!isLabel(file.mountPath, dtype)) return undefined;
+    const well = wellPath(placement.well);
+    const fresh = [...this.newFields.values()]
+      .map(({ image }) => image)
+      .filter(({ path }) => dirname(path) === well);
+    return sourceOfLabel(placement, [shape[3], shape[4]], [...this.context.store.fields(well), ...fresh]);
   }
 
   private multiscales(file: SealedFile, inspection: ImageInspection, why: string | undefined): ImageDecision {

@@ -1,9 +1,12 @@
-import { readdirSync, rmSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { storage } from '../core/storage.ts';
 import { chunkKeyOf, isPacked } from './array-format.ts';
 import { nameExists, place } from './atomic-json.ts';
+import { labelledImage } from './label-images.ts';
 import { loadSidecar } from './landed-image.ts';
-import { type ImageLanding, type Landing, type PlainLanding, STORE_NAME } from './landing.ts';
+import { type ImageLanding, LANDED_PATH, type Landing, type PlainLanding, STORE_NAME } from './landing.ts';
 import type { CommitContext } from './landing-commit.ts';
 import { dropJob } from './pack-batch.ts';
 import { isRecordedFile, plainRecordPath, readPlainRecord } from './plain-placement.ts';
@@ -44,8 +47,8 @@ export async function removeLandings(context: CommitContext, landings: readonly 
 function removePlain(outputDir: string, landing: PlainLanding): void {
   const record = readPlainRecord(outputDir, landing.path);
   if (record?.id !== landing.id) return;
-  if (isRecordedFile(outputDir, record)) rmSync(join(outputDir, landing.path), { force: true });
-  rmSync(join(outputDir, plainRecordPath(landing.path)), { force: true });
+  if (isRecordedFile(outputDir, record)) storage.remove(join(outputDir, landing.path));
+  storage.remove(join(outputDir, plainRecordPath(landing.path)));
 }
 
 function departureOf(outputDir: string, landing: ImageLanding): Departure | undefined {
@@ -68,22 +71,45 @@ async function removePlanes(
   const folder = dirname(first.sidecarPath);
   const imagePath = path.slice(STORE_NAME.length + 1);
   const image = readResultImage(store.version, store.path, imagePath);
-  if (readdirSync(folder).every((name) => leaving.has(join(folder, name))))
-    await removeImage(context, imagePath, first.landing);
+  const isLast = readdirSync(folder).every((name) => leaving.has(join(folder, name)));
+  const isLabel = first.landing.placement === 'label';
+  // An image without a plane stays as long as labels lie below it.
+  if (isLast && (isLabel || !store.hasLabels(imagePath)))
+    await removeImage(context, imagePath, first.landing.placement);
   else if (image) await dropPlanes(context, image, departures);
+  const labelled = labelledImage(imagePath);
+  if (isLast && isLabel && !store.hasLabels(labelled) && !hasRecords(outputDir, labelled))
+    await removeImage(context, labelled, 'plate');
   for (const { landing, sidecarPath } of departures) {
-    if (landing.verbatim !== undefined) rmSync(join(outputDir, landing.verbatim), { force: true });
-    rmSync(sidecarPath, { force: true });
+    if (landing.verbatim !== undefined) storage.remove(join(outputDir, landing.verbatim));
+    storage.remove(sidecarPath);
   }
 }
 
-async function removeImage(context: CommitContext, imagePath: string, landing: ImageLanding): Promise<void> {
+/** Whether a plane of the image is still a file's. */
+function hasRecords(outputDir: string, imagePath: string): boolean {
+  const folder = join(outputDir, LANDED_PATH, 'images', imagePath);
+  return nameExists(folder) && readdirSync(folder).length > 0;
+}
+
+async function removeImage(
+  context: CommitContext,
+  imagePath: string,
+  placement: ImageLanding['placement'],
+): Promise<void> {
   const { store, stagingDir } = context;
-  if (landing.placement === 'plate') await publishMetadata(context, store.dismiss(imagePath));
-  const group = join(store.path, imagePath);
-  const aside = join(stagingDir, `removed-${landing.inode}`);
+  const files =
+    placement === 'plate'
+      ? store.dismiss(imagePath)
+      : placement === 'label'
+        ? store.dismissLabel(imagePath)
+        : [];
+  if (placement === 'plate' || files.length > 0) await publishMetadata(context, files);
+  const isLastLabel = placement === 'label' && files.length === 0;
+  const group = join(store.path, isLastLabel ? dirname(imagePath) : imagePath);
+  const aside = join(stagingDir, `removed-${randomUUID()}`);
   if (nameExists(group)) place(group, aside);
-  rmSync(aside, { recursive: true, force: true });
+  storage.removeTree(aside);
 }
 
 /** The full resolution goes first: a lower one never lacks a plane that it has. */
@@ -102,16 +128,16 @@ async function dropPlanes(
   for (let level = 0; level < image.levels.count; level++)
     for (const [key, dropped] of byKey) {
       const path = join(store.path, image.path, String(level), key);
-      if (!isPacked(image.format)) rmSync(path, { force: true });
+      if (!isPacked(image.format)) storage.remove(path);
       else if (nameExists(path)) {
         const stagedPath = join(stagingDir, `dropped-${departures[0]?.landing.inode}`);
         const { isEmpty } = await pack(dropJob(image, level, path, stagedPath, dropped));
-        if (isEmpty) rmSync(path, { force: true });
+        if (isEmpty) storage.remove(path);
         else {
           await demandSync(context, [stagedPath]);
           place(stagedPath, path);
         }
-        rmSync(stagedPath, { force: true });
+        storage.remove(stagedPath);
       }
     }
 }

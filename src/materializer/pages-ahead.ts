@@ -1,4 +1,4 @@
-import { renameSync } from 'node:fs';
+import { storage } from '../core/storage.ts';
 import { systemCode } from '../core/system-code.ts';
 import { type SumsOfUnits, UNIT_BYTES } from '../core/unit-sums.ts';
 import { pageKey } from './growing-pages.ts';
@@ -43,7 +43,7 @@ export function takePage(
   const take = (chunk: StagedChunk, sample: number): StagedChunk => {
     const place = placeOf(chunk, sample);
     makeFolderOf(place.stagedPath);
-    renameSync(chunk.stagedPath, place.stagedPath);
+    storage.rename(chunk.stagedPath, place.stagedPath);
     return { ...place, crc32: chunk.crc32 };
   };
   const perSample = known.lower.length / known.planes.length;

@@ -6,6 +6,11 @@ import { rowLetters } from '../model/well.ts';
 export interface PlatePlacement {
   /** Name of the acquisition: folder, suffix, projection. */
   readonly group: string;
+  /** Of the file, `.` at the root of the mount. */
+  readonly folder: string;
+  /** What follows the plane's name, without the extension. */
+  readonly suffix: string;
+  readonly isProjection: boolean;
   readonly well: WellPosition;
   readonly site: number;
   /** Index on t, c, z of the field's array. */
@@ -34,8 +39,18 @@ export function platePlacement(mountPath: string): PlatePlacement | undefined {
   if (channel > MAX_CHANNEL || z > MAX_FRAMES || t > MAX_FRAMES) return undefined;
   const suffix = parsed.rest.replace(EXTENSION, '');
   const folder = slash < 0 ? '.' : mountPath.slice(0, slash);
-  const group = [folder, suffix, z === 0 ? 'projection' : ''].filter((part) => part !== '').join(' ');
-  return { group, well, site, channel, index: [t - 1, channel - 1, Math.max(z, 1) - 1] };
+  const isProjection = z === 0;
+  const group = [folder, suffix, isProjection ? 'projection' : ''].filter((part) => part !== '').join(' ');
+  return {
+    group,
+    folder,
+    suffix,
+    isProjection,
+    well,
+    site,
+    channel,
+    index: [t - 1, channel - 1, Math.max(z, 1) - 1],
+  };
 }
 
 /** Pure: rows as they are named in the store; a folder of the mount may not take such a name. */

@@ -2,7 +2,7 @@ import type { AheadStaging } from './ahead-staging.ts';
 import type { StagedFile } from './landing-commit.ts';
 import type { AheadPage, StagedPlanes } from './landing-job.ts';
 import type { Decision, ImageDecision, LandingPlan } from './landing-plan.ts';
-import { type LandingPool, UndecodableImage } from './landing-pool.ts';
+import { type JobRunner, UndecodableImage } from './landing-pool.ts';
 
 /** Parts that the pages of a large file are staged in: some more than workers, so that these end together. */
 const PARTS_PER_WORKER = 4;
@@ -10,7 +10,7 @@ const PART_BYTES = 32 << 20;
 
 /** Lets workers stage a file; as a plain file when its pixels turn out to be undecodable. */
 export async function stageFile(
-  pool: LandingPool,
+  pool: JobRunner,
   plan: LandingPlan,
   decision: Decision,
   ahead: AheadStaging,
@@ -21,7 +21,12 @@ export async function stageFile(
     return { decision, report: await pool.run({ kind: 'plain', file, stagedPath }, signal) };
   }
   try {
-    const staged = await sharePages(pool, decision, await ahead.take(decision.file, decision.job), signal);
+    const staged = await sharePages(
+      pool,
+      decision,
+      await ahead.take(decision.file, decision.job, signal),
+      signal,
+    );
     const job = staged === undefined ? decision.job : { ...decision.job, staged };
     return { decision, report: await pool.run(job, signal) };
   } catch (error) {
@@ -32,7 +37,7 @@ export async function stageFile(
 
 /** Lets all workers stage the pages of a large file; undefined where one does it all. */
 async function sharePages(
-  pool: LandingPool,
+  pool: JobRunner,
   { file, job, pages, isStoredPlainly }: ImageDecision,
   ahead: readonly AheadPage[] | undefined,
   signal: AbortSignal,

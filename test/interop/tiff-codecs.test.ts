@@ -73,7 +73,7 @@ describe.skipIf(problem)(
       names = execFileSync(PYTHON, ['-c', MAKE, folder], { encoding: 'utf8', timeout: 60_000 })
         .trim()
         .split('\n');
-    }, 70_000);
+    });
     afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
     it.each([

@@ -282,7 +282,6 @@ for (i = 1; i <= nSlices; i++) {
           expect(line?.trimEnd()).toBe(`PLANE ${plane + 1} ${sum} ${label}`.trimEnd());
         }
       },
-      90_000,
     );
   },
 );

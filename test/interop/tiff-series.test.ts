@@ -63,7 +63,7 @@ describe.skipIf(!existsSync(PYTHON))(
         .trim()
         .split('\n')
         .map((text) => JSON.parse(text) as (typeof files)[number]);
-    }, 70_000);
+    });
     afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
     const look = async (name: string) =>

@@ -155,10 +155,14 @@ os.remove(M + 'plain'); os.remove(M + 'direct-x')`);
     it('answers reads from another thread, and survives clients that give up', async () => {
       await shell('printf 0123456789 > mnt/slow-file');
       expect(await shell('cat mnt/slow-file & cat mnt/slow-file; wait')).toBe('01234567890123456789');
-      await shell('sync; rm mnt/slow-file; printf abcdef > mnt/slow-next');
-      const killed = await client('timeout', ['-s', 'KILL', '0.05', 'cat', mount.path('slow-next')], options);
+      await shell('sync; rm mnt/slow-file; printf abcdef > mnt/slower-next');
+      const killed = await client(
+        'timeout',
+        ['-s', 'KILL', '0.05', 'cat', mount.path('slower-next')],
+        options,
+      );
       expect(killed.code).not.toBe(0);
-      expect(await shell('cat mnt/slow-next; rm mnt/slow-next')).toBe('abcdef');
+      expect(await shell('cat mnt/slower-next; rm mnt/slower-next')).toBe('abcdef');
     });
 
     it('gives the right errors', async () => {

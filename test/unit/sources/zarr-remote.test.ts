@@ -108,7 +108,7 @@ beforeAll(async () => {
     });
     expect(done.status).toBe(200);
   }
-}, 30_000);
+});
 afterAll(() => {
   for (const server of servers) server[Symbol.dispose]();
   rmSync(scratch, { recursive: true, force: true });

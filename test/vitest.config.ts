@@ -11,5 +11,6 @@ export default defineConfig({
     // They end what hangs; how busy a machine may be is no matter of tests.
     testTimeout: 240_000,
     hookTimeout: 240_000,
+    expect: { poll: { timeout: 60_000 } },
   },
 });

@@ -4,12 +4,13 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
 import { CancelledError, explain } from '../core/errors.ts';
 import { loadSidecar } from '../materializer/landed-image.ts';
-import { LandedReader } from '../materializer/landed-reader.ts';
 import { LANDED_PATH, type Landing, STAGING_PATH, STORE_NAME } from '../materializer/landing.ts';
 import { ByteCache } from '../memory/byte-cache.ts';
 import type { LandedBytes } from '../overlay/inode.ts';
 import type { Namespace } from '../overlay/namespace.ts';
+import type { BranchPlace } from './branch-store.ts';
 import type { Finding } from './findings.ts';
+import { LandedFiles } from './landed-files.ts';
 
 const READ_BYTES = 4 << 20;
 const DECODED_BYTES = 64 << 20;
@@ -39,13 +40,14 @@ function landedOf(names: Namespace): { path: string; landed: LandedBytes }[] {
  * @throws CancelledError
  */
 export async function checkOutput(
-  outputFolder: string,
+  place: BranchPlace,
   names: Namespace,
   { isServed, signal, onProgress }: CheckOptions,
 ): Promise<Finding[]> {
+  const { output: outputFolder } = place;
   const files = landedOf(names);
   const findings: Finding[] = [];
-  const reader = new LandedReader(outputFolder, new ByteCache(DECODED_BYTES));
+  const reader = new LandedFiles(place, new ByteCache(DECODED_BYTES));
   for (const [filesDone, { path, landed }] of files.entries()) {
     onProgress({ filesDone, filesTotal: files.length });
     await turn();
@@ -53,18 +55,19 @@ export async function checkOutput(
     const fault = readBack(reader, landed);
     if (fault !== undefined) findings.push({ kind: 'landing-unreadable', path, detail: fault });
   }
-  const claimed = new Set(files.map(({ landed }) => String(landed.record['path'])));
+  const own = files.filter(({ landed }) => landed.record['owner'] === undefined);
+  const claimed = new Set(own.map(({ landed }) => String(landed.record['path'])));
   findings.push(
     ...checkStore(join(outputFolder, STORE_NAME), (path) => claimed.has(`${STORE_NAME}/${path}`)),
   );
-  if (!isServed) findings.push(...leftBehind(outputFolder, new Set(files.map(idOf))));
+  if (!isServed) findings.push(...leftBehind(outputFolder, new Set(own.map(idOf))));
   return findings;
 }
 
 const idOf = ({ landed }: { readonly landed: LandedBytes }): string => String(landed.record['id']);
 
 /** Reads all of a landed file. @returns what is wrong with it. */
-function readBack(reader: LandedReader, { record, sizeBytes }: LandedBytes): string | undefined {
+function readBack(reader: LandedFiles, { record, sizeBytes }: LandedBytes): string | undefined {
   const landing = record as unknown as Landing;
   const buffer = Buffer.allocUnsafe(Math.min(READ_BYTES, Math.max(1, sizeBytes)));
   let sum = 0;

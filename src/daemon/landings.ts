@@ -138,6 +138,12 @@ export class Landings {
 
   async #remove({ id, record, successor }: Abandoned): Promise<void> {
     const inode = Number(record['inode']);
+    // Another branch's, which keeps it: nothing of it lies here.
+    if (record['owner'] !== undefined) {
+      this.#leaving.delete(inode);
+      this.#parts.front.tell({ type: 'cleared', id });
+      return;
+    }
     try {
       const keeping = this.#parts.keep(record as unknown as Landing);
       this.#keeping = Promise.allSettled([this.#keeping, keeping]);

@@ -1,6 +1,6 @@
-import { rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { FsRefusal, PlateFsError } from '../core/errors.ts';
+import { storage } from '../core/storage.ts';
 import { systemCode } from '../core/system-code.ts';
 import { nameExists, place, writeJson } from './atomic-json.ts';
 import { union } from './grown-image.ts';
@@ -182,7 +182,7 @@ function placeFile(
   if (report.exactness === 'verbatim') place(decision.job.verbatimPath, verbatim);
   if (!whole.hasPlacedSidecar(decision)) place(decision.job.sidecarPath, join(outputDir, decision.sidecar));
   // The copy that an earlier version of the same file needed.
-  if (report.exactness === 'reassembled' && hasVerbatim(verbatim)) rmSync(verbatim, { force: true });
+  if (report.exactness === 'reassembled' && hasVerbatim(verbatim)) storage.remove(verbatim);
 }
 
 /** @throws FsRefusal where the image that labels lie below could not be placed: they are landed again with it. */

@@ -11,7 +11,8 @@ export type LandingJob =
   | ImageJob
   | PagesJob
   | PackJob
-  | { readonly kind: 'sync'; readonly folder: string; readonly files: readonly string[] };
+  /** `descriptor` is of the output folder, opened before anything was staged. */
+  | { readonly kind: 'sync'; readonly descriptor: number; readonly files: readonly string[] };
 
 export interface ImageJob {
   readonly kind: 'image';

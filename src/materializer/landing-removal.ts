@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { readdirSync, rmSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { storage } from '../core/storage.ts';
 import { chunkKeyOf, isPacked } from './array-format.ts';
 import { nameExists, place } from './atomic-json.ts';
 import { labelledImage } from './label-images.ts';
@@ -46,8 +47,8 @@ export async function removeLandings(context: CommitContext, landings: readonly 
 function removePlain(outputDir: string, landing: PlainLanding): void {
   const record = readPlainRecord(outputDir, landing.path);
   if (record?.id !== landing.id) return;
-  if (isRecordedFile(outputDir, record)) rmSync(join(outputDir, landing.path), { force: true });
-  rmSync(join(outputDir, plainRecordPath(landing.path)), { force: true });
+  if (isRecordedFile(outputDir, record)) storage.remove(join(outputDir, landing.path));
+  storage.remove(join(outputDir, plainRecordPath(landing.path)));
 }
 
 function departureOf(outputDir: string, landing: ImageLanding): Departure | undefined {
@@ -80,8 +81,8 @@ async function removePlanes(
   if (isLast && isLabel && !store.hasLabels(labelled) && !hasRecords(outputDir, labelled))
     await removeImage(context, labelled, 'plate');
   for (const { landing, sidecarPath } of departures) {
-    if (landing.verbatim !== undefined) rmSync(join(outputDir, landing.verbatim), { force: true });
-    rmSync(sidecarPath, { force: true });
+    if (landing.verbatim !== undefined) storage.remove(join(outputDir, landing.verbatim));
+    storage.remove(sidecarPath);
   }
 }
 
@@ -108,7 +109,7 @@ async function removeImage(
   const group = join(store.path, isLastLabel ? dirname(imagePath) : imagePath);
   const aside = join(stagingDir, `removed-${randomUUID()}`);
   if (nameExists(group)) place(group, aside);
-  rmSync(aside, { recursive: true, force: true });
+  storage.removeTree(aside);
 }
 
 /** The full resolution goes first: a lower one never lacks a plane that it has. */
@@ -127,16 +128,16 @@ async function dropPlanes(
   for (let level = 0; level < image.levels.count; level++)
     for (const [key, dropped] of byKey) {
       const path = join(store.path, image.path, String(level), key);
-      if (!isPacked(image.format)) rmSync(path, { force: true });
+      if (!isPacked(image.format)) storage.remove(path);
       else if (nameExists(path)) {
         const stagedPath = join(stagingDir, `dropped-${departures[0]?.landing.inode}`);
         const { isEmpty } = await pack(dropJob(image, level, path, stagedPath, dropped));
-        if (isEmpty) rmSync(path, { force: true });
+        if (isEmpty) storage.remove(path);
         else {
           await demandSync(context, [stagedPath]);
           place(stagedPath, path);
         }
-        rmSync(stagedPath, { force: true });
+        storage.remove(stagedPath);
       }
     }
 }

@@ -1,7 +1,8 @@
-import { closeSync, fstatSync, ftruncateSync, futimesSync } from 'node:fs';
+import { fstatSync, futimesSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { UnsupportedTiffError } from '../core/errors.ts';
 import { itemSizeBytes } from '../core/nd-array.ts';
+import { storage } from '../core/storage.ts';
 import { isPacked } from './array-format.ts';
 import { planOf } from './file-plan.ts';
 import type { ImagePlan } from './image-plan.ts';
@@ -73,12 +74,12 @@ function copyWhole(reader: SealedReader, stagedPath: string): PlainReport {
       sum = crc32(piece, sum);
       writeSparsely(descriptor, piece, at);
     }
-    ftruncateSync(descriptor, reader.file.sizeBytes);
+    storage.truncate(descriptor, reader.file.sizeBytes);
     const mtime = reader.file.mtimeMs / 1000;
     futimesSync(descriptor, mtime, mtime);
     return { crc32: sum, diskInode: fstatSync(descriptor).ino };
   } finally {
-    closeSync(descriptor);
+    storage.close(descriptor);
   }
 }
 

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { linkSync, lstatSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
-import { CancelledError } from '../core/errors.ts';
+import { CancelledError, explain } from '../core/errors.ts';
+import { writeFully } from '../core/io.ts';
+import { storage } from '../core/storage.ts';
 import { ByteCache } from '../memory/byte-cache.ts';
 import { checkLandingFormat, type LandingFormat, wantedVersion } from '../model/landing-format.ts';
 import { place, writeJson } from './atomic-json.ts';
@@ -16,7 +18,7 @@ import {
   type StagedFile,
 } from './landing-commit.ts';
 import { type Decision, LandingPlan } from './landing-plan.ts';
-import { LandingPool, landingError } from './landing-pool.ts';
+import { type JobRunner, LandingPool, landingError } from './landing-pool.ts';
 import { removeLandings } from './landing-removal.ts';
 import { isTiffName } from './placement.ts';
 import { choosePlainPath, isRecordedFile, plainRecordPath, readPlainRecord } from './plain-placement.ts';
@@ -24,12 +26,15 @@ import { ResultStore } from './result-store.ts';
 import type { SealedFile } from './sealed-file.ts';
 import { spreadFolders } from './spread-folder.ts';
 import { stageFile } from './stage-file.ts';
+import { createStaged, makeFolders } from './staged-file.ts';
 
 export interface MaterializerOptions {
   /** Folder that takes the results; made when missing. Must outlive the landings. */
   readonly outputDir: string;
   /** Threads that decode, encode and write. */
   readonly workers: number;
+  /** Does what the workers would, for tests. */
+  readonly jobs?: JobRunner;
   /** Of a new store, and of new images of a store that is there; what is there stays as it is. */
   readonly format?: LandingFormat;
   /**
@@ -70,15 +75,17 @@ const NO_LINK_CODES: ReadonlySet<string> = new Set(['EPERM', 'EOPNOTSUPP', 'ENOS
 export class Materializer {
   private readonly options: MaterializerOptions;
   private readonly store: ResultStore;
-  private readonly pool: LandingPool;
+  private readonly pool: JobRunner;
   private readonly stagingDir: string;
+  /** The output folder, open while something is done to it. */
+  private outputFd = -1;
   private readonly removals: Removal[] = [];
   private turn: Promise<unknown> = Promise.resolve();
 
   private constructor(options: MaterializerOptions, store: ResultStore) {
     this.options = options;
     this.store = store;
-    this.pool = new LandingPool(options.workers);
+    this.pool = options.jobs ?? new LandingPool(options.workers);
     this.stagingDir = join(options.outputDir, STAGING_PATH);
   }
 
@@ -90,8 +97,8 @@ export class Materializer {
     if (signal.aborted) return Promise.reject(new CancelledError('landing was cancelled'));
     try {
       const stagingDir = join(options.outputDir, STAGING_PATH);
-      rmSync(stagingDir, { recursive: true, force: true });
-      mkdirSync(stagingDir, { recursive: true });
+      storage.removeTree(stagingDir);
+      makeFolders(stagingDir);
       spreadFolders(stagingDir);
       const { format = {} } = options;
       checkLandingFormat(format);
@@ -119,8 +126,8 @@ export class Materializer {
     signal: AbortSignal,
     onProgress: (progress: LandProgress) => void = () => {},
   ): Promise<LandResult[]> {
+    const results: LandResult[] = [];
     return this.exclusively(async () => {
-      const results: LandResult[] = [];
       const bytesTotal = files.reduce((sum, file) => sum + file.sizeBytes, 0);
       let bytesDone = 0;
       for (const batch of batches(files)) {
@@ -129,6 +136,10 @@ export class Materializer {
         onProgress({ filesDone: results.length, filesTotal: files.length, bytesDone, bytesTotal });
       }
       return results;
+    }).catch((error: unknown) => {
+      const told = new Set(results.map(({ inode }) => inode));
+      const left = files.filter(({ inode }) => !told.has(inode));
+      return [...results, ...left.map(({ inode }) => ({ inode, error: asLandingError(error) }))];
     });
   }
 
@@ -140,8 +151,9 @@ export class Materializer {
   remove(landing: Landing, successor?: Landing): Promise<void> {
     if (successor && isSamePlace(landing, successor)) return Promise.resolve();
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.removals.push({ landing, resolve, reject });
-    void this.exclusively(async () => {
+    const removal = { landing, resolve, reject };
+    this.removals.push(removal);
+    const removing = this.exclusively(async () => {
       const waiting = this.removals.splice(0);
       if (waiting.length === 0) return;
       try {
@@ -149,10 +161,16 @@ export class Materializer {
           this.commitContext(this.stagingDir),
           waiting.map((removal) => removal.landing),
         );
-        for (const removal of waiting) removal.resolve();
+        for (const done of waiting) done.resolve();
       } catch (error) {
-        for (const removal of waiting) removal.reject(asLandingError(error));
+        for (const failed of waiting) failed.reject(asLandingError(error));
+        this.store.reload();
       }
+    });
+    removing.catch((error: unknown) => {
+      const at = this.removals.indexOf(removal);
+      if (at >= 0) this.removals.splice(at, 1);
+      reject(asLandingError(error));
     });
     return promise;
   }
@@ -182,7 +200,7 @@ export class Materializer {
       if ('error' in result) throw result.error;
       return result.landing;
     } finally {
-      rmSync(copyPath, { force: true });
+      this.clear(copyPath);
     }
   }
 
@@ -190,11 +208,29 @@ export class Materializer {
   async close(): Promise<void> {
     await this.turn.catch(() => undefined);
     await this.pool.close();
-    rmSync(this.stagingDir, { recursive: true, force: true });
+    this.clear(this.stagingDir);
   }
 
+  /** Removes something staged; what can't be removed is swept at the next start. */
+  private clear(path: string): void {
+    try {
+      storage.removeTree(path);
+    } catch (error) {
+      this.options.onNote?.(`${path} could not be removed: ${explain(error)}`);
+    }
+  }
+
+  /** Runs work on the output folder while nothing else is done to it. */
   private exclusively<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.turn.then(work, work);
+    const result = this.turn.then(async () => {
+      // Before anything is written: a write that fails on its way to the disk is told to who was there.
+      this.outputFd = storage.open(this.options.outputDir, 'r');
+      try {
+        return await work();
+      } finally {
+        storage.close(this.outputFd);
+      }
+    });
     this.turn = result.catch(() => undefined);
     return result;
   }
@@ -211,7 +247,7 @@ export class Materializer {
   }
 
   private async sync(files: readonly string[]): Promise<Map<string, string>> {
-    const job = { kind: 'sync', folder: this.options.outputDir, files } as const;
+    const job = { kind: 'sync', descriptor: this.outputFd, files } as const;
     const report = await this.pool.run(job, new AbortController().signal);
     return new Map(report.failed.map(({ path, code }) => [path, code]));
   }
@@ -269,7 +305,7 @@ export class Materializer {
       for (const { decision } of staged) fail(decision.file, error);
       this.store.reload();
     }
-    rmSync(stagingDir, { recursive: true, force: true });
+    this.clear(stagingDir);
     return results;
   }
 
@@ -285,7 +321,7 @@ export class Materializer {
     if (path === landing.path) return moved;
     const staged = join(this.stagingDir, `link-${landing.inode}`);
     try {
-      linkSync(join(outputDir, landing.path), staged);
+      storage.link(join(outputDir, landing.path), staged);
       const record = { id: landing.id, inode: landing.inode, path, diskInode: lstatSync(staged).ino };
       writeJson(`${staged}.json`, record);
       place(`${staged}.json`, join(outputDir, plainRecordPath(path)));
@@ -297,7 +333,7 @@ export class Materializer {
         return undefined;
       throw asLandingError(error);
     } finally {
-      rmSync(staged, { force: true });
+      this.clear(staged);
     }
   }
 
@@ -306,10 +342,14 @@ export class Materializer {
     const reader = new LandedReader(this.options.outputDir, new ByteCache(0));
     const buffer = Buffer.allocUnsafe(Math.min(COPY_BYTES, Math.max(1, landing.sizeBytes)));
     try {
-      writeFileSync(path, '');
-      for (let at = 0; at < landing.sizeBytes; at += buffer.length) {
-        const count = reader.readSync(landing, at, buffer.length, buffer);
-        writeFileSync(path, buffer.subarray(0, count), { flag: 'a' });
+      const descriptor = createStaged(path);
+      try {
+        for (let at = 0; at < landing.sizeBytes; at += buffer.length) {
+          const count = reader.readSync(landing, at, buffer.length, buffer);
+          writeFully(descriptor, buffer.subarray(0, count), at);
+        }
+      } finally {
+        storage.close(descriptor);
       }
     } catch (error) {
       throw error instanceof Error && 'code' in error

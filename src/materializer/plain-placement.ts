@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { isObject, nameExists, readJson } from './atomic-json.ts';
-import { LANDED_PATH, STATE_NAME, STORE_NAME } from './landing.ts';
+import { BRANCHES_FOLDER, LANDED_PATH, STATE_NAME, STORE_NAME } from './landing.ts';
 
 /** Who owns a plain file of the output folder; written before the file gets its name. */
 export interface PlainRecord {
@@ -13,7 +13,7 @@ export interface PlainRecord {
   readonly diskInode: number;
 }
 
-const RESERVED: ReadonlySet<string> = new Set([STORE_NAME, STATE_NAME]);
+const RESERVED: ReadonlySet<string> = new Set([STORE_NAME, STATE_NAME, BRANCHES_FOLDER]);
 
 /** Where the record of an output path lies. */
 export function plainRecordPath(path: string): string {

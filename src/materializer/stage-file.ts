@@ -1,7 +1,7 @@
 import type { StagedFile } from './landing-commit.ts';
 import type { StagedPlanes } from './landing-job.ts';
 import type { Decision, ImageDecision, LandingPlan } from './landing-plan.ts';
-import { type LandingPool, UndecodableImage } from './landing-pool.ts';
+import { type JobRunner, UndecodableImage } from './landing-pool.ts';
 
 /** Parts that the pages of a large file are staged in: some more than workers, so that these end together. */
 const PARTS_PER_WORKER = 4;
@@ -9,7 +9,7 @@ const PART_BYTES = 32 << 20;
 
 /** Lets workers stage a file; as a plain file when its pixels turn out to be undecodable. */
 export async function stageFile(
-  pool: LandingPool,
+  pool: JobRunner,
   plan: LandingPlan,
   decision: Decision,
   signal: AbortSignal,
@@ -30,7 +30,7 @@ export async function stageFile(
 
 /** Lets all workers stage the pages of a large file; undefined where one does it all. */
 async function sharePages(
-  pool: LandingPool,
+  pool: JobRunner,
   { file, job, pages }: ImageDecision,
   signal: AbortSignal,
 ): Promise<StagedPlanes | undefined> {

@@ -27,6 +27,10 @@ const DISK_FAULTS = [
   'write:SHORT:durable/',
   'syncData:EIO:durable/',
   'sync:EIO:durable',
+  'write:ENOSPC:.platefs/staging',
+  'write:SHORT:.platefs/staging',
+  'rename:EIO:.platefs/staging',
+  'syncFileSystem:EIO:',
 ] as const;
 
 export interface CrashRound {

@@ -48,6 +48,8 @@ export interface ImageDecision {
   readonly job: ImageJob;
   /** Pages that can be staged apart from one another. */
   readonly pages: number;
+  /** Whether planes can be cut out of the file without decoding. */
+  readonly isStoredPlainly: boolean;
   readonly note?: string;
 }
 
@@ -180,7 +182,7 @@ export class LandingPlan {
     );
     if (stagedImage !== undefined) this.newFields.set(key, { image, stagedImage });
     const kind = isInImage ? 'label' : 'plate';
-    return this.imageDecision(file, kind, image, stagedImage, record, placement.index, 1, undefined);
+    return this.imageDecision(file, kind, image, stagedImage, record, placement.index, inspection, undefined);
   }
 
   /** The field that goes on with a plane: labels go on where their first plane lies. */
@@ -226,8 +228,7 @@ export class LandingPlan {
         facts,
       };
       const stagedImage = join(stagingDir, `image${this.count++}`);
-      const pages = inspection.isStoredPlainly ? inspection.pages : 1;
-      return this.imageDecision(file, 'multiscales', image, stagedImage, record, [0, 0, 0], pages, why);
+      return this.imageDecision(file, 'multiscales', image, stagedImage, record, [0, 0, 0], inspection, why);
     }
   }
 
@@ -252,7 +253,7 @@ export class LandingPlan {
     stagedImage: string | undefined,
     record: string,
     base: PlaneIndex,
-    pages: number,
+    { isStoredPlainly, pages }: ImageInspection,
     note: string | undefined,
   ): ImageDecision {
     const staged = this.staged();
@@ -266,7 +267,8 @@ export class LandingPlan {
       stagedImage,
       sidecar,
       verbatim: `${VERBATIM_PATH}/${record}${extension}`,
-      pages,
+      pages: isStoredPlainly ? pages : 1,
+      isStoredPlainly,
       ...(note === undefined ? {} : { note }),
       job: {
         kind: 'image',

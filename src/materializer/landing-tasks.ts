@@ -16,6 +16,7 @@ import type {
   PlainReport,
   StagedPlanes,
 } from './landing-job.ts';
+import { pagesByKey } from './pages-ahead.ts';
 import { origins, type PixelRun, pixelMap } from './pixel-runs.ts';
 import { isTiffName } from './placement.ts';
 import { DecodedPixels, StoredPixels } from './plane-pixels.ts';
@@ -161,13 +162,14 @@ async function stageAll(
 }
 
 /** Stages some pages of an uncompressed image. What was staged is removed when it fails. */
-export function stagePages({ image, from, to }: PagesJob): StagedPlanes {
+export function stagePages({ image, from, to, ahead }: PagesJob): StagedPlanes {
   const written: string[] = [];
   try {
     using reader = new SealedReader(image.file);
     const plan = planOf(reader);
     if (typeof plan === 'string') throw new UnsupportedTiffError(image.file.mountPath, plan);
-    return stagePlanes(image, reader, plan, new StoredPixels(reader, plan), [from, to], written);
+    const pixels = new StoredPixels(reader, plan);
+    return stagePlanes(image, reader, plan, pixels, [from, to], written, pagesByKey(ahead));
   } catch (error) {
     removeStaged(written);
     throw error;

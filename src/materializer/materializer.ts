@@ -6,6 +6,7 @@ import { writeFully } from '../core/io.ts';
 import { storage } from '../core/storage.ts';
 import { ByteCache } from '../memory/byte-cache.ts';
 import { checkLandingFormat, type LandingFormat, wantedVersion } from '../model/landing-format.ts';
+import { AheadStaging } from './ahead-staging.ts';
 import { place, writeJson } from './atomic-json.ts';
 import { isNamedLabel } from './label-images.ts';
 import { LandedReader } from './landed-reader.ts';
@@ -78,6 +79,7 @@ export class Materializer {
   private readonly store: ResultStore;
   private readonly pool: JobRunner;
   private readonly stagingDir: string;
+  private readonly ahead: AheadStaging;
   /** The output folder, open while something is done to it. */
   private outputFd = -1;
   private readonly removals: Removal[] = [];
@@ -88,6 +90,14 @@ export class Materializer {
     this.store = store;
     this.pool = options.jobs ?? new LandingPool(options.workers);
     this.stagingDir = join(options.outputDir, STAGING_PATH);
+    this.ahead = new AheadStaging({
+      outputDir: options.outputDir,
+      stagingDir: this.stagingDir,
+      pool: this.pool,
+      format: options.format ?? {},
+      version: store.version,
+      note: (message) => options.onNote?.(message),
+    });
   }
 
   /**
@@ -142,6 +152,19 @@ export class Materializer {
       const left = files.filter(({ inode }) => !told.has(inode));
       return [...results, ...left.map(({ inode }) => ({ inode, error: asLandingError(error) }))];
     });
+  }
+
+  /**
+   * Stages pages of a large TIFF that a program is still writing, those that are whole: when it lands, they need not be
+   * staged any more. Call it again as the file grows. What goes wrong is left to the landing.
+   */
+  stageAhead(file: SealedFile, signal: AbortSignal): Promise<void> {
+    return this.ahead.stage(file, signal);
+  }
+
+  /** The bytes of a file are gone: forgets what was staged ahead of it. */
+  forgetAhead(inode: number): void {
+    this.ahead.drop(inode);
   }
 
   /**
@@ -271,7 +294,7 @@ export class Materializer {
     const staged: StagedFile[] = [];
     const stage = async (file: SealedFile, decide: () => Decision): Promise<void> => {
       try {
-        staged.push(await stageFile(this.pool, plan, decide(), signal));
+        staged.push(await stageFile(this.pool, plan, decide(), this.ahead, signal));
       } catch (error) {
         fail(file, error);
       }
@@ -306,6 +329,7 @@ export class Materializer {
       for (const { decision } of staged) fail(decision.file, error);
       this.store.reload();
     }
+    for (const { inode } of files) this.ahead.drop(inode);
     this.clear(stagingDir);
     return results;
   }

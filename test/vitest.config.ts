@@ -8,7 +8,9 @@ export default defineConfig({
     pool: 'forks',
     // Tests of mounts mostly wait: for two cores one file at a time is too few.
     maxWorkers: 2,
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // They end what hangs; how busy a machine may be is no matter of tests.
+    testTimeout: 400_000,
+    hookTimeout: 400_000,
+    expect: { poll: { timeout: 60_000 } },
   },
 });

@@ -10,6 +10,8 @@ const LOOKS_MAX = 120;
 export interface ProcessMemory {
   readonly rssMb: number;
   readonly pssMb: number;
+  /** What is no file's: it can't be read again from one. Memory that processes share is counted in each. */
+  readonly anonymousMb: number;
 }
 
 /** The value of a `Name:   123 kB` line. */
@@ -36,11 +38,14 @@ export function processesOf(daemonPid: number): number[] {
 export function memoryOf(pids: readonly number[]): ProcessMemory {
   let rss = 0;
   let pss = 0;
+  let anonymous = 0;
   for (const pid of pids) {
-    rss += kilobytes(readFileSync(`/proc/${pid}/status`, 'utf8'), 'VmRSS');
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    rss += kilobytes(status, 'VmRSS');
+    anonymous += kilobytes(status, 'RssAnon') + kilobytes(status, 'RssShmem');
     pss += kilobytes(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'), 'Pss');
   }
-  return { rssMb: rss / 1024, pssMb: pss / 1024 };
+  return { rssMb: rss / 1024, pssMb: pss / 1024, anonymousMb: anonymous / 1024 };
 }
 
 /** CPU time a process has used, in clock ticks. */

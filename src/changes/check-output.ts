@@ -4,12 +4,13 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
 import { CancelledError, explain } from '../core/errors.ts';
 import { loadSidecar } from '../materializer/landed-image.ts';
-import { LandedReader } from '../materializer/landed-reader.ts';
 import { LANDED_PATH, type Landing, STAGING_PATH, STORE_NAME } from '../materializer/landing.ts';
 import { ByteCache } from '../memory/byte-cache.ts';
 import type { LandedBytes } from '../overlay/inode.ts';
 import type { Namespace } from '../overlay/namespace.ts';
+import type { BranchPlace } from './branch-store.ts';
 import type { Finding } from './findings.ts';
+import { LandedFiles } from './landed-files.ts';
 
 const READ_BYTES = 4 << 20;
 const DECODED_BYTES = 64 << 20;
@@ -39,13 +40,14 @@ function landedOf(names: Namespace): { path: string; landed: LandedBytes }[] {
  * @throws CancelledError
  */
 export async function checkOutput(
-  outputFolder: string,
+  place: BranchPlace,
   names: Namespace,
   { isServed, signal, onProgress }: CheckOptions,
 ): Promise<Finding[]> {
+  const { output: outputFolder } = place;
   const files = landedOf(names);
   const findings: Finding[] = [];
-  const reader = new LandedReader(outputFolder, new ByteCache(DECODED_BYTES));
+  const reader = new LandedFiles(place, new ByteCache(DECODED_BYTES));
   for (const [filesDone, { path, landed }] of files.entries()) {
     onProgress({ filesDone, filesTotal: files.length });
     await turn();
@@ -53,18 +55,19 @@ export async function checkOutput(
     const fault = readBack(reader, landed);
     if (fault !== undefined) findings.push({ kind: 'landing-unreadable', path, detail: fault });
   }
-  const claimed = new Set(files.map(({ landed }) => String(landed.record['path'])));
+  const own = files.filter(({ landed }) => landed.record['owner'] === undefined);
+  const claimed = new Set(own.map(({ landed }) => String(landed.record['path'])));
   findings.push(
     ...checkStore(join(outputFolder, STORE_NAME), (path) => claimed.has(`${STORE_NAME}/${path}`)),
   );
-  if (!isServed) findings.push(...leftBehind(outputFolder, new Set(files.map(idOf))));
+  if (!isServed) findings.push(...leftBehind(outputFolder, new Set(own.map(idOf))));
   return findings;
 }
 
 const idOf = ({ landed }: { readonly landed: LandedBytes }): string => String(landed.record['id']);
 
 /** Reads all of a landed file. @returns what is wrong with it. */
-function readBack(reader: LandedReader, { record, sizeBytes }: LandedBytes): string | undefined {
+function readBack(reader: LandedFiles, { record, sizeBytes }: LandedBytes): string | undefined {
   const landing = record as unknown as Landing;
   const buffer = Buffer.allocUnsafe(Math.min(READ_BYTES, Math.max(1, sizeBytes)));
   let sum = 0;
@@ -87,6 +90,7 @@ function readBack(reader: LandedReader, { record, sizeBytes }: LandedBytes): str
 }
 
 const DOCUMENTS: ReadonlySet<string> = new Set(['.zattrs', '.zgroup', '.zarray', 'zarr.json']);
+const LABELS_OF_FIELD = /^[A-Z]{1,2}\/\d+\/\d+\/labels$/;
 type JsonObject = Readonly<Record<string, unknown>>;
 
 /**
@@ -113,38 +117,69 @@ function checkStore(store: string, isClaimed: (path: string) => boolean): Findin
         findings.push({ kind: 'store-damaged', path, detail: `is named by ${folder}, and missing` });
     }
   };
+  /** Folders below `folder` that should be on a list, and are not. */
+  const unnamed = (folder: string, names: readonly string[], list: unknown, lister: string): void => {
+    const listed = new Set(Array.isArray(list) ? (list as unknown[]) : []);
+    for (const name of names.filter((one) => !listed.has(one))) {
+      const path = join(folder, name);
+      findings.push(
+        isClaimed(relative(store, path))
+          ? { kind: 'store-damaged', path, detail: `files landed in it, and ${lister} does not name it` }
+          : {
+              kind: 'image-unnamed',
+              path,
+              detail: `a landing that did not end; ${lister} does not name it`,
+            },
+      );
+    }
+  };
   const walk = (folder: string): void => {
     const entries = readdirSync(folder, { withFileTypes: true });
-    const isArray = entries.some(({ name }) => name === '.zarray');
+    const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+    let isArray = entries.some(({ name }) => name === '.zarray');
+    let labels: unknown;
+    let tables: unknown;
     for (const { name } of entries.filter((entry) => entry.isFile() && DOCUMENTS.has(entry.name))) {
       const document = read(join(folder, name));
       const attributes = name === 'zarr.json' ? ome(document) : document;
+      isArray ||= document?.['node_type'] === 'array';
       named(folder, (attributes?.['plate'] as JsonObject | undefined)?.['wells']);
       const images = (attributes?.['well'] as JsonObject | undefined)?.['images'];
       named(folder, images);
+      labels ??= attributes?.['labels'];
+      tables ??= tablesOf(document);
       if (!Array.isArray(images)) continue;
-      const listed = new Set((images as JsonObject[]).map((image) => image?.['path']));
-      for (const entry of entries) {
-        if (!entry.isDirectory() || !/^\d+$/.test(entry.name) || listed.has(entry.name)) continue;
-        const path = join(folder, entry.name);
-        findings.push(
-          isClaimed(relative(store, path))
-            ? { kind: 'store-damaged', path, detail: 'files landed in it, and its well does not name it' }
-            : {
-                kind: 'image-unnamed',
-                path,
-                detail: 'a landing that did not end; its well does not name it',
-              },
-        );
-      }
-      if (name === 'zarr.json' && document?.['node_type'] === 'array') return;
+      const paths = (images as JsonObject[]).map((image) => image?.['path']);
+      const numbered = folders.filter((name) => /^\d+$/.test(name));
+      unnamed(folder, numbered, paths, 'its well');
     }
     // What lies in an array is chunks.
-    if (!isArray) for (const entry of entries) if (entry.isDirectory()) walk(join(folder, entry.name));
+    if (isArray) return;
+    if (Array.isArray(labels))
+      named(
+        folder,
+        (labels as unknown[]).map((path) => ({ path })),
+      );
+    if (labels !== undefined || LABELS_OF_FIELD.test(relative(store, folder)))
+      unnamed(folder, folders, labels, 'its list of labels');
+    if (Array.isArray(tables)) {
+      named(
+        folder,
+        (tables as unknown[]).map((path) => ({ path })),
+      );
+      unnamed(folder, folders, tables, 'its list of tables');
+    }
+    for (const name of folders) walk(join(folder, name));
   };
   walk(store);
   return findings;
 }
+
+/** In Zarr v3 the list of tables stands beside what OME-NGFF defines. */
+const tablesOf = (document: JsonObject | undefined): unknown =>
+  document?.['zarr_format'] === 3
+    ? (document['attributes'] as JsonObject | undefined)?.['tables']
+    : document?.['tables'];
 
 const ome = (document: JsonObject | undefined): JsonObject | undefined =>
   (document?.['attributes'] as JsonObject | undefined)?.['ome'] as JsonObject | undefined;

@@ -4,6 +4,7 @@ import { CancelledError, explain, FsRefusal } from '../core/errors.ts';
 import { STATE_NAME, STORE_NAME } from '../materializer/landing.ts';
 import { Materializer } from '../materializer/materializer.ts';
 import type { SealedFile } from '../materializer/sealed-file.ts';
+import type { LandingFormat } from '../model/landing-format.ts';
 import type { CommitOptions, CommitResult, CommitView } from './commit-files.ts';
 import type { CommitItem } from './commit-plan.ts';
 import { CommitTarget, type MarkCalls } from './commit-target.ts';
@@ -15,6 +16,7 @@ const OWNER_FILE = 'committed-by.json';
 /**
  * Writes changes into a folder as results land: images into `results.ome.zarr`, everything else beside it.
  * @param owner names the mount, so that no other one's commits are replaced.
+ * @param options `format` is that of a new store, as the mount's own results have it.
  * @throws FsRefusal `entry-exists` where the folder holds a store that something else wrote; NoSpaceError;
  *   CancelledError.
  */
@@ -22,7 +24,7 @@ export async function commitStore(
   folder: string,
   owner: string,
   calls: MarkCalls,
-  { view: viewNow, replace, signal, onProgress }: CommitOptions,
+  { view: viewNow, replace, signal, onProgress, format }: CommitOptions & { readonly format: LandingFormat },
 ): Promise<CommitResult> {
   const view = await viewNow();
   claimStore(folder, owner, replace);
@@ -30,7 +32,7 @@ export async function commitStore(
   rmSync(staging, { recursive: true, force: true });
   mkdirSync(staging);
   const workers = 2;
-  const materializer = await Materializer.open({ outputDir: folder, workers }, signal);
+  const materializer = await Materializer.open({ outputDir: folder, workers, format }, signal);
   const kept = new Map<string, string>(view.kept.map(({ path, reason }) => [path, reason]));
   const files = view.items.filter((item) => item.kind === 'written' || item.kind === 'source');
   const totalBytes = files.reduce((sum, item) => sum + sizeOf(view, item), 0);

@@ -9,7 +9,8 @@ import { LandedReader } from '../materializer/landed-reader.ts';
 import type { Landing } from '../materializer/landing.ts';
 import { isRecordedFile, readPlainRecord } from '../materializer/plain-placement.ts';
 import type { ByteCache } from '../memory/byte-cache.ts';
-import type { RevisionStore } from './revision-store.ts';
+import { type BranchPlace, BranchStore, MAIN_NUMBER } from './branch-store.ts';
+import { RevisionStore } from './revision-store.ts';
 
 const COPY_BYTES = 4 << 20;
 
@@ -20,24 +21,57 @@ function isInPlace(outputFolder: string, landing: Landing): boolean {
   return record?.id === landing.id && isRecordedFile(outputFolder, record);
 }
 
+/** Reads landings that a branch has from others, which keep them for it. One per thread. */
+export class SharedLandings {
+  readonly #branches: BranchStore;
+  readonly #decoded: ByteCache;
+  readonly #owners = new Map<number, KeptLandings>();
+
+  /** @param place the branch's own. */
+  constructor(place: BranchPlace, decoded: ByteCache) {
+    this.#branches = BranchStore.of(place);
+    this.#decoded = decoded;
+  }
+
+  /** As {@link KeptLandings.read}. @throws StateCorruptError where the branch that it is of is gone. */
+  read(landing: Landing, offsetBytes: number, target: Uint8Array): number {
+    const { owner = MAIN_NUMBER, ...own } = landing;
+    let kept = this.#owners.get(owner);
+    if (!kept) {
+      kept = new KeptLandings(this.#branches.placeOf(owner), this.#decoded, { owner });
+      this.#owners.set(owner, kept);
+    }
+    return kept.read(own, offsetBytes, target);
+  }
+}
+
 /** Reads landings that revisions need, from the output folder or from what was kept of them. One per thread. */
 export class KeptLandings {
-  readonly #outputFolder: string;
+  readonly #place: BranchPlace;
   readonly #store: RevisionStore;
   readonly #landed: LandedReader;
+  readonly #decoded: ByteCache;
   readonly #calls: Pick<FileCalls, 'setTimes'> | undefined;
+  #shared: SharedLandings | undefined;
 
-  /** @param calls sets times of copies, where any are made. */
+  /**
+   * @param calls sets times of copies, where any are made.
+   * @param owner the branch that it is of, where another one reads: what is decoded is kept by its number.
+   */
   constructor(
-    outputFolder: string,
-    store: RevisionStore,
+    place: BranchPlace,
     decoded: ByteCache,
-    calls?: Pick<FileCalls, 'setTimes'>,
+    { calls, owner }: { readonly calls?: Pick<FileCalls, 'setTimes'>; readonly owner?: number } = {},
   ) {
     this.#calls = calls;
-    this.#outputFolder = outputFolder;
-    this.#store = store;
-    this.#landed = new LandedReader(outputFolder, decoded);
+    this.#place = place;
+    this.#store = new RevisionStore(place.state);
+    this.#decoded = decoded;
+    this.#landed = new LandedReader(
+      place.output,
+      decoded,
+      owner === undefined ? undefined : `branches/${owner}/`,
+    );
   }
 
   /**
@@ -45,18 +79,25 @@ export class KeptLandings {
    * @throws StateCorruptError, or what reading the output folder throws, when the bytes are nowhere.
    */
   read(landing: Landing, offsetBytes: number, target: Uint8Array): number {
+    if (landing.owner !== undefined) {
+      this.#shared ??= new SharedLandings(this.#place, this.#decoded);
+      return this.#shared.read(landing, offsetBytes, target);
+    }
     const kept = this.#readKept(landing, offsetBytes, target);
     if (kept !== undefined) return kept;
+    let count: number | undefined;
+    let failure: unknown;
     try {
-      if (!isInPlace(this.#outputFolder, landing))
+      if (!isInPlace(this.#place.output, landing))
         throw new StateCorruptError(landing.mountPath, 'its landed bytes were changed by something else');
-      return this.#landed.readSync(landing, offsetBytes, target.length, target);
+      count = this.#landed.readSync(landing, offsetBytes, target.length, target);
     } catch (error) {
-      // It was kept, and replaced, while it was being read.
-      const late = this.#readKept(landing, offsetBytes, target);
-      if (late === undefined) throw error;
-      return late;
+      failure = error;
     }
+    // It may have been kept, and its place given to others, while it was being read.
+    const late = this.#readKept(landing, offsetBytes, target) ?? count;
+    if (late === undefined) throw failure;
+    return late;
   }
 
   #readKept(landing: Landing, offsetBytes: number, target: Uint8Array): number | undefined {
@@ -89,9 +130,9 @@ export class KeptLandings {
 
   #link(landing: Landing, staged: string): boolean {
     const whole = landing.kind === 'plain' ? landing.path : landing.verbatim;
-    if (whole === undefined || !isInPlace(this.#outputFolder, landing)) return false;
+    if (whole === undefined || !isInPlace(this.#place.output, landing)) return false;
     try {
-      linkSync(join(this.#outputFolder, whole), staged);
+      linkSync(join(this.#place.output, whole), staged);
       return true;
     } catch (error) {
       if (['EXDEV', 'EPERM', 'EOPNOTSUPP', 'EMLINK', 'ENOSYS'].includes(systemCode(error) ?? ''))

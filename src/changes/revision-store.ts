@@ -15,7 +15,7 @@ import { Journal, peekJournal } from '../journal/journal.ts';
 import type { OverlayRecord } from '../overlay/records.ts';
 
 /** What a revision was made for. */
-export type RevisionReason = 'commit' | 'snapshot' | 'unmount';
+export type RevisionReason = 'commit' | 'snapshot' | 'unmount' | 'branch';
 
 /** One state of everything written, kept. */
 export interface Revision {

@@ -52,7 +52,7 @@ export async function checkPlate(
 ): Promise<CheckedPlate> {
   const { tree } = await savedMount(folders.state);
   const state = checkState(folders, tree, isServed);
-  const output = await checkOutput(plate.output, state.names, {
+  const output = await checkOutput(plate, state.names, {
     isServed,
     signal,
     onProgress: ({ filesDone, filesTotal }) =>

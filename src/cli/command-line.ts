@@ -2,6 +2,7 @@ import yargs from 'yargs';
 import { didYouMean } from '../config/did-you-mean.ts';
 import { BadParameterError } from '../core/errors.ts';
 import type { Command } from './command.ts';
+import { branch } from './commands/branch.ts';
 import { commit } from './commands/commit.ts';
 import { diff } from './commands/diff.ts';
 import { discard } from './commands/discard.ts';
@@ -36,6 +37,7 @@ export const COMMANDS: readonly Command<never>[] = [
   snapshot,
   history,
   restore,
+  branch,
   pin,
   warm,
   drop,

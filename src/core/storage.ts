@@ -4,6 +4,8 @@ import {
   fdatasyncSync,
   fsyncSync,
   ftruncateSync,
+  linkSync,
+  mkdirSync,
   openSync,
   readlinkSync,
   renameSync,
@@ -12,10 +14,11 @@ import {
 } from 'node:fs';
 import { constants } from 'node:os';
 import { dirname } from 'node:path';
+import { syncFileSystem } from './sync-file-system.ts';
 
 /**
- * The calls by which state is changed and made safe: all that the journal, written bytes and synced copies do to a
- * disk. A test puts another one in its place, to fail at any call or to lose what was not synced.
+ * The calls by which state and results are changed and made safe: all that the journal, written bytes, synced copies and
+ * landings do to a disk. A test puts another one in its place, to fail at any call or to lose what was not synced.
  */
 export interface Storage {
   /** open(2); `flags` as in node:fs. */
@@ -28,9 +31,19 @@ export interface Storage {
   syncData(fd: number): void;
   /** fsync(2): names, of a folder. */
   sync(fd: number): void;
+  /**
+   * syncfs(2): everything of the file system that a file lies on, names included.
+   * @returns whether that would have told of a write that failed since `fd` was opened; else each file has to be asked.
+   */
+  syncFileSystem(fd: number): boolean;
+  /** mkdir(2): the folder above is there, and nothing has this name. */
+  makeFolder(path: string): void;
+  link(from: string, to: string): void;
   rename(from: string, to: string): void;
   /** Removes a file that may be gone already. */
   remove(path: string): void;
+  /** Removes a folder with everything in it, which may be gone already. */
+  removeTree(path: string): void;
 }
 
 const disk: Storage = {
@@ -40,8 +53,12 @@ const disk: Storage = {
   truncate: (fd, sizeBytes) => ftruncateSync(fd, sizeBytes),
   syncData: (fd) => fdatasyncSync(fd),
   sync: (fd) => fsyncSync(fd),
+  syncFileSystem,
+  makeFolder: (path) => void mkdirSync(path),
+  link: (from, to) => linkSync(from, to),
   rename: (from, to) => renameSync(from, to),
   remove: (path) => rmSync(path, { force: true }),
+  removeTree: (path) => rmSync(path, { recursive: true, force: true }),
 };
 
 /**
@@ -71,7 +88,7 @@ function failingBy(wish: string | undefined): Storage {
 }
 
 /** The calls that can be made to fail. */
-export type FailingCall = 'open' | 'write' | 'truncate' | 'syncData' | 'sync' | 'rename';
+export type FailingCall = Exclude<keyof Storage, 'close'>;
 
 /**
  * A storage whose calls fail where `strike` says so.
@@ -110,9 +127,29 @@ export function failingStorage(
       check('sync', pathOf(fd));
       inner.sync(fd);
     },
+    syncFileSystem: (fd) => {
+      check('syncFileSystem', pathOf(fd));
+      return inner.syncFileSystem(fd);
+    },
+    makeFolder: (path) => {
+      check('makeFolder', () => path);
+      inner.makeFolder(path);
+    },
+    link: (from, to) => {
+      check('link', () => to);
+      inner.link(from, to);
+    },
     rename: (from, to) => {
       check('rename', () => from);
       inner.rename(from, to);
+    },
+    remove: (path) => {
+      check('remove', () => path);
+      inner.remove(path);
+    },
+    removeTree: (path) => {
+      check('removeTree', () => path);
+      inner.removeTree(path);
     },
   };
 }

@@ -90,7 +90,7 @@ export class MessageRoutes {
         voice.tell({ type: 'negotiated', negotiated: message.negotiated });
         return;
       case 'readers-wanted':
-        parts.readers?.start();
+        parts.readers?.start(message.count);
         return;
       case 'unmounted':
         this.#unmounted.resolve();
@@ -122,6 +122,12 @@ export class MessageRoutes {
       case 'flush':
       case 'answer-write':
         this.#pace.hear(notice, parts.front);
+        return;
+      case 'growing':
+        parts.landings?.ahead.grown(notice.inode);
+        return;
+      case 'growing-gone':
+        parts.landings?.ahead.gone(notice.inode);
         return;
       case 'pressed':
         parts.memory?.pressed();

@@ -28,7 +28,8 @@ export interface ReaderPoolParts {
   /** What is decoded together with the byte of a rendered file at an offset. */
   readonly unitAt: (node: number, offsetBytes: number) => RenderUnit;
   readonly ahead: ReadAhead;
-  readonly onFirstJob: () => void;
+  /** So many reader threads are needed from now on, the first ones. */
+  readonly onWanted: (readers: number) => void;
 }
 
 /**
@@ -36,13 +37,19 @@ export interface ReaderPoolParts {
  * all reads of one unit go to the reader that had the first of them, so that nothing is decoded in two threads, and
  * what it keeps decoded is found again. Different units are spread over all readers; a read that ends within another
  * unit than it begins in is done in two parts.
+ *
+ * A reader costs some 15 MiB. Who reads a single file that is one unit, such as a table, makes one start; whatever
+ * comes besides that makes all.
  */
 export class ReaderPool {
   readonly #parts: ReaderPoolParts;
   readonly #submitted: number[];
   readonly #readerOf = new LRUCache<string, number>({ max: MAX_KNOWN_UNITS });
   readonly #splits = new SplitReads();
-  #started = false;
+  /** Readers that were asked for. */
+  #wanted = 0;
+  /** The unit for which there is one reader. */
+  #only: string | undefined;
 
   constructor(parts: ReaderPoolParts) {
     this.#parts = parts;
@@ -59,19 +66,28 @@ export class ReaderPool {
 
   /** A READ of a rendered file was answered without a reader. */
   answered(node: number, offsetBytes: number, sizeBytes: number): void {
-    this.#start();
+    this.#want(this.#parts.ports.length);
     this.#parts.counters.served(0, sizeBytes);
     if (!this.#parts.counters.isPoured(node)) this.#lookAhead(node, offsetBytes, sizeBytes);
   }
 
-  #start(): void {
-    if (this.#started) return;
-    this.#started = true;
-    this.#parts.onFirstJob();
+  #want(readers: number): void {
+    if (readers <= this.#wanted) return;
+    this.#wanted = readers;
+    this.#parts.onWanted(readers);
+  }
+
+  #wantFor(job: ReaderJob): void {
+    const { ports, unitAt } = this.#parts;
+    if (this.#wanted === ports.length) return;
+    const unit = job.kind === 'read-rendered' ? unitAt(job.node, job.offsetBytes) : undefined;
+    const isAlone = unit?.endBytes === Number.POSITIVE_INFINITY && (this.#only ?? unit.name) === unit.name;
+    if (isAlone) this.#only = unit.name;
+    this.#want(isAlone ? 1 : ports.length);
   }
 
   submit(job: ReaderJob): void {
-    this.#start();
+    this.#wantFor(job);
     if (job.kind === 'read-rendered' && !this.#parts.counters.isPoured(job.node)) {
       this.#submitRendered(job);
       this.#lookAhead(job.node, job.offsetBytes, job.sizeBytes);
@@ -141,6 +157,7 @@ export class ReaderPool {
   }
 
   #give(reader: number, job: ReaderJob | ReadPartJob | AheadJob): void {
+    if (reader >= this.#wanted) this.#want(this.#parts.ports.length);
     this.#submitted[reader] = ((this.#submitted[reader] ?? 0) + 1) | 0;
     this.#parts.ports[reader]?.postMessage(job);
   }

@@ -25,7 +25,7 @@ export interface ReadersParts {
 }
 
 /**
- * The reader threads: their ports exist from the start, the threads from the first job on. What they keep decoded
+ * The reader threads: their ports exist from the start, the threads once there is work. What they keep decoded
  * is bounded for all of them together.
  */
 export class Readers {
@@ -52,11 +52,12 @@ export class Readers {
     return this.#channels.map((channel) => channel.port1);
   }
 
-  /** Starts the threads; jobs posted before are waiting in their ports. */
-  start(): void {
-    if (this.#workers.length > 0) return;
+  /** Starts the first `count` threads; jobs posted before are waiting in their ports. */
+  start(count = this.#channels.length): void {
     const { fuseFd, wake, mount, outputFolder, stateFolder, kept, onMessage, onDeath } = this.#parts;
-    for (const [number, { port2 }] of this.#channels.entries()) {
+    for (let number = this.#workers.length; number < count; number++) {
+      const port2 = this.#channels[number]?.port2;
+      if (!port2) return;
       const workerData: ReaderData = {
         fuseFd,
         wake,
@@ -98,10 +99,8 @@ export class Readers {
   /** Bounds what all readers together keep decoded. Resolves once they do, or after a second. */
   async boundDecoded(bytes: number): Promise<void> {
     this.#boundBytes = Math.floor(bytes / this.#channels.length);
-    if (this.#workers.length === 0) {
-      this.#kept.fill(this.#boundBytes);
-      return;
-    }
+    this.#kept.fill(this.#boundBytes, this.#workers.length);
+    if (this.#workers.length === 0) return;
     const message: ToReader = { type: 'bound', boundBytes: this.#boundBytes };
     for (const worker of this.#workers) worker.postMessage(message);
     const { promise, resolve } = Promise.withResolvers<void>();

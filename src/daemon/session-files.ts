@@ -7,6 +7,7 @@ import type { OverlayFolders } from '../overlay/open-overlay.ts';
 import { type SharedTree, shareTree } from '../tree/shared-tree.ts';
 import { type FoundPart, type OpenOptions, openAll } from './opened-parts.ts';
 import { holdUnfinished } from './plane-completeness.ts';
+import { keepOutputFormat } from './session-format.ts';
 import { keepKind } from './session-kind.ts';
 import { numberParts, presentParts } from './session-parts.ts';
 import { SessionTree } from './session-tree.ts';
@@ -61,6 +62,7 @@ export async function openSessionParts(
   const found = await openAll(spec, options);
   const [root, ...others] = found;
   if (root) keepKind(folders, root.index);
+  keepOutputFormat(state, spec.definition.options.landing);
   const numbers = numberParts(
     state,
     others.map(({ name }) => name),

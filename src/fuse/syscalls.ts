@@ -91,7 +91,6 @@ interface Calls {
     flags: number,
   ): number;
   renameat2(fromDir: number, from: string, toDir: number, to: string, flags: number): number;
-  syncfs(fd: number): number;
   fsopen(call: number, type: string, flags: number): number;
   fsconfig(
     call: number,
@@ -144,7 +143,6 @@ function load(): Calls {
     lseek: libc.func('int64_t lseek(int, int64_t, int)'),
     copyFileRange: libc.func('int64_t copy_file_range(int, void *, int, void *, uint64_t, uint)'),
     renameat2: libc.func('int renameat2(int, const char *, int, const char *, uint)'),
-    syncfs: libc.func('int syncfs(int)'),
     fsopen: libc.func('syscall', 'int64_t', ['int64_t', 'str', 'uint']),
     fsconfig: libc.func('syscall', 'int64_t', ['int64_t', 'int', 'uint', 'str', 'str', 'int']),
     fsmount: libc.func('syscall', 'int64_t', ['int64_t', 'int', 'uint', 'uint']),
@@ -376,11 +374,6 @@ export function createFileSystem(context: number): void {
 export function mountDetached(context: number): number {
   const attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
   return checked('fsmount', load().fsmount(SYS_FSMOUNT, context, FSMOUNT_CLOEXEC, attributes));
-}
-
-/** Writes out the file system that `fd` lies on. */
-export function syncFileSystem(fd: number): void {
-  checked('syncfs', load().syncfs(fd));
 }
 
 /**

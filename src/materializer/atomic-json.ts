@@ -1,7 +1,8 @@
-import { lstatSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
+import { lstatSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { BadZarrError } from '../core/errors.ts';
-import { writeStaged } from './staged-file.ts';
+import { storage } from '../core/storage.ts';
+import { makeFolders, writeStaged } from './staged-file.ts';
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -40,11 +41,11 @@ export function writeJson(path: string, value: object): void {
 /** Moves a staged file or folder into its place and makes the folders above it. */
 export function place(stagedPath: string, path: string): void {
   try {
-    renameSync(stagedPath, path);
+    storage.rename(stagedPath, path);
   } catch (error) {
     if (!isMissing(error)) throw error;
-    mkdirSync(dirname(path), { recursive: true });
-    renameSync(stagedPath, path);
+    makeFolders(dirname(path));
+    storage.rename(stagedPath, path);
   }
 }
 

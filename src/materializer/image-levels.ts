@@ -1,7 +1,9 @@
 import type { Downsampling } from '../core/downsample.ts';
+import type { Dtype } from '../core/nd-array.ts';
 import type { ArrayShape } from '../model/ngff.ts';
 import { halvedExtent, halvedShapes, MAX_LEVELS } from '../model/ngff-levels.ts';
 import type { StoredArray } from './array-format.ts';
+import { isLabel } from './label-images.ts';
 
 /** The resolutions of an image of the store. They never change as long as the image is there. */
 export interface ImageLevels {
@@ -19,12 +21,9 @@ export function levelCount(levels: number | 'auto', shape: ArrayShape): number {
   return levels === 'auto' ? halvedShapes(shape).length : Math.min(levels, most, MAX_LEVELS);
 }
 
-const LABELS = /(^|[^a-z])(labels?|masks?)([^a-z]|$)/i;
-
-/** Labels, by the name of their file or its folder: no mean makes sense of them. */
-export function downsamplingOf(mountPath: string, dtype: string): Downsampling {
-  return LABELS.test(mountPath) && !dtype.startsWith('float') ? 'nearest' : 'mean';
-}
+/** Of labels the first pixel: no mean makes sense of them. */
+export const downsamplingOf = (mountPath: string, dtype: Dtype): Downsampling =>
+  isLabel(mountPath, dtype) ? 'nearest' : 'mean';
 
 /** Array of a level of an image. */
 export function levelArray({ shape, dtype, format }: StoredArray, level: number): StoredArray {

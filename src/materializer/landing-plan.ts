@@ -1,4 +1,4 @@
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { itemSizeBytes } from '../core/nd-array.ts';
 import type { LandingFormat } from '../model/landing-format.ts';
 import type { ArrayFormat, PlaneIndex } from './array-format.ts';
@@ -6,14 +6,17 @@ import { nameExists } from './atomic-json.ts';
 import { planesPerChunk } from './chunk-planes.ts';
 import { grown } from './grown-image.ts';
 import { downsamplingOf, type ImageLevels, levelCount } from './image-levels.ts';
+import { isLabel, labelName, sourceOfLabel } from './label-images.ts';
 import { loadSidecar } from './landed-image.ts';
-import { LANDED_PATH, STORE_NAME, VERBATIM_PATH } from './landing.ts';
+import { type ImageLanding, LANDED_PATH, STORE_NAME, VERBATIM_PATH } from './landing.ts';
 import type { ImageJob, Inspection } from './landing-job.ts';
-import { imagePath, type PlatePlacement, platePlacement, wellPath } from './placement.ts';
+import { imagePath, type PlatePlacement, platePlacement, tableName, wellPath } from './placement.ts';
 import { choosePlainPath, isRecordedFile, readPlainRecord } from './plain-placement.ts';
 import type { ResultImage } from './result-image.ts';
 import type { ResultStore } from './result-store.ts';
 import type { SealedFile } from './sealed-file.ts';
+import type { TableJob } from './stage-table.ts';
+import { isTableName } from './table-text.ts';
 
 type ImageInspection = Extract<Inspection, { kind: 'image' }>;
 
@@ -25,13 +28,17 @@ export interface PlainDecision {
   readonly file: SealedFile;
   readonly path: string;
   readonly stagedPath: string;
+  /** The table that is to be written of it, if it is one, and where it goes below the store. */
+  readonly table?: { readonly path: string; readonly job: TableJob };
+  /** The table of the store that an earlier file at this path left. */
+  readonly formerTable?: string;
   readonly note?: string;
 }
 
 export interface ImageDecision {
   readonly kind: 'image';
   readonly file: SealedFile;
-  readonly placement: 'plate' | 'multiscales';
+  readonly placement: ImageLanding['placement'];
   /** The image as it is once this file is in it. */
   readonly image: ResultImage;
   /** Folder that becomes the image group, when the image is new. */
@@ -41,6 +48,8 @@ export interface ImageDecision {
   readonly job: ImageJob;
   /** Pages that can be staged apart from one another. */
   readonly pages: number;
+  /** Whether planes can be cut out of the file without decoding. */
+  readonly isStoredPlainly: boolean;
   readonly note?: string;
 }
 
@@ -98,7 +107,30 @@ export class LandingPlan {
     const renamed = path === file.mountPath ? undefined : `${file.mountPath} was taken in the output folder`;
     const why = [note, renamed].filter((part) => part !== undefined).join('; ');
     const stagedPath = this.staged();
-    return { kind: 'plain', file, path, stagedPath, ...(why === '' ? {} : { note: why }) };
+    const former = readPlainRecord(outputDir, path)?.table;
+    return {
+      kind: 'plain',
+      file,
+      path,
+      stagedPath,
+      ...(isTableName(file.mountPath) ? { table: this.table(file, stagedPath, former) } : {}),
+      ...(former === undefined ? {} : { formerTable: former }),
+      ...(why === '' ? {} : { note: why }),
+    };
+  }
+
+  private table(
+    { mountPath }: SealedFile,
+    stagedPath: string,
+    former: string | undefined,
+  ): NonNullable<PlainDecision['table']> {
+    const { store, format } = this.context;
+    const path = former ?? store.freeTablePath(tableName(mountPath), this.claimed);
+    this.claimed.add(path);
+    const { codec = { name: 'blosc-lz4' } } = format;
+    const own = { version: 1, file: mountPath };
+    const job = { stagedFolder: `${stagedPath}.table`, format: { version: store.version, codec }, own };
+    return { path, job };
   }
 
   private field(file: SealedFile, inspection: ImageInspection, placement: PlatePlacement): Decision {
@@ -106,7 +138,7 @@ export class LandingPlan {
     const well = wellPath(placement.well);
     const key = fieldKey(placement);
     const fresh = this.newFields.get(key);
-    const known = fresh?.image ?? store.field(well, placement.group, placement.site);
+    const known = fresh?.image ?? this.knownField(well, placement, isLabel(file.mountPath, inspection.dtype));
     const [, , , height, width] = inspection.shape;
     if (
       known &&
@@ -116,10 +148,16 @@ export class LandingPlan {
       const why = `its field has ${knownWidth} × ${knownHeight} ${known.dtype}, it has ${width} × ${height} ${inspection.dtype}`;
       return this.multiscales(file, inspection, why);
     }
+    const labelled = known ? undefined : this.labelledBy(file, inspection, placement);
+    const taken = new Set([...this.newFields.values()].map((entry) => entry.image.path));
     const path =
       known?.path ??
-      store.freeImagePath(well, new Set([...this.newFields.values()].map((entry) => entry.image.path)));
-    const record = `images/${path}/${placement.index.join('.')}`;
+      (labelled
+        ? store.freeLabelPath(labelled.path, labelName(placement), taken)
+        : store.freeImagePath(well, taken));
+    const isInImage = known?.isLabel ?? labelled !== undefined;
+    // Apart from the records of the image that they lie below.
+    const record = `${isInImage ? 'labels' : 'images'}/${path}/${placement.index.join('.')}`;
     if (!this.mayLand(record, file))
       return this.multiscales(file, inspection, 'another file has its place on the plate');
     const stagedImage = known ? fresh?.stagedImage : join(stagingDir, `image${this.count++}`);
@@ -128,18 +166,47 @@ export class LandingPlan {
         path,
         dtype: inspection.dtype,
         format: this.newFormat(this.expected.get(key) ?? [1, 1, 1], inspection),
-        levels: this.newLevels(file, inspection),
+        levels: labelled
+          ? { count: labelled.levels.count, downsampling: 'nearest' }
+          : this.newLevels(file, inspection),
         shape: [0, 0, 0, height, width],
         group: placement.group,
         site: placement.site,
+        ...(labelled ? { isLabel: true } : {}),
         channelNames: {},
-        facts: {},
+        // Its pixels are those of the image.
+        facts: labelled?.facts ?? {},
       },
       placement.index,
       inspection.facts,
     );
     if (stagedImage !== undefined) this.newFields.set(key, { image, stagedImage });
-    return this.imageDecision(file, 'plate', image, stagedImage, record, placement.index, 1, undefined);
+    const kind = isInImage ? 'label' : 'plate';
+    return this.imageDecision(file, kind, image, stagedImage, record, placement.index, inspection, undefined);
+  }
+
+  /** The field that goes on with a plane: labels go on where their first plane lies. */
+  private knownField(
+    well: string,
+    { group, site }: PlatePlacement,
+    mayBeLabel: boolean,
+  ): ResultImage | undefined {
+    const { store } = this.context;
+    return (mayBeLabel ? store.label(well, group, site) : undefined) ?? store.field(well, group, site);
+  }
+
+  /** The image of the store, or of this batch, that a new field labels. */
+  private labelledBy(
+    file: SealedFile,
+    { dtype, shape }: ImageInspection,
+    placement: PlatePlacement,
+  ): ResultImage | undefined {
+    if (!isLabel(file.mountPath, dtype)) return undefined;
+    const well = wellPath(placement.well);
+    const fresh = [...this.newFields.values()]
+      .map(({ image }) => image)
+      .filter(({ path }) => dirname(path) === well);
+    return sourceOfLabel(placement, [shape[3], shape[4]], [...this.context.store.fields(well), ...fresh]);
   }
 
   private multiscales(file: SealedFile, inspection: ImageInspection, why: string | undefined): ImageDecision {
@@ -161,8 +228,7 @@ export class LandingPlan {
         facts,
       };
       const stagedImage = join(stagingDir, `image${this.count++}`);
-      const pages = inspection.isStoredPlainly ? inspection.pages : 1;
-      return this.imageDecision(file, 'multiscales', image, stagedImage, record, [0, 0, 0], pages, why);
+      return this.imageDecision(file, 'multiscales', image, stagedImage, record, [0, 0, 0], inspection, why);
     }
   }
 
@@ -187,7 +253,7 @@ export class LandingPlan {
     stagedImage: string | undefined,
     record: string,
     base: PlaneIndex,
-    pages: number,
+    { isStoredPlainly, pages }: ImageInspection,
     note: string | undefined,
   ): ImageDecision {
     const staged = this.staged();
@@ -201,7 +267,8 @@ export class LandingPlan {
       stagedImage,
       sidecar,
       verbatim: `${VERBATIM_PATH}/${record}${extension}`,
-      pages,
+      pages: isStoredPlainly ? pages : 1,
+      isStoredPlainly,
       ...(note === undefined ? {} : { note }),
       job: {
         kind: 'image',

@@ -1,10 +1,10 @@
 import { Worker } from 'node:worker_threads';
 import { CancelledError, FsRefusal, NoSpaceError, type PlateFsError } from '../core/errors.ts';
-import type { JobAnswer, JobReport, LandingJob } from './landing-job.ts';
+import type { JobAnswer, JobFailure, JobReport, LandingJob } from './landing-job.ts';
 
 /** How long an idle worker is kept. */
 const IDLE_MS = 2000;
-const NO_SPACE_CODES: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EIO']);
+const NO_SPACE_CODES: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT']);
 
 /** A TIFF whose pixels turned out to be undecodable while they were encoded. */
 export class UndecodableImage extends Error {}
@@ -38,14 +38,27 @@ export function landingError(code: string | undefined, message: string): PlateFs
       advice: 'free space there, or name another folder with --output; the bytes stay in the mount',
     });
   }
+  if (code === 'EIO') {
+    return new FsRefusal('io', `the disk of the output folder refuses: ${message}`, {
+      advice: 'see the log of the kernel (dmesg); landing is tried again, the bytes stay in the mount',
+    });
+  }
   if (code === 'EROFS') return new FsRefusal('read-only', message);
   if (code === 'EACCES' || code === 'EPERM') return new FsRefusal('not-permitted', message);
   return new FsRefusal('io', message);
 }
 
-/** Worker threads that stage files: started when needed, ended when idle; never more than `size` jobs at once. */
-export class LandingPool {
+/** Who does the jobs of landings. */
+export interface JobRunner {
   /** Jobs at once. */
+  readonly size: number;
+  /** @throws NoSpaceError, FsRefusal, UndecodableImage; CancelledError after an abort. */
+  run<J extends LandingJob>(job: J, signal: AbortSignal): Promise<JobReport<J>>;
+  close(): Promise<void>;
+}
+
+/** Worker threads that stage files: started when needed, ended when idle; never more than `size` jobs at once. */
+export class LandingPool implements JobRunner {
   readonly size: number;
   private readonly members = new Set<Member>();
   private readonly queue: Pending[] = [];
@@ -167,6 +180,10 @@ function settle(pending: Pending, answer: JobAnswer): void {
     pending.resolve(answer.report);
     return;
   }
-  const { code, message, isUndecodable } = answer.failure;
-  pending.reject(isUndecodable ? new UndecodableImage(message) : landingError(code, message));
+  pending.reject(failedJob(answer.failure));
+}
+
+/** The error that a job ended with. */
+export function failedJob({ code, message, isUndecodable }: JobFailure): Error {
+  return isUndecodable ? new UndecodableImage(message) : landingError(code, message);
 }

@@ -1,9 +1,12 @@
-import { readdirSync, rmSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { storage } from '../core/storage.ts';
 import { chunkKeyOf, isPacked } from './array-format.ts';
 import { nameExists, place } from './atomic-json.ts';
+import { labelledImage } from './label-images.ts';
 import { loadSidecar } from './landed-image.ts';
-import { type ImageLanding, type Landing, type PlainLanding, STORE_NAME } from './landing.ts';
+import { type ImageLanding, LANDED_PATH, type Landing, type PlainLanding, STORE_NAME } from './landing.ts';
 import type { CommitContext } from './landing-commit.ts';
 import { dropJob } from './pack-batch.ts';
 import { isRecordedFile, plainRecordPath, readPlainRecord } from './plain-placement.ts';
@@ -26,11 +29,12 @@ interface Departure {
 export async function removeLandings(context: CommitContext, landings: readonly Landing[]): Promise<void> {
   const { outputDir } = context;
   const images = new Map<string, Departure[]>();
+  await removePlainFiles(
+    context,
+    landings.filter((landing) => landing.kind === 'plain'),
+  );
   for (const landing of landings) {
-    if (landing.kind === 'plain') {
-      removePlain(outputDir, landing);
-      continue;
-    }
+    if (landing.kind === 'plain') continue;
     const departure = departureOf(outputDir, landing);
     if (!departure) continue;
     const known = images.get(landing.path);
@@ -41,11 +45,28 @@ export async function removeLandings(context: CommitContext, landings: readonly 
   await context.sync([]);
 }
 
-function removePlain(outputDir: string, landing: PlainLanding): void {
-  const record = readPlainRecord(outputDir, landing.path);
-  if (record?.id !== landing.id) return;
-  if (isRecordedFile(outputDir, record)) rmSync(join(outputDir, landing.path), { force: true });
-  rmSync(join(outputDir, plainRecordPath(landing.path)), { force: true });
+/** Their tables first, off the list before they go: the records are gone when all is. */
+async function removePlainFiles(context: CommitContext, landings: readonly PlainLanding[]): Promise<void> {
+  const { outputDir, store, stagingDir } = context;
+  const records = landings.flatMap(({ path, id }) => {
+    const record = readPlainRecord(outputDir, path);
+    return record?.id === id ? [record] : [];
+  });
+  const tables = records.flatMap(({ table }) => (table === undefined ? [] : [table]));
+  const files = tables.length > 0 ? store.dismissTables(tables) : [];
+  if (files.length > 0) await publishMetadata(context, files);
+  for (const table of tables) moveOut(join(store.path, table), stagingDir);
+  for (const record of records) {
+    if (isRecordedFile(outputDir, record)) storage.remove(join(outputDir, record.path));
+    storage.remove(join(outputDir, plainRecordPath(record.path)));
+  }
+}
+
+/** A folder goes at once, also for one who has the store open. */
+function moveOut(folder: string, stagingDir: string): void {
+  const aside = join(stagingDir, `removed-${randomUUID()}`);
+  if (nameExists(folder)) place(folder, aside);
+  storage.removeTree(aside);
 }
 
 function departureOf(outputDir: string, landing: ImageLanding): Departure | undefined {
@@ -68,22 +89,42 @@ async function removePlanes(
   const folder = dirname(first.sidecarPath);
   const imagePath = path.slice(STORE_NAME.length + 1);
   const image = readResultImage(store.version, store.path, imagePath);
-  if (readdirSync(folder).every((name) => leaving.has(join(folder, name))))
-    await removeImage(context, imagePath, first.landing);
+  const isLast = readdirSync(folder).every((name) => leaving.has(join(folder, name)));
+  const isLabel = first.landing.placement === 'label';
+  // An image without a plane stays as long as labels lie below it.
+  if (isLast && (isLabel || !store.hasLabels(imagePath)))
+    await removeImage(context, imagePath, first.landing.placement);
   else if (image) await dropPlanes(context, image, departures);
+  const labelled = labelledImage(imagePath);
+  if (isLast && isLabel && !store.hasLabels(labelled) && !hasRecords(outputDir, labelled))
+    await removeImage(context, labelled, 'plate');
   for (const { landing, sidecarPath } of departures) {
-    if (landing.verbatim !== undefined) rmSync(join(outputDir, landing.verbatim), { force: true });
-    rmSync(sidecarPath, { force: true });
+    if (landing.verbatim !== undefined) storage.remove(join(outputDir, landing.verbatim));
+    storage.remove(sidecarPath);
   }
 }
 
-async function removeImage(context: CommitContext, imagePath: string, landing: ImageLanding): Promise<void> {
+/** Whether a plane of the image is still a file's. */
+function hasRecords(outputDir: string, imagePath: string): boolean {
+  const folder = join(outputDir, LANDED_PATH, 'images', imagePath);
+  return nameExists(folder) && readdirSync(folder).length > 0;
+}
+
+async function removeImage(
+  context: CommitContext,
+  imagePath: string,
+  placement: ImageLanding['placement'],
+): Promise<void> {
   const { store, stagingDir } = context;
-  if (landing.placement === 'plate') await publishMetadata(context, store.dismiss(imagePath));
-  const group = join(store.path, imagePath);
-  const aside = join(stagingDir, `removed-${landing.inode}`);
-  if (nameExists(group)) place(group, aside);
-  rmSync(aside, { recursive: true, force: true });
+  const files =
+    placement === 'plate'
+      ? store.dismiss(imagePath)
+      : placement === 'label'
+        ? store.dismissLabel(imagePath)
+        : [];
+  if (placement === 'plate' || files.length > 0) await publishMetadata(context, files);
+  const isLastLabel = placement === 'label' && files.length === 0;
+  moveOut(join(store.path, isLastLabel ? dirname(imagePath) : imagePath), stagingDir);
 }
 
 /** The full resolution goes first: a lower one never lacks a plane that it has. */
@@ -102,16 +143,16 @@ async function dropPlanes(
   for (let level = 0; level < image.levels.count; level++)
     for (const [key, dropped] of byKey) {
       const path = join(store.path, image.path, String(level), key);
-      if (!isPacked(image.format)) rmSync(path, { force: true });
+      if (!isPacked(image.format)) storage.remove(path);
       else if (nameExists(path)) {
         const stagedPath = join(stagingDir, `dropped-${departures[0]?.landing.inode}`);
         const { isEmpty } = await pack(dropJob(image, level, path, stagedPath, dropped));
-        if (isEmpty) rmSync(path, { force: true });
+        if (isEmpty) storage.remove(path);
         else {
           await demandSync(context, [stagedPath]);
           place(stagedPath, path);
         }
-        rmSync(stagedPath, { force: true });
+        storage.remove(stagedPath);
       }
     }
 }

@@ -3,6 +3,8 @@ export const STORE_NAME = 'results.ome.zarr';
 export const STATE_NAME = '.platefs';
 export const STAGING_PATH = `${STATE_NAME}/staging`;
 export const LANDED_PATH = `${STATE_NAME}/landed`;
+/** Results of the plate's branches, a folder each; laid out as the output folder itself. */
+export const BRANCHES_FOLDER = 'branches';
 export const VERBATIM_PATH = `${STATE_NAME}/verbatim`;
 
 /**
@@ -20,6 +22,8 @@ interface LandingBase {
   readonly mtimeMs: number;
   /** Why the file did not land where its name says, for people. */
   readonly note?: string;
+  /** The branch in whose output folder it lies, by number, where that is another one: nothing there is changed. */
+  readonly owner?: number;
 }
 
 export interface PlainLanding extends LandingBase {
@@ -29,9 +33,9 @@ export interface PlainLanding extends LandingBase {
 
 export interface ImageLanding extends LandingBase {
   readonly kind: 'image';
-  /** `plate`: a plane of a field; `multiscales`: an image of its own. */
-  readonly placement: 'plate' | 'multiscales';
-  /** Path of the image group: `results.ome.zarr/A/01/0`. */
+  /** `plate`: a plane of a field; `label`: of labels below a field; `multiscales`: an image of its own. */
+  readonly placement: 'plate' | 'label' | 'multiscales';
+  /** Path of the image group: `results.ome.zarr/A/01/0`, `results.ome.zarr/A/01/0/labels/cells`. */
   readonly path: string;
   readonly sidecar: string;
   /** `reassembled` from sidecar and chunks, or `verbatim` in a copy of the file. */

@@ -1,10 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { linkSync, lstatSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
-import { CancelledError } from '../core/errors.ts';
+import { CancelledError, explain } from '../core/errors.ts';
+import { writeFully } from '../core/io.ts';
+import { storage } from '../core/storage.ts';
 import { ByteCache } from '../memory/byte-cache.ts';
 import { checkLandingFormat, type LandingFormat, wantedVersion } from '../model/landing-format.ts';
+import { AheadStaging } from './ahead-staging.ts';
 import { place, writeJson } from './atomic-json.ts';
+import { isNamedLabel } from './label-images.ts';
 import { LandedReader } from './landed-reader.ts';
 import { type Landing, type PlainLanding, STAGING_PATH, STORE_NAME } from './landing.ts';
 import {
@@ -15,7 +19,7 @@ import {
   type StagedFile,
 } from './landing-commit.ts';
 import { type Decision, LandingPlan } from './landing-plan.ts';
-import { LandingPool, landingError } from './landing-pool.ts';
+import { type JobRunner, LandingPool, landingError } from './landing-pool.ts';
 import { removeLandings } from './landing-removal.ts';
 import { isTiffName } from './placement.ts';
 import { choosePlainPath, isRecordedFile, plainRecordPath, readPlainRecord } from './plain-placement.ts';
@@ -23,12 +27,16 @@ import { ResultStore } from './result-store.ts';
 import type { SealedFile } from './sealed-file.ts';
 import { spreadFolders } from './spread-folder.ts';
 import { stageFile } from './stage-file.ts';
+import { createStaged, makeFolders } from './staged-file.ts';
+import { isTableName } from './table-text.ts';
 
 export interface MaterializerOptions {
   /** Folder that takes the results; made when missing. Must outlive the landings. */
   readonly outputDir: string;
   /** Threads that decode, encode and write. */
   readonly workers: number;
+  /** Does what the workers would, for tests. */
+  readonly jobs?: JobRunner;
   /** Of a new store, and of new images of a store that is there; what is there stays as it is. */
   readonly format?: LandingFormat;
   /**
@@ -69,16 +77,27 @@ const NO_LINK_CODES: ReadonlySet<string> = new Set(['EPERM', 'EOPNOTSUPP', 'ENOS
 export class Materializer {
   private readonly options: MaterializerOptions;
   private readonly store: ResultStore;
-  private readonly pool: LandingPool;
+  private readonly pool: JobRunner;
   private readonly stagingDir: string;
+  private readonly ahead: AheadStaging;
+  /** The output folder, open while something is done to it. */
+  private outputFd = -1;
   private readonly removals: Removal[] = [];
   private turn: Promise<unknown> = Promise.resolve();
 
   private constructor(options: MaterializerOptions, store: ResultStore) {
     this.options = options;
     this.store = store;
-    this.pool = new LandingPool(options.workers);
+    this.pool = options.jobs ?? new LandingPool(options.workers);
     this.stagingDir = join(options.outputDir, STAGING_PATH);
+    this.ahead = new AheadStaging({
+      outputDir: options.outputDir,
+      stagingDir: this.stagingDir,
+      pool: this.pool,
+      format: options.format ?? {},
+      version: store.version,
+      note: (message) => options.onNote?.(message),
+    });
   }
 
   /**
@@ -89,8 +108,8 @@ export class Materializer {
     if (signal.aborted) return Promise.reject(new CancelledError('landing was cancelled'));
     try {
       const stagingDir = join(options.outputDir, STAGING_PATH);
-      rmSync(stagingDir, { recursive: true, force: true });
-      mkdirSync(stagingDir, { recursive: true });
+      storage.removeTree(stagingDir);
+      makeFolders(stagingDir);
       spreadFolders(stagingDir);
       const { format = {} } = options;
       checkLandingFormat(format);
@@ -118,8 +137,8 @@ export class Materializer {
     signal: AbortSignal,
     onProgress: (progress: LandProgress) => void = () => {},
   ): Promise<LandResult[]> {
+    const results: LandResult[] = [];
     return this.exclusively(async () => {
-      const results: LandResult[] = [];
       const bytesTotal = files.reduce((sum, file) => sum + file.sizeBytes, 0);
       let bytesDone = 0;
       for (const batch of batches(files)) {
@@ -128,7 +147,24 @@ export class Materializer {
         onProgress({ filesDone: results.length, filesTotal: files.length, bytesDone, bytesTotal });
       }
       return results;
+    }).catch((error: unknown) => {
+      const told = new Set(results.map(({ inode }) => inode));
+      const left = files.filter(({ inode }) => !told.has(inode));
+      return [...results, ...left.map(({ inode }) => ({ inode, error: asLandingError(error) }))];
     });
+  }
+
+  /**
+   * Stages pages of a large TIFF that a program is still writing, those that are whole: when it lands, they need not be
+   * staged any more. Call it again as the file grows. What goes wrong is left to the landing.
+   */
+  stageAhead(file: SealedFile, signal: AbortSignal): Promise<void> {
+    return this.ahead.stage(file, signal);
+  }
+
+  /** The bytes of a file are gone: forgets what was staged ahead of it. */
+  forgetAhead(inode: number): void {
+    this.ahead.drop(inode);
   }
 
   /**
@@ -139,8 +175,9 @@ export class Materializer {
   remove(landing: Landing, successor?: Landing): Promise<void> {
     if (successor && isSamePlace(landing, successor)) return Promise.resolve();
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.removals.push({ landing, resolve, reject });
-    void this.exclusively(async () => {
+    const removal = { landing, resolve, reject };
+    this.removals.push(removal);
+    const removing = this.exclusively(async () => {
       const waiting = this.removals.splice(0);
       if (waiting.length === 0) return;
       try {
@@ -148,10 +185,16 @@ export class Materializer {
           this.commitContext(this.stagingDir),
           waiting.map((removal) => removal.landing),
         );
-        for (const removal of waiting) removal.resolve();
+        for (const done of waiting) done.resolve();
       } catch (error) {
-        for (const removal of waiting) removal.reject(asLandingError(error));
+        for (const failed of waiting) failed.reject(asLandingError(error));
+        this.store.reload();
       }
+    });
+    removing.catch((error: unknown) => {
+      const at = this.removals.indexOf(removal);
+      if (at >= 0) this.removals.splice(at, 1);
+      reject(asLandingError(error));
     });
     return promise;
   }
@@ -161,7 +204,7 @@ export class Materializer {
    * `remove(old, new)`. After a crash in between, calling it again gives the same result.
    */
   async relocate(landing: Landing, newMountPath: string, signal: AbortSignal): Promise<Landing> {
-    if (landing.kind === 'plain' && !isTiffName(newMountPath)) {
+    if (landing.kind === 'plain' && !isTiffName(newMountPath) && !isTableName(newMountPath)) {
       const linked = await this.exclusively(() => this.linkPlain(landing, newMountPath));
       if (linked) return linked;
     }
@@ -181,7 +224,7 @@ export class Materializer {
       if ('error' in result) throw result.error;
       return result.landing;
     } finally {
-      rmSync(copyPath, { force: true });
+      this.clear(copyPath);
     }
   }
 
@@ -189,11 +232,29 @@ export class Materializer {
   async close(): Promise<void> {
     await this.turn.catch(() => undefined);
     await this.pool.close();
-    rmSync(this.stagingDir, { recursive: true, force: true });
+    this.clear(this.stagingDir);
   }
 
+  /** Removes something staged; what can't be removed is swept at the next start. */
+  private clear(path: string): void {
+    try {
+      storage.removeTree(path);
+    } catch (error) {
+      this.options.onNote?.(`${path} could not be removed: ${explain(error)}`);
+    }
+  }
+
+  /** Runs work on the output folder while nothing else is done to it. */
   private exclusively<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.turn.then(work, work);
+    const result = this.turn.then(async () => {
+      // Before anything is written: a write that fails on its way to the disk is told to who was there.
+      this.outputFd = storage.open(this.options.outputDir, 'r');
+      try {
+        return await work();
+      } finally {
+        storage.close(this.outputFd);
+      }
+    });
     this.turn = result.catch(() => undefined);
     return result;
   }
@@ -210,7 +271,7 @@ export class Materializer {
   }
 
   private async sync(files: readonly string[]): Promise<Map<string, string>> {
-    const job = { kind: 'sync', folder: this.options.outputDir, files } as const;
+    const job = { kind: 'sync', descriptor: this.outputFd, files } as const;
     const report = await this.pool.run(job, new AbortController().signal);
     return new Map(report.failed.map(({ path, code }) => [path, code]));
   }
@@ -233,12 +294,15 @@ export class Materializer {
     const staged: StagedFile[] = [];
     const stage = async (file: SealedFile, decide: () => Decision): Promise<void> => {
       try {
-        staged.push(await stageFile(this.pool, plan, decide(), signal));
+        staged.push(await stageFile(this.pool, plan, decide(), this.ahead, signal));
       } catch (error) {
         fail(file, error);
       }
     };
-    const isTogether = format.chunks !== undefined && format.chunks !== 'file';
+    const isPacked = format.chunks !== undefined && format.chunks !== 'file';
+    const isLater = ({ mountPath }: SealedFile): boolean => isTiffName(mountPath) && isNamedLabel(mountPath);
+    // Labels are decided after the images that they may be of.
+    const isTogether = isPacked || (files.some(isLater) && !files.every(isLater));
     const inspected = slices(files, INSPECT_FILES).map(async (slice) => {
       const inspections = await this.pool.run({ kind: 'inspect', files: slice }, signal).catch((error) => {
         for (const file of slice) fail(file, error);
@@ -246,13 +310,13 @@ export class Materializer {
       });
       return slice.flatMap((file, index) => {
         const inspection = inspections[index];
-        if (inspection && isTogether) plan.expect(file, inspection);
+        if (inspection && isPacked) plan.expect(file, inspection);
         return inspection ? [{ file, inspection }] : [];
       });
     });
-    if (isTogether) await Promise.all(inspected);
+    const order = isTogether ? [inOrder(await Promise.all(inspected), isLater)] : inspected;
     await Promise.all(
-      inspected.map(async (slice) => {
+      order.map(async (slice) => {
         const known = await slice;
         await Promise.all(
           known.map(({ file, inspection }) => stage(file, () => plan.decide(file, inspection))),
@@ -265,7 +329,8 @@ export class Materializer {
       for (const { decision } of staged) fail(decision.file, error);
       this.store.reload();
     }
-    rmSync(stagingDir, { recursive: true, force: true });
+    for (const { inode } of files) this.ahead.drop(inode);
+    this.clear(stagingDir);
     return results;
   }
 
@@ -281,7 +346,7 @@ export class Materializer {
     if (path === landing.path) return moved;
     const staged = join(this.stagingDir, `link-${landing.inode}`);
     try {
-      linkSync(join(outputDir, landing.path), staged);
+      storage.link(join(outputDir, landing.path), staged);
       const record = { id: landing.id, inode: landing.inode, path, diskInode: lstatSync(staged).ino };
       writeJson(`${staged}.json`, record);
       place(`${staged}.json`, join(outputDir, plainRecordPath(path)));
@@ -293,7 +358,7 @@ export class Materializer {
         return undefined;
       throw asLandingError(error);
     } finally {
-      rmSync(staged, { force: true });
+      this.clear(staged);
     }
   }
 
@@ -302,10 +367,14 @@ export class Materializer {
     const reader = new LandedReader(this.options.outputDir, new ByteCache(0));
     const buffer = Buffer.allocUnsafe(Math.min(COPY_BYTES, Math.max(1, landing.sizeBytes)));
     try {
-      writeFileSync(path, '');
-      for (let at = 0; at < landing.sizeBytes; at += buffer.length) {
-        const count = reader.readSync(landing, at, buffer.length, buffer);
-        writeFileSync(path, buffer.subarray(0, count), { flag: 'a' });
+      const descriptor = createStaged(path);
+      try {
+        for (let at = 0; at < landing.sizeBytes; at += buffer.length) {
+          const count = reader.readSync(landing, at, buffer.length, buffer);
+          writeFully(descriptor, buffer.subarray(0, count), at);
+        }
+      } finally {
+        storage.close(descriptor);
       }
     } catch (error) {
       throw error instanceof Error && 'code' in error
@@ -318,6 +387,14 @@ export class Materializer {
 function isSamePlace(a: Landing, b: Landing): boolean {
   if (a.kind === 'plain') return b.kind === 'plain' && a.path === b.path;
   return b.kind === 'image' && a.sidecar === b.sidecar;
+}
+
+function inOrder<T extends { readonly file: SealedFile }>(
+  slices: readonly (readonly T[])[],
+  isLater: (file: SealedFile) => boolean,
+): T[] {
+  const all = slices.flat();
+  return [...all.filter(({ file }) => !isLater(file)), ...all.filter(({ file }) => isLater(file))];
 }
 
 function slices<T>(items: readonly T[], length: number): T[][] {

@@ -1,6 +1,7 @@
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { readFully, writeFully } from '../core/io.ts';
 import { itemSizeBytes } from '../core/nd-array.ts';
+import { storage } from '../core/storage.ts';
 import { parseArrayMetadata } from '../zarr/array-metadata.ts';
 import { contiguousStrides } from '../zarr/box.ts';
 import { crc32c } from '../zarr/codec/crc32c.ts';
@@ -71,7 +72,7 @@ function packShard(
     index.writeUInt32LE(crc32c(index.subarray(0, -4)), index.length - 4);
     writeFully(descriptor, index, sizeBytes);
   } finally {
-    closeSync(descriptor);
+    storage.close(descriptor);
   }
   return { isEmpty: sizeBytes === 0 };
 }

@@ -1,11 +1,17 @@
 import { parsePlaneName } from '../model/plane-name.ts';
 import type { WellPosition } from '../model/well.ts';
 import { rowLetters } from '../model/well.ts';
+import { TABLES_GROUP } from './store-tables.ts';
 
 /** A plane's place on the plate. */
 export interface PlatePlacement {
   /** Name of the acquisition: folder, suffix, projection. */
   readonly group: string;
+  /** Of the file, `.` at the root of the mount. */
+  readonly folder: string;
+  /** What follows the plane's name, without the extension. */
+  readonly suffix: string;
+  readonly isProjection: boolean;
   readonly well: WellPosition;
   readonly site: number;
   /** Index on t, c, z of the field's array. */
@@ -34,8 +40,18 @@ export function platePlacement(mountPath: string): PlatePlacement | undefined {
   if (channel > MAX_CHANNEL || z > MAX_FRAMES || t > MAX_FRAMES) return undefined;
   const suffix = parsed.rest.replace(EXTENSION, '');
   const folder = slash < 0 ? '.' : mountPath.slice(0, slash);
-  const group = [folder, suffix, z === 0 ? 'projection' : ''].filter((part) => part !== '').join(' ');
-  return { group, well, site, channel, index: [t - 1, channel - 1, Math.max(z, 1) - 1] };
+  const isProjection = z === 0;
+  const group = [folder, suffix, isProjection ? 'projection' : ''].filter((part) => part !== '').join(' ');
+  return {
+    group,
+    folder,
+    suffix,
+    isProjection,
+    well,
+    site,
+    channel,
+    index: [t - 1, channel - 1, Math.max(z, 1) - 1],
+  };
 }
 
 /** Pure: rows as they are named in the store; a folder of the mount may not take such a name. */
@@ -55,11 +71,19 @@ export function imagePath(mountPath: string, attempt: number): string {
   const parts = mountPath.split('/').map(safe);
   const name = parts.pop() ?? '_';
   const folders = parts.map((part, index) =>
-    EXTENSION.test(part) || (index === 0 && isRowName(part)) ? `${part}_` : part,
+    EXTENSION.test(part) || (index === 0 && (isRowName(part) || part === TABLES_GROUP)) ? `${part}_` : part,
   );
   const unique = attempt === 1 ? name : name.replace(EXTENSION, (extension) => `.${attempt}${extension}`);
   return [...folders, unique].join('/');
 }
+
+/** Pure: what a file's table is called, from its path in the mount: `results_counts` of `results/counts.csv`. */
+export const tableName = (mountPath: string): string =>
+  mountPath
+    .replace(/\.[^./]*$/, '')
+    .split('/')
+    .map(safe)
+    .join('_');
 
 /** Pure: `A/01`. */
 export function wellPath(well: WellPosition): string {

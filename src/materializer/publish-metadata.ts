@@ -2,8 +2,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { jsonBytes, place } from './atomic-json.ts';
 import { landingError } from './landing-pool.ts';
-import type { MetadataFile, ResultStore } from './result-store.ts';
+import type { ResultStore } from './result-store.ts';
 import { writeStaged } from './staged-file.ts';
+import type { MetadataFile } from './store-documents.ts';
 
 /** What writing metadata needs. */
 export interface PublishContext {

@@ -5,6 +5,7 @@ import { type ArrayFormat, arrayDocument, arrayDocumentName, readArrayDocument }
 import { isObject, type JsonObject, readJson } from './atomic-json.ts';
 import { type GroupDocument, groupDocuments, readGroup } from './group-documents.ts';
 import { type ImageLevels, levelArray } from './image-levels.ts';
+import { labelAttributes } from './label-images.ts';
 import { imageAttributes } from './ngff.ts';
 import type { TiffFacts } from './tiff-facts.ts';
 
@@ -20,6 +21,8 @@ export interface ResultImage {
   /** Of a field: acquisition and site. */
   readonly group?: string;
   readonly site?: number;
+  /** Whether it lies below the image that it labels the pixels of. */
+  readonly isLabel?: boolean;
   /** Names of channels by index on the c axis. */
   readonly channelNames: Readonly<Record<string, string>>;
   readonly facts: TiffFacts;
@@ -33,7 +36,12 @@ export function imageDocuments(image: ResultImage, name: string): GroupDocument[
   const { group, site, channelNames, facts, dtype, shape, format, levels } = image;
   const { channelName: _, ...known } = facts;
   const channelCount = shape[1];
-  const ngff = imageAttributes({ name, dtype, ...known, channelNames, channelCount, levels }, format.version);
+  // A label has no channels to show: viewers would take them for an image's.
+  const shown = image.isLabel ? {} : channelNames;
+  const ngff = {
+    ...(image.isLabel ? labelAttributes(format.version) : {}),
+    ...imageAttributes({ name, dtype, ...known, channelNames: shown, channelCount, levels }, format.version),
+  };
   const own = {
     version: ATTRIBUTE_VERSION,
     ...(group === undefined ? {} : { group }),
@@ -70,6 +78,7 @@ export function readResultImage(
     levels: levelsOf(attributes.ngff),
     ...(typeof group === 'string' ? { group } : {}),
     ...(typeof site === 'number' ? { site } : {}),
+    ...(isObject(attributes.ngff['image-label']) ? { isLabel: true } : {}),
     channelNames: textFields(platefs['channelNames']),
     facts: (isObject(facts) ? facts : {}) as TiffFacts,
   };

@@ -1,19 +1,14 @@
 import { readdirSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { BadZarrError } from '../core/errors.ts';
 import { NGFF_VERSIONS, type NgffVersion } from '../model/ngff.ts';
 import { isObject, nameExists } from './atomic-json.ts';
-import { attributesName, type GroupDocument, groupDocuments, readGroup } from './group-documents.ts';
+import { attributesName, groupDocuments, readGroup } from './group-documents.ts';
 import { type PlateContent, plateAttributes, wellAttributes } from './ngff.ts';
-import { imageDocuments, type ResultImage, readResultImage } from './result-image.ts';
-
-/** A metadata file to be written. They become visible level by level: what names others last. */
-export interface MetadataFile {
-  /** Below the store. */
-  readonly path: string;
-  readonly content: object;
-  readonly level: 'array' | 'well' | 'plate';
-}
+import { type ResultImage, readResultImage } from './result-image.ts';
+import { imageFiles, type MetadataFile, metadataFiles } from './store-documents.ts';
+import { StoreLabels } from './store-labels.ts';
+import { StoreTables } from './store-tables.ts';
 
 interface Well {
   /** Images that the well's metadata names, by path below the store. */
@@ -31,6 +26,8 @@ export class ResultStore {
   private readonly wanted: NgffVersion;
   private current: NgffVersion;
   private readonly wells = new Map<string, Well>();
+  private readonly labels: StoreLabels;
+  private readonly tables: StoreTables;
   private readonly listedWells = new Set<string>();
   private readonly acquisitions = new Map<string, number>();
   private readonly maximumFields = new Map<string, number>();
@@ -43,6 +40,8 @@ export class ResultStore {
     this.path = path;
     this.wanted = wanted;
     this.current = wanted;
+    this.labels = new StoreLabels(path);
+    this.tables = new StoreTables(path);
     this.reload();
   }
 
@@ -54,6 +53,8 @@ export class ResultStore {
   /** Forgets everything and reads the store again, after metadata could not be written. */
   reload(): void {
     for (const known of [this.wells, this.listedWells, this.acquisitions, this.maximumFields]) known.clear();
+    this.labels.reload();
+    this.tables.reload();
     const found = NGFF_VERSIONS.find((version) => nameExists(`${this.path}/${attributesName(version)}`));
     this.current = found ?? this.wanted;
     if (found === undefined) {
@@ -79,9 +80,30 @@ export class ResultStore {
 
   /** The image of a field, named by the well or left by a crash; undefined when there is none. */
   field(wellPath: string, group: string, site: number): ResultImage | undefined {
+    return this.fields(wellPath).find((image) => image.group === group && image.site === site);
+  }
+
+  /** All fields of a well, labels that are images of their own among them. */
+  fields(wellPath: string): ResultImage[] {
     const well = this.well(wellPath);
-    const images = [...[...well.listed.values()].map((entry) => entry.image), ...well.unlisted.values()];
-    return images.find((image) => image.group === group && image.site === site);
+    return [...[...well.listed.values()].map((entry) => entry.image), ...well.unlisted.values()];
+  }
+
+  /** The labels of a group and site that lie below an image of the well; undefined when there are none. */
+  label(wellPath: string, group: string, site: number): ResultImage | undefined {
+    return this.fields(wellPath)
+      .flatMap(({ path }) => this.labels.of(this.current, path))
+      .find((image) => image.group === group && image.site === site);
+  }
+
+  /** Whether labels lie below an image. */
+  hasLabels(imagePath: string): boolean {
+    return this.labels.has(this.current, imagePath);
+  }
+
+  /** A free path for new labels of an image; `taken` are paths promised to others. */
+  freeLabelPath(imagePath: string, name: string, taken: ReadonlySet<string>): string {
+    return this.labels.freePath(this.current, imagePath, name, taken);
   }
 
   /** A free name for a new image of a well; `taken` are names promised to others. */
@@ -93,14 +115,27 @@ export class ResultStore {
     }
   }
 
+  /** A free path for a new table; `taken` are paths promised to others. */
+  freeTablePath(name: string, taken: ReadonlySet<string>): string {
+    return this.tables.freePath(this.current, name, taken);
+  }
+
   /**
-   * Takes over fields that were placed or have grown and returns the metadata that makes them visible. After a
-   * failure to write it, the store has to be loaded anew.
+   * Takes over fields that were placed or have grown, images and tables, and returns the metadata that makes them
+   * visible. After a failure to write it, the store has to be loaded anew.
    */
-  admit(fields: readonly ResultImage[], images: readonly ResultImage[]): MetadataFile[] {
-    const files: MetadataFile[] = [];
+  admit(
+    fields: readonly ResultImage[],
+    images: readonly ResultImage[],
+    tables: readonly string[] = [],
+  ): MetadataFile[] {
+    const files = tables.length > 0 ? this.tables.admit(this.current, tables) : [];
     const touched = new Set<string>();
     for (const image of fields) {
+      if (image.isLabel) {
+        files.push(...imageFiles(image), ...this.labels.admit(this.current, image));
+        continue;
+      }
       const wellPath = dirname(image.path);
       const well = this.well(wellPath);
       const acquisition = this.acquisition(image.group ?? '.');
@@ -119,10 +154,21 @@ export class ResultStore {
     return [...files, ...this.plateFiles()];
   }
 
+  /** Takes tables out and returns the metadata to write before their folders are removed. */
+  dismissTables(paths: readonly string[]): MetadataFile[] {
+    return this.tables.dismiss(this.current, paths);
+  }
+
+  /** Takes labels of an image out and returns the metadata to write before their folder is removed. */
+  dismissLabel(path: string): MetadataFile[] {
+    return this.labels.dismiss(this.current, path);
+  }
+
   /** Takes a field out and returns the metadata to write before its folder is removed. */
   dismiss(path: string): MetadataFile[] {
     const wellPath = dirname(path);
     const well = this.well(wellPath);
+    this.labels.forget(path);
     if (!well.listed.delete(path)) return [];
     if (well.listed.size > 0) return this.wellFiles(wellPath);
     this.wells.delete(wellPath);
@@ -144,15 +190,15 @@ export class ResultStore {
       return metadataFiles(
         wellPath,
         documents.filter(({ name }) => name === attributesName(this.current)),
-        'well',
+        () => 'well',
       );
     // Nothing names a new well before the plate does: it may appear together with its arrays.
-    return [...this.groupFiles(dirname(wellPath)), ...metadataFiles(wellPath, documents, 'array')];
+    return [...this.groupFiles(dirname(wellPath)), ...metadataFiles(wellPath, documents, () => 'array')];
   }
 
   /** Documents of a group without attributes. */
   private groupFiles(path: string): MetadataFile[] {
-    return metadataFiles(path, groupDocuments(this.current), 'array');
+    return metadataFiles(path, groupDocuments(this.current), () => 'array');
   }
 
   private plateFiles(): MetadataFile[] {
@@ -168,8 +214,9 @@ export class ResultStore {
     };
     const attributes = plateAttributes(plate, this.current);
     const ngff = attributes === undefined ? {} : { plate: attributes };
-    const [named, ...others] = groupDocuments(this.current, ngff, { version: 1 });
-    return [...metadataFiles('', others, 'array'), ...metadataFiles('', named ? [named] : [], 'plate')];
+    return metadataFiles('', groupDocuments(this.current, ngff, { version: 1 }), (name) =>
+      name === attributesName(this.current) ? 'plate' : 'array',
+    );
   }
 
   private acquisition(group: string): number {
@@ -208,23 +255,6 @@ export class ResultStore {
     }
     return well;
   }
-}
-
-/** The metadata of an image: its array first. */
-export function imageFiles(image: ResultImage): MetadataFile[] {
-  const name =
-    image.site === undefined
-      ? basename(image.path)
-      : `${dirname(image.path)} site ${image.site} ${image.group}`;
-  return metadataFiles(image.path, imageDocuments(image, name), 'array');
-}
-
-function metadataFiles(
-  folder: string,
-  documents: readonly GroupDocument[],
-  level: MetadataFile['level'],
-): MetadataFile[] {
-  return documents.map(({ name, content }) => ({ path: join(folder, name), content, level }));
 }
 
 function foreignStore(path: string): BadZarrError {

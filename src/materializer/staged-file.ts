@@ -1,6 +1,7 @@
-import { closeSync, existsSync, mkdirSync, openSync, rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { writeFully } from '../core/io.ts';
+import { storage } from '../core/storage.ts';
 import { systemCode } from '../core/system-code.ts';
 import { startWriteback } from './durable-sync.ts';
 
@@ -17,7 +18,7 @@ function makeFolder(path: string): void {
   if (knownFolders.has(parent) || !existsSync(path)) {
     makeFolder(parent);
     try {
-      mkdirSync(path);
+      storage.makeFolder(path);
     } catch (error) {
       // Another thread was faster.
       if (!hasCode(error, 'EEXIST')) throw error;
@@ -27,18 +28,26 @@ function makeFolder(path: string): void {
   knownFolders.add(path);
 }
 
+/** Makes the folders that a staged file lies in, where they are missing. */
+export const makeFolderOf = (path: string): void => makeFolder(dirname(path));
+
+/** Makes a folder and those above it where they are missing, whatever this thread has seen before. */
+export function makeFolders(path: string): void {
+  knownFolders.clear();
+  makeFolder(path);
+}
+
 /** Opens a new file for writing and makes its folders where they are missing. */
 export function createStaged(path: string): number {
   const folder = dirname(path);
   makeFolder(folder);
   try {
-    return openSync(path, 'w+');
+    return storage.open(path, 'w+');
   } catch (error) {
     if (!hasCode(error, 'ENOENT')) throw error;
     // The folder is gone since this thread last looked.
-    knownFolders.clear();
-    mkdirSync(folder, { recursive: true });
-    return openSync(path, 'w+');
+    makeFolders(folder);
+    return storage.open(path, 'w+');
   }
 }
 
@@ -70,7 +79,7 @@ export function writeStaged(path: string, bytes: Uint8Array): void {
     writeFully(descriptor, bytes, 0);
     if (bytes.length >= WRITEBACK_BYTES) startWriteback(descriptor);
   } finally {
-    closeSync(descriptor);
+    storage.close(descriptor);
   }
 }
 
@@ -80,11 +89,11 @@ export function writePassing(path: string, bytes: Uint8Array): void {
   try {
     writeFully(descriptor, bytes, 0);
   } finally {
-    closeSync(descriptor);
+    storage.close(descriptor);
   }
 }
 
 /** Removes staged files; those that never came to be are no error. */
 export function removeStaged(paths: Iterable<string>): void {
-  for (const path of paths) rmSync(path, { force: true });
+  for (const path of paths) storage.remove(path);
 }

@@ -1,11 +1,10 @@
-import { rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { nameExists, place, writeJson } from './atomic-json.ts';
 import { union } from './grown-image.ts';
 import type { ImageReport } from './landing-job.ts';
 import { groupPath, type ImageDecision } from './landing-plan.ts';
 import type { ResultImage } from './result-image.ts';
-import { imageFiles, type MetadataFile } from './result-store.ts';
+import { imageFiles, type MetadataFile } from './store-documents.ts';
 
 interface WholeImage {
   image: ResultImage;
@@ -57,7 +56,10 @@ export class WholeImages {
     if (known) known.failed++;
   }
 
-  /** Puts the image that the plane is in into its place, if it isn't there; an earlier landing moves out first. */
+  /**
+   * Puts the image that the plane is in into its place, if it isn't there; an earlier landing moves out first, and goes
+   * with what else is staged.
+   */
   place(outputDir: string, { stagedImage = '', job, sidecar }: ImageDecision): void {
     const known = this.images.get(stagedImage);
     if (!known || known.isPlaced) return;
@@ -65,8 +67,12 @@ export class WholeImages {
     const aside = `${job.chunkPrefix}.old`;
     const isReplaced = nameExists(group);
     if (isReplaced) place(group, aside);
-    place(stagedImage, group);
-    if (isReplaced) rmSync(aside, { recursive: true, force: true });
+    try {
+      place(stagedImage, group);
+    } catch (error) {
+      if (isReplaced) place(aside, group);
+      throw error;
+    }
     known.isPlaced = true;
     const sidecars = dirname(join(outputDir, sidecar));
     if (known.failed > 0 || !known.isReassembled || nameExists(sidecars)) return;

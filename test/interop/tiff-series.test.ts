@@ -57,13 +57,13 @@ describe.skipIf(!existsSync(PYTHON))(
       folder = mkdtempSync(join(tmpdir(), 'platefs-series-'));
       const out = execFileSync(PYTHON, ['-W', 'ignore', '-c', MAKE, folder], {
         encoding: 'utf8',
-        timeout: 60_000,
+        timeout: 200_000,
       });
       files = out
         .trim()
         .split('\n')
         .map((text) => JSON.parse(text) as (typeof files)[number]);
-    }, 70_000);
+    });
     afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
     const look = async (name: string) =>

@@ -201,7 +201,7 @@ describe.skipIf(!hasZarr)('arrays that zarr-python wrote (needs python3-zarr)', 
     });
     if (run.status !== 0) throw new Error(run.stderr.toString());
     planes = JSON.parse(run.stdout.toString()) as string[][];
-  }, 60_000);
+  });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   it('have the same planes here', () => {

@@ -158,5 +158,5 @@ describe('a journal that ends early', () => {
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
-  }, 60_000);
+  });
 });

@@ -106,7 +106,7 @@ def holders():
       found += [pid for fd in os.listdir('/proc/%s/fd' % pid) if os.path.realpath('/proc/%s/fd/%s' % (pid, fd)) == argv[0]]
     except OSError: pass
   return found
-deadline = time.monotonic() + 20
+deadline = time.monotonic() + 80
 while holders():
   assert time.monotonic() < deadline, 'still open'
   time.sleep(0.1)

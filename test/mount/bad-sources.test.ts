@@ -157,7 +157,7 @@ describe.skipIf(why)(
           expect(outcome.told).toContain(name);
         expect(outcome.told).toContain('1d.contiguous.zlib.i2');
       });
-    }, 60_000);
+    });
 
     it('missing chunks are the fill value, and wrong metadata is told of', async () => {
       await withFolder(async (mount, folder) => {
@@ -196,7 +196,7 @@ describe.skipIf(why)(
         for (const name of ['codec', 'negative', 'rank', 'dtype', 'text'])
           expect(outcome.told, name).toMatch(new RegExp(`wrong\\.zarr[^"]*${name}|${name}[^"]*wrong\\.zarr`));
       });
-    }, 60_000);
+    });
 
     it('dimension bombs and circles in HDF5 files cost neither memory nor the mount', async () => {
       await withFolder(async (mount, folder) => {
@@ -222,7 +222,7 @@ with h5py.File(argv[0] + '/bomb.h5', 'w') as f:
         expect(outcome.told).toMatch(/bomb\.h5\/loop[^"]*circle/);
         rmSync(join(folder, 'self.zarr'));
       });
-    }, 60_000);
+    });
 
     it('dimension bombs and circles in TIFFs, shards that end early, and AnnData that lies about its size', async () => {
       await withFolder(
@@ -236,6 +236,6 @@ with h5py.File(argv[0] + '/bomb.h5', 'w') as f:
         },
         ['--as', 'sources'],
       );
-    }, 60_000);
+    });
   },
 );

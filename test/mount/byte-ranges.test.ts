@@ -120,5 +120,5 @@ describe.skipIf(problem)(`bytes of presented files${problem ? ` (skipped: ${prob
       await mount.python(READ_RANGES, String(fc.readConfigureGlobal().seed)),
     ) as Record<string, number>;
     for (const kind of KINDS) expect(counts[kind], kind).toBeGreaterThan(0);
-  }, 120_000);
+  });
 });

@@ -129,7 +129,7 @@ describe.skipIf(problem)(`what was written to a plate is a change set${why}`, ()
     expect(await mount.succeed('find', [mount.output, '-name', '*.landed'])).toBe('');
     expect(existsSync(join(mount.output, 'results/deep/table.csv'))).toBe(false);
     expect(readTree(mount.plate)).toEqual(before);
-  }, 150_000);
+  });
 
   it('of which a program that still writes is left out, and can be let go of by force only', async () => {
     await using mount = await PlateMount.start({
@@ -156,24 +156,28 @@ describe.skipIf(problem)(`what was written to a plate is a change set${why}`, ()
     writeFileSync(join(mount.folder, 'go'), '');
     await writer;
     expect(words(await mount.json<Diff>(['diff', mount.mountpoint]))).toEqual(['added closed.txt']);
-  }, 60_000);
+  });
 
-  it('that is committed as OME-Zarr to a place of its own', async () => {
+  it('that is committed as OME-Zarr to a place of its own, written as its results are', async () => {
     await using mount = await PlateMount.start({
       plate: { wells: ['A01'], sites: 1, width: 32, height: 32 },
+      args: ['-o', 'output-chunks=sharded,output-codec=zstd:2,output-levels=2'],
     });
     await mount.shell('cp images/A01_s001_w1_z001_t001.tif B02_s001_w1_z001_t001.tif; echo 1 > t.csv');
     const to = join(mount.folder, 'zarr');
     await mount.json(['commit', mount.mountpoint, '--to', to, '--as', 'zarr']);
-    const store = JSON.parse(readFileSync(join(to, 'results.ome.zarr/.zattrs'), 'utf8'));
-    expect(store.plate.wells).toEqual([{ path: 'B/02', rowIndex: 0, columnIndex: 0 }]);
+    const read = (path: string) => JSON.parse(readFileSync(join(to, 'results.ome.zarr', path), 'utf8'));
+    expect(JSON.stringify(read('B/02/0/1/zarr.json').codecs)).toMatch(/sharding_indexed.*"zstd".*"level":2/);
+    expect(read('zarr.json').attributes.ome.plate.wells).toEqual([
+      { path: 'B/02', rowIndex: 0, columnIndex: 0 },
+    ]);
     expect(readFileSync(join(to, 't.csv'), 'utf8')).toBe('1\n');
     await mount.json(['commit', mount.mountpoint, '--to', to, '--as', 'zarr']);
     const foreign = join(mount.folder, 'foreign');
     mkdirSync(join(foreign, 'results.ome.zarr'), { recursive: true });
     const refused = await mount.platefs('commit', mount.mountpoint, '--to', foreign, '--as', 'zarr');
     expect([refused.code, statSync(join(foreign, 'results.ome.zarr')).nlink]).toEqual([1, 2]);
-  }, 60_000);
+  });
 
   it('whose commit goes on where it was killed', async () => {
     await using mount = await PlateMount.start({
@@ -201,7 +205,7 @@ describe.skipIf(problem)(`what was written to a plate is a change set${why}`, ()
     ]);
     expect(rest.written + rest.present).toBe(60);
     await mount.shell('diff -r many "$1"', join(to, 'many'));
-  }, 60_000);
+  });
 });
 
 const byPath = (one: string, other: string): number => {

@@ -27,6 +27,10 @@ const DISK_FAULTS = [
   'write:SHORT:durable/',
   'syncData:EIO:durable/',
   'sync:EIO:durable',
+  'write:ENOSPC:.platefs/staging',
+  'write:SHORT:.platefs/staging',
+  'rename:EIO:.platefs/staging',
+  'syncFileSystem:EIO:',
 ] as const;
 
 export interface CrashRound {
@@ -204,9 +208,7 @@ class Round {
     const store = join(this.#ground.output, 'results.ome.zarr');
     if (!existsSync(store) || !existsSync('/usr/bin/python3')) return;
     mkdirSync(join(this.#ground.folder, 'py'), { recursive: true });
-    const { code, stderr } = await client('/usr/bin/python3', ['-c', OPEN_ARRAYS, store], {
-      timeoutMs: 60_000,
-    });
+    const { code, stderr } = await client('/usr/bin/python3', ['-c', OPEN_ARRAYS, store]);
     if (code !== 0) throw new Error(`zarr-python can't read the store: ${stderr}`);
   }
 }

@@ -170,7 +170,7 @@ describe.skipIf(why !== undefined)(`files damaged at random, mounted (${why ?? '
     }
     cpSync(join(good, 'data.h5'), join(folder, 'whole.h5'));
     await expectHonest(mount, folder, '--as', 'sources');
-  }, 120_000);
+  });
 
   it('one plate of several that can not be shown is an ordinary folder, and that is told', async () => {
     await using mount = await PlateMount.make({ plate: 'unset' });
@@ -192,21 +192,19 @@ describe.skipIf(why !== undefined)(`files damaged at random, mounted (${why ?? '
     const warnings = async (): Promise<string> => await mount.shell('cat .platefs/warnings.json');
     const seen = async (name: string): Promise<boolean> => (await mount.shell('ls -A')).includes(name);
     writeFileSync(join(folder, 'notes.txt'), 'new');
-    await eventually('the file is there', () => seen('notes.txt'), 60_000);
+    await eventually('the file is there', () => seen('notes.txt'));
     expect(await warnings()).toContain('broken.zarr is shown as it is');
     mkdirSync(join(folder, 'broken.zarr/1'));
     writeFileSync(join(folder, 'more.txt'), 'new');
-    await eventually('the next is there', () => seen('more.txt'), 60_000);
+    await eventually('the next is there', () => seen('more.txt'));
     expect(await warnings()).toContain('broken.zarr is shown as it is');
     const image = { shape: [8, 8], chunkShape: [8, 8], itemBytes: 2, bytes: new Uint8Array(128) };
     writeV2(join(folder, 'broken.zarr/0'), image, { dtype: '<u2' });
-    await eventually(
-      'that it is whole is told',
-      async () => (await warnings()).includes('broken.zarr has become a plate'),
-      60_000,
+    await eventually('that it is whole is told', async () =>
+      (await warnings()).includes('broken.zarr has become a plate'),
     );
     expect(await warnings()).not.toContain('broken.zarr is shown as it is');
-  }, 120_000);
+  });
 
   it('documents and images of plates are read or refused, and the daemon lives', async () => {
     await using mount = await PlateMount.make({ plate: 'unset' });
@@ -229,5 +227,5 @@ describe.skipIf(why !== undefined)(`files damaged at random, mounted (${why ?? '
       }
     }
     await expectHonest(mount, folder);
-  }, 120_000);
+  });
 });

@@ -20,22 +20,18 @@ const faultAt = (point: FaultPoint, passes = 1): Record<string, string> => ({
   PLATEFS_FAULT: `${point}:${passes}:${armedFile()}`,
 });
 const arm = (): void => writeFileSync(armedFile(), '');
-const hasDied = (): Promise<void> => eventually('the daemon dies', () => !existsSync(armedFile()), 20_000);
+const hasDied = (): Promise<void> => eventually('the daemon dies', () => !existsSync(armedFile()));
 
 /** Lands everything, by the control socket; again when the daemon dies in it. */
 async function flush(): Promise<void> {
-  await eventually(
-    'everything lands',
-    async () => {
-      try {
-        await callControl(join(ground.folder, 'socket'), 'flush');
-        return true;
-      } catch {
-        return false;
-      }
-    },
-    20_000,
-  );
+  await eventually('everything lands', async () => {
+    try {
+      await callControl(join(ground.folder, 'socket'), 'flush');
+      return true;
+    } catch {
+      return false;
+    }
+  });
 }
 
 describe.skipIf(problem !== undefined)('a daemon that dies', () => {
@@ -132,7 +128,6 @@ describe.skipIf(problem !== undefined)('a daemon that dies', () => {
       await eventually(
         'the outputs are there',
         async () => (await client('stat', [join(results, 'x_objects.csv')])).code === 0,
-        20_000,
       );
       expect((await succeed('ls', [results])).trim().split('\n'), mount.output).toEqual([
         'x_labels.tif',
@@ -165,7 +160,7 @@ describe.skipIf(problem !== undefined)('a daemon that dies', () => {
 
   it('together with its supervisor leaves a stale mount that the next one mends', async () => {
     let mount = await ground.mount();
-    const writer = ground.write('work', 13);
+    const writer = ground.write('work', 13, 'write-cut');
     await eventually(
       'something is written',
       () => existsSync(writer.list) && readFileSync(writer.list).length > 9000,
@@ -173,19 +168,10 @@ describe.skipIf(problem !== undefined)('a daemon that dies', () => {
     const daemon = await mount.daemonPid();
     process.kill(mount.supervisor.pid ?? 0, 'SIGKILL');
     process.kill(daemon, 'SIGKILL');
-    // The client is cut off: its last call fails, everything before it was acknowledged.
-    const end = await writer.end;
-    expect(end.stderr).toMatch(/ENOTCONN|ECONNABORTED|EIO/);
+    // The client is cut off, and ends by itself: its last call fails, everything before it was acknowledged.
+    expect(await writer.end).toMatchObject({ code: 0, stderr: '' });
     mount = await ground.mount();
     expect(mount.find('mounted')).toMatchObject({ mended: 1 });
-    const { stdout } = await ground.check('work');
-    const { complaints } = JSON.parse(stdout) as { complaints: string[] };
-    // What was asked for last may have been carried out without an answer.
-    expect(complaints.length, stdout).toBeLessThanOrEqual(2);
-    expect(
-      complaints.filter(
-        (text) => text.includes('missing') && !complaints.some((other) => other.includes('should not')),
-      ),
-    ).toEqual([]);
+    expect(await ground.check('work')).toMatchObject({ code: 0 });
   });
 });

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { mountProblem } from './harness.ts';
-import { PlateMount, PYTHON, SMALL_PLATE } from './plate-mount.ts';
+import { PlateMount, PROGRESS, PYTHON, SMALL_PLATE } from './plate-mount.ts';
 
 const problem =
   mountProblem() ??
@@ -36,10 +36,10 @@ def expected(x):
     labels, n = nd.label(m)
     rows = [[r.label, r.area, *r.centroid, *r.bbox, r.intensity_mean, r.intensity_min, r.intensity_max, x[labels == r.label].astype(float).sum()] for r in measure.regionprops(labels, x)]
     return labels, np.array(rows, float)
-def wait(what, test, s=20):
-    end = time.time() + s
+def wait(what, test, s=80):
+    end = time.monotonic() + s
     while not test():
-        assert time.time() < end, 'did not happen: ' + what
+        assert time.monotonic() < end, 'did not happen: ' + what
         time.sleep(0.02)
 def check(stem, x):
     l, t = [os.path.join(mnt, 'results', stem + e) for e in ('_labels.tif', '_objects.csv')]
@@ -85,12 +85,12 @@ assert status()['hooks']['failed'] == 0`);
     await mount.python(`${HEAD}
 x = plane('A01_s001_w2_z001_t001.tif'); r = os.path.join(mnt, 'results')
 tifffile.imwrite(os.path.join(inbox, 'once.tif'), x)
-end = time.time() + 20
+end = time.monotonic() + 80
 while True:
     seen = [n for n in os.listdir(r) if n.startswith('once')]
     assert len(seen) in (0, 2), seen
     if seen: break
-    assert time.time() < end
+    assert time.monotonic() < end
 check('once', x)`);
   });
 
@@ -131,8 +131,7 @@ assert not [n for n in os.listdir(os.path.join(mnt, 'results')) if n.startswith(
   it('outputs land, and are there after mounting again, without running the rules again', async () => {
     const listing = await mount.shell('cd results; sha256sum *');
     const { code, stderr } = await mount.umount();
-    // What is left to write out is told where it takes a while.
-    expect([code, stderr]).toEqual([0, expect.stringMatching(/^(?:writing out: .*\n)*$/)]);
+    expect([code, stderr]).toEqual([0, expect.stringMatching(PROGRESS)]);
     await mount.mount();
     expect(await mount.shell('cd results; sha256sum *')).toBe(listing);
     await mount.shell(

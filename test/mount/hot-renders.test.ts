@@ -1,7 +1,6 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { StatusDocument } from '../../src/control/documents.ts';
 import { changePlane } from './changed-plane.ts';
 import { eventually, mountProblem } from './harness.ts';
 import { PlateMount, SMALL_PLATE } from './plate-mount.ts';
@@ -33,7 +32,7 @@ async function servedBytes(mount: PlateMount): Promise<number> {
 async function keptBytes(mount: PlateMount): Promise<number> {
   const folder = await mount.rendersInMemory('hot');
   const paths = folder === undefined ? [] : readdirSync(folder).map((name) => join(folder, name));
-  return paths.reduce((total, path) => total + statSync(path).size, 0);
+  return paths.reduce((total, path) => total + (statSync(path, { throwIfNoEntry: false })?.size ?? 0), 0);
 }
 
 describe.skipIf(problem)(`files that were read whole${why}`, () => {
@@ -115,10 +114,8 @@ describe.skipIf(problem)(`files that were read whole${why}`, () => {
     await eventually('it is open', () => existsSync(marker));
     process.kill(pid, 'SIGKILL');
     await eventually('the next daemon keeps it', async () => {
-      const { code, stdout } = await mount.platefs('status', mount.mountpoint, '--json');
-      if (code !== 0) return false;
-      const { status } = JSON.parse(stdout) as { status: StatusDocument };
-      return status.pid !== pid && status.hot?.files === 1;
+      const status = await mount.statusIfServed();
+      return status !== undefined && status.pid !== pid && status.hot?.files === 1;
     });
     expect(await sum(mount, STACK)).toBe(right);
     await mount.json(['drop', mount.path('stacks')]);

@@ -1,7 +1,7 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { DropResult, KeepResult, StatusDocument } from '../../src/control/documents.ts';
+import type { DropResult, KeepResult } from '../../src/control/documents.ts';
 import { changePlane } from './changed-plane.ts';
 import { decodedBytes } from './decoded-bytes.ts';
 import { eventually, mountProblem } from './harness.ts';
@@ -94,14 +94,6 @@ describe.skipIf(problem)(`files that are kept as they are${why}`, () => {
 
   it('pins survive the daemon, and give way when memory is tight', async () => {
     await using mount = await PlateMount.make({ hasPlenty: true, plate: PLATE });
-    const root = join(mount.folder, 'system');
-    const say = (availableMib: number): void => {
-      mkdirSync(join(root, 'proc'), { recursive: true });
-      const text = `MemTotal: ${16 * 1024 ** 2} kB\nMemAvailable: ${availableMib * 1024} kB\n`;
-      writeFileSync(join(root, 'proc/meminfo'), text.padEnd(128, '\n'));
-    };
-    say(8000);
-    mount.env['PLATEFS_MEMORY_ROOT'] = root;
     const { pid } = await mount.mount();
     const right = await sum(mount, STACK);
     await keep(mount, 'pin', 'stacks');
@@ -109,16 +101,17 @@ describe.skipIf(problem)(`files that are kept as they are${why}`, () => {
     expect(pins.files).toBe(8);
     process.kill(pid, 'SIGKILL');
     await eventually('the next daemon has the pins', async () => {
-      const { code, stdout } = await mount.platefs('status', mount.mountpoint, '--json');
-      if (code !== 0) return false;
-      const { status } = JSON.parse(stdout) as { status: StatusDocument };
-      return status.pid !== pid && status.pins.files === 8;
+      const status = await mount.statusIfServed();
+      return status !== undefined && status.pid !== pid && status.pins.files === 8;
     });
     expect(await sum(mount, STACK)).toBe(right);
-    say(100);
-    await eventually('pins are let go', async () => (await mount.status()).pins.files < 8);
-    const { memory } = await mount.status();
-    expect(memory.lastReclaim?.steps.map(({ kind }) => kind)).toContain('drop-pins');
+    mount.sayMemory(100);
+    const steps = new Set<string>();
+    await eventually('pins are let go, and that is told', async () => {
+      const { memory, pins } = await mount.status();
+      for (const { kind } of memory.lastReclaim?.steps ?? []) steps.add(kind);
+      return pins.files < 8 && steps.has('drop-pins');
+    });
     expect(await sum(mount, STACK)).toBe(right);
   });
 

@@ -9,6 +9,7 @@ import { put } from '../fixtures/zarr.ts';
 import { decodedBytes } from './decoded-bytes.ts';
 import { eventually, mountProblem } from './harness.ts';
 import { PlateMount, PYTHON, SHARED_DATA } from './plate-mount.ts';
+import { directSum } from './read-sums.ts';
 
 const problem = mountProblem();
 const why = problem === undefined ? '' : ` (skipped: ${problem})`;
@@ -66,10 +67,6 @@ async function pin(mount: PlateMount, ...paths: string[]): Promise<KeepResult> {
   return result;
 }
 
-/** Read past the kernel's pages. */
-const sum = (mount: PlateMount, path: string): Promise<string> =>
-  mount.shell('test -f "$1"; dd if="$1" iflag=direct bs=64k status=none | cksum', path);
-
 async function filesBelow(mount: PlateMount, ...folders: string[]): Promise<string[]> {
   const found = await mount.shell(
     'find "$@" -type f > /dev/null && find "$@" -type f | LC_ALL=C sort',
@@ -89,24 +86,24 @@ describe.skipIf(problem)(`files of sources that are kept as they are${why}`, () 
     const all = await filesBelow(mount, 'stacks', 'arrays', 'ome-zarr');
     const pixels = all.filter((path) => !/\.z(?:array|attrs|group)$/.test(path));
     const right = new Map<string, string>();
-    for (const path of pixels) right.set(path, await sum(mount, path));
+    for (const path of pixels) right.set(path, await directSum(mount, path));
     expect(await pin(mount, 'stacks', 'arrays', 'ome-zarr')).toMatchObject({
       files: pixels.length,
       failed: [],
       plain: all.length - pixels.length,
     });
     const before = await decodedBytes(mount);
-    for (const path of pixels) expect([path, await sum(mount, path)]).toEqual([path, right.get(path)]);
+    for (const path of pixels) expect([path, await directSum(mount, path)]).toEqual([path, right.get(path)]);
     expect(await decodedBytes(mount)).toBe(before);
     const [stack = ''] = pixels.filter((path) => path.endsWith('.ome.tif'));
     const level = join(store, 'cells/0');
     writeChunk(level, '0.0.1', 77);
-    const changed = await sum(mount, stack);
+    const changed = await directSum(mount, stack);
     expect(changed).not.toBe(right.get(stack));
     expect(await pin(mount, stack)).toMatchObject({ files: 1, failed: [] });
-    expect(await sum(mount, stack)).toBe(changed);
+    expect(await directSum(mount, stack)).toBe(changed);
     writeChunk(level, '1.1.1', 99);
-    const filled = await sum(mount, stack);
+    const filled = await directSum(mount, stack);
     expect([right.get(stack), changed]).not.toContain(filled);
     // A chunk that comes to be is another version of the store: what was open when that was found is stale.
     await eventually('whoever opens it again reads the new pixels', async () => {
@@ -135,7 +132,7 @@ describe.skipIf(problem)(`files of sources that are kept as they are${why}`, () 
     await write(mount, 7);
     await mount.mount();
     const stack = 'cells.tif/stacks/cells.tif';
-    const right = await sum(mount, stack);
+    const right = await directSum(mount, stack);
     const warmed = await mount.json<{ mounts: KeepResult[] }>([
       'warm',
       mount.path('cells.tif'),
@@ -145,12 +142,12 @@ describe.skipIf(problem)(`files of sources that are kept as they are${why}`, () 
     expect(warmed.mounts[0]?.files).toBeGreaterThan(5);
     expect((await mount.umount()).code).toBe(0);
     await mount.mount();
-    expect(await sum(mount, stack)).toBe(right);
+    expect(await directSum(mount, stack)).toBe(right);
     expect(await decodedBytes(mount)).toBe(0);
     expect((await mount.umount()).code).toBe(0);
     await write(mount, 9);
     await mount.mount();
-    expect(await sum(mount, stack)).not.toBe(right);
+    expect(await directSum(mount, stack)).not.toBe(right);
     expect(
       await mount.python('import tifffile; print(tifffile.imread(mnt + "/" + argv[0]).min())', stack),
     ).toBe('9\n');
@@ -162,9 +159,9 @@ describe.skipIf(problem)(`files of sources that are kept as they are${why}`, () 
     await using mount = await PlateMount.start({ plate: store });
     const paths = ['tables/obs.csv', 'tables/var.csv', ...(await filesBelow(mount, 'arrays'))];
     const right = new Map<string, string>();
-    for (const path of paths) right.set(path, await sum(mount, path));
+    for (const path of paths) right.set(path, await directSum(mount, path));
     expect(await pin(mount, ...paths)).toMatchObject({ files: paths.length, failed: [] });
-    for (const path of paths) expect([path, await sum(mount, path)]).toEqual([path, right.get(path)]);
+    for (const path of paths) expect([path, await directSum(mount, path)]).toEqual([path, right.get(path)]);
     expect((await mount.status()).pins.files).toBe(paths.length);
   });
 
@@ -176,10 +173,10 @@ describe.skipIf(problem)(`files of sources that are kept as they are${why}`, () 
     mount.env['PLATEFS_REMOTE_CHECK_MS'] = '200';
     await mount.mount();
     const [path = ''] = await filesBelow(mount, 'stacks');
-    const right = await sum(mount, path);
+    const right = await directSum(mount, path);
     expect(await pin(mount, path)).toMatchObject({ files: 1, failed: [] });
     const before = await decodedBytes(mount);
-    expect(await sum(mount, path)).toBe(right);
+    expect(await directSum(mount, path)).toBe(right);
     expect(await decodedBytes(mount)).toBe(before);
     // Another length is another ETag here.
     writeFileSync(
@@ -187,23 +184,14 @@ describe.skipIf(problem)(`files of sources that are kept as they are${why}`, () 
       deflateSync(new Uint16Array(TILE * TILE).map((_, i) => i)),
     );
     // A read that meets the change fails, and the next is of what is there now.
-    const now = (): Promise<string> =>
-      mount.shell(
-        't=$(mktemp); dd if="$1" of=$t iflag=direct bs=64k status=none && cksum < $t && rm $t',
-        path,
-      );
-    await eventually(
-      'the new chunk is shown',
-      async () => (await now().catch(() => right)) !== right,
-      20_000,
-    );
-    const changed = await now();
+    await eventually('the new chunk is shown', async () => (await directSum(mount, path)) !== right);
+    const changed = await directSum(mount, path);
     expect(await pin(mount, path)).toMatchObject({ files: 1, failed: [] });
-    expect(await now()).toBe(changed);
+    expect(await directSum(mount, path)).toBe(changed);
     expect((await mount.umount()).code).toBe(0);
     const other = mount.mountWords().map((word) => word.replace('/flaky/', '/untagged/'));
     await mount.json(other);
     const { mounts } = await mount.json<{ mounts: KeepResult[] }>(['warm', mount.path(path)], 1);
     expect(mounts[0]?.failed).toEqual([{ path, reason: expect.stringContaining('neither ETag nor') }]);
-  }, 60_000);
+  });
 });

@@ -7,6 +7,7 @@ import { makePlate } from '../../scripts/plate-maker/plate-maker.ts';
 import { memoryFolder } from '../../src/daemon/memory-folder.ts';
 import type { Durability, HookRule } from '../../src/model/mount-definition.ts';
 import { TestMount } from './harness.ts';
+import { sayMemory } from './machine-memory.ts';
 
 const DAEMON = resolve(import.meta.dirname, '../../src/daemon/main.ts');
 const CLIENT = resolve(import.meta.dirname, 'fixture/manifest-client.ts');
@@ -87,11 +88,14 @@ export class PlateGround {
   }
 
   async mount(options: PlateMountOptions = {}): Promise<TestMount> {
+    const machine = join(this.folder, 'machine');
+    sayMemory(machine, 8192);
     this.#mount = await TestMount.start({
       mountpoint: this.mountpoint,
       daemonEntry: DAEMON,
       deathsMax: 1000,
-      env: { ...options.env },
+      // What others do on this machine must not make memory tight for a mount that counts on it.
+      env: { PLATEFS_MEMORY_ROOT: machine, ...options.env },
       daemonSpec: {
         definition: {
           source: this.plate,

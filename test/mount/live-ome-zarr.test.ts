@@ -5,8 +5,6 @@ import { growing } from './growing-plate.ts';
 import { eventually, mountProblem } from './harness.ts';
 import type { PlateMount } from './plate-mount.ts';
 
-const SEEN_TIMEOUT_MS = 10_000;
-
 /** The fields of well A01 as zarr-python sees them: shape, and which planes of time are not empty. */
 async function fields(mount: PlateMount): Promise<Record<string, [number[], number[]]>> {
   const text = await mount.python(`
@@ -21,7 +19,6 @@ const shows = (mount: PlateMount, expected: Record<string, [number[], number[]]>
   eventually(
     `plate.ome.zarr has ${JSON.stringify(expected)}`,
     async () => JSON.stringify(await fields(mount)) === JSON.stringify(expected),
-    SEEN_TIMEOUT_MS,
   );
 
 describe.skipIf(mountProblem() !== undefined)('plate.ome.zarr of a plate that is still acquired', () => {

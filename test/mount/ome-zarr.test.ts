@@ -155,7 +155,7 @@ array = os.path.join(mnt, 'source/A/1/0/0')
 fd = os.open(os.path.join(array, 'c/1/2/0/0'), os.O_RDONLY)
 inode = os.fstat(fd).st_ino
 open(argv[0] + '/ready', 'w').close()
-deadline = time.monotonic() + 20
+deadline = time.monotonic() + 80
 while not os.path.exists(argv[0] + '/killed'):
   assert time.monotonic() < deadline
   time.sleep(0.01)

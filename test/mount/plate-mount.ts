@@ -17,9 +17,20 @@ import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { makePlate, type PlateTruth } from '../../scripts/plate-maker/plate-maker.ts';
 import type { PlateOptions } from '../../scripts/plate-maker/plate-options.ts';
-import type { StatusDocument } from '../../src/control/documents.ts';
+import type { LandingResult, StatusDocument } from '../../src/control/documents.ts';
+import { explain, NotRunningError } from '../../src/core/errors.ts';
 import { abortConnection } from '../../src/fuse/connection.ts';
-import { type ClientOptions, type ClientResult, client, eventually, PLAIN_USER } from './harness.ts';
+import {
+  type ClientOptions,
+  type ClientResult,
+  client,
+  eventually,
+  killIfAlive,
+  PLAIN_USER,
+} from './harness.ts';
+import { sayMemory } from './machine-memory.ts';
+import { MountControl, type Status } from './mount-control.ts';
+import { connectionsBelow, daemonsOf } from './mount-processes.ts';
 
 /**
  * A plate mounted by the real command line, for tests with real programs. The test process itself never touches
@@ -31,7 +42,6 @@ export const PLATEFS = join(ROOT, 'bin/platefs');
 export const SHARED_DATA = resolve(ROOT, '../shared/data');
 /** Debian's Python: the one that has tifffile, zarr, numpy, scipy and skimage. */
 export const PYTHON = '/usr/bin/python3';
-const COMMAND_TIMEOUT_MS = 30_000;
 
 export function hasProgram(name: string): boolean {
   return (process.env['PATH'] ?? '').split(delimiter).some((folder) => existsSync(join(folder, name)));
@@ -77,9 +87,11 @@ export function agePlate(folder: string): void {
   utimesSync(folder, hourAgo, hourAgo);
 }
 
-/** 16 GiB, half of it free. */
-const PLENTY_OF_MEMORY = `MemTotal: ${16 * 1024 ** 2} kB\nMemAvailable: ${8 * 1024 ** 2} kB\n`;
+/** What commands say on stderr of work that takes a while. */
+export const PROGRESS = /^(?:writing out.*\n)*$/;
 
+/** What is available where nothing else runs. */
+const PLENTY_MIB = 8192;
 export class PlateMount {
   readonly folder: string;
   readonly mountpoint: string;
@@ -108,13 +120,12 @@ export class PlateMount {
       PLATEFS_MEMORY_ROOT: join(this.folder, 'machine'),
     };
     chmodSync(this.folder, 0o755);
-    mkdirSync(join(this.folder, 'machine/proc'), { recursive: true });
-    writeFileSync(join(this.folder, 'machine/proc/meminfo'), PLENTY_OF_MEMORY);
+    sayMemory(join(this.folder, 'machine'), PLENTY_MIB);
     mkdirSync(this.mountpoint);
     mkdirSync(join(this.folder, 'r'), { mode: 0o700 });
     if (options.hasPlenty) {
       this.env['PLATEFS_MEMORY_ROOT'] = join(this.folder, 'system');
-      this.sayMemory(8000);
+      this.sayMemory(PLENTY_MIB);
     }
     if (options.asPlainUser)
       for (const path of [this.folder, this.mountpoint, join(this.folder, 'r')])
@@ -123,10 +134,7 @@ export class PlateMount {
 
   /** What is available on the machine that PlateFS sees where `PLATEFS_MEMORY_ROOT` is the folder `system`. */
   sayMemory(availableMib: number): void {
-    const folder = join(this.folder, 'system', 'proc');
-    mkdirSync(folder, { recursive: true });
-    const text = `MemTotal: ${16 * 1024 ** 2} kB\nMemAvailable: ${availableMib * 1024} kB\n`;
-    writeFileSync(join(folder, 'meminfo'), text.padEnd(128, '\n'));
+    sayMemory(join(this.folder, 'system'), availableMib);
   }
 
   /** Everything but the mount itself. Call {@link remove} in the end, whatever happens. */
@@ -223,7 +231,6 @@ export class PlateMount {
   ): Promise<ClientResult> {
     const [first = program, ...rest] = [...this.#prefix, program, ...args];
     return await client(first, rest, {
-      timeoutMs: COMMAND_TIMEOUT_MS,
       asPlainUser: this.#options.asPlainUser === true,
       ...options,
       env: { ...this.env, ...options.env },
@@ -281,48 +288,48 @@ export class PlateMount {
   }
 
   async umount(): Promise<ClientResult> {
-    return await this.platefs('umount', this.mountpoint, '--timeout', '25');
+    return await this.platefs('umount', this.mountpoint, '--timeout', '170');
   }
 
-  async status(): Promise<StatusDocument & Record<string, unknown>> {
-    const { status } = await this.json<{ status: StatusDocument & Record<string, unknown> }>([
-      'status',
-      this.mountpoint,
-    ]);
-    return status;
+  /** @throws NotRunningError while a daemon that died has no successor. */
+  async status(): Promise<Status> {
+    if (this.#options.asPlainUser) {
+      const { status } = await this.json<{ status: Status }>(['status', this.mountpoint]);
+      return status;
+    }
+    return await this.#control.status();
   }
 
-  async flush(): Promise<{ files: number; kept: { path: string; reason: string }[] }> {
-    return await this.json(['flush', this.mountpoint]);
+  /** Undefined while nobody answers. */
+  async statusIfServed(): Promise<Status | undefined> {
+    try {
+      return await this.status();
+    } catch (error) {
+      if (error instanceof NotRunningError) return undefined;
+      throw error;
+    }
+  }
+
+  async flush(): Promise<LandingResult> {
+    if (this.#options.asPlainUser) return await this.json(['flush', this.mountpoint]);
+    return await this.#control.flush();
+  }
+
+  get #control(): MountControl {
+    return new MountControl(this.env['XDG_RUNTIME_DIR'] ?? '', this.mountpoint);
   }
 
   /** Processes of this mount. */
   processes(): number[] {
-    return readdirSync('/proc')
-      .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
-      .filter((name) => {
-        try {
-          if (!readFileSync(`/proc/${name}/cmdline`, 'utf8').includes('/src/daemon/')) return false;
-          return readFileSync(`/proc/${name}/environ`, 'utf8').includes(`HOME=${this.folder}\0`);
-        } catch {
-          return false;
-        }
-      })
-      .map(Number);
+    return daemonsOf(this.folder);
   }
 
   get #mountinfo(): string {
     return `/proc/${this.#namespace?.pid ?? 'self'}/mountinfo`;
   }
 
-  /** FUSE connections mounted below the temporary folder. */
   #connections(): { minor: number; path: string }[] {
-    if (!existsSync(this.#mountinfo)) return [];
-    return readFileSync(this.#mountinfo, 'utf8')
-      .split('\n')
-      .map((line) => line.split(' '))
-      .filter((words) => words[4]?.startsWith(`${this.folder}/`) && / - fuse/.test(words.join(' ')))
-      .map((words) => ({ minor: Number(words[2]?.split(':')[1]), path: words[4] ?? '' }));
+    return connectionsBelow(this.folder, this.#mountinfo);
   }
 
   get isMounted(): boolean {
@@ -342,22 +349,42 @@ export class PlateMount {
       ]);
   }
 
+  /** SIGKILL to every process of this mount; resolves once all are gone. */
+  async shootAll(): Promise<void> {
+    await eventually('all processes are gone', () => {
+      const left = this.processes();
+      for (const pid of left) killIfAlive(pid);
+      return left.length === 0;
+    });
+  }
+
+  /** What `platefs umount` has done, or by that itself where only it may. @returns what went wrong, or ''. */
+  async #unmount(): Promise<string> {
+    if (this.#options.asPlainUser || (await this.statusIfServed()) === undefined) {
+      const { code, stderr, stdout } = await this.umount();
+      return code === 0 || code === 3 ? '' : `umount ended with ${code}: ${stdout}${stderr}`;
+    }
+    await this.#control.drain();
+    await eventually('it is unmounted', () => !this.isMounted);
+    return '';
+  }
+
   /** Unmounts, by force where it must, and removes everything. @throws when force was needed. */
   async remove(): Promise<void> {
     let problem = '';
+    let log = '';
     try {
-      if (this.isMounted) {
-        const { code, stderr, stdout } = await this.umount();
-        if (code !== 0 && code !== 3)
-          problem = `umount ended with ${code}: ${stdout}${stderr}\n${this.log.slice(-3000)}`;
-      }
+      if (this.isMounted) problem = await this.#unmount();
+    } catch (error) {
+      problem = `it could not be unmounted: ${explain(error)}`;
     } finally {
+      log = this.log.slice(-3000);
       await this.kill();
       this.#namespace?.kill('SIGKILL');
       rmSync(this.memoryFolder, { recursive: true, force: true });
       await this.#removeFolder();
     }
-    if (problem !== '') throw new Error(problem);
+    if (problem !== '') throw new Error(`${problem}\n${log}`);
   }
 
   /** Waits for what was killed to let go of its files. */
@@ -379,12 +406,4 @@ export function readTree(folder: string): Map<string, Buffer> {
       .filter((name) => lstatSync(join(folder, name)).isFile())
       .map((name) => [name, readFileSync(join(folder, name))]),
   );
-}
-
-function killIfAlive(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
-  }
 }

@@ -57,5 +57,5 @@ describe.skipIf(why !== undefined)(`a store on a server that changes (${why ?? '
     renameSync(`${folder}.away`, folder);
     const isBack = async (): Promise<boolean> => !/Stale/.test(await mount.shell(read));
     await eventually('it is back', isBack);
-  }, 60_000);
+  });
 });

@@ -24,7 +24,7 @@ const modeOf = (path: string): number => statSync(path).mode & 0o777;
 /** Says something to a control socket and prints what comes back. */
 const TALK = `
 import socket, sys
-s = socket.socket(socket.AF_UNIX); s.settimeout(10)
+s = socket.socket(socket.AF_UNIX); s.settimeout(60)
 try:
     s.connect(sys.argv[1]); s.sendall(b'{"id":1,"method":"status"}\\n'); print(len(s.recv(100)))
 except OSError as e: print(e.strerror)`;

@@ -30,7 +30,7 @@ for i, name in enumerate(names, 1):
   image = tifffile.imread(f'{mnt}/{name}/stacks/{name}')
   assert image.shape == (3, 4, 5) and (image == i).all(), (name, image.shape)
 `);
-  }, 60_000);
+  });
 
   it('a plate is shown by its files where that is asked for, and not mixed up with what was written to it', async () => {
     await using mount = await PlateMount.start({ args: ['-o', 'as=sources'] });
@@ -46,7 +46,7 @@ for i, name in enumerate(names, 1):
     expect(told.stderr).toContain('was written to while it was shown as a plate; mount with  --as plate');
     await mount.json(asPlate);
     expect(await mount.shell('cat images/mine.txt')).toBe('mine\n');
-  }, 60_000);
+  });
 
   it('what comes into a folder of sources is shown: a file by what it holds, a plate once it is mounted again', async () => {
     await using mount = await PlateMount.make({ plate: 'unset' });
@@ -65,28 +65,20 @@ for i, name in enumerate(names, 1):
     const made = await makePlate(join(mount.folder, 'made'), SMALL_PLATE);
     cpSync(made.root, join(folder, 'sub'), { recursive: true });
     const warnings = async (): Promise<string> => await mount.shell('cat .platefs/warnings.json');
-    await eventually(
-      'the file is there',
-      async () => (await mount.shell('ls second.tif 2>&1 || true')).includes('stacks'),
-      60_000,
+    await eventually('the file is there', async () =>
+      (await mount.shell('ls second.tif 2>&1 || true')).includes('stacks'),
     );
-    await eventually(
-      'the plate is told of',
-      async () => (await warnings()).includes('sub has become a plate'),
-      60_000,
+    await eventually('the plate is told of', async () =>
+      (await warnings()).includes('sub has become a plate'),
     );
     // It stays told of when something else changes.
     await write('third.tif');
-    await eventually(
-      'the next is there',
-      async () => (await mount.shell('ls -A')).includes('third.tif'),
-      60_000,
-    );
+    await eventually('the next is there', async () => (await mount.shell('ls -A')).includes('third.tif'));
     expect(await warnings()).toContain('sub has become a plate');
     expect(await mount.shell('ls sub')).not.toContain('images');
     await mount.umount();
     await mount.json(words);
     expect(await mount.shell('ls sub/images | wc -l')).toBe('32\n');
     expect(await warnings()).not.toContain('has become');
-  }, 120_000);
+  });
 });

@@ -94,5 +94,5 @@ describe.skipIf(problem)(`a mount's state and output are checked, mended and cle
     expect(readFileSync(join(mount.state, 'rescued', 'spill-200000000abd-1'), 'utf8')).toBe('maybe data');
     await mount.mount();
     expect(await mount.shell('cat one.csv deep/three.csv; ls two.csv || true')).toBe('one\nthree\n');
-  }, 150_000);
+  });
 });

@@ -138,7 +138,6 @@ describe.skipIf(problem)(`an NDTiff data set that is still acquired${why}`, () =
         await eventually(
           `${count} images are shown`,
           async () => (await mount.shell('ls images | wc -l')).trim() === String(count),
-          15_000,
         );
         expect(await firstPixels(mount)).toEqual(expected(count));
       }

@@ -5,6 +5,7 @@ import { callControl } from '../../control/control-client.ts';
 import type { LandingResult } from '../../control/documents.ts';
 import { formatByteSize } from '../../core/byte-size.ts';
 import { BadParameterError } from '../../core/errors.ts';
+import { outputFormatOf } from '../../daemon/session-format.ts';
 import { setTimes, setXattr } from '../../fuse/syscalls.ts';
 import { printable } from '../change-text.ts';
 import {
@@ -112,7 +113,7 @@ async function run(args: CommitArgs, context: CommandContext): Promise<number> {
   };
   const result =
     args.as === 'zarr'
-      ? await commitStore(folder, plate.state, calls, options)
+      ? await commitStore(folder, plate.state, calls, { ...options, format: outputFormatOf(plate.state) })
       : await commitFiles(new CommitTarget(folder, calls), options);
   const revision = mount ? await makeRevision(mount, { reason: 'commit' }, context) : undefined;
   const noted = revision ? `\nkept as revision ${revision.number}` : '';

@@ -140,7 +140,29 @@ class StoreCheck {
     }
   }
 
-  private image(path: string): void {
+  /** Labels that are listed below an image: whole numbers on the image's grid with as many levels. */
+  private labels(imagePath: string): void {
+    const path = join(imagePath, 'labels');
+    const labels: string[] | undefined = this.attributes(path)?.labels;
+    if (labels === undefined) return;
+    this.group(path);
+    this.rules(path, 'labels');
+    for (const name of labels) {
+      const label = join(path, name);
+      this.image(label, 'label');
+      const of = (image: string): number => this.attributes(image)?.multiscales[0].datasets.length;
+      this.demand(of(label) === of(imagePath), `${label}: not as many levels as its image`);
+      const document = this.version === '0.4' ? '0/.zarray' : '0/zarr.json';
+      const [array, own] = [imagePath, label].map((image) =>
+        readArrayMetadata(join(this.store, image, document)),
+      );
+      this.demand(!own?.element.dtype.startsWith('float'), `${label}: not whole numbers`);
+      this.demand(own?.shape.slice(3).join() === array?.shape.slice(3).join(), `${label}: another grid`);
+    }
+  }
+
+  private image(path: string, kind: NgffKind = 'image'): void {
+    if (kind === 'image') this.labels(path);
     this.group(path);
     const attributes = this.attributes(path);
     const [multiscale] = attributes?.multiscales ?? [];
@@ -148,7 +170,7 @@ class StoreCheck {
       this.problems.push(`${path}: no multiscales`);
       return;
     }
-    this.rules(path, 'image');
+    this.rules(path, kind);
     const types: string[] = multiscale.axes.map((axis: Json) => axis.type);
     this.demand(types.join() === 'time,channel,space,space,space', `${path}: axes ${types}`);
     for (const { path: dataset, coordinateTransformations } of multiscale.datasets) {

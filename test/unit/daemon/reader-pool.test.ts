@@ -7,8 +7,11 @@ import { type ReadPartJob, SplitRead, SplitReads } from '../../../src/daemon/spl
 import type { RenderUnit } from '../../../src/tree/render-unit.ts';
 import type { ReaderJob } from '../../../src/vfs/jobs.ts';
 
-/** A pool of readers that are not there: what each was given. Units are 100 bytes long. */
+const TABLE = 1000;
+
+/** A pool of readers that are not there: what each was given. Units are 100 bytes long, tables are of one. */
 function unitAt(node: number, offsetBytes: number): RenderUnit {
+  if (node >= TABLE) return { name: `${node}`, startBytes: 0, endBytes: Number.POSITIVE_INFINITY };
   const startBytes = Math.floor(offsetBytes / 100) * 100;
   return { name: `${node}:${startBytes}`, startBytes, endBytes: startBytes + 100 };
 }
@@ -16,12 +19,13 @@ function unitAt(node: number, offsetBytes: number): RenderUnit {
 function pool(count: number, limitBytes = 0) {
   const counters = ReaderCounters.of(count);
   const channels = Array.from({ length: count }, () => new MessageChannel());
+  const wanted: number[] = [];
   const made = new ReaderPool({
     ports: channels.map(({ port1 }) => port1),
     counters,
     unitAt,
     ahead: new ReadAhead({ unitAt, isRendered: () => false, limitBytes }),
-    onFirstJob: () => {},
+    onWanted: (count) => wanted.push(count),
   });
   const given = (reader: number): (ReaderJob | ReadPartJob)[] => {
     const jobs: (ReaderJob | ReadPartJob)[] = [];
@@ -45,10 +49,23 @@ function pool(count: number, limitBytes = 0) {
   const close = (): void => {
     for (const { port1 } of channels) port1.close();
   };
-  return { counters, given, read, close };
+  return { counters, given, read, wanted, close };
 }
 
 describe('reader pool', () => {
+  it('starts one reader for whoever reads a table, and all for anything besides', () => {
+    for (const other of [1, TABLE + 1]) {
+      const { given, read, wanted, close } = pool(3);
+      for (let at = 0; at < 1000; at += 10) read(TABLE, at);
+      expect(wanted).toEqual([1]);
+      expect(given(0)).toHaveLength(100);
+      read(other, 0);
+      read(TABLE, 0);
+      expect(wanted).toEqual([1, 3]);
+      close();
+    }
+  });
+
   it('gives all reads of one part to one reader, and different parts to different readers', () => {
     const { given, read, close } = pool(3);
     for (let round = 0; round < 5; round++)

@@ -361,7 +361,7 @@ describe('hostile OME-TIFF', () => {
     writeFileSync(join(root, 'a.tif'), writeTiff({ pages: [flatPage(1)] }));
     const index = await indexOf(root);
     expect([...planesOf(index).values()]).toEqual(['a.tif']);
-  }, 30_000);
+  });
 
   it('reads 40 MB of OME-XML out of a TIFF piece by piece', async () => {
     const root = folder();
@@ -378,7 +378,7 @@ describe('hostile OME-TIFF', () => {
     writeFileSync(path, Buffer.concat([bytes, text]));
     const index = await indexOf(root);
     expect([...planesOf(index).values()]).toEqual(['a.ome.tif']);
-  }, 30_000);
+  });
 
   it('warns of OME-XML that is damaged, and goes on', async () => {
     const root = folder();
@@ -419,7 +419,7 @@ describe('hostile OME-TIFF', () => {
       ),
       { numRuns: 150 },
     );
-  }, 20_000);
+  });
 });
 
 describe('detection of OME-TIFF', () => {

@@ -48,5 +48,7 @@ describe('levels', () => {
     ['results/A01_s001_w1_z001_t001_labels.tif', 'float32', 'mean'],
     ['results/labelled.tif', 'uint16', 'mean'],
     ['images/A01_s001_w1_z001_t001.tif', 'uint16', 'mean'],
-  ])('of %s (%s) are made by %s', (path, dtype, how) => expect(downsamplingOf(path, dtype)).toBe(how));
+  ] as const)('of %s (%s) are made by %s', (path, dtype, how) =>
+    expect(downsamplingOf(path, dtype)).toBe(how),
+  );
 });

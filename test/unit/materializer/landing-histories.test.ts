@@ -22,6 +22,9 @@ const NAMES = [
     [1, 2].flatMap((channel) => [1, 3].map((t) => `out/${well}_s001_w${channel}_z001_t00${t}.tif`)),
   ),
   'out/A01_s002_w1_z001_t001.tif',
+  'out/A01_s001_w1_z001_t001_labels.tif',
+  'out/A01_s001_w1_z001_t003_labels.tif',
+  'masks/A01_s001_w1_z001_t001.tif',
   'stack.tif',
   'notes.csv',
 ];
@@ -217,7 +220,6 @@ describe('files that have landed', () => {
         { numRuns: 3 },
       );
     },
-    60_000,
   );
 
   it.skipIf(spawnSync(PYTHON, ['-c', 'import zarr']).status !== 0)(

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { sourceIdentity } from '../../../src/core/source-look.ts';
 import { FileWatch } from '../../../src/watch/file-watch.ts';
 
-const DEADLINE_MS = 20_000;
+const DEADLINE_MS = 60_000;
 /** Longer than a test takes. */
 const NEVER_MS = 600_000;
 

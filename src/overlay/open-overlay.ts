@@ -83,6 +83,7 @@ export function openOverlay(
     calls,
     (number) => names.pathOf(number) ?? `inode ${number}`,
   );
+  store.growing.fromBytes = placement.largeBytes;
   journal.reserveBy((fd, sizeBytes) => reserveRoom(calls, fd, sizeBytes));
   const handles = new HandleLog(join(folders.memory, 'handles'), resumed, (fd, sizeBytes) =>
     reserveRoom(calls, fd, sizeBytes),

@@ -6,6 +6,7 @@ import type { Materializer } from '../materializer/materializer.ts';
 import type { LandingFormat } from '../model/landing-format.ts';
 import type { Abandoned } from '../overlay/inode.ts';
 import type { FrontLink } from './front-link.ts';
+import { LandingAhead } from './landing-ahead.ts';
 import { LandingLoop } from './landing-loop.ts';
 
 export interface LandingsParts {
@@ -43,8 +44,13 @@ export class Landings {
   /** Removals of landings that are under way. */
   #removal: Promise<unknown> = Promise.resolve();
 
+  /** Files that are written, and are large. */
+  readonly ahead: LandingAhead;
+
   constructor(parts: LandingsParts) {
     this.#parts = parts;
+    const { front, signal } = parts;
+    this.ahead = new LandingAhead({ front, signal, materializer: () => this.#openMaterializer() });
   }
 
   /** Files and bytes that this daemon landed. */

@@ -6,6 +6,7 @@ import { writeFully } from '../core/io.ts';
 import { storage } from '../core/storage.ts';
 import { ByteCache } from '../memory/byte-cache.ts';
 import { checkLandingFormat, type LandingFormat, wantedVersion } from '../model/landing-format.ts';
+import { AheadStaging } from './ahead-staging.ts';
 import { place, writeJson } from './atomic-json.ts';
 import { isNamedLabel } from './label-images.ts';
 import { LandedReader } from './landed-reader.ts';
@@ -27,6 +28,7 @@ import type { SealedFile } from './sealed-file.ts';
 import { spreadFolders } from './spread-folder.ts';
 import { stageFile } from './stage-file.ts';
 import { createStaged, makeFolders } from './staged-file.ts';
+import { isTableName } from './table-text.ts';
 
 export interface MaterializerOptions {
   /** Folder that takes the results; made when missing. Must outlive the landings. */
@@ -77,6 +79,7 @@ export class Materializer {
   private readonly store: ResultStore;
   private readonly pool: JobRunner;
   private readonly stagingDir: string;
+  private readonly ahead: AheadStaging;
   /** The output folder, open while something is done to it. */
   private outputFd = -1;
   private readonly removals: Removal[] = [];
@@ -87,6 +90,14 @@ export class Materializer {
     this.store = store;
     this.pool = options.jobs ?? new LandingPool(options.workers);
     this.stagingDir = join(options.outputDir, STAGING_PATH);
+    this.ahead = new AheadStaging({
+      outputDir: options.outputDir,
+      stagingDir: this.stagingDir,
+      pool: this.pool,
+      format: options.format ?? {},
+      version: store.version,
+      note: (message) => options.onNote?.(message),
+    });
   }
 
   /**
@@ -144,6 +155,19 @@ export class Materializer {
   }
 
   /**
+   * Stages pages of a large TIFF that a program is still writing, those that are whole: when it lands, they need not be
+   * staged any more. Call it again as the file grows. What goes wrong is left to the landing.
+   */
+  stageAhead(file: SealedFile, signal: AbortSignal): Promise<void> {
+    return this.ahead.stage(file, signal);
+  }
+
+  /** The bytes of a file are gone: forgets what was staged ahead of it. */
+  forgetAhead(inode: number): void {
+    this.ahead.drop(inode);
+  }
+
+  /**
    * Removes what a landing left in the output folder; nothing where another file has landed in its place since, or
    * where `successor`, the later landing of the same file, lies in the same place. Call it once the successor, or
    * the file's removal, is journaled; calling it again is no error. Removals that wait for their turn are done together.
@@ -180,7 +204,7 @@ export class Materializer {
    * `remove(old, new)`. After a crash in between, calling it again gives the same result.
    */
   async relocate(landing: Landing, newMountPath: string, signal: AbortSignal): Promise<Landing> {
-    if (landing.kind === 'plain' && !isTiffName(newMountPath)) {
+    if (landing.kind === 'plain' && !isTiffName(newMountPath) && !isTableName(newMountPath)) {
       const linked = await this.exclusively(() => this.linkPlain(landing, newMountPath));
       if (linked) return linked;
     }
@@ -270,7 +294,7 @@ export class Materializer {
     const staged: StagedFile[] = [];
     const stage = async (file: SealedFile, decide: () => Decision): Promise<void> => {
       try {
-        staged.push(await stageFile(this.pool, plan, decide(), signal));
+        staged.push(await stageFile(this.pool, plan, decide(), this.ahead, signal));
       } catch (error) {
         fail(file, error);
       }
@@ -305,6 +329,7 @@ export class Materializer {
       for (const { decision } of staged) fail(decision.file, error);
       this.store.reload();
     }
+    for (const { inode } of files) this.ahead.drop(inode);
     this.clear(stagingDir);
     return results;
   }

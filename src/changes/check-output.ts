@@ -67,7 +67,10 @@ export async function checkOutput(
 const idOf = ({ landed }: { readonly landed: LandedBytes }): string => String(landed.record['id']);
 
 /** Reads all of a landed file. @returns what is wrong with it. */
-function readBack(reader: LandedFiles, { record, sizeBytes }: LandedBytes): string | undefined {
+export function readBack(
+  reader: Pick<LandedFiles, 'readSync'>,
+  { record, sizeBytes }: Pick<LandedBytes, 'record' | 'sizeBytes'>,
+): string | undefined {
   const landing = record as unknown as Landing;
   const buffer = Buffer.allocUnsafe(Math.min(READ_BYTES, Math.max(1, sizeBytes)));
   let sum = 0;
@@ -138,6 +141,7 @@ function checkStore(store: string, isClaimed: (path: string) => boolean): Findin
     const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
     let isArray = entries.some(({ name }) => name === '.zarray');
     let labels: unknown;
+    let tables: unknown;
     for (const { name } of entries.filter((entry) => entry.isFile() && DOCUMENTS.has(entry.name))) {
       const document = read(join(folder, name));
       const attributes = name === 'zarr.json' ? ome(document) : document;
@@ -146,6 +150,7 @@ function checkStore(store: string, isClaimed: (path: string) => boolean): Findin
       const images = (attributes?.['well'] as JsonObject | undefined)?.['images'];
       named(folder, images);
       labels ??= attributes?.['labels'];
+      tables ??= tablesOf(document);
       if (!Array.isArray(images)) continue;
       const paths = (images as JsonObject[]).map((image) => image?.['path']);
       const numbered = folders.filter((name) => /^\d+$/.test(name));
@@ -160,11 +165,24 @@ function checkStore(store: string, isClaimed: (path: string) => boolean): Findin
       );
     if (labels !== undefined || LABELS_OF_FIELD.test(relative(store, folder)))
       unnamed(folder, folders, labels, 'its list of labels');
+    if (Array.isArray(tables)) {
+      named(
+        folder,
+        (tables as unknown[]).map((path) => ({ path })),
+      );
+      unnamed(folder, folders, tables, 'its list of tables');
+    }
     for (const name of folders) walk(join(folder, name));
   };
   walk(store);
   return findings;
 }
+
+/** In Zarr v3 the list of tables stands beside what OME-NGFF defines. */
+const tablesOf = (document: JsonObject | undefined): unknown =>
+  document?.['zarr_format'] === 3
+    ? (document['attributes'] as JsonObject | undefined)?.['tables']
+    : document?.['tables'];
 
 const ome = (document: JsonObject | undefined): JsonObject | undefined =>
   (document?.['attributes'] as JsonObject | undefined)?.['ome'] as JsonObject | undefined;

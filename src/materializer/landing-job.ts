@@ -5,18 +5,27 @@ import type { ArrayFormat, PlaneIndex, StoredArray } from './array-format.ts';
 import type { GrowingCursor } from './growing-pages.ts';
 import type { ImageLevels } from './image-levels.ts';
 import type { SealedFile } from './sealed-file.ts';
+import type { TableJob, TableReport } from './stage-table.ts';
 import type { TiffFacts } from './tiff-facts.ts';
 
 /** What crosses between the thread that decides and the workers that read, encode and write. Plain data. */
 export type LandingJob =
   | { readonly kind: 'inspect'; readonly files: readonly SealedFile[] }
-  | { readonly kind: 'plain'; readonly file: SealedFile; readonly stagedPath: string }
+  | PlainJob
   | ImageJob
   | PagesJob
   | AheadJob
   | PackJob
   /** `descriptor` is of the output folder, opened before anything was staged. */
   | { readonly kind: 'sync'; readonly descriptor: number; readonly files: readonly string[] };
+
+export interface PlainJob {
+  readonly kind: 'plain';
+  readonly file: SealedFile;
+  readonly stagedPath: string;
+  /** What is written of it besides, if it is a table. */
+  readonly table?: TableJob;
+}
 
 export interface ImageJob {
   readonly kind: 'image';
@@ -114,6 +123,8 @@ export interface PlainReport {
   readonly crc32: number;
   /** Inode of the staged file on the output's file system. */
   readonly diskInode: number;
+  /** Where its name says that it is one. */
+  readonly table?: TableReport;
 }
 
 export interface ImageReport {

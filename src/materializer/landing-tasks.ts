@@ -12,6 +12,7 @@ import type {
   ImageReport,
   Inspection,
   PagesJob,
+  PlainJob,
   PlainReport,
   StagedPlanes,
 } from './landing-job.ts';
@@ -22,6 +23,7 @@ import { DecodedPixels, StoredPixels } from './plane-pixels.ts';
 import { type SealedFile, SealedReader } from './sealed-file.ts';
 import { encodeRun, encodeSidecar, type Sidecar } from './sidecar.ts';
 import { readPiece, runsOfPage, stagePlanes } from './stage-planes.ts';
+import { stageTable } from './stage-table.ts';
 import { createStaged, removeStaged, writeSparsely, writeStaged } from './staged-file.ts';
 import { looksLikeTiff } from './tiff-structure.ts';
 
@@ -84,11 +86,12 @@ function copyWhole(reader: SealedReader, stagedPath: string): PlainReport {
   }
 }
 
-/** Stages a plain file. What was staged is removed when it fails. */
-export function stagePlain(file: SealedFile, stagedPath: string): PlainReport {
+/** Stages a plain file, and its table. What was staged is removed when it fails. */
+export function stagePlain({ file, stagedPath, table }: PlainJob): PlainReport {
   using reader = new SealedReader(file);
   try {
-    return copyWhole(reader, stagedPath);
+    const copied = copyWhole(reader, stagedPath);
+    return table === undefined ? copied : { ...copied, table: stageTable(reader, table) };
   } catch (error) {
     removeStaged([stagedPath]);
     throw error;

@@ -28,6 +28,7 @@ import type { SealedFile } from './sealed-file.ts';
 import { spreadFolders } from './spread-folder.ts';
 import { stageFile } from './stage-file.ts';
 import { createStaged, makeFolders } from './staged-file.ts';
+import { isTableName } from './table-text.ts';
 
 export interface MaterializerOptions {
   /** Folder that takes the results; made when missing. Must outlive the landings. */
@@ -203,7 +204,7 @@ export class Materializer {
    * `remove(old, new)`. After a crash in between, calling it again gives the same result.
    */
   async relocate(landing: Landing, newMountPath: string, signal: AbortSignal): Promise<Landing> {
-    if (landing.kind === 'plain' && !isTiffName(newMountPath)) {
+    if (landing.kind === 'plain' && !isTiffName(newMountPath) && !isTableName(newMountPath)) {
       const linked = await this.exclusively(() => this.linkPlain(landing, newMountPath));
       if (linked) return linked;
     }

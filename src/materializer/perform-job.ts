@@ -8,7 +8,7 @@ import { stageAhead } from './stage-ahead.ts';
 
 async function perform(job: LandingJob): Promise<JobReport<LandingJob>> {
   if (job.kind === 'inspect') return job.files.map(inspectFile);
-  if (job.kind === 'plain') return stagePlain(job.file, job.stagedPath);
+  if (job.kind === 'plain') return stagePlain(job);
   if (job.kind === 'image') return stageImage(job);
   if (job.kind === 'pages') return stagePages(job);
   if (job.kind === 'ahead') return stageAhead(job);

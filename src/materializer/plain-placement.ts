@@ -11,6 +11,8 @@ export interface PlainRecord {
   readonly path: string;
   /** Inode on the output's file system: tells our file from one that somebody put in its place. */
   readonly diskInode: number;
+  /** The table of the store that was written of it, by path below the store. */
+  readonly table?: string;
 }
 
 const RESERVED: ReadonlySet<string> = new Set([STORE_NAME, STATE_NAME, BRANCHES_FOLDER]);
@@ -23,9 +25,9 @@ export function plainRecordPath(path: string): string {
 export function readPlainRecord(outputDir: string, path: string): PlainRecord | undefined {
   const record = readJson(join(outputDir, plainRecordPath(path)));
   if (!record || !isObject(record)) return undefined;
-  const { id, inode, diskInode } = record;
+  const { id, inode, diskInode, table } = record;
   if (typeof id !== 'string' || typeof inode !== 'number' || typeof diskInode !== 'number') return undefined;
-  return { id, inode, path, diskInode };
+  return { id, inode, path, diskInode, ...(typeof table === 'string' ? { table } : {}) };
 }
 
 /** `name~2.csv`: attempt 1 is the name itself. */

@@ -17,8 +17,14 @@ export async function stageFile(
   signal: AbortSignal,
 ): Promise<StagedFile> {
   if (decision.kind === 'plain') {
-    const { file, stagedPath } = decision;
-    return { decision, report: await pool.run({ kind: 'plain', file, stagedPath }, signal) };
+    const { file, stagedPath, table } = decision;
+    const job = {
+      kind: 'plain',
+      file,
+      stagedPath,
+      ...(table === undefined ? {} : { table: table.job }),
+    } as const;
+    return { decision, report: await pool.run(job, signal) };
   }
   try {
     const staged = await sharePages(

@@ -67,7 +67,10 @@ export async function checkOutput(
 const idOf = ({ landed }: { readonly landed: LandedBytes }): string => String(landed.record['id']);
 
 /** Reads all of a landed file. @returns what is wrong with it. */
-function readBack(reader: LandedFiles, { record, sizeBytes }: LandedBytes): string | undefined {
+export function readBack(
+  reader: Pick<LandedFiles, 'readSync'>,
+  { record, sizeBytes }: Pick<LandedBytes, 'record' | 'sizeBytes'>,
+): string | undefined {
   const landing = record as unknown as Landing;
   const buffer = Buffer.allocUnsafe(Math.min(READ_BYTES, Math.max(1, sizeBytes)));
   let sum = 0;

@@ -2,7 +2,7 @@ import { weightOf } from '../../changes/findings.ts';
 import { collectGarbage } from '../../changes/repair-state.ts';
 import { StateCorruptError } from '../../core/errors.ts';
 import { changedPlate, type PlateArgs, placeOptions } from '../changed-plate.ts';
-import { checkPlate, demandHeld, findingLines, holdState } from '../checked-plate.ts';
+import { checkPlate, demandHeld, findingLines, findingsOf, holdState } from '../checked-plate.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { exitCode } from '../exit-codes.ts';
 
@@ -14,13 +14,13 @@ async function run(args: GcArgs, context: CommandContext): Promise<number> {
   const plate = await changedPlate({ ...args, path: undefined });
   using held = holdState(plate);
   demandHeld(held, plate, 'collect garbage');
-  const { state, others } = await checkPlate(plate, held, context);
-  const damaged = state.findings.find(({ kind }) => kind === 'journal-damaged');
+  const checked = await checkPlate(plate, held, context);
+  const damaged = checked.state.findings.find(({ kind }) => kind === 'journal-damaged');
   if (damaged)
     throw new StateCorruptError(damaged.path, 'is damaged: what it named can not be told from garbage', {
       advice: `mend it first:  platefs fsck ${plate.name} --repair`,
     });
-  const found = [...state.findings, ...others].filter((finding) => weightOf(finding) === 'garbage');
+  const found = findingsOf(checked).filter((finding) => weightOf(finding) === 'garbage');
   const removed = args.dryRun ? found : collectGarbage(found);
   const { name } = plate;
   const text =

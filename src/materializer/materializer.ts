@@ -113,7 +113,11 @@ export class Materializer {
       spreadFolders(stagingDir);
       const { format = {} } = options;
       checkLandingFormat(format);
-      const store = new ResultStore(join(options.outputDir, STORE_NAME), wantedVersion(format));
+      const store = new ResultStore(
+        join(options.outputDir, STORE_NAME),
+        wantedVersion(format),
+        format.layout,
+      );
       const { ngff, chunks } = format;
       if (store.version !== wantedVersion(format) && (ngff !== undefined || chunks === 'sharded')) {
         const instead = chunks === 'sharded' && store.version === '0.4' ? ', with a file for each plane' : '';

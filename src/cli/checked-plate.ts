@@ -6,6 +6,7 @@ import { AlreadyRunningError } from '../core/errors.ts';
 import { memoryFolderPath } from '../daemon/memory-folder.ts';
 import { savedMount } from '../daemon/saved-mount.ts';
 import { lockState } from '../daemon/state-lock.ts';
+import { lockExclusively } from '../fuse/syscalls.ts';
 import { checkCaches } from './cache-check.ts';
 import { printable } from './change-text.ts';
 import type { ChangedPlate } from './changed-plate.ts';
@@ -54,6 +55,7 @@ export async function checkPlate(
   const state = checkState(folders, tree, isServed);
   const output = await checkOutput(plate.output, state.names, {
     isServed,
+    takeLock: lockExclusively,
     signal,
     onProgress: ({ filesDone, filesTotal }) =>
       terminal.progress(`reading back what landed: ${filesDone} of ${filesTotal} files`),

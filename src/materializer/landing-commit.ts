@@ -157,9 +157,16 @@ function placeFile(
   const { decision, report } = file;
   if (decision.kind === 'plain') {
     if (!('diskInode' in report)) return;
-    const id = landingId(decision.file.inode, decision.file.sizeBytes, report.crc32);
+    const id = landingId(decision.file, report.crc32);
     const { path, stagedPath } = decision;
-    const record = { id, inode: decision.file.inode, path, diskInode: report.diskInode };
+    const { inode, owner } = decision.file;
+    const record = {
+      id,
+      inode,
+      ...(owner === undefined ? {} : { owner }),
+      path,
+      diskInode: report.diskInode,
+    };
     writeJson(`${stagedPath}.json`, record);
     place(`${stagedPath}.json`, join(outputDir, plainRecordPath(path)));
     place(stagedPath, join(outputDir, path));
@@ -218,7 +225,7 @@ function landingOf(file: StagedFile): Landing {
   const { inode, mountPath, sizeBytes, mtimeMs } = decision.file;
   const note = decision.note === undefined ? {} : { note: decision.note };
   if (decision.kind === 'plain') {
-    const id = landingId(inode, sizeBytes, 'crc32' in report ? report.crc32 : 0);
+    const id = landingId(decision.file, 'crc32' in report ? report.crc32 : 0);
     return { kind: 'plain', id, inode, mountPath, sizeBytes, mtimeMs, path: decision.path, ...note };
   }
   const {

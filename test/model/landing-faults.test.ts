@@ -8,7 +8,7 @@ import { smallTiff, tiffStack } from '../interop/landing/small-tiff.ts';
 import { LandingMount } from './landing-mount.ts';
 
 /** Every how many calls one fails, and the first: 1 and 0 try them all (npm run soak:landing-faults). */
-const STRIDE = Number(process.env['PLATEFS_FAULT_STRIDE'] ?? 41);
+const STRIDE = Number(process.env['PLATEFS_FAULT_STRIDE'] ?? 61);
 
 const FORMATS: readonly LandingFormat[] = [
   {},

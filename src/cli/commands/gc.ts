@@ -1,8 +1,10 @@
+import { holdOutput } from '../../changes/check-output.ts';
 import { weightOf } from '../../changes/findings.ts';
 import { collectGarbage } from '../../changes/repair-state.ts';
 import { StateCorruptError } from '../../core/errors.ts';
-import { changedPlate, type PlateArgs, placeOptions } from '../changed-plate.ts';
-import { checkPlate, demandHeld, findingLines, holdState } from '../checked-plate.ts';
+import { lockExclusively } from '../../fuse/syscalls.ts';
+import { type ChangedPlate, changedPlate, type PlateArgs, placeOptions } from '../changed-plate.ts';
+import { checkPlate, demandHeld, findingLines, type HeldState, holdState } from '../checked-plate.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { exitCode } from '../exit-codes.ts';
 
@@ -14,6 +16,21 @@ async function run(args: GcArgs, context: CommandContext): Promise<number> {
   const plate = await changedPlate({ ...args, path: undefined });
   using held = holdState(plate);
   demandHeld(held, plate, 'collect garbage');
+  const { terminal, signal } = context;
+  const release = await holdOutput(plate.output, lockExclusively, (note) => terminal.progress(note), signal);
+  try {
+    return await collect(plate, held, args.dryRun, context);
+  } finally {
+    release();
+  }
+}
+
+async function collect(
+  plate: ChangedPlate,
+  held: HeldState,
+  isDry: boolean,
+  context: CommandContext,
+): Promise<number> {
   const { state, others } = await checkPlate(plate, held, context);
   const damaged = state.findings.find(({ kind }) => kind === 'journal-damaged');
   if (damaged)
@@ -21,15 +38,13 @@ async function run(args: GcArgs, context: CommandContext): Promise<number> {
       advice: `mend it first:  platefs fsck ${plate.name} --repair`,
     });
   const found = [...state.findings, ...others].filter((finding) => weightOf(finding) === 'garbage');
-  const removed = args.dryRun ? found : collectGarbage(found);
+  const removed = isDry ? found : collectGarbage(found);
   const { name } = plate;
   const text =
     found.length === 0
       ? `${name}: there is no garbage`
-      : [`${name}: ${found.length} ${args.dryRun ? 'could go' : 'removed'}`, ...findingLines(found)].join(
-          '\n',
-        );
-  context.terminal.result({ name, removed: args.dryRun ? [] : removed, found }, text);
+      : [`${name}: ${found.length} ${isDry ? 'could go' : 'removed'}`, ...findingLines(found)].join('\n');
+  context.terminal.result({ name, removed: isDry ? [] : removed, found }, text);
   return exitCode('ok');
 }
 

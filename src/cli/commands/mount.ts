@@ -127,7 +127,8 @@ async function run(args: MountArgs, context: CommandContext): Promise<number> {
   const running = registry.list().find(({ isAlive, state }) => isAlive && state === definition.state);
   if (running && running.mountpoint !== definition.mountpoint)
     throw new AlreadyRunningError(`${written.source} is already mounted at ${running.mountpoint}`, {
-      advice: 'use that mount, unmount it, or name another --output',
+      advice:
+        'use that mount, unmount it, or name another --output; with a --state of its own, two mounts share one',
     });
   await checkMountpoint(definition.mountpoint);
   checkFolders(definition);

@@ -38,7 +38,8 @@ async function compile(source: string): Promise<Uint8Array> {
       listFiles: () => [],
     },
   );
-  if (error || binary === undefined) throw error ?? new Error(`${source}: no code came out: ${stderr}`);
+  if (error || binary === undefined)
+    throw new Error(`${source}: no code came out: ${stderr}`, { cause: error });
   return binary;
 }
 

@@ -9,7 +9,8 @@ export default defineConfig({
     // Tests of mounts mostly wait: for two cores one file at a time is too few.
     maxWorkers: 2,
     // They end what hangs; how busy a machine may be is no matter of tests.
-    testTimeout: 240_000,
-    hookTimeout: 240_000,
+    testTimeout: 400_000,
+    hookTimeout: 400_000,
+    expect: { poll: { timeout: 60_000 } },
   },
 });

@@ -26,7 +26,7 @@ export interface Change {
   readonly isRewritten?: boolean;
 }
 
-const typeOf = (inode: OverlayInode): ChangeType => {
+export const typeOfInode = (inode: OverlayInode): ChangeType => {
   if (isDirectory(inode)) return 'folder';
   if (isFile(inode)) return 'file';
   return (inode.mode & S_IFMT) === S_IFLNK ? 'link' : 'special';
@@ -113,7 +113,7 @@ function changeAt(
     return { kind: 'renamed', type: typeOfTree(node), from: lower.pathOf(node), tree: node, ...covers };
   }
   const { origin, version } = inode;
-  const written = { type: typeOf(inode), inode: node };
+  const written = { type: typeOfInode(inode), inode: node };
   if (origin !== undefined) {
     const isRewritten = version > 1;
     const tree = lower.resolve(origin);

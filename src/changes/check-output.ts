@@ -4,14 +4,15 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
 import { CancelledError, explain } from '../core/errors.ts';
 import { loadSidecar } from '../materializer/landed-image.ts';
-import { LandedReader } from '../materializer/landed-reader.ts';
 import { LANDED_PATH, type Landing, STATE_NAME, STORE_NAME } from '../materializer/landing.ts';
 import { OutputLock, type TakeLock } from '../materializer/output-lock.ts';
 import { strayStaging } from '../materializer/output-owners.ts';
 import { ByteCache } from '../memory/byte-cache.ts';
 import type { LandedBytes } from '../overlay/inode.ts';
 import type { Namespace } from '../overlay/namespace.ts';
+import type { BranchPlace } from './branch-store.ts';
 import type { Finding } from './findings.ts';
+import { LandedFiles } from './landed-files.ts';
 
 const READ_BYTES = 4 << 20;
 const DECODED_BYTES = 64 << 20;
@@ -60,13 +61,14 @@ function landedOf(names: Namespace): { path: string; landed: LandedBytes }[] {
  * @throws CancelledError
  */
 export async function checkOutput(
-  outputFolder: string,
+  place: BranchPlace,
   names: Namespace,
   { isServed, takeLock, signal, onProgress }: CheckOptions,
 ): Promise<Finding[]> {
+  const { output: outputFolder } = place;
   const files = landedOf(names);
   const findings: Finding[] = [];
-  const reader = new LandedReader(outputFolder, new ByteCache(DECODED_BYTES));
+  const reader = new LandedFiles(place, new ByteCache(DECODED_BYTES));
   for (const [filesDone, { path, landed }] of files.entries()) {
     onProgress({ filesDone, filesTotal: files.length });
     await turn();
@@ -74,18 +76,22 @@ export async function checkOutput(
     const fault = readBack(reader, landed);
     if (fault !== undefined) findings.push({ kind: 'landing-unreadable', path, detail: fault });
   }
-  const claimed = new Set(files.map(({ landed }) => String(landed.record['path'])));
+  const own = files.filter(({ landed }) => landed.record['owner'] === undefined);
+  const claimed = new Set(own.map(({ landed }) => String(landed.record['path'])));
   findings.push(
     ...checkStore(join(outputFolder, STORE_NAME), (path) => claimed.has(`${STORE_NAME}/${path}`)),
   );
-  if (!isServed) findings.push(...leftBehind(outputFolder, new Set(files.map(idOf)), takeLock));
+  if (!isServed) findings.push(...leftBehind(outputFolder, new Set(own.map(idOf)), takeLock));
   return findings;
 }
 
 const idOf = ({ landed }: { readonly landed: LandedBytes }): string => String(landed.record['id']);
 
 /** Reads all of a landed file. @returns what is wrong with it. */
-function readBack(reader: LandedReader, { record, sizeBytes }: LandedBytes): string | undefined {
+export function readBack(
+  reader: Pick<LandedFiles, 'readSync'>,
+  { record, sizeBytes }: Pick<LandedBytes, 'record' | 'sizeBytes'>,
+): string | undefined {
   const landing = record as unknown as Landing;
   const buffer = Buffer.allocUnsafe(Math.min(READ_BYTES, Math.max(1, sizeBytes)));
   let sum = 0;
@@ -156,6 +162,7 @@ function checkStore(store: string, isClaimed: (path: string) => boolean): Findin
     const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
     let isArray = entries.some(({ name }) => name === '.zarray');
     let labels: unknown;
+    let tables: unknown;
     for (const { name } of entries.filter((entry) => entry.isFile() && DOCUMENTS.has(entry.name))) {
       const document = read(join(folder, name));
       const attributes = name === 'zarr.json' ? ome(document) : document;
@@ -164,6 +171,7 @@ function checkStore(store: string, isClaimed: (path: string) => boolean): Findin
       const images = (attributes?.['well'] as JsonObject | undefined)?.['images'];
       named(folder, images);
       labels ??= attributes?.['labels'];
+      tables ??= tablesOf(document);
       if (!Array.isArray(images)) continue;
       const paths = (images as JsonObject[]).map((image) => image?.['path']);
       const numbered = folders.filter((name) => /^\d+$/.test(name));
@@ -178,11 +186,24 @@ function checkStore(store: string, isClaimed: (path: string) => boolean): Findin
       );
     if (labels !== undefined || LABELS_OF_FIELD.test(relative(store, folder)))
       unnamed(folder, folders, labels, 'its list of labels');
+    if (Array.isArray(tables)) {
+      named(
+        folder,
+        (tables as unknown[]).map((path) => ({ path })),
+      );
+      unnamed(folder, folders, tables, 'its list of tables');
+    }
     for (const name of folders) walk(join(folder, name));
   };
   walk(store);
   return findings;
 }
+
+/** In Zarr v3 the list of tables stands beside what OME-NGFF defines. */
+const tablesOf = (document: JsonObject | undefined): unknown =>
+  document?.['zarr_format'] === 3
+    ? (document['attributes'] as JsonObject | undefined)?.['tables']
+    : document?.['tables'];
 
 const ome = (document: JsonObject | undefined): JsonObject | undefined =>
   (document?.['attributes'] as JsonObject | undefined)?.['ome'] as JsonObject | undefined;

@@ -13,9 +13,10 @@ import { StateCorruptError } from '../core/errors.ts';
 import { syncFolderOf } from '../core/storage.ts';
 import { Journal, peekJournal } from '../journal/journal.ts';
 import type { OverlayRecord } from '../overlay/records.ts';
+import { keptNameOf } from './kept-sums.ts';
 
 /** What a revision was made for. */
-export type RevisionReason = 'commit' | 'snapshot' | 'unmount';
+export type RevisionReason = 'commit' | 'snapshot' | 'unmount' | 'branch';
 
 /** One state of everything written, kept. */
 export interface Revision {
@@ -131,7 +132,7 @@ export class RevisionStore {
       if (name.startsWith('.')) rmSync(join(this.folder, name), { recursive: true, force: true });
     const needed = new Set([...this.needed()].map(keptName));
     for (const name of this.#keptNames())
-      if (!needed.has(name)) rmSync(join(this.folder, 'kept', name), { force: true });
+      if (!needed.has(keptNameOf(name))) rmSync(join(this.folder, 'kept', name), { force: true });
   }
 
   /** Landings that some revision needs. */

@@ -20,7 +20,7 @@ export class VersionReader {
   constructor(stateFolder: string, outputFolder: string, decoded: ByteCache) {
     this.#store = new RevisionStore(stateFolder);
     this.#nodes = new VersionNodes(stateFolder);
-    this.#kept = new KeptLandings(outputFolder, this.#store, decoded);
+    this.#kept = new KeptLandings({ state: stateFolder, output: outputFolder }, decoded);
   }
 
   /**

@@ -1,14 +1,19 @@
 import { existsSync } from 'node:fs';
-import { isAbsolute, resolve, sep } from 'node:path';
+import { isAbsolute, join, resolve, sep } from 'node:path';
 import type { Argv } from 'yargs';
+import { MAIN_BRANCH } from '../changes/branch-name.ts';
+import type { BranchPlace } from '../changes/branch-store.ts';
+import type { Difference } from '../changes/view-differences.ts';
 import type { WrittenState } from '../changes/written-state.ts';
 import { stateFolder } from '../config/xdg.ts';
 import { callControl } from '../control/control-client.ts';
 import type { ListedMount } from '../control/mount-registry.ts';
 import { BadParameterError, NotRunningError } from '../core/errors.ts';
+import { shellWord } from '../core/shell-word.ts';
 import { ChangeSet } from '../daemon/change-set.ts';
 import { checkSources, definitionOf, resolveDefinition } from './mount-plan.ts';
 import { mountpointPath } from './mount-table.ts';
+import { placeOfBranch, toldBranch } from './plate-branch.ts';
 import { ownRegistry } from './running-mount.ts';
 
 /** A plate that was written to: mounted now, or what an earlier mount left. */
@@ -18,6 +23,8 @@ export interface ChangedPlate {
   readonly sources: readonly string[];
   readonly state: string;
   readonly output: string;
+  /** Of the plate; absent for `main`. */
+  readonly branch?: string;
   /** Present while it is mounted. */
   readonly mount?: ListedMount;
   /** Below the mount's root, without leading slashes; '' is all of it. */
@@ -29,11 +36,22 @@ export interface PlateArgs {
   readonly path: readonly string[] | undefined;
   readonly output: string | undefined;
   readonly state: string | undefined;
+  /** The mount's own, or `main`, unless given. */
+  readonly branch?: string | undefined;
 }
 
-/** The words that name a changed plate, for commands that work on all of one. */
-export function placeOptions(yargs: Argv): Argv {
-  return yargs
+/**
+ * The words that name a changed plate, for commands that work on all of one.
+ * @param ofBranch whether they work on one branch of it.
+ */
+export function placeOptions(yargs: Argv, ofBranch = true): Argv {
+  const branched = ofBranch
+    ? yargs.option('branch', {
+        type: 'string',
+        describe: 'a branch of it; what is mounted, or main, unless given',
+      })
+    : yargs;
+  return branched
     .positional('mount', {
       type: 'string',
       demandOption: true,
@@ -79,13 +97,21 @@ export async function changedPlate({
   path = [],
   output,
   state,
+  branch,
 }: PlateArgs): Promise<ChangedPlate> {
   const mounts = ownRegistry().list();
   const places = [mountpointPath(word), resolve(word)];
   const found = mounts
     .filter(({ mountpoint }) => places.some((place) => isWithin(place, mountpoint)))
     .toSorted((a, b) => b.mountpoint.length - a.mountpoint.length)[0];
-  if (found) return placesInMount(found, word, path);
+  if (found) {
+    if (branch === undefined || branch === (found.branch ?? MAIN_BRANCH))
+      return placesInMount(found, word, path);
+    const place = placeOfBranch(found, branch);
+    const other = mounts.find((one) => one.isAlive && one.state === place.state);
+    if (other) return placesInMount(other, other.mountpoint, path);
+    return unmounted([found.source], place, branch, path);
+  }
   const definition = checkSources(await definitionOf(word));
   const overrides = {
     ...(output === undefined ? {} : { output }),
@@ -94,19 +120,33 @@ export async function changedPlate({
   // It is only asked where its state lies, so that any mountpoint does.
   const request = { definition, mountpoint: '/', overrides, hooks: undefined };
   const resolved = resolveDefinition(request, stateFolder());
-  const running = mounts.find((one) => one.isAlive && one.state === resolved.state);
+  const chosen = branch ?? definition.branch ?? MAIN_BRANCH;
+  const place = chosen === MAIN_BRANCH ? resolved : placeOfBranch(resolved, chosen);
+  const running = mounts.find((one) => one.isAlive && one.state === place.state);
   if (running) return placesInMount(running, running.mountpoint, path);
+  const sources = [resolved.source, ...(resolved.sources ?? []).map((one) => one.path)];
+  return unmounted(sources, place, chosen, path);
+}
+
+function unmounted(
+  sources: readonly string[],
+  { state, output }: BranchPlace,
+  branch: string,
+  path: readonly string[],
+): ChangedPlate {
+  const [name = ''] = sources;
   return {
-    name: resolved.source,
-    sources: [resolved.source, ...(resolved.sources ?? []).map((one) => one.path)],
-    state: resolved.state,
-    output: resolved.output,
+    name: branch === MAIN_BRANCH ? name : `${name} (${branch})`,
+    sources,
+    state,
+    output,
+    ...toldBranch(branch),
     paths: path.length === 0 ? [''] : path.map((one) => pathBelow(one, undefined)),
   };
 }
 
 function placesInMount(found: ListedMount, word: string, path: readonly string[]): ChangedPlate {
-  const { mountpoint, source, state, output, isAlive } = found;
+  const { mountpoint, source, state, output, branch, isAlive } = found;
   const below = pathBelow(word, mountpoint);
   if (below !== '' && path.length > 0)
     throw new BadParameterError(word, `is a path in ${mountpoint}; name the mountpoint first, then paths`);
@@ -116,6 +156,7 @@ function placesInMount(found: ListedMount, word: string, path: readonly string[]
     sources: [source],
     state,
     output,
+    ...toldBranch(branch),
     ...(isAlive ? { mount: found } : {}),
     paths,
   };
@@ -140,13 +181,28 @@ export async function openChanges(
   signal: AbortSignal,
 ): Promise<ChangeSet | undefined> {
   if (mount) return await ChangeSet.open(state, output, await askWritten(mount, signal));
-  return existsSync(state) ? await ChangeSet.open(state, output) : undefined;
+  // A branch that was made from the plate alone has no state before its first mount, nor has a plate with branches only.
+  return existsSync(join(state, 'tree-present')) ? await ChangeSet.open(state, output) : undefined;
+}
+
+/** Where two branches of a plate differ, at and below the first one's paths. */
+export async function differencesBetween(
+  plate: ChangedPlate,
+  other: ChangedPlate,
+  signal: AbortSignal,
+): Promise<Difference[]> {
+  const [here, there] = await Promise.all([openChanges(plate, signal), openChanges(other, signal)]);
+  // Where nothing was ever written, the other's tree is the source.
+  const one = here ?? there?.unwritten();
+  const another = there ?? here?.unwritten();
+  return one && another ? one.differencesTo(another, plate.paths) : [];
 }
 
 /** @throws NotRunningError for a plate that is not mounted. */
-export function demandMount({ mount, name }: ChangedPlate, what: string): ListedMount {
+export function demandMount({ mount, name, sources, branch }: ChangedPlate, what: string): ListedMount {
   if (mount) return mount;
+  const words = branch === undefined ? '' : ` --branch ${shellWord(branch)}`;
   throw new NotRunningError(`${name} is not mounted`, {
-    advice: `mount it with  platefs mount ${name} MOUNTPOINT  , then ${what}`,
+    advice: `mount it with  platefs mount ${sources[0] ?? name} MOUNTPOINT${words}  , then ${what}`,
   });
 }

@@ -46,6 +46,7 @@ interface DefinitionForm extends ReadingForm {
   readonly mountpoint?: string;
   readonly output?: string;
   readonly state?: string;
+  readonly branch?: string;
   readonly budget?: string | number;
   readonly 'read-only'?: boolean;
   readonly options?: {
@@ -273,6 +274,7 @@ export async function readMountDefinition(file: string, hooks?: readonly Hook[])
     ...(as === undefined ? {} : { as }),
     ...(form.output === undefined ? {} : { output: path(form.output) }),
     ...(form.state === undefined ? {} : { state: path(form.state) }),
+    ...(form.branch === undefined ? {} : { branch: form.branch }),
     ...(budgetBytes === undefined ? {} : { budgetBytes }),
     hooks: rules,
     options: optionsOf(source, form),

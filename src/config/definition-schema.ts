@@ -265,6 +265,12 @@ export function mountSchema(hooks: readonly Hook[]): Schema {
         minLength: 1,
         description: 'Where the journal and spilled bytes live; ~/.local/state/platefs unless set.',
       },
+      branch: {
+        type: 'string',
+        minLength: 1,
+        description:
+          'The branch of what was written that is mounted, made where it is not there; main unless set.',
+      },
       budget: {
         type: ['string', 'integer'],
         minimum: 1,

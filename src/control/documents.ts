@@ -61,6 +61,8 @@ export interface StatusDocument {
   readonly hooks: { readonly running: number; readonly waiting: number; readonly failed: number };
   readonly output: string;
   readonly state: string;
+  /** The branch that is mounted; absent for `main`. */
+  readonly branch?: string;
   /** How often a new daemon took over from one that died. */
   readonly resumedCount: number;
   /** ISO 8601. */
@@ -135,7 +137,7 @@ export interface RestoreParams extends DiscardParams {
 
 /** Parameters of `snapshot`. */
 export interface SnapshotParams {
-  readonly reason: 'commit' | 'snapshot';
+  readonly reason: 'commit' | 'snapshot' | 'branch';
   /** What people say of it. */
   readonly message?: string;
 }

@@ -20,6 +20,8 @@ export interface MountEntry {
   readonly socket: string;
   readonly output: string;
   readonly state: string;
+  /** Of the plate; absent for `main`. */
+  readonly branch?: string;
   /** ISO 8601. */
   readonly startedAt: string;
 }

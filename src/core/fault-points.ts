@@ -35,6 +35,10 @@ export type FaultPoint =
   | 'revision.kept'
   /** Everything is known of a revision that is not there yet. */
   | 'revision.before-note'
+  /** A branch has all that it begins with, and no name. */
+  | 'branch.before-name'
+  /** A branch is no more, what it had is still there. */
+  | 'branch.deleted-not-cleared'
   /** The mount is being written out. */
   | 'daemon.draining';
 

@@ -28,7 +28,7 @@ export async function openControl(
   renders: RenderKeeper,
   changes: LiveChanges,
 ): Promise<ControlServer> {
-  const { output, source, mountpoint, state } = spec.definition;
+  const { output, source, mountpoint, state, branch } = spec.definition;
   const registry = new MountRegistry(spec.registryFolder);
   const methods: Readonly<Record<string, ControlMethod>> = {
     status: () => status.document(),
@@ -52,6 +52,7 @@ export async function openControl(
     socket: spec.socketPath,
     output,
     state,
+    ...(branch === undefined ? {} : { branch }),
     startedAt: spec.startedAt,
   });
   return server;

@@ -1,9 +1,10 @@
 import { flushCompileCache } from 'node:module';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Worker } from 'node:worker_threads';
+import { isBranchState } from '../changes/branch-store.ts';
 import type { DaemonSpec } from '../config/daemon-spec.ts';
 import { MountRegistry } from '../control/mount-registry.ts';
-import { explain } from '../core/errors.ts';
+import { explain, FsRefusal } from '../core/errors.ts';
 import { demandWholeJournal } from '../journal/examine.ts';
 import { hasLostPower, journalPath, type OverlayFolders, stagingFolder } from '../overlay/open-overlay.ts';
 import { compose } from './composition.ts';
@@ -24,6 +25,12 @@ import type { DaemonVoice, StartMessage } from './supervisor-messages.ts';
 
 /** The front hears within milliseconds that it is to end. */
 const FRONT_END_TIMEOUT_MS = 5000;
+
+/** @throws FsRefusal when the branch was deleted since it was asked for: nothing may be made in its place. */
+function demandBranch({ branch, state }: DaemonSpec['definition']): void {
+  if (branch !== undefined && !isBranchState(state))
+    throw new FsRefusal('no-such-entry', `the branch '${branch}' was deleted`);
+}
 
 /**
  * The life of one mount's daemon: opens the plate, starts the parts, and ends them. Runs in the main thread, which
@@ -82,7 +89,9 @@ export class Daemon {
   async #serve(): Promise<void> {
     const { resumed } = this.#start;
     const { state } = this.#definition;
+    demandBranch(this.#definition);
     this.#unlock = lockState(state);
+    demandBranch(this.#definition);
     const folders: OverlayFolders = { state, memory: memoryFolder(state) };
     this.#memoryFolder = folders.memory;
     if (!resumed) demandWholeJournal(journalPath(folders), hasLostPower(folders));

@@ -15,7 +15,15 @@ type AnswerOf<T extends ToFront['type']> = T extends 'list-sealed'
           ? 'budget-set'
           : T extends 'spill'
             ? 'spilled'
-            : T extends 'written' | 'discard' | 'restore' | 'sealed-file' | 'landed' | 'relanded' | 'usage'
+            : T extends
+                  | 'written'
+                  | 'discard'
+                  | 'restore'
+                  | 'sealed-file'
+                  | 'growing-file'
+                  | 'landed'
+                  | 'relanded'
+                  | 'usage'
               ? T
               : never;
 

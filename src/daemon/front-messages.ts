@@ -70,6 +70,8 @@ export type ToFront =
   | { readonly type: 'end' }
   | { readonly type: 'list-sealed'; readonly token: number }
   | { readonly type: 'sealed-file'; readonly token: number; readonly inode: number }
+  /** A file that is being written, for whoever stages it ahead. */
+  | { readonly type: 'growing-file'; readonly token: number; readonly inode: number }
   | {
       readonly type: 'landed';
       readonly token: number;
@@ -171,6 +173,8 @@ export type FrontAnswer =
       readonly reservedBytes: number;
     }
   | { readonly type: 'sealed-file'; readonly token: number; readonly file?: SealedFile }
+  /** No file where it is closed, gone, or written past us. */
+  | { readonly type: 'growing-file'; readonly token: number; readonly file?: SealedFile }
   | {
       readonly type: 'moved-files';
       readonly token: number;

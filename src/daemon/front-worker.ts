@@ -139,6 +139,11 @@ function receive(rooms: Rooms, message: ToFront): void {
       tell({ type: 'sealed-file', token: message.token, ...(file === undefined ? {} : { file }) });
       return;
     }
+    case 'growing-file': {
+      const file = overlay.sealed.watchGrowing(message.inode);
+      tell({ type: 'growing-file', token: message.token, ...(file === undefined ? {} : { file }) });
+      return;
+    }
     case 'landed': {
       const { refused, failure } = overlay.landings.landed(message.items);
       // Where the journal can't take a line, what landed stays for the next try to land in its place.

@@ -106,7 +106,9 @@ export class LandingLoop {
 
   /** Lands files that were renamed since where their names put them. */
   async #relocate(signal: AbortSignal): Promise<void> {
-    const { files } = await this.#parts.front.ask('list-moved', {});
+    const moved = (await this.#parts.front.ask('list-moved', {})).files;
+    // What another branch landed stays where it is.
+    const files = moved.filter(({ record }) => record['owner'] === undefined);
     const aside: MovedFile[] = [];
     for (const file of files) {
       if (signal.aborted) return;
@@ -130,7 +132,8 @@ export class LandingLoop {
       const next = landing as unknown as LandingRecord;
       const answer = await this.#parts.front.ask('relanded', { inode, version, record: next });
       if (answer.accepted) return landing;
-      await materializer.remove(landing, answer.present as unknown as Landing | undefined);
+      const present = answer.present?.['owner'] === undefined ? answer.present : undefined;
+      await materializer.remove(landing, present as unknown as Landing | undefined);
     } catch (error) {
       // Its bytes stay safe, and are shown, where they lie.
       this.#parts.log(`${mountPath} could not be renamed in the output folder: ${explain(error)}`);

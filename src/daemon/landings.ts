@@ -8,6 +8,7 @@ import type { LandingOwner } from '../materializer/output-owners.ts';
 import type { LandingFormat } from '../model/landing-format.ts';
 import type { Abandoned } from '../overlay/inode.ts';
 import type { FrontLink } from './front-link.ts';
+import { LandingAhead } from './landing-ahead.ts';
 import { LandingLoop } from './landing-loop.ts';
 
 export interface LandingsParts {
@@ -47,8 +48,13 @@ export class Landings {
   /** Removals of landings that are under way. */
   #removal: Promise<unknown> = Promise.resolve();
 
+  /** Files that are written, and are large. */
+  readonly ahead: LandingAhead;
+
   constructor(parts: LandingsParts) {
     this.#parts = parts;
+    const { front, signal } = parts;
+    this.ahead = new LandingAhead({ front, signal, materializer: () => this.#openMaterializer() });
   }
 
   /** Files and bytes that this daemon landed. */
@@ -143,6 +149,12 @@ export class Landings {
 
   async #remove({ id, record, successor }: Abandoned): Promise<void> {
     const inode = Number(record['inode']);
+    // Another branch's, which keeps it: nothing of it lies here.
+    if (record['owner'] !== undefined) {
+      this.#leaving.delete(inode);
+      this.#parts.front.tell({ type: 'cleared', id });
+      return;
+    }
     try {
       const keeping = this.#parts.keep(record as unknown as Landing);
       this.#keeping = Promise.allSettled([this.#keeping, keeping]);

@@ -29,8 +29,8 @@ export class LiveChanges {
     progress: (value: LandingProgress) => void,
     signal: AbortSignal,
   ): Promise<{ readonly revision: Revision | null }> {
-    if (reason !== 'commit' && reason !== 'snapshot')
-      throw new FsRefusal('invalid-argument', 'a revision is made for a commit or a snapshot');
+    if (reason !== 'commit' && reason !== 'snapshot' && reason !== 'branch')
+      throw new FsRefusal('invalid-argument', 'a revision is made for a commit, a snapshot or a branch');
     if (message !== undefined && typeof message !== 'string')
       throw new FsRefusal('invalid-argument', 'a message is a text');
     const isWanted = reason === 'snapshot';
@@ -55,11 +55,11 @@ export class LiveChanges {
   }
 
   /** @throws FsRefusal where there is no such revision. */
-  dropRevision(number: unknown): Promise<null> {
+  async dropRevision(number: unknown): Promise<null> {
     if (typeof number !== 'number')
       throw new FsRefusal('invalid-argument', 'a revision is named by its number');
-    this.#revisions.drop(number);
-    return Promise.resolve(null);
+    await this.#revisions.drop([number]);
+    return null;
   }
 
   async written(): Promise<WrittenState> {

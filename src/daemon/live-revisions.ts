@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { type BranchPlace, BranchStore, branchNumberOf } from '../changes/branch-store.ts';
 import { frozenState } from '../changes/frozen-records.ts';
 import { KeptLandings } from '../changes/kept-landings.ts';
 import { type Revision, type RevisionReason, RevisionStore } from '../changes/revision-store.ts';
@@ -11,6 +12,7 @@ import { passFaultPoint } from '../core/fault-points.ts';
 import type { Landing } from '../materializer/landing.ts';
 import { ByteCache } from '../memory/byte-cache.ts';
 import type { LowerTree } from '../overlay/lower-tree.ts';
+import { dropRevisions } from './drop-revision.ts';
 import { kernelFileCalls } from './file-calls.ts';
 import { restoringPath } from './front-changes.ts';
 import type { FrontLink } from './front-link.ts';
@@ -53,7 +55,9 @@ export class LiveRevisions {
     const { stateFolder, outputFolder } = parts;
     this.#store = new RevisionStore(stateFolder);
     this.#nodes = new VersionNodes(stateFolder);
-    this.#kept = new KeptLandings(outputFolder, this.#store, new ByteCache(0), kernelFileCalls);
+    this.#kept = new KeptLandings({ state: stateFolder, output: outputFolder }, new ByteCache(0), {
+      calls: kernelFileCalls,
+    });
     this.#needed = this.#store.needed();
   }
 
@@ -71,6 +75,8 @@ export class LiveRevisions {
 
   /** Whether the bytes of a landing must not be lost. */
   needs(landing: Landing): boolean {
+    // What another branch landed is kept by that one.
+    if (landing.owner !== undefined) return false;
     return this.#isMaking || this.#needed.has(landing.id);
   }
 
@@ -112,7 +118,7 @@ export class LiveRevisions {
         const told = message === undefined ? {} : { message };
         const revision = this.#store.add({ at, reason, ...told, ...facts }, records);
         this.#changed([revision.number]);
-        if (reason === 'unmount') this.#dropOldUnmounts();
+        if (reason === 'unmount') await this.#dropOldUnmounts();
         return revision;
       } finally {
         this.#isMaking = false;
@@ -159,15 +165,24 @@ export class LiveRevisions {
     }
   }
 
-  #dropOldUnmounts(): void {
-    const old = this.#store.list().filter(({ reason }) => reason === 'unmount');
-    for (const { number } of old.slice(0, -KEPT_UNMOUNTS)) this.drop(number);
+  async #dropOldUnmounts(): Promise<void> {
+    const { stateFolder } = this.#parts;
+    const pinned = BranchStore.of(this.#place).pinned(branchNumberOf(stateFolder));
+    const old = this.#store
+      .list()
+      .filter(({ reason, number }) => reason === 'unmount' && !pinned.has(number))
+      .slice(0, -KEPT_UNMOUNTS);
+    if (old.length > 0) await this.drop(old.map(({ number }) => number));
   }
 
-  /** @throws FsRefusal where there is no such revision. */
-  drop(number: number): void {
-    if (!this.#store.drop(number)) throw new FsRefusal('no-such-entry', `there is no revision ${number}`);
-    this.#changed([number]);
+  /** As {@link dropRevisions}. */
+  async drop(numbers: readonly number[]): Promise<void> {
+    await dropRevisions(this.#place, numbers);
+    this.#changed(numbers);
+  }
+
+  get #place(): BranchPlace {
+    return { state: this.#parts.stateFolder, output: this.#parts.outputFolder };
   }
 
   #changed(numbers: readonly number[]): void {

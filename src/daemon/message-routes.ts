@@ -123,6 +123,12 @@ export class MessageRoutes {
       case 'answer-write':
         this.#pace.hear(notice, parts.front);
         return;
+      case 'growing':
+        parts.landings?.ahead.grown(notice.inode);
+        return;
+      case 'growing-gone':
+        parts.landings?.ahead.gone(notice.inode);
+        return;
       case 'pressed':
         parts.memory?.pressed();
         return;

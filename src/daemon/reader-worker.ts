@@ -1,5 +1,6 @@
 import { flushCompileCache } from 'node:module';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { LandedFiles } from '../changes/landed-files.ts';
 import { VersionReader } from '../changes/version-reader.ts';
 import { decodedBytesSoFar } from '../core/decode-count.ts';
 import { errnoOf } from '../core/errno.ts';
@@ -10,7 +11,6 @@ import { FrontWake } from '../fuse/front-wake.ts';
 import { writtenBody } from '../fuse/reply.ts';
 import { replyTo } from '../fuse/reply-writer.ts';
 import { SplicedReplies } from '../fuse/spliced-replies.ts';
-import { LandedReader } from '../materializer/landed-reader.ts';
 import type { Landing } from '../materializer/landing.ts';
 import { ByteCache } from '../memory/byte-cache.ts';
 import type { SharedMount } from '../tree/shared-mount.ts';
@@ -88,7 +88,7 @@ const rendered = await MountReader.open(
   (node) => tell({ type: 'source-changed', node }),
   versions,
 );
-const landed = new LandedReader(data.outputFolder, decoded);
+const landed = new LandedFiles({ state: data.stateFolder, output: data.outputFolder }, decoded);
 const reader = new Reader({
   readRendered: (node, offsetBytes, target) => rendered.read(node, offsetBytes, target),
   pourRendered: (node, offsetBytes, sizeBytes) => rendered.pourable(node, offsetBytes, sizeBytes),

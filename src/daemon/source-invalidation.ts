@@ -6,6 +6,9 @@ import type { SourceNodes } from '../tree/sources/source-nodes.ts';
 import type { SourceTree } from '../tree/sources/source-tree.ts';
 import type { ChangedPart } from './tree-invalidation.ts';
 
+/** In place of an offset: the kernel keeps a node's pages. */
+const ATTRIBUTES_ONLY = -1;
+
 /** Names in folders that mean something else in `after`, with the folder's node. */
 function* changedNames(before: SourceNodes, after: SourceNodes): Generator<{ parent: number; name: string }> {
   for (const folder of before.folders()) {
@@ -42,7 +45,15 @@ export function invalidateSourceChanges(
   ] as const)
     for (const { parent, name } of changedNames(one, other)) tell(parent, name);
   for (const folder of after.nodes.folders())
-    for (const child of folder.children) if (isFolderNode(child)) touched.add(child.node);
+    for (const child of folder.children) {
+      if (isFolderNode(child)) touched.add(child.node);
+      // Files that are the same, of a source that has another time: of what chunks hold, readers and the watch tell.
+      else if (
+        before.itemAt(child.node) &&
+        before.itemAt(child.node)?.source.mtimeMs !== child.source.mtimeMs
+      )
+        invalidateNode(fuseFd, base + child.node, ATTRIBUTES_ONLY);
+    }
 
   for (const [tree, { directories, files }] of [
     [before, gone],

@@ -94,7 +94,7 @@ export class Status {
     const { facts, scope } = this.#part(0).shared.index;
     const total = (count: (index: PlateIndex) => number): number =>
       indexes.reduce((sum, index) => sum + count(index), 0);
-    const { mountpoint, source, output, state } = spec.definition;
+    const { mountpoint, source, output, state, branch } = spec.definition;
     const [usage, held] = await Promise.all([front.ask('usage', {}), this.#parts.memory.document()]);
     const hooks = this.#parts.hooks();
     return {
@@ -127,6 +127,7 @@ export class Status {
       hookFailures: hooks?.failures() ?? [],
       output,
       state,
+      ...(branch === undefined ? {} : { branch }),
       resumedCount: resumes,
       startedAt: spec.startedAt,
     };

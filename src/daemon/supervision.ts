@@ -152,7 +152,10 @@ export class Supervision {
     } else if (message.type === 'unmount')
       this.send({ type: 'unmounted', result: this.tryUnmount(message.lazy) });
     else if (message.type === 'done') this.end(0);
-    else this.tell(message);
+    else {
+      if (message.type === 'ready') this.limit.served();
+      this.tell(message);
+    }
   }
 
   /** Unmounts and leaves the connection to the daemon, which hears from the kernel that it is over. */
@@ -224,7 +227,7 @@ export class Supervision {
       this.fail({
         type: 'fatal',
         tag: 'not-running',
-        message: `the daemon died ${this.limit.deaths} times within ${DEATH_WINDOW_MS / 1000} s (last: ${cause})`,
+        message: `the daemon died ${this.limit.text} (last: ${cause})`,
         advice: `see ${this.spec.detachedLog ?? 'its output above'}; what was written is kept for the next mount`,
       });
     else this.replace(cause);

@@ -52,10 +52,9 @@ export function planImage(tiff: TiffStructure): ImagePlan | string {
   if (unfit) return unfit;
   const odd = tiff.pages.findIndex((page) => !isAlike(page, first));
   if (odd >= 0) return `page ${odd + 1} of the TIFF differs from page 1 in size or type`;
-  const dtype = DTYPES[`${first.sampleFormat}/${first.bitsPerSample[0]}`];
-  if (!dtype) return `the TIFF's samples have ${first.bitsPerSample[0]} bits of format ${first.sampleFormat}`;
-  const planeBytes = first.width * first.height * first.samplesPerPixel * itemSizeBytes(dtype);
-  if (planeBytes > MAX_PLANE_BYTES) return `a plane of ${planeBytes} bytes is too large for one chunk`;
+  const sizes = planeSizes(first);
+  if (typeof sizes === 'string') return sizes;
+  const { dtype, planeBytes } = sizes;
   const isStoredPlainly = first.compression === 1;
   if (isStoredPlainly) {
     const short = tiff.pages.findIndex((page) => !hasAllBytes(page, itemSizeBytes(dtype)));
@@ -75,6 +74,43 @@ export function planImage(tiff: TiffStructure): ImagePlan | string {
     pages,
     isStoredPlainly,
     facts: readTiffFacts(first),
+  };
+}
+
+function planeSizes(page: TiffPage): { readonly dtype: Dtype; readonly planeBytes: number } | string {
+  const dtype = DTYPES[`${page.sampleFormat}/${page.bitsPerSample[0]}`];
+  if (!dtype) return `the TIFF's samples have ${page.bitsPerSample[0]} bits of format ${page.sampleFormat}`;
+  const planeBytes = page.width * page.height * page.samplesPerPixel * itemSizeBytes(dtype);
+  return planeBytes > MAX_PLANE_BYTES
+    ? `a plane of ${planeBytes} bytes is too large for one chunk`
+    : { dtype, planeBytes };
+}
+
+/**
+ * Pure: pages of a file that is still written as planes of their own, in no order; undefined where they are none that
+ * can be cut out of it.
+ */
+export function planPagesSoFar(littleEndian: boolean, pages: readonly TiffPage[]): ImagePlan | undefined {
+  const [first] = pages;
+  if (!first || unfitness(first) !== undefined || first.compression !== 1) return undefined;
+  const sizes = planeSizes(first);
+  if (typeof sizes === 'string') return undefined;
+  const isOdd = (page: TiffPage): boolean =>
+    !isAlike(page, first) || !hasAllBytes(page, itemSizeBytes(sizes.dtype));
+  if (pages.some(isOdd)) return undefined;
+  return {
+    dtype: sizes.dtype,
+    width: first.width,
+    height: first.height,
+    frames: pages.length,
+    channels: first.samplesPerPixel,
+    slices: 1,
+    samples: first.samplesPerPixel,
+    littleEndian,
+    pages,
+    positions: pages.map((_, index) => [index, 0, 0]),
+    isStoredPlainly: true,
+    facts: {},
   };
 }
 

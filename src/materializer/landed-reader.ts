@@ -18,9 +18,14 @@ export class LandedReader {
   private readonly sidecars = new LRUCache<string, LoadedSidecar>({ max: MAX_SIDECARS });
   private readonly decoded: ByteCache;
   private readonly planes: LandedPlanes;
+  private readonly keyPrefix: string;
 
-  /** @param decoded - Keeps decoded planes for the next read; their keys begin with `landed/`. */
-  constructor(outputDir: string, decoded: ByteCache) {
+  /**
+   * @param decoded - Keeps decoded planes for the next read; their keys begin with `landed/`.
+   * @param scope - Follows in those keys, where several output folders share what is kept.
+   */
+  constructor(outputDir: string, decoded: ByteCache, scope = '') {
+    this.keyPrefix = `landed/${scope}`;
     this.outputDir = outputDir;
     this.decoded = decoded;
     this.planes = new LandedPlanes(join(outputDir, STORE_NAME));
@@ -58,7 +63,7 @@ export class LandedReader {
   }
 
   private plane(landing: ImageLanding, loaded: LoadedSidecar, index: number): Uint8Array {
-    const key = `landed/${landing.id}/${index}`;
+    const key = `${this.keyPrefix}${landing.id}/${index}`;
     let bytes = this.decoded.get(key);
     if (!bytes) {
       bytes = this.decoded.take(loaded.sidecar.planeBytes);

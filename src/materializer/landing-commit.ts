@@ -5,7 +5,7 @@ import { systemCode } from '../core/system-code.ts';
 import { nameExists, place, writeJson } from './atomic-json.ts';
 import { union } from './grown-image.ts';
 import { labelledImage } from './label-images.ts';
-import { type Landing, landingId } from './landing.ts';
+import { type Landing, landingId, STORE_NAME } from './landing.ts';
 import type { ImageReport, PackJob, PackReport, PlainReport } from './landing-job.ts';
 import { groupPath, type ImageDecision, type PlainDecision } from './landing-plan.ts';
 import { landingError } from './landing-pool.ts';
@@ -43,8 +43,12 @@ export function asLandingError(error: unknown): PlateFsError {
   return landingError(systemCode(error), error instanceof Error ? error.message : String(error));
 }
 
+function tableFilesOf(report: StagedFile['report']): readonly string[] {
+  return 'table' in report && report.table && 'files' in report.table ? report.table.files : [];
+}
+
 function stagedPaths({ decision, report }: StagedFile): string[] {
-  if (decision.kind === 'plain') return [decision.stagedPath];
+  if (decision.kind === 'plain') return [decision.stagedPath, ...tableFilesOf(report)];
   const chunks = 'chunks' in report ? report.chunks.map((chunk) => chunk.stagedPath) : [];
   const isVerbatim = 'exactness' in report && report.exactness === 'verbatim';
   return [...chunks, decision.job.sidecarPath, ...(isVerbatim ? [decision.job.verbatimPath] : [])];
@@ -63,6 +67,7 @@ export async function commitBatch(
   const staged = await packBatch(context, files, ({ decision }, error) => {
     results.push({ inode: decision.file.inode, error: asLandingError(error) });
   });
+  await delistTables(context, staged);
   const whole = new WholeImages();
   for (const { decision, report } of staged)
     if (decision.kind === 'image' && 'exactness' in report) whole.add(decision, report.exactness);
@@ -140,6 +145,30 @@ function expectedDocuments(
   }
 }
 
+/** Tables of files that were written again are on no list while they are replaced. */
+async function delistTables(context: CommitContext, staged: readonly StagedFile[]): Promise<void> {
+  const former = staged.flatMap(({ decision }) =>
+    decision.kind === 'plain' && decision.formerTable !== undefined ? [decision.formerTable] : [],
+  );
+  const files = former.length > 0 ? context.store.dismissTables(former) : [];
+  if (files.length > 0) await publishMetadata(context, files);
+}
+
+/** Puts a table into its place, and takes away what an earlier file left there. */
+function placeTable(
+  storePath: string,
+  { stagedPath, formerTable, table: decided }: PlainDecision,
+  table: string | undefined,
+): void {
+  for (const path of new Set([formerTable, table])) {
+    if (path === undefined || !nameExists(join(storePath, path))) continue;
+    const aside = `${stagedPath}.old`;
+    place(join(storePath, path), aside);
+    storage.removeTree(aside);
+  }
+  if (table !== undefined && decided) place(decided.job.stagedFolder, join(storePath, table));
+}
+
 /** Labels come after what they lie below. */
 function imagesFirst(files: readonly StagedFile[]): StagedFile[] {
   const isLabel = ({ decision }: StagedFile): boolean =>
@@ -160,16 +189,19 @@ function placeFile(
     const id = landingId(decision.file, report.crc32);
     const { path, stagedPath } = decision;
     const { inode, owner } = decision.file;
+    const table = tableFilesOf(report).length > 0 ? decision.table?.path : undefined;
     const record = {
       id,
       inode,
       ...(owner === undefined ? {} : { owner }),
       path,
       diskInode: report.diskInode,
+      ...(table === undefined ? {} : { table }),
     };
     writeJson(`${stagedPath}.json`, record);
     place(`${stagedPath}.json`, join(outputDir, plainRecordPath(path)));
     place(stagedPath, join(outputDir, path));
+    placeTable(join(outputDir, STORE_NAME), decision, table);
     return;
   }
   if (!('chunks' in report)) return;
@@ -208,22 +240,27 @@ function metadataOf(
 ): MetadataFile[] {
   const fields = new Map<string, ResultImage>();
   const images: ResultImage[] = [];
-  for (const { decision } of placed) {
-    if (decision.kind === 'plain') continue;
-    if (decision.placement === 'multiscales') images.push(decision.image);
+  const tables: string[] = [];
+  for (const { decision, report } of placed) {
+    if (decision.kind === 'plain') {
+      if (decision.table && tableFilesOf(report).length > 0) tables.push(decision.table.path);
+    } else if (decision.placement === 'multiscales') images.push(decision.image);
     else {
       const known = fields.get(decision.image.path);
       fields.set(decision.image.path, known ? union(known, decision.image) : decision.image);
     }
   }
-  const hasImages = fields.size > 0 || images.length > 0;
-  return hasImages ? whole.without(store.admit([...fields.values()], images)) : [];
+  const isEmpty = fields.size === 0 && images.length === 0 && tables.length === 0;
+  return isEmpty ? [] : whole.without(store.admit([...fields.values()], images, tables));
 }
 
 function landingOf(file: StagedFile): Landing {
   const { decision, report } = file;
   const { inode, mountPath, sizeBytes, mtimeMs } = decision.file;
-  const note = decision.note === undefined ? {} : { note: decision.note };
+  const tableNote =
+    'table' in report && report.table && 'note' in report.table ? report.table.note : undefined;
+  const notes = [decision.note, tableNote].filter((one) => one !== undefined).join('; ');
+  const note = notes === '' ? {} : { note: notes };
   if (decision.kind === 'plain') {
     const id = landingId(decision.file, 'crc32' in report ? report.crc32 : 0);
     return { kind: 'plain', id, inode, mountPath, sizeBytes, mtimeMs, path: decision.path, ...note };

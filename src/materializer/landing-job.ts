@@ -1,18 +1,31 @@
 import type { Dtype } from '../core/nd-array.ts';
+import type { SumsOfUnits } from '../core/unit-sums.ts';
+import type { ChunkCodec } from '../model/landing-format.ts';
 import type { ArrayFormat, PlaneIndex, StoredArray } from './array-format.ts';
+import type { GrowingCursor } from './growing-pages.ts';
 import type { ImageLevels } from './image-levels.ts';
 import type { SealedFile } from './sealed-file.ts';
+import type { TableJob, TableReport } from './stage-table.ts';
 import type { TiffFacts } from './tiff-facts.ts';
 
 /** What crosses between the thread that decides and the workers that read, encode and write. Plain data. */
 export type LandingJob =
   | { readonly kind: 'inspect'; readonly files: readonly SealedFile[] }
-  | { readonly kind: 'plain'; readonly file: SealedFile; readonly stagedPath: string }
+  | PlainJob
   | ImageJob
   | PagesJob
+  | AheadJob
   | PackJob
   /** `descriptor` is of the output folder, opened before anything was staged. */
   | { readonly kind: 'sync'; readonly descriptor: number; readonly files: readonly string[] };
+
+export interface PlainJob {
+  readonly kind: 'plain';
+  readonly file: SealedFile;
+  readonly stagedPath: string;
+  /** What is written of it besides, if it is a table. */
+  readonly table?: TableJob;
+}
 
 export interface ImageJob {
   readonly kind: 'image';
@@ -41,6 +54,43 @@ export interface PagesJob {
   readonly image: ImageJob;
   readonly from: number;
   readonly to: number;
+  /** Pages that were staged while the file was written: taken where the file has them still. */
+  readonly ahead?: readonly AheadPage[];
+}
+
+/** Stages pages of a TIFF that is still written: those that are all there, from a place in the file on. */
+export interface AheadJob {
+  readonly kind: 'ahead';
+  /** As it is now. What of it is changed while the job runs is known to whoever asks. */
+  readonly file: SealedFile;
+  readonly cursor: GrowingCursor;
+  readonly codec: ChunkCodec;
+  readonly isSharded: boolean;
+  readonly levels: number | 'auto';
+  /** Chunks go to `<prefix>.<level>.<number>`. */
+  readonly prefix: string;
+}
+
+/** A page that was staged while its file was written. */
+export interface AheadPage {
+  /** {@link pageKey} of it. */
+  readonly key: string;
+  /** The stretch of the file that its pixels lie in. */
+  readonly from: number;
+  readonly to: number;
+  /** Of the units that lie in the stretch with all their bytes, as they were. */
+  readonly sums: SumsOfUnits;
+  readonly planes: readonly StagedChunk[];
+  readonly lower: readonly StagedChunk[];
+  readonly givesFileBack: boolean;
+}
+
+export interface AheadReport {
+  readonly pages: readonly AheadPage[];
+  readonly levels: ImageLevels | undefined;
+  readonly cursor: GrowingCursor;
+  /** Whether more of the file may be there already. */
+  readonly hasMore: boolean;
 }
 
 export interface StagedPlanes {
@@ -73,6 +123,8 @@ export interface PlainReport {
   readonly crc32: number;
   /** Inode of the staged file on the output's file system. */
   readonly diskInode: number;
+  /** Where its name says that it is one. */
+  readonly table?: TableReport;
 }
 
 export interface ImageReport {
@@ -129,9 +181,11 @@ export type JobReport<J extends LandingJob> = J extends { kind: 'inspect' }
       ? ImageReport
       : J extends { kind: 'pages' }
         ? StagedPlanes
-        : J extends { kind: 'pack' }
-          ? PackReport
-          : SyncReport;
+        : J extends { kind: 'ahead' }
+          ? AheadReport
+          : J extends { kind: 'pack' }
+            ? PackReport
+            : SyncReport;
 
 /** A worker's answer to one job. */
 export type JobAnswer = { readonly report: JobReport<LandingJob> } | { readonly failure: JobFailure };

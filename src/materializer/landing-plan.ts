@@ -10,11 +10,13 @@ import { isLabel, labelName, sourceOfLabel } from './label-images.ts';
 import { loadSidecar } from './landed-image.ts';
 import { type ImageLanding, LANDED_PATH, STORE_NAME, VERBATIM_PATH } from './landing.ts';
 import type { ImageJob, Inspection } from './landing-job.ts';
-import { imagePath, type PlatePlacement, platePlacement, wellPath } from './placement.ts';
+import { imagePath, type PlatePlacement, platePlacement, tableName, wellPath } from './placement.ts';
 import { choosePlainPath, isRecordedFile, readPlainRecord } from './plain-placement.ts';
 import type { ResultImage } from './result-image.ts';
 import type { ResultStore } from './result-store.ts';
 import type { SealedFile } from './sealed-file.ts';
+import type { TableJob } from './stage-table.ts';
+import { isTableName } from './table-text.ts';
 
 type ImageInspection = Extract<Inspection, { kind: 'image' }>;
 
@@ -26,6 +28,10 @@ export interface PlainDecision {
   readonly file: SealedFile;
   readonly path: string;
   readonly stagedPath: string;
+  /** The table that is to be written of it, if it is one, and where it goes below the store. */
+  readonly table?: { readonly path: string; readonly job: TableJob };
+  /** The table of the store that an earlier file at this path left. */
+  readonly formerTable?: string;
   readonly note?: string;
 }
 
@@ -42,6 +48,8 @@ export interface ImageDecision {
   readonly job: ImageJob;
   /** Pages that can be staged apart from one another. */
   readonly pages: number;
+  /** Whether planes can be cut out of the file without decoding. */
+  readonly isStoredPlainly: boolean;
   readonly note?: string;
 }
 
@@ -112,7 +120,30 @@ export class LandingPlan {
         : `${file.mountPath} was taken in the output folder${by === undefined ? '' : ` by ${by}${APART}`}`;
     const why = [note, renamed].filter((part) => part !== undefined).join('; ');
     const stagedPath = this.staged();
-    return { kind: 'plain', file, path, stagedPath, ...(why === '' ? {} : { note: why }) };
+    const former = readPlainRecord(outputDir, path)?.table;
+    return {
+      kind: 'plain',
+      file,
+      path,
+      stagedPath,
+      ...(isTableName(file.mountPath) ? { table: this.table(file, stagedPath, former) } : {}),
+      ...(former === undefined ? {} : { formerTable: former }),
+      ...(why === '' ? {} : { note: why }),
+    };
+  }
+
+  private table(
+    { mountPath }: SealedFile,
+    stagedPath: string,
+    former: string | undefined,
+  ): NonNullable<PlainDecision['table']> {
+    const { store, format } = this.context;
+    const path = former ?? store.freeTablePath(tableName(mountPath), this.claimed);
+    this.claimed.add(path);
+    const { codec = { name: 'blosc-lz4' } } = format;
+    const own = { version: 1, file: mountPath };
+    const job = { stagedFolder: `${stagedPath}.table`, format: { version: store.version, codec }, own };
+    return { path, job };
   }
 
   private field(file: SealedFile, inspection: ImageInspection, placement: PlatePlacement): Decision {
@@ -168,7 +199,7 @@ export class LandingPlan {
     );
     if (stagedImage !== undefined) this.newFields.set(key, { image, stagedImage });
     const kind = isInImage ? 'label' : 'plate';
-    return this.imageDecision(file, kind, image, stagedImage, record, placement.index, 1, undefined);
+    return this.imageDecision(file, kind, image, stagedImage, record, placement.index, inspection, undefined);
   }
 
   /** The field that goes on with a plane: labels go on where their first plane lies. */
@@ -214,8 +245,7 @@ export class LandingPlan {
         facts,
       };
       const stagedImage = join(stagingDir, `image${this.count++}`);
-      const pages = inspection.isStoredPlainly ? inspection.pages : 1;
-      return this.imageDecision(file, 'multiscales', image, stagedImage, record, [0, 0, 0], pages, why);
+      return this.imageDecision(file, 'multiscales', image, stagedImage, record, [0, 0, 0], inspection, why);
     }
   }
 
@@ -240,7 +270,7 @@ export class LandingPlan {
     stagedImage: string | undefined,
     record: string,
     base: PlaneIndex,
-    pages: number,
+    { isStoredPlainly, pages }: ImageInspection,
     note: string | undefined,
   ): ImageDecision {
     const staged = this.staged();
@@ -254,7 +284,8 @@ export class LandingPlan {
       stagedImage,
       sidecar,
       verbatim: `${VERBATIM_PATH}/${record}${extension}`,
-      pages,
+      pages: isStoredPlainly ? pages : 1,
+      isStoredPlainly,
       ...(note === undefined ? {} : { note }),
       job: {
         kind: 'image',

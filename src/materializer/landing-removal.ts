@@ -29,11 +29,12 @@ interface Departure {
 export async function removeLandings(context: CommitContext, landings: readonly Landing[]): Promise<void> {
   const { outputDir } = context;
   const images = new Map<string, Departure[]>();
+  await removePlainFiles(
+    context,
+    landings.filter((landing) => landing.kind === 'plain'),
+  );
   for (const landing of landings) {
-    if (landing.kind === 'plain') {
-      removePlain(outputDir, landing);
-      continue;
-    }
+    if (landing.kind === 'plain') continue;
     const departure = departureOf(outputDir, landing);
     if (!departure) continue;
     const known = images.get(landing.path);
@@ -44,11 +45,28 @@ export async function removeLandings(context: CommitContext, landings: readonly 
   await context.sync([]);
 }
 
-function removePlain(outputDir: string, landing: PlainLanding): void {
-  const record = readPlainRecord(outputDir, landing.path);
-  if (record?.id !== landing.id) return;
-  if (isRecordedFile(outputDir, record)) storage.remove(join(outputDir, landing.path));
-  storage.remove(join(outputDir, plainRecordPath(landing.path)));
+/** Their tables first, off the list before they go: the records are gone when all is. */
+async function removePlainFiles(context: CommitContext, landings: readonly PlainLanding[]): Promise<void> {
+  const { outputDir, store, stagingDir } = context;
+  const records = landings.flatMap(({ path, id }) => {
+    const record = readPlainRecord(outputDir, path);
+    return record?.id === id ? [record] : [];
+  });
+  const tables = records.flatMap(({ table }) => (table === undefined ? [] : [table]));
+  const files = tables.length > 0 ? store.dismissTables(tables) : [];
+  if (files.length > 0) await publishMetadata(context, files);
+  for (const table of tables) moveOut(join(store.path, table), stagingDir);
+  for (const record of records) {
+    if (isRecordedFile(outputDir, record)) storage.remove(join(outputDir, record.path));
+    storage.remove(join(outputDir, plainRecordPath(record.path)));
+  }
+}
+
+/** A folder goes at once, also for one who has the store open. */
+function moveOut(folder: string, stagingDir: string): void {
+  const aside = join(stagingDir, `removed-${randomUUID()}`);
+  if (nameExists(folder)) place(folder, aside);
+  storage.removeTree(aside);
 }
 
 function departureOf(outputDir: string, landing: ImageLanding): Departure | undefined {
@@ -106,10 +124,7 @@ async function removeImage(
         : [];
   if (placement === 'plate' || files.length > 0) await publishMetadata(context, files);
   const isLastLabel = placement === 'label' && files.length === 0;
-  const group = join(store.path, isLastLabel ? dirname(imagePath) : imagePath);
-  const aside = join(stagingDir, `removed-${randomUUID()}`);
-  if (nameExists(group)) place(group, aside);
-  storage.removeTree(aside);
+  moveOut(join(store.path, isLastLabel ? dirname(imagePath) : imagePath), stagingDir);
 }
 
 /** The full resolution goes first: a lower one never lacks a plane that it has. */

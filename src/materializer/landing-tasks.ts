@@ -12,15 +12,18 @@ import type {
   ImageReport,
   Inspection,
   PagesJob,
+  PlainJob,
   PlainReport,
   StagedPlanes,
 } from './landing-job.ts';
+import { pagesByKey } from './pages-ahead.ts';
 import { origins, type PixelRun, pixelMap } from './pixel-runs.ts';
 import { isTiffName } from './placement.ts';
 import { DecodedPixels, StoredPixels } from './plane-pixels.ts';
 import { type SealedFile, SealedReader } from './sealed-file.ts';
 import { encodeRun, encodeSidecar, type Sidecar } from './sidecar.ts';
 import { readPiece, runsOfPage, stagePlanes } from './stage-planes.ts';
+import { stageTable } from './stage-table.ts';
 import { createStaged, removeStaged, writeSparsely, writeStaged } from './staged-file.ts';
 import { looksLikeTiff } from './tiff-structure.ts';
 
@@ -83,11 +86,12 @@ function copyWhole(reader: SealedReader, stagedPath: string): PlainReport {
   }
 }
 
-/** Stages a plain file. What was staged is removed when it fails. */
-export function stagePlain(file: SealedFile, stagedPath: string): PlainReport {
+/** Stages a plain file, and its table. What was staged is removed when it fails. */
+export function stagePlain({ file, stagedPath, table }: PlainJob): PlainReport {
   using reader = new SealedReader(file);
   try {
-    return copyWhole(reader, stagedPath);
+    const copied = copyWhole(reader, stagedPath);
+    return table === undefined ? copied : { ...copied, table: stageTable(reader, table) };
   } catch (error) {
     removeStaged([stagedPath]);
     throw error;
@@ -159,13 +163,14 @@ async function stageAll(
 }
 
 /** Stages some pages of an uncompressed image. What was staged is removed when it fails. */
-export function stagePages({ image, from, to }: PagesJob): StagedPlanes {
+export function stagePages({ image, from, to, ahead }: PagesJob): StagedPlanes {
   const written: string[] = [];
   try {
     using reader = new SealedReader(image.file);
     const plan = planOf(reader);
     if (typeof plan === 'string') throw new UnsupportedTiffError(image.file.mountPath, plan);
-    return stagePlanes(image, reader, plan, new StoredPixels(reader, plan), [from, to], written);
+    const pixels = new StoredPixels(reader, plan);
+    return stagePlanes(image, reader, plan, pixels, [from, to], written, pagesByKey(ahead));
   } catch (error) {
     removeStaged(written);
     throw error;

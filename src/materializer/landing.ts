@@ -5,6 +5,8 @@ export const STAGING_PATH = `${STATE_NAME}/staging`;
 /** Who lands here. */
 export const OWNERS_PATH = `${STATE_NAME}/mounts`;
 export const LANDED_PATH = `${STATE_NAME}/landed`;
+/** Results of the plate's branches, a folder each; laid out as the output folder itself. */
+export const BRANCHES_FOLDER = 'branches';
 export const VERBATIM_PATH = `${STATE_NAME}/verbatim`;
 
 /**
@@ -22,6 +24,8 @@ interface LandingBase {
   readonly mtimeMs: number;
   /** Why the file did not land where its name says, for people. */
   readonly note?: string;
+  /** The branch in whose output folder it lies, by number, where that is another one: nothing there is changed. */
+  readonly owner?: number;
 }
 
 export interface PlainLanding extends LandingBase {

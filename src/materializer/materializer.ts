@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { CancelledError, explain } from '../core/errors.ts';
 import { storage } from '../core/storage.ts';
+import { AheadStaging } from './ahead-staging.ts';
 import { isNamedLabel } from './label-images.ts';
 import type { Landing, PlainLanding } from './landing.ts';
 import {
@@ -22,6 +23,7 @@ import { isRecordedFile, readPlainRecord } from './plain-placement.ts';
 import type { ResultStore } from './result-store.ts';
 import type { SealedFile } from './sealed-file.ts';
 import { stageFile } from './stage-file.ts';
+import { isTableName } from './table-text.ts';
 
 export interface MaterializerOptions extends OutputOptions {
   /** Threads that decode, encode and write. */
@@ -66,6 +68,7 @@ export class Materializer {
   /** Waits until nobody else changes the output folder. */
   private readonly acquire: OpenedOutput['acquire'];
   private readonly leave: () => void;
+  private readonly ahead: AheadStaging;
   /** The output folder, or its lock, open while something is done to it. */
   private outputFd = -1;
   private readonly removals: Removal[] = [];
@@ -78,6 +81,14 @@ export class Materializer {
     this.stagingDir = stagingDir;
     this.acquire = acquire;
     this.leave = leave;
+    this.ahead = new AheadStaging({
+      outputDir: options.outputDir,
+      stagingDir,
+      pool: this.pool,
+      format: options.format ?? {},
+      version: () => store.version,
+      note: (message) => options.onNote?.(message),
+    });
   }
 
   /**
@@ -122,6 +133,19 @@ export class Materializer {
   }
 
   /**
+   * Stages pages of a large TIFF that a program is still writing, those that are whole: when it lands, they need not be
+   * staged any more. Call it again as the file grows. What goes wrong is left to the landing.
+   */
+  stageAhead(file: SealedFile, signal: AbortSignal): Promise<void> {
+    return this.ahead.stage(file, signal);
+  }
+
+  /** The bytes of a file are gone: forgets what was staged ahead of it. */
+  forgetAhead(inode: number): void {
+    this.ahead.drop(inode);
+  }
+
+  /**
    * Removes what a landing left in the output folder; nothing where another file has landed in its place since, or
    * where `successor`, the later landing of the same file, lies in the same place. Call it once the successor, or
    * the file's removal, is journaled; calling it again is no error. Removals that wait for their turn are done together.
@@ -158,7 +182,7 @@ export class Materializer {
    * `remove(old, new)`. After a crash in between, calling it again gives the same result.
    */
   async relocate(landing: Landing, newMountPath: string, signal: AbortSignal): Promise<Landing> {
-    if (landing.kind === 'plain' && !isTiffName(newMountPath)) {
+    if (landing.kind === 'plain' && !isTiffName(newMountPath) && !isTableName(newMountPath)) {
       const linked = await this.exclusively(() => this.link(landing, newMountPath));
       if (linked) return linked;
     }
@@ -288,7 +312,7 @@ export class Materializer {
     const staged: StagedFile[] = [];
     const stage = async (file: SealedFile, decide: () => Decision): Promise<void> => {
       try {
-        staged.push(await stageFile(this.pool, plan, decide(), signal));
+        staged.push(await stageFile(this.pool, plan, decide(), this.ahead, signal));
       } catch (error) {
         fail(file, error);
       }
@@ -323,6 +347,7 @@ export class Materializer {
       for (const { decision } of staged) fail(decision.file, error);
       this.store.reload();
     }
+    for (const { inode } of files) this.ahead.drop(inode);
     this.clear(stagingDir);
     return results;
   }

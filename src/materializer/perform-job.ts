@@ -4,12 +4,14 @@ import { makeDurable } from './durable-sync.ts';
 import type { JobAnswer, JobFailure, JobReport, LandingJob } from './landing-job.ts';
 import { inspectFile, stageImage, stagePages, stagePlain } from './landing-tasks.ts';
 import { packChunk } from './pack-chunk.ts';
+import { stageAhead } from './stage-ahead.ts';
 
 async function perform(job: LandingJob): Promise<JobReport<LandingJob>> {
   if (job.kind === 'inspect') return job.files.map(inspectFile);
-  if (job.kind === 'plain') return stagePlain(job.file, job.stagedPath);
+  if (job.kind === 'plain') return stagePlain(job);
   if (job.kind === 'image') return stageImage(job);
   if (job.kind === 'pages') return stagePages(job);
+  if (job.kind === 'ahead') return stageAhead(job);
   if (job.kind === 'pack') return packChunk(job);
   return makeDurable(job.descriptor, job.files);
 }

@@ -1,6 +1,7 @@
 import { parsePlaneName } from '../model/plane-name.ts';
 import type { WellPosition } from '../model/well.ts';
 import { rowLetters } from '../model/well.ts';
+import { TABLES_GROUP } from './store-tables.ts';
 
 /** A plane's place on the plate. */
 export interface PlatePlacement {
@@ -70,11 +71,19 @@ export function imagePath(mountPath: string, attempt: number): string {
   const parts = mountPath.split('/').map(safe);
   const name = parts.pop() ?? '_';
   const folders = parts.map((part, index) =>
-    EXTENSION.test(part) || (index === 0 && isRowName(part)) ? `${part}_` : part,
+    EXTENSION.test(part) || (index === 0 && (isRowName(part) || part === TABLES_GROUP)) ? `${part}_` : part,
   );
   const unique = attempt === 1 ? name : name.replace(EXTENSION, (extension) => `.${attempt}${extension}`);
   return [...folders, unique].join('/');
 }
+
+/** Pure: what a file's table is called, from its path in the mount: `results_counts` of `results/counts.csv`. */
+export const tableName = (mountPath: string): string =>
+  mountPath
+    .replace(/\.[^./]*$/, '')
+    .split('/')
+    .map(safe)
+    .join('_');
 
 /** Pure: `A/01`. */
 export function wellPath(well: WellPosition): string {

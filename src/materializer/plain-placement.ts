@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { isObject, nameExists, readJson } from './atomic-json.ts';
-import { LANDED_PATH, STATE_NAME, STORE_NAME } from './landing.ts';
+import { BRANCHES_FOLDER, LANDED_PATH, STATE_NAME, STORE_NAME } from './landing.ts';
 
 /** Who owns a plain file of the output folder; written before the file gets its name. */
 export interface PlainRecord {
@@ -13,9 +13,11 @@ export interface PlainRecord {
   readonly path: string;
   /** Inode on the output's file system: tells our file from one that somebody put in its place. */
   readonly diskInode: number;
+  /** The table of the store that was written of it, by path below the store. */
+  readonly table?: string;
 }
 
-const RESERVED: ReadonlySet<string> = new Set([STORE_NAME, STATE_NAME]);
+const RESERVED: ReadonlySet<string> = new Set([STORE_NAME, STATE_NAME, BRANCHES_FOLDER]);
 
 /** Where the record of an output path lies. */
 export function plainRecordPath(path: string): string {
@@ -25,9 +27,16 @@ export function plainRecordPath(path: string): string {
 export function readPlainRecord(outputDir: string, path: string): PlainRecord | undefined {
   const record = readJson(join(outputDir, plainRecordPath(path)));
   if (!record || !isObject(record)) return undefined;
-  const { id, inode, owner, diskInode } = record;
+  const { id, inode, owner, diskInode, table } = record;
   if (typeof id !== 'string' || typeof inode !== 'number' || typeof diskInode !== 'number') return undefined;
-  return { id, inode, ...(typeof owner === 'string' ? { owner } : {}), path, diskInode };
+  return {
+    id,
+    inode,
+    ...(typeof owner === 'string' ? { owner } : {}),
+    path,
+    diskInode,
+    ...(typeof table === 'string' ? { table } : {}),
+  };
 }
 
 /** `name~2.csv`: attempt 1 is the name itself. */

@@ -8,6 +8,7 @@ import { type PlateContent, plateAttributes, wellAttributes } from './ngff.ts';
 import { type ResultImage, readResultImage } from './result-image.ts';
 import { imageFiles, type MetadataFile, metadataFiles } from './store-documents.ts';
 import { StoreLabels } from './store-labels.ts';
+import { StoreTables } from './store-tables.ts';
 
 interface Well {
   /** Images that the well's metadata names, by path below the store. */
@@ -29,6 +30,7 @@ export class ResultStore {
   private current: NgffVersion;
   private readonly wells = new Map<string, Well>();
   private readonly labels: StoreLabels;
+  private readonly tables: StoreTables;
   private readonly listedWells = new Set<string>();
   private readonly acquisitions = new Map<string, number>();
   private readonly maximumFields = new Map<string, number>();
@@ -44,6 +46,7 @@ export class ResultStore {
     this.source = source;
     this.current = wanted;
     this.labels = new StoreLabels(path);
+    this.tables = new StoreTables(path);
     this.reload();
   }
 
@@ -56,6 +59,7 @@ export class ResultStore {
   reload(): void {
     for (const known of [this.wells, this.listedWells, this.acquisitions, this.maximumFields]) known.clear();
     this.labels.reload();
+    this.tables.reload();
     const found = NGFF_VERSIONS.find((version) => nameExists(`${this.path}/${attributesName(version)}`));
     this.current = found ?? this.wanted;
     this.founder = this.source;
@@ -124,12 +128,21 @@ export class ResultStore {
     }
   }
 
+  /** A free path for a new table; `taken` are paths promised to others. */
+  freeTablePath(name: string, taken: ReadonlySet<string>): string {
+    return this.tables.freePath(this.current, name, taken);
+  }
+
   /**
-   * Takes over fields that were placed or have grown and returns the metadata that makes them visible. After a
-   * failure to write it, the store has to be loaded anew.
+   * Takes over fields that were placed or have grown, images and tables, and returns the metadata that makes them
+   * visible. After a failure to write it, the store has to be loaded anew.
    */
-  admit(fields: readonly ResultImage[], images: readonly ResultImage[]): MetadataFile[] {
-    const files: MetadataFile[] = [];
+  admit(
+    fields: readonly ResultImage[],
+    images: readonly ResultImage[],
+    tables: readonly string[] = [],
+  ): MetadataFile[] {
+    const files = tables.length > 0 ? this.tables.admit(this.current, tables) : [];
     const touched = new Set<string>();
     for (const image of fields) {
       if (image.isLabel) {
@@ -152,6 +165,11 @@ export class ResultStore {
     }
     for (const wellPath of touched) files.push(...this.wellFiles(wellPath));
     return [...files, ...this.plateFiles()];
+  }
+
+  /** Takes tables out and returns the metadata to write before their folders are removed. */
+  dismissTables(paths: readonly string[]): MetadataFile[] {
+    return this.tables.dismiss(this.current, paths);
   }
 
   /** Takes labels of an image out and returns the metadata to write before their folder is removed. */

@@ -19,6 +19,8 @@ export interface SealedFile {
   readonly pieces: readonly SealedPiece[];
   /** Checksums of all of it, where it has any: what is read is compared with them. */
   readonly sums?: SumsOfUnits;
+  /** Where pages of it were staged while it was written: stretches that were changed since they were last asked for. */
+  readonly rewritten?: readonly { readonly from: number; readonly to: number }[];
 }
 
 export interface SealedPiece {

@@ -5,6 +5,7 @@ import { chunkKeyOf, isPacked, type PlaneIndex } from './array-format.ts';
 import { encodeChunk } from './chunk-codec.ts';
 import type { ImagePlan } from './image-plan.ts';
 import type { ImageJob, StagedChunk, StagedPlane, StagedPlanes } from './landing-job.ts';
+import { type PagesAhead, takePage } from './pages-ahead.ts';
 import { copyPixels, type PixelRun, pixelRuns } from './pixel-runs.ts';
 import type { PlanePixels } from './plane-pixels.ts';
 import type { SealedReader } from './sealed-file.ts';
@@ -25,18 +26,30 @@ export function stagePlanes(
   pixels: PlanePixels,
   [from, to]: readonly [from: number, to: number],
   written: string[],
+  ahead?: PagesAhead,
 ): StagedPlanes {
   const planes: StagedChunk[] = [];
   const lower: StagedChunk[] = [];
   let givesFileBack = plan.isStoredPlainly;
   for (let page = from; page < to; page++) {
+    const known =
+      ahead &&
+      takePage(ahead, reader.file, plan, page, (plane, sample) =>
+        chunkPlace(job, plane.level, indexOf(job, plan, page, sample), page * plan.samples + sample),
+      );
+    if (known) {
+      written.push(...[...known.planes, ...known.lower].map(({ stagedPath }) => stagedPath));
+      planes.push(...known.planes);
+      lower.push(...known.lower);
+      givesFileBack &&= known.givesFileBack;
+      continue;
+    }
     const samples = pixels.page(page);
     const runs = givesFileBack ? runsOfPage(plan, page) : [];
     givesFileBack = runs.length > 0;
-    const [t = 0, c = 0, z = 0] = plan.positions[page] ?? [];
     samples.forEach((bytes, sample) => {
       const number = page * plan.samples + sample;
-      const index: PlaneIndex = [job.base[0] + t, job.base[1] + c + sample, job.base[2] + z];
+      const index = indexOf(job, plan, page, sample);
       const stage = (level: number, content: Uint8Array): StagedChunk =>
         stageChunk(job, plan, { level, index }, number, content, written);
       planes.push(stage(0, bytes));
@@ -55,25 +68,41 @@ export function stagePlanes(
 
 /** Writes a plane of a level: as the chunk that it is, or for the chunk file that it is to be put into. */
 function stageChunk(
-  { format, chunkRoot, chunkPrefix }: ImageJob,
+  job: ImageJob,
   { dtype }: ImagePlan,
-  plane: Pick<StagedPlane, 'level' | 'index'>,
+  { level, index }: Pick<StagedPlane, 'level' | 'index'>,
   number: number,
   content: Uint8Array,
   written: string[],
 ): StagedChunk {
-  const key = chunkKeyOf(format, plane.index);
+  const { format } = job;
+  const plane = chunkPlace(job, level, index, number);
+  const { stagedPath } = plane;
   const packed = isPacked(format);
-  const isInPlace = chunkRoot !== undefined && !packed;
-  const stagedPath = isInPlace
-    ? `${chunkRoot}/${plane.level}/${key}`
-    : `${chunkPrefix}.${plane.level}.${number}`;
   written.push(stagedPath);
   const isEncoded = !packed || format.isSharded;
   const encoded = isEncoded ? encodeChunk(format.codec, content, itemSizeBytes(dtype), stagedPath) : content;
   if (packed) writePassing(stagedPath, encoded);
   else writeStaged(stagedPath, encoded);
-  return { ...plane, stagedPath, key, crc32: crc32(encoded) };
+  return { ...plane, crc32: crc32(encoded) };
+}
+
+function indexOf({ base }: ImageJob, plan: ImagePlan, page: number, sample: number): PlaneIndex {
+  const [t = 0, c = 0, z = 0] = plan.positions[page] ?? [];
+  return [base[0] + t, base[1] + c + sample, base[2] + z];
+}
+
+/** Where a plane of a level is staged, and the key of its chunk file. */
+function chunkPlace(
+  { format, chunkRoot, chunkPrefix }: ImageJob,
+  level: number,
+  index: PlaneIndex,
+  number: number,
+): StagedPlane {
+  const key = chunkKeyOf(format, index);
+  const isInPlace = chunkRoot !== undefined && !isPacked(format);
+  const stagedPath = isInPlace ? `${chunkRoot}/${level}/${key}` : `${chunkPrefix}.${level}.${number}`;
+  return { level, index, key, stagedPath };
 }
 
 /** Runs of one page; none when its pixels are no verbatim runs of the chunks. */

@@ -28,6 +28,9 @@ function makeFolder(path: string): void {
   knownFolders.add(path);
 }
 
+/** Makes the folders that a staged file lies in, where they are missing. */
+export const makeFolderOf = (path: string): void => makeFolder(dirname(path));
+
 /** Makes a folder and those above it where they are missing, whatever this thread has seen before. */
 export function makeFolders(path: string): void {
   knownFolders.clear();

@@ -1,4 +1,4 @@
-import { BadTiffError } from '../core/errors.ts';
+import { BadTiffError, DamagedBytesError, UnreadableSourceError } from '../core/errors.ts';
 import { TAG, typeSizeBytes } from '../core/tiff-tags.ts';
 
 /** Bytes at an offset; throws RangeError past the end of the file. */
@@ -104,13 +104,8 @@ class TiffBytes {
  */
 export function readTiffStructure(source: ByteReader): TiffStructure {
   const file = new TiffBytes(source);
-  const head = Buffer.from(file.bytes(0, Math.min(16, source.sizeBytes)));
-  if (head.length < 8 || !looksLikeTiff(head)) throw new BadTiffError(source.path, 'no TIFF header');
-  file.littleEndian = head[0] === 0x49;
-  const isBig = head[file.littleEndian ? 2 : 3] === 43;
-  if (isBig && head.length < 16) throw new BadTiffError(source.path, 'cut off in the header');
-  const view = file.view(0, isBig ? 16 : 8);
-  let next = isBig ? file.big(view, 8) : view.getUint32(4, file.littleEndian);
+  const { isBig, first } = readHeader(file);
+  let next = first;
   const seen = new Set<number>();
   const pages: TiffPage[] = [];
   while (next !== 0) {
@@ -124,6 +119,66 @@ export function readTiffStructure(source: ByteReader): TiffStructure {
   if (pages.length === 0) throw new BadTiffError(source.path, 'no page');
   return { littleEndian: file.littleEndian, pages };
 }
+
+function readHeader(file: TiffBytes): { isBig: boolean; first: number } {
+  const { source } = file;
+  const head = Buffer.from(file.bytes(0, Math.min(16, source.sizeBytes)));
+  if (head.length < 8 || !looksLikeTiff(head)) throw new BadTiffError(source.path, 'no TIFF header');
+  file.littleEndian = head[0] === 0x49;
+  const isBig = head[file.littleEndian ? 2 : 3] === 43;
+  if (isBig && head.length < 16) throw new BadTiffError(source.path, 'cut off in the header');
+  const view = file.view(0, isBig ? 16 : 8);
+  return { isBig, first: isBig ? file.big(view, 8) : view.getUint32(4, file.littleEndian) };
+}
+
+/** A page, and where its directory lies. */
+export interface PlacedPage {
+  readonly page: TiffPage;
+  readonly directoryAt: number;
+}
+
+/** What is there of a TIFF that is still written. */
+export interface TiffSoFar {
+  readonly littleEndian: boolean;
+  /** Pages behind the one that was asked from. */
+  readonly pages: readonly PlacedPage[];
+  /** The last of them, or the one that was asked from. */
+  readonly last: PlacedPage | undefined;
+  /** Where the next page is to be, 0 where nothing says so. */
+  readonly next: number;
+}
+
+/**
+ * Reads pages of the main chain that come behind the directory at `afterDirectory` (0: the header), up to `maxPages`. A
+ * file that is still written may end anywhere, and change while it is read: what can't be read is not there yet, and is
+ * no error.
+ */
+export function readPagesSoFar(source: ByteReader, afterDirectory: number, maxPages: number): TiffSoFar {
+  const file = new TiffBytes(source);
+  const pages: PlacedPage[] = [];
+  let last: PlacedPage | undefined;
+  let next = 0;
+  try {
+    const { isBig, first } = readHeader(file);
+    const readPage = (directoryAt: number): PlacedPage => {
+      const directory = readDirectory(file, directoryAt, isBig);
+      last = { page: pageOf(file, directory.entries), directoryAt };
+      next = directory.next;
+      return last;
+    };
+    next = first;
+    if (afterDirectory !== 0) readPage(afterDirectory);
+    while (next !== 0 && pages.length < maxPages) pages.push(readPage(next));
+  } catch (error) {
+    if (!isNotThere(error)) throw error;
+  }
+  return { littleEndian: file.littleEndian, last, pages, next };
+}
+
+const isNotThere = (error: unknown): boolean =>
+  error instanceof BadTiffError ||
+  error instanceof DamagedBytesError ||
+  error instanceof UnreadableSourceError;
 
 function readDirectory(
   file: TiffBytes,

@@ -22,6 +22,11 @@ export interface IndexedSource {
   readonly driver: string;
   /** Differs as soon as what it holds may differ. */
   readonly version: string;
+  /**
+   * By item: of pixels that lie in files of chunks, differs as soon as they are described otherwise; undefined of all
+   * else. Absent for what is no folder.
+   */
+  readonly itemVersions?: readonly (string | undefined)[];
   readonly mtimeMs: number;
   readonly catalog: SourceCatalog;
   readonly files: readonly CatalogFile[];

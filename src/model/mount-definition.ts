@@ -60,6 +60,8 @@ export interface MountDefinition {
   readonly output?: string;
   /** Where journal and spilled bytes live; the XDG state folder unless set. */
   readonly state?: string;
+  /** The branch to be mounted; `main` unless set. */
+  readonly branch?: string;
   /** Bytes of memory that written files and decoded pixels may hold; chosen from the machine unless set. */
   readonly budgetBytes?: number;
   readonly hooks: readonly HookRule[];

@@ -118,7 +118,7 @@ export interface NameTable {
 }
 
 /** Version of the layout this code reads and writes. */
-export const PLATE_INDEX_LAYOUT_VERSION = 7;
+export const PLATE_INDEX_LAYOUT_VERSION = 8;
 
 /** Order of the codes in `files.exclusions`. */
 export const EXCLUSIONS: readonly ExclusionReason[] = [

@@ -83,6 +83,11 @@ export interface SourceCatalog {
   readonly items: readonly SourceItem[];
   /** Groups of a store of something else that are AnnData: what is below them is read as such. */
   readonly annDataGroups?: readonly ItemPath[];
+  /**
+   * Pixels lie in files of chunks, at which every read looks that touches them (`OpenSource.filesOf`), but for those of
+   * `annDataGroups`.
+   */
+  readonly hasChunkFiles?: boolean;
   /** The folder that links did not lead out of, and must not when it is opened; absent where there are no links. */
   readonly root?: string;
   /** What can't be shown, and why: a filter that nobody can decode, a link out of the folder. */

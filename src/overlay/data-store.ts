@@ -5,6 +5,7 @@ import { readFully, writeFully } from '../core/io.ts';
 import { storage } from '../core/storage.ts';
 import { CheckedBytes } from './checked-bytes.ts';
 import { DataFiles, type DataFolders, type DataPlace } from './data-files.ts';
+import { GrowingFiles } from './growing-files.ts';
 import { reserveRoom } from './reserved-room.ts';
 import { type ReadBytes, SumBook } from './sum-book.ts';
 import { SyncedFiles } from './synced-files.ts';
@@ -48,6 +49,8 @@ export class DataStore {
   readonly synced: SyncedFiles;
   /** Checksums of what was written. */
   readonly sums: SumBook;
+  /** Which of them grow large, for whoever works ahead. */
+  readonly growing = new GrowingFiles();
   budgetBytes: number;
   /** Hears of all bytes that go to a file on disk: they are in the page cache then. */
   onDiskWrite: (number: number, offsetBytes: number, sizeBytes: number) => void = () => {};
@@ -161,6 +164,7 @@ export class DataStore {
   /** Frees a file's bytes. What was synced of it stays until the journal, which says that it is gone, is synced. */
   remove(number: number): void {
     this.files.removeMemory(number);
+    this.growing.forget(number);
     this.sums.forget(number);
     const spill = this.files.spillPath(number);
     if (this.synced.has(number)) {
@@ -256,10 +260,15 @@ export class DataStore {
     return wanted;
   }
 
+  #changing(number: number, from: number, to: number): void {
+    this.synced.changed(number, from, to);
+    this.growing.changed(number, from, to);
+  }
+
   /** Writes all of `data`. Room in memory must have been made by {@link splitNeeded} before. */
   write(place: DataPlace, data: Uint8Array, offsetBytes: number): void {
     const { memory, spill } = this.files.open(place);
-    this.synced.changed(place.number, offsetBytes, offsetBytes + data.length);
+    this.#changing(place.number, offsetBytes, offsetBytes + data.length);
     const lowBytes = Math.max(0, Math.min(data.length, place.splitAt - offsetBytes));
     const read = this.#rawReader(place);
     this.sums.changing(place.number, offsetBytes, data.length, data, read);
@@ -279,13 +288,14 @@ export class DataStore {
     const end = offsetBytes + lowBytes;
     if (end > (this.#reserved.get(place.number) ?? 0))
       this.#reserve(place.number, this.#reservation(place, end));
+    this.growing.wrote(place.number, offsetBytes + data.length);
   }
 
   truncate(place: DataPlace, sizeBytes: number): void {
     const { memory, spill } = this.files.open(place);
     const before = this.stat(place).sizeBytes;
     const grows = sizeBytes > before;
-    this.synced.changed(place.number, Math.min(before, sizeBytes), Math.max(before, sizeBytes));
+    this.#changing(place.number, Math.min(before, sizeBytes), Math.max(before, sizeBytes));
     this.sums.truncating(place.number, before, sizeBytes, this.#rawReader(place));
     // First the one that may refuse: a disk has largest files, and then the file is as it was.
     if (spill !== -1) storage.truncate(spill, sizeBytes);
@@ -330,7 +340,7 @@ export class DataStore {
   /** fallocate(2) on the part of the range each file holds. */
   allocate(place: DataPlace, mode: number, offsetBytes: number, sizeBytes: number): void {
     const { memory, spill } = this.files.open(place);
-    this.synced.changed(place.number, offsetBytes, offsetBytes + sizeBytes);
+    this.#changing(place.number, offsetBytes, offsetBytes + sizeBytes);
     const low = Math.max(0, Math.min(sizeBytes, place.splitAt - offsetBytes));
     if (mode & (PUNCH_HOLE | ZERO_RANGE)) {
       const fileBytes = Math.min(sizeBytes, this.stat(place).sizeBytes - offsetBytes);

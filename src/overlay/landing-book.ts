@@ -92,7 +92,9 @@ export class LandingBook {
   /** Notes that a landing of a file is of no use, since the file changed meanwhile. */
   abandon(number: number, record: LandingRecord): void {
     const inode = this.#inode(number);
-    if ((inode?.landed ?? inode?.previous)?.record['id'] === record['id']) return;
+    const present = (inode?.landed ?? inode?.previous)?.record;
+    // The same bytes in another branch's output folder are another landing.
+    if (present?.['id'] === record['id'] && present?.['owner'] === record['owner']) return;
     this.#parts.commit({ op: 'abandoned', record });
     this.announceAbandoned();
   }

@@ -1,6 +1,7 @@
 import type { SumsOfUnits } from '../core/unit-sums.ts';
 import type { DataPiece, DataStore } from './data-store.ts';
-import { isFile, type LandingRecord } from './inode.ts';
+import type { ByteRange } from './durable-log.ts';
+import { isFile, type LandingRecord, type OverlayInode } from './inode.ts';
 import type { Namespace } from './namespace.ts';
 
 /** A closed file, as the daemon's other rooms get to know it. */
@@ -15,6 +16,8 @@ export interface SealedFile {
   readonly previous?: LandingRecord;
   /** Of all of it, where it has any. */
   readonly sums?: SumsOfUnits;
+  /** Where somebody works on it ahead: what was changed since it was last shown to them. */
+  readonly rewritten?: readonly ByteRange[];
   /** Rules that need not run again for this version. */
   readonly hooksDone: readonly string[];
 }
@@ -80,8 +83,27 @@ export class SealedFiles {
   /** One of them as others see it; undefined for a file that is open, landed, unlinked or no file. */
   file(number: number): SealedFile | undefined {
     const inode = this.#counted.has(number) ? this.#names.inodes.get(number) : undefined;
+    return inode && this.#describe(inode);
+  }
+
+  /**
+   * A file that a program is writing, for whoever works on it ahead: as it is now, and from here on it is noted what of
+   * that is changed. Undefined for one that is closed, unlinked, or written past us.
+   */
+  watchGrowing(number: number): SealedFile | undefined {
+    const inode = this.#names.inodes.get(number);
+    if (!inode || inode.sealed || inode.landed || !isFile(inode)) return undefined;
+    const file = this.#describe(inode);
+    if (!file?.sums) return undefined;
+    this.#store.growing.watch(number, file.sizeBytes);
+    return file;
+  }
+
+  #describe(inode: OverlayInode): SealedFile | undefined {
+    const { number } = inode;
     const mountPath = this.#names.pathOf(number);
-    if (!inode || mountPath === undefined) return undefined;
+    if (mountPath === undefined) return undefined;
+    const rewritten = this.#store.growing.rewritten(number);
     const { sizeBytes, mtimeNs } = this.#store.stat(inode);
     const sums = this.#store.sums.of(number, 0, sizeBytes);
     return {
@@ -93,6 +115,7 @@ export class SealedFiles {
       pieces: this.#store.pieces(inode),
       ...(inode.previous ? { previous: inode.previous.record } : {}),
       ...(sums === undefined ? {} : { sums }),
+      ...(sums === undefined || rewritten === undefined ? {} : { rewritten }),
       hooksDone: [...(inode.hooksDone ?? [])],
     };
   }

@@ -105,6 +105,9 @@ export class FileData {
           message,
         }),
     });
+    const { growing } = parts.overlay.store;
+    growing.onGrown = (inode) => parts.notify({ kind: 'growing', inode });
+    growing.onGone = (inode) => parts.notify({ kind: 'growing-gone', inode });
     if (parts.pacesWrites) this.paced = new PacedWrites(parts.overlay.store, parts.notify);
   }
 

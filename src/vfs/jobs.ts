@@ -146,6 +146,10 @@ export type FrontNotice =
       readonly writtenBytes: number;
       readonly delayMs: number;
     })
+  /** A large file has grown while it is written. */
+  | { readonly kind: 'growing'; readonly inode: number }
+  /** The bytes of a file that somebody works on ahead are gone. */
+  | { readonly kind: 'growing-gone'; readonly inode: number }
   /** Written files have come to hold much memory. */
   | { readonly kind: 'pressed' }
   | { readonly kind: 'source-changed'; readonly node: number }

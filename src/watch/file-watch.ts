@@ -11,7 +11,7 @@ export interface FileWatchOptions {
   readonly pollMs: number;
   /** Files looked at in each round of polling: so many of those followed last, and half as many of the others in turn. */
   readonly polledFiles: number;
-  /** Files are not what they were when they were followed for these. */
+  /** Files are not what they were when they were followed for these. Told twice of each change. */
   readonly onChange: (nodes: ReadonlySet<number>) => void;
 }
 
@@ -27,10 +27,13 @@ const MAX_NODES = 1024;
 /** A round may take this share of the time. */
 const MAX_POLL_SHARE = 0.05;
 const CONCURRENCY = 4;
-/** Events come in bursts. */
+/** Events come in bursts: the first is looked after at once, others so much later. */
 const SETTLE_MS = 20;
-/** A change is told so much later than it is found: readers take what they decoded for good a moment longer. */
-const TELL_AFTER_MS = 80;
+/**
+ * A change is told as soon as it is found, and once more so much later: a read that was on its way when it was found may
+ * have brought what was there before.
+ */
+const TELL_AGAIN_MS = 80;
 
 /**
  * Follows single files that were read, whatever folder they lie in: chunks in folders of folders, planes, the file of a
@@ -49,7 +52,8 @@ export class FileWatch implements Disposable {
   readonly #stop = new AbortController();
   #settling: NodeJS.Timeout | undefined;
   #changedNodes = new Set<number>();
-  #telling: NodeJS.Timeout | undefined;
+  #telling: NodeJS.Immediate | undefined;
+  readonly #tellingAgain = new Set<NodeJS.Timeout>();
   #polling: Promise<void> | undefined;
   /** Where the next round goes on among files that were followed earlier. */
   #turn = 0;
@@ -85,12 +89,19 @@ export class FileWatch implements Disposable {
     file.identity = identity;
     for (const node of file.nodes) this.#changedNodes.add(node);
     if (file.nodes.size > MAX_NODES) file.nodes.clear();
-    this.#telling ??= setTimeout(() => {
-      const nodes = this.#changedNodes;
-      this.#changedNodes = new Set();
-      this.#telling = undefined;
+    this.#telling ??= setImmediate(() => this.#tell());
+  }
+
+  #tell(): void {
+    const nodes = this.#changedNodes;
+    this.#changedNodes = new Set();
+    this.#telling = undefined;
+    this.#options.onChange(nodes);
+    const again = setTimeout(() => {
+      this.#tellingAgain.delete(again);
       this.#options.onChange(nodes);
-    }, TELL_AFTER_MS).unref();
+    }, TELL_AGAIN_MS).unref();
+    this.#tellingAgain.add(again);
   }
 
   /** Watches a file's folder, or the nearest above it that is there. */
@@ -138,9 +149,15 @@ export class FileWatch implements Disposable {
 
   #hint(path: string): void {
     this.#named.add(path);
-    this.#settling ??= setTimeout(() => {
+    if (!this.#settling) this.#settle();
+  }
+
+  /** Looks at what was named, and at what is named meanwhile a little later. */
+  #settle(): void {
+    void this.#lookAtNamed();
+    this.#settling = setTimeout(() => {
       this.#settling = undefined;
-      void this.#lookAtNamed();
+      if (this.#named.size > 0) this.#settle();
     }, SETTLE_MS).unref();
   }
 
@@ -198,7 +215,8 @@ export class FileWatch implements Disposable {
   [Symbol.dispose](): void {
     this.#stop.abort();
     clearTimeout(this.#settling);
-    clearTimeout(this.#telling);
+    clearImmediate(this.#telling);
+    for (const again of this.#tellingAgain) clearTimeout(again);
     for (const watcher of this.#watchers.values()) watcher.close();
     this.#watchers.clear();
     this.#files.clear();

@@ -160,7 +160,7 @@ const plain = (cells: readonly unknown[]): unknown[] =>
 describe.skipIf(!hasPython)('AnnData as Python writes it', () => {
   let truths: Truth[] = [];
   beforeAll(() => {
-    execFileSync(PYTHON, ['-c', WRITE, folder], { timeout: 60_000, stdio: ['ignore', 'ignore', 'inherit'] });
+    execFileSync(PYTHON, ['-c', WRITE, folder], { timeout: 200_000, stdio: ['ignore', 'ignore', 'inherit'] });
     truths = JSON.parse(readFileSync(join(folder, 'truth.json'), 'utf8'));
   });
 
@@ -230,7 +230,7 @@ describe.skipIf(!hasPython)('AnnData as Python writes it', () => {
           'import json, sys, scipy.io\nprint(json.dumps(scipy.io.mmread(sys.argv[1]).todense().astype("float64").tolist()))',
           path,
         ],
-        { encoding: 'utf8', timeout: 60_000 },
+        { encoding: 'utf8', timeout: 200_000 },
       );
       expect(JSON.parse(read)).toEqual(truth.X);
     },
@@ -275,7 +275,7 @@ describe.skipIf(!hasPython)('AnnData as Python writes it', () => {
         }
       });
     source.readRows('genes', 0, 7, 0);
-    await expect.poll(isHeld, { timeout: 15_000, interval: 50 }).toBe(false);
+    await expect.poll(isHeld).toBe(false);
     const script = `import h5py, sys
 with h5py.File(sys.argv[1], 'r+') as f: f['X'][0, 0] = 77`;
     const child = spawn(PYTHON, ['-c', script, path], { stdio: 'inherit' });

@@ -19,7 +19,7 @@ afterAll(() => {
 });
 
 const python = (script: string, ...args: string[]): unknown =>
-  JSON.parse(execFileSync(PYTHON, ['-c', script, ...args], { encoding: 'utf8', timeout: 60_000 }));
+  JSON.parse(execFileSync(PYTHON, ['-c', script, ...args], { encoding: 'utf8', timeout: 200_000 }));
 
 const COLUMNS: readonly TableColumn[] = [
   { name: 'the "name"', type: 'text' },

@@ -70,7 +70,7 @@ describe.skipIf(problem)(
     let names: string[] = [];
     beforeAll(() => {
       folder = mkdtempSync(join(tmpdir(), 'platefs-codecs-'));
-      names = execFileSync(PYTHON, ['-c', MAKE, folder], { encoding: 'utf8', timeout: 60_000 })
+      names = execFileSync(PYTHON, ['-c', MAKE, folder], { encoding: 'utf8', timeout: 200_000 })
         .trim()
         .split('\n');
     });

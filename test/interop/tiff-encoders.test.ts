@@ -264,7 +264,7 @@ for (i = 1; i <= nSlices; i++) {
         // Its exit status says nothing: the macro's output is what counts.
         const { stdout: text } = spawnSync('xvfb-run', ['-a', 'imagej', '-b', script, path], {
           encoding: 'utf8',
-          timeout: 60_000,
+          timeout: 200_000,
         });
         const [t, c, z, height, width] = shape;
         const size = text.split('\n').find((line) => line.startsWith('SIZE')) ?? text;

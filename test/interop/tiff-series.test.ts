@@ -57,7 +57,7 @@ describe.skipIf(!existsSync(PYTHON))(
       folder = mkdtempSync(join(tmpdir(), 'platefs-series-'));
       const out = execFileSync(PYTHON, ['-W', 'ignore', '-c', MAKE, folder], {
         encoding: 'utf8',
-        timeout: 60_000,
+        timeout: 200_000,
       });
       files = out
         .trim()

@@ -129,6 +129,14 @@ export class Duel {
     this.kernel.dispose();
   }
 
+  /** Everything that programs have open is closed, and nothing is being landed. */
+  closeAll(): void {
+    while (this.#landings.length > 0) this.take({ do: 'end-landing' });
+    while (this.#slots.length > 0) this.take({ do: 'close', slot: 0 });
+    this.#listing = undefined;
+    this.kernel.clearAbandoned();
+  }
+
   #fail(message: string): never {
     throw new Error(message);
   }

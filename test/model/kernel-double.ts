@@ -87,6 +87,8 @@ export class KernelDouble {
   lastError = '';
   /** What "lies in the output folder". */
   readonly landedBytes = new Map<string, Uint8Array>();
+  /** What lies in output folders of other branches, by their numbers. */
+  sharedBytes: ReadonlyMap<number, ReadonlyMap<string, Uint8Array>> = new Map();
   /** What the materializer has yet to remove. */
   readonly #abandoned = new Map<number, LandingRecord>();
   #nextUnique = 2;
@@ -283,7 +285,9 @@ export class KernelDouble {
       },
       pourRendered: () => undefined,
       readLanded: (record, offset, target) => {
-        const bytes = this.landedBytes.get(String(record['id']))?.subarray(offset, offset + target.length);
+        const bytes = this.#placeOf(record)
+          ?.get(String(record['id']))
+          ?.subarray(offset, offset + target.length);
         if (!bytes) throw new Error(`landing ${String(record['id'])} was removed and is read`);
         target.set(bytes);
         return bytes.length;
@@ -313,6 +317,11 @@ export class KernelDouble {
     const answer = this.#answers.get(unique);
     if (typeof answer === 'object' && 'errno' in answer) throw new Refused(answer.errno);
     return answer;
+  }
+
+  /** The output folder that a landing is in. */
+  #placeOf({ owner }: LandingRecord): ReadonlyMap<string, Uint8Array> | undefined {
+    return owner === undefined ? this.landedBytes : this.sharedBytes.get(Number(owner));
   }
 
   #sync(job: SyncJob): void {
@@ -481,21 +490,27 @@ export class KernelDouble {
   /** What was landed is not noted, and lies there for the next landing to replace. */
   forgetLanding(inode: number, record: LandingRecord): void {
     const known = this.overlay.inode(inode);
-    if ((known?.landed ?? known?.previous)?.record['id'] !== record['id'])
+    const present = (known?.landed ?? known?.previous)?.record;
+    if (present?.['id'] !== record['id'] || present?.['owner'] !== record['owner'])
       this.landedBytes.delete(String(record['id']));
   }
 
   /** Landings that files lie in, or lay in until their present version has landed. */
   #wanted(): Set<string> {
-    const inodes = [...this.overlay.names.inodes.values()];
-    return new Set(inodes.map(({ landed, previous }) => String((landed ?? previous)?.record['id'])));
+    const records = [...this.overlay.names.inodes.values()].map(
+      ({ landed, previous }) => (landed ?? previous)?.record,
+    );
+    return new Set(
+      records.filter((record) => record?.['owner'] === undefined).map((record) => String(record?.['id'])),
+    );
   }
 
   /** The materializer removes what it was told to, unless a successor lies in the same place. */
   clearAbandoned(): void {
     const wanted = this.#wanted();
     for (const [id, record] of this.#abandoned) {
-      if (!wanted.has(String(record['id']))) this.landedBytes.delete(String(record['id']));
+      if (record['owner'] === undefined && !wanted.has(String(record['id'])))
+        this.landedBytes.delete(String(record['id']));
       this.inside(() => this.overlay.landings.cleared(id));
     }
     this.#abandoned.clear();

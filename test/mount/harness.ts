@@ -26,7 +26,7 @@ import { unmountFuse } from '../../src/fuse/unmount.ts';
 const SUPERVISOR = resolve(import.meta.dirname, '../../src/daemon/supervisor.ts');
 const FIXTURE_DAEMON = resolve(import.meta.dirname, 'fixture/daemon.ts');
 /** Deadlines end what hangs. A machine that does much else besides is to meet them all the same. */
-const DEADLINE_MS = 90_000;
+const DEADLINE_MS = 180_000;
 /** nobody, nogroup. */
 export const PLAIN_USER = { uid: 65534, gid: 65534 };
 

@@ -27,7 +27,7 @@ where = lambda n: os.getxattr(os.path.join(mnt, n), 'user.platefs.residency').de
 os.mkdir(os.path.join(mnt, 'o'))
 for t in range(1, 6): tifffile.imwrite(name(t), plane(t))
 tifffile.imwrite(os.path.join(mnt, 'small.tif'), plane(9), compression='zlib')
-open(os.path.join(mnt, 'notes.csv'), 'w').write('a,b\\n')
+open(os.path.join(mnt, 'notes.csv'), 'w').write('a,b\\n1,2\\n')
 assert where('notes.csv') == 'memory', where('notes.csv')`);
     expect((await mount.flush()).kept).toEqual([]);
     const check = `${content}

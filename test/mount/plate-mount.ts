@@ -288,7 +288,7 @@ export class PlateMount {
   }
 
   async umount(): Promise<ClientResult> {
-    return await this.platefs('umount', this.mountpoint, '--timeout', '80');
+    return await this.platefs('umount', this.mountpoint, '--timeout', '170');
   }
 
   /** @throws NotRunningError while a daemon that died has no successor. */

@@ -111,7 +111,7 @@ describe.skipIf(problem !== undefined)('supervisor', () => {
       expect(await mount.ended()).toBe(1);
       expect(mount.find('fatal')).toMatchObject({
         tag: 'not-running',
-        message: expect.stringContaining('died 5 times within 10 s (last: exit code 7)'),
+        message: expect.stringContaining('died 5 times before it was ready (last: exit code 7)'),
       });
       expect(mountAt(mount.mountpoint)).toBeUndefined();
     } finally {

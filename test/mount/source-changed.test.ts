@@ -1,11 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { describe, expect, it } from 'vitest';
 import { mountProblem } from './harness.ts';
-import { PlateMount, PYTHON, SMALL_PLATE } from './plate-mount.ts';
+import { OpenedFile, STALE } from './opened-file.ts';
+import { PlateMount, SMALL_PLATE } from './plate-mount.ts';
 
 const problem = mountProblem();
 const why = problem === undefined ? '' : ` (skipped: ${problem})`;
@@ -82,52 +80,6 @@ describe.skipIf(problem)(`a source file that changes while it is mounted${why}`,
     expect(after).not.toBe(before);
   });
 });
-
-const ALIGNED = 4096;
-/** Reads, past the kernel's pages, through a handle that stays open; commands and answers are lines. */
-const HANDLE = `
-import mmap, zlib
-os.chdir(mnt)
-f = os.open(argv[0], os.O_RDONLY | os.O_DIRECT)
-m = mmap.mmap(-1, 1 << 16)
-print('open', flush=True)
-for line in sys.stdin:
-  try: print(zlib.crc32(m[:os.preadv(f, [m], int(line))]), flush=True)
-  except OSError as e: print('errno', e.errno, flush=True)
-`;
-const STALE = 'errno 116';
-
-/** A file of the mount, held open by a program. */
-class OpenedFile implements AsyncDisposable {
-  readonly #child: ChildProcess;
-  readonly #lines: AsyncIterator<string>;
-
-  private constructor(child: ChildProcess, lines: AsyncIterator<string>) {
-    this.#child = child;
-    this.#lines = lines;
-  }
-
-  static async open(mount: PlateMount, path: string): Promise<OpenedFile> {
-    const head = 'import os, sys\nmnt, argv = sys.argv[1], sys.argv[2:]\n';
-    const child = spawn(PYTHON, ['-c', head + HANDLE, mount.mountpoint, path], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    });
-    const opened = new OpenedFile(child, createInterface({ input: child.stdout })[Symbol.asyncIterator]());
-    expect((await opened.#lines.next()).value).toBe('open');
-    return opened;
-  }
-
-  /** A checksum of what is there, or the error. */
-  async read(offsetBytes: number): Promise<string> {
-    this.#child.stdin?.write(`${Math.floor(offsetBytes / ALIGNED) * ALIGNED}\n`);
-    return (await this.#lines.next()).value;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#child.stdin?.end();
-    if (this.#child.exitCode === null) await once(this.#child, 'exit');
-  }
-}
 
 /** Changes pixels in the middle of an uncompressed plane: in place, or with another file in its place. */
 function rewrite(path: string, how: 'in place' | 'replaced'): void {

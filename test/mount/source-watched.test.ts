@@ -1,16 +1,13 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { deflateSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { put } from '../fixtures/zarr.ts';
 import { eventually, mountProblem } from './harness.ts';
 import { agePlate, PlateMount, PYTHON, SMALL_PLATE } from './plate-mount.ts';
 import { cachedSum, directSum } from './read-sums.ts';
+import { writeChunk, writeStore } from './store-of-planes.ts';
 
 const problem = mountProblem();
 const why = problem === undefined ? '' : ` (skipped: ${problem})`;
-
-const SIDE = 64;
 
 /** What programs have read, and only `cat` goes on reading from the kernel's pages, changes on disk. */
 async function expectSeen(mount: PlateMount, path: string, change: () => unknown): Promise<void> {
@@ -21,36 +18,6 @@ async function expectSeen(mount: PlateMount, path: string, change: () => unknown
     const now = await cachedSum(mount, path);
     return now !== before && now === (await directSum(mount, path));
   });
-}
-
-function writeChunk(store: string, key: string, value: number): void {
-  const path = join(store, '0', key);
-  mkdirSync(join(path, '..'), { recursive: true });
-  writeFileSync(path, deflateSync(new Uint16Array(SIDE * SIDE).fill(value)));
-}
-
-/** An image of two channels and two slices, a chunk per plane in folders of folders; the last chunk is not there. */
-function writeStore(store: string): void {
-  const axes = ['c', 'z', 'y', 'x'].map((name) => ({
-    name,
-    type: name === 'c' ? 'channel' : 'space',
-  }));
-  const scale = [{ type: 'scale', scale: [1, 1, 1, 1] }];
-  const datasets = [{ path: '0', coordinateTransformations: scale }];
-  put(join(store, '.zgroup'), { zarr_format: 2 });
-  put(join(store, '.zattrs'), { multiscales: [{ version: '0.4', axes, datasets }] });
-  put(join(store, '0/.zarray'), {
-    zarr_format: 2,
-    shape: [2, 2, SIDE, SIDE],
-    chunks: [1, 1, SIDE, SIDE],
-    dtype: '<u2',
-    compressor: { id: 'zlib', level: 1 },
-    fill_value: 7,
-    order: 'C',
-    filters: null,
-    dimension_separator: '/',
-  });
-  for (const [i, key] of ['0/0/0/0', '0/1/0/0', '1/0/0/0'].entries()) writeChunk(store, key, i + 1);
 }
 
 describe.skipIf(problem)(`what was read and changes is seen without a look past the page cache${why}`, () => {

@@ -4,7 +4,14 @@ import { collectGarbage } from '../../changes/repair-state.ts';
 import { StateCorruptError } from '../../core/errors.ts';
 import { lockExclusively } from '../../fuse/syscalls.ts';
 import { type ChangedPlate, changedPlate, type PlateArgs, placeOptions } from '../changed-plate.ts';
-import { checkPlate, demandHeld, findingLines, type HeldState, holdState } from '../checked-plate.ts';
+import {
+  checkPlate,
+  demandHeld,
+  findingLines,
+  findingsOf,
+  type HeldState,
+  holdState,
+} from '../checked-plate.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { exitCode } from '../exit-codes.ts';
 
@@ -31,13 +38,13 @@ async function collect(
   isDry: boolean,
   context: CommandContext,
 ): Promise<number> {
-  const { state, others } = await checkPlate(plate, held, context);
-  const damaged = state.findings.find(({ kind }) => kind === 'journal-damaged');
+  const checked = await checkPlate(plate, held, context);
+  const damaged = checked.state.findings.find(({ kind }) => kind === 'journal-damaged');
   if (damaged)
     throw new StateCorruptError(damaged.path, 'is damaged: what it named can not be told from garbage', {
       advice: `mend it first:  platefs fsck ${plate.name} --repair`,
     });
-  const found = [...state.findings, ...others].filter((finding) => weightOf(finding) === 'garbage');
+  const found = findingsOf(checked).filter((finding) => weightOf(finding) === 'garbage');
   const removed = isDry ? found : collectGarbage(found);
   const { name } = plate;
   const text =

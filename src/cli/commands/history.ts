@@ -1,7 +1,9 @@
+import { BranchStore, branchNumberOf } from '../../changes/branch-store.ts';
 import { RevisionStore } from '../../changes/revision-store.ts';
 import { callControl } from '../../control/control-client.ts';
 import { formatByteSize } from '../../core/byte-size.ts';
-import { BadParameterError, FsRefusal } from '../../core/errors.ts';
+import { BadParameterError } from '../../core/errors.ts';
+import { dropRevisions } from '../../daemon/drop-revision.ts';
 import { changedPlate, type PlateArgs, placeOptions } from '../changed-plate.ts';
 import { demandHeld, holdState } from '../checked-plate.ts';
 import type { Command, CommandContext } from '../command.ts';
@@ -15,6 +17,8 @@ interface HistoryArgs extends Omit<PlateArgs, 'path'> {
 async function run(args: HistoryArgs, { terminal, signal }: CommandContext): Promise<number> {
   const plate = await changedPlate({ ...args, path: undefined });
   const store = new RevisionStore(plate.state);
+  const branches = BranchStore.of(plate);
+  const number = branchNumberOf(plate.state);
   const { drop = [] } = args;
   for (const number of drop)
     if (!Number.isSafeInteger(number) || number < 1)
@@ -24,17 +28,24 @@ async function run(args: HistoryArgs, { terminal, signal }: CommandContext): Pro
   else if (drop.length > 0) {
     using held = holdState(plate);
     demandHeld(held, plate, 'drop revisions');
-    for (const number of drop)
-      if (!store.drop(number)) throw new FsRefusal('no-such-entry', `there is no revision ${number}`);
+    await dropRevisions(plate, drop);
   }
   const revisions = store.list();
+  const pinned = branches.pinned(number);
   const keptBytes = store.keptBytes();
   const where = plate.mount ? `\nread them in ${plate.mount.mountpoint}/.platefs/versions/NUMBER` : '';
   const text =
     revisions.length === 0
       ? `${plate.name} has no revisions; make one with  platefs snapshot`
-      : `${plate.name}: ${revisions.length} revisions, ${formatByteSize(keptBytes)} kept for them alone\n${revisions.map(revisionLine).join('\n')}${where}`;
-  terminal.result({ name: plate.name, keptBytes, revisions: revisions.map(revisionDocument) }, text);
+      : `${plate.name}: ${revisions.length} revisions, ${formatByteSize(keptBytes)} kept for them alone\n${revisions.map((one) => revisionLine(one, pinned.get(one.number))).join('\n')}${where}`;
+  terminal.result(
+    {
+      name: plate.name,
+      keptBytes,
+      revisions: revisions.map((one) => revisionDocument(one, pinned.get(one.number))),
+    },
+    text,
+  );
   return exitCode('ok');
 }
 

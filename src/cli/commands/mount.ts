@@ -1,3 +1,4 @@
+import { parseOrigin } from '../../changes/branch-name.ts';
 import type { ResolvedDefinition } from '../../config/daemon-spec.ts';
 import {
   CHUNKS_HELP,
@@ -13,7 +14,7 @@ import { cacheFolder, stateFolder } from '../../config/xdg.ts';
 import { callControl } from '../../control/control-client.ts';
 import type { StatusDocument } from '../../control/documents.ts';
 import { parseBudget } from '../../core/byte-size.ts';
-import { AlreadyRunningError } from '../../core/errors.ts';
+import { AlreadyRunningError, BadParameterError } from '../../core/errors.ts';
 import {
   CHUNK_STRATEGIES,
   type ChunkStrategy,
@@ -45,6 +46,7 @@ import {
   makeStateFolder,
   resolveDefinition,
 } from '../mount-plan.ts';
+import { mountedBranch } from '../plate-branch.ts';
 import { ownRegistry } from '../running-mount.ts';
 import { AS_HELP, LAYOUT_HELP, NAMES_HELP, SOURCE_HELP } from '../source-options.ts';
 import { type Launched, launchSupervisor } from '../supervisor-launch.ts';
@@ -56,6 +58,8 @@ interface MountArgs {
   readonly option: string[];
   readonly output: string | undefined;
   readonly state: string | undefined;
+  readonly branch: string | undefined;
+  readonly from: string | undefined;
   readonly budget: string | undefined;
   readonly hooks: string | undefined;
   readonly readOnly: boolean | undefined;
@@ -122,20 +126,28 @@ async function run(args: MountArgs, context: CommandContext): Promise<number> {
       ? undefined
       : await (await import('../../config/definition-file.ts')).readHookRules(args.hooks);
   const request = { definition: written, mountpoint: args.mountpoint, overrides, hooks };
-  const definition = resolveDefinition(request, stateFolder());
+  const plate = resolveDefinition(request, stateFolder());
+  const branch = args.branch ?? written.branch;
+  const wish = args.from === undefined ? undefined : parseOrigin(args.from, '--from');
+  if (wish && branch === undefined)
+    throw new BadParameterError('--from', 'says what a branch is made from; name it with --branch');
+  const asked = mountedBranch(plate, branch, wish);
+  let definition = 'make' in asked ? plate : asked.definition;
   const registry = ownRegistry();
-  const running = registry.list().find(({ isAlive, state }) => isAlive && state === definition.state);
+  const running =
+    'make' in asked
+      ? undefined
+      : registry.list().find((one) => one.isAlive && one.state === definition.state);
   if (running && running.mountpoint !== definition.mountpoint)
     throw new AlreadyRunningError(`${written.source} is already mounted at ${running.mountpoint}`, {
       advice:
-        'use that mount, unmount it, or name another --output; with a --state of its own, two mounts share one',
+        'use that mount, unmount it, or name another --branch or --output; with a --state of its own, two mounts share one output',
     });
   await checkMountpoint(definition.mountpoint);
   checkFolders(definition);
   const socketPath = registry.socketPath(definition.mountpoint);
   const cold = coldCache(process.env, cacheFolder(), definition.options.coldCacheBytes);
   const spec = {
-    definition,
     socketPath,
     registryFolder: registry.folder,
     cacheFolder: cacheFolder(),
@@ -146,9 +158,10 @@ async function run(args: MountArgs, context: CommandContext): Promise<number> {
   let launched: Launched;
   try {
     const recognised = await recogniseAll(definition, indexFolder(spec.cacheFolder), context);
-    makeStateFolder(definition.state);
+    makeStateFolder(plate.state);
+    if ('make' in asked) definition = await asked.make(context);
     launched = await launchSupervisor({
-      spec: { ...spec, recognised, startedAt: new Date().toISOString() },
+      spec: { ...spec, definition, recognised, startedAt: new Date().toISOString() },
       onProgress: (text) => terminal.progress(text),
       signal,
       attached: args.foreground,
@@ -168,7 +181,7 @@ async function run(args: MountArgs, context: CommandContext): Promise<number> {
 const countOf = (count: number, one: string, more: string): string => `${count} ${count === 1 ? one : more}`;
 
 function mountedText(status: StatusDocument, foreground: boolean): string {
-  const { plate, planes, mountpoint, output, warnings, sources, plates = 0 } = status;
+  const { plate, planes, mountpoint, output, warnings, sources, plates = 0, branch } = status;
   const remark = warnings === 0 ? '' : `\n${warnings} remarks about it: ${mountpoint}/.platefs/warnings.json`;
   const parts = [
     plates === 0 ? '' : countOf(plates, 'plate', 'plates'),
@@ -179,7 +192,8 @@ function mountedText(status: StatusDocument, foreground: boolean): string {
   ].filter((part) => part !== '');
   const kind = [plate.format, ...parts].join(', ');
   const end = foreground ? 'Ctrl-C unmounts.' : `Unmount with  platefs umount ${mountpoint}`;
-  return `${plate.name} (${kind}) is mounted at ${mountpoint}\nResults land in ${output}${remark}\n${end}`;
+  const name = branch === undefined ? plate.name : `${plate.name}, branch '${branch}'`;
+  return `${name} (${kind}) is mounted at ${mountpoint}\nResults land in ${output}${remark}\n${end}`;
 }
 
 /** Stays until the mount ends; the first Ctrl-C drains. */
@@ -201,6 +215,7 @@ export const mount: Command<MountArgs> = {
   examples: [
     'mount /data/plate1 /mnt/plate1',
     'mount /data/cells.h5ad /mnt/cells',
+    'mount /data/plate1 /mnt/otsu --branch otsu --from 3',
     'mount /data/stacks /mnt/stacks --as sources',
     'mount s3://bucket/image.zarr /mnt/image --output ~/results',
     'mount mounts/experiment.yaml',
@@ -229,6 +244,15 @@ export const mount: Command<MountArgs> = {
       })
       .option('output', { type: 'string', describe: 'where results land (PLATE_platefs unless set)' })
       .option('state', { type: 'string', describe: 'where the journal and spilled bytes live' })
+      .option('branch', {
+        type: 'string',
+        describe: 'a branch of what was written, made where it is not there (main unless set)',
+      })
+      .option('from', {
+        type: 'string',
+        describe:
+          'what a new branch begins with: a branch, a revision, or BRANCH@REVISION (the plate alone unless set)',
+      })
       .option('budget', {
         type: 'string',
         describe: 'memory that written files and decoded pixels may hold, like 2GiB',

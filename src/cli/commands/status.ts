@@ -72,11 +72,12 @@ function describe(mount: MountState): string {
   const head = `${mount.mountpoint}\n  plate     ${mount.source}`;
   if (mount.state !== 'running') return `${head}\n  problem   ${mount.problem}`;
   const { status } = mount;
-  const { waiting, hooks } = status;
+  const { waiting, hooks, branch } = status;
   const resumed = status.resumedCount === 0 ? '' : `, resumed ${status.resumedCount} times`;
   const failed = hooks.failed === 0 ? 'none failed' : `${hooks.failed} FAILED (see .platefs/status.json)`;
   return [
     head,
+    ...(branch === undefined ? [] : [`  branch    ${branch}`]),
     `  format    ${status.plate.format}`,
     `  planes    ${status.planes}${status.warnings === 0 ? '' : `, ${status.warnings} remarks in .platefs/warnings.json`}`,
     ...memoryLines(status.memory),

@@ -66,7 +66,8 @@ export async function catalogStore(
   if (store instanceof FolderStore && parsePlate(attributes)) return undefined;
   const version = rootVersion(store);
   const catalog = await new ZarrCataloguer(hierarchy, signal).catalog();
-  return catalog && { ...catalog, version, ...(isRemotePath(path) ? {} : { root }) };
+  const hasChunkFiles = store instanceof FolderStore;
+  return catalog && { ...catalog, hasChunkFiles, version, ...(isRemotePath(path) ? {} : { root }) };
 }
 
 const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;

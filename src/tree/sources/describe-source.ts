@@ -11,6 +11,8 @@ import { SOURCES } from '../../registry.generated.ts';
 import type { OpenSource, SourceCatalog, SourceDriver } from '../../sources.ts';
 import { loadCatalogEncoders } from './catalog-encoders.ts';
 import { CatalogFiles, type SourceFiles } from './catalog-files.ts';
+import { itemVersions } from './item-versions.ts';
+import type { StoreDocuments } from './store-documents.ts';
 
 /** A file or store as it is found in the world. */
 export interface FoundSource {
@@ -23,6 +25,8 @@ export interface FoundSource {
   /** As {@link IndexedSource.version}. */
   readonly version: string;
   readonly mtimeMs: number;
+  /** Of a store of several files. */
+  readonly documents?: StoreDocuments;
 }
 
 /** As {@link describeSource}. */
@@ -97,7 +101,8 @@ async function describe(
   catalog: SourceCatalog,
   options: SourceOptions,
 ): Promise<IndexedSource> {
-  const { name, path } = found;
+  const { documents, ...place } = found;
+  const { name, path } = place;
   await driver.prepare?.(path);
   const encoders = await loadCatalogEncoders();
   const rootName = basename(path).replace(/(?:\.ome)?\.[^.]*$/, '') || basename(path);
@@ -111,7 +116,8 @@ async function describe(
     });
   const { files, families, zarrs } = laidOut;
   const warnings = warningsOf(name, catalog, laidOut);
-  return { ...found, driver: driver.id, catalog, files, families, zarrs, warnings };
+  const versions = documents && { itemVersions: itemVersions(catalog, documents) };
+  return { ...place, ...versions, driver: driver.id, catalog, files, families, zarrs, warnings };
 }
 
 function warningsOf(name: string, catalog: SourceCatalog, laidOut: SourceFiles): PlateWarning[] {

@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { explain, NotAPlateError, PlateFsError } from '../../core/errors.ts';
 import type { IndexedSource, SourceOptions, SourceScope } from '../../model/indexed-source.ts';
@@ -16,36 +15,10 @@ import {
   isAsCatalogued,
   looksLikeStore,
 } from './describe-source.ts';
+import { StoreDocuments } from './store-documents.ts';
 
 /** Sources of one folder; what more there is stands there as ordinary files. */
 const MAX_SOURCES = 1000;
-
-/** Everything by which a store of several files can be told from its later versions, as a checksum. */
-function storeVersion(index: PlateIndex, directory: number): { version: string; mtimeMs: number } {
-  const { directories, files } = index;
-  const evidence = new Set(index.evidenceFiles);
-  const below = new Set([directory]);
-  let latestMs = directories.mtimeMs[directory] ?? 0;
-  const parts: (string | number)[] = [];
-  const note = (directoryNumber: number): void => {
-    const mtimeMs = directories.mtimeMs[directoryNumber] ?? 0;
-    latestMs = Math.max(latestMs, mtimeMs);
-    parts.push(String(directories.inodes[directoryNumber] ?? 0n), mtimeMs);
-    const end = directories.firstFile[directoryNumber + 1] ?? 0;
-    for (let file = directories.firstFile[directoryNumber] ?? 0; file < end; file += 1) {
-      if (!evidence.has(file)) continue;
-      parts.push(file - end, files.sizeBytes[file] ?? 0, files.mtimeMs[file] ?? 0);
-      latestMs = Math.max(latestMs, files.mtimeMs[file] ?? 0);
-    }
-  };
-  note(directory);
-  for (let i = directory + 1; i < directories.count; i += 1) {
-    if (!below.has(directories.parents[i] ?? 0)) continue;
-    below.add(i);
-    note(i);
-  }
-  return { version: hash('sha256', parts.join(' ')).slice(0, 32), mtimeMs: latestMs };
-}
 
 function fileAsSource(index: PlateIndex, file: number, name: string): FoundSource {
   const { rootPath, files } = index;
@@ -57,7 +30,9 @@ function fileAsSource(index: PlateIndex, file: number, name: string): FoundSourc
 function folderAsSource(index: PlateIndex, directory: number, name: string): FoundSource {
   const { rootPath } = index;
   const path = name === '' ? rootPath : `${rootPath}/${name}`;
-  return { name, path, root: path, isFolder: true, ...storeVersion(index, directory) };
+  const documents = new StoreDocuments(index, directory);
+  const { version, mtimeMs } = documents;
+  return { name, path, root: path, isFolder: true, version, mtimeMs, documents };
 }
 
 const filesIn = ({ directories, files }: PlateIndex, directory: number): string[] => {

@@ -1,20 +1,23 @@
-import { fullVersion, type IndexedSource } from '../../model/indexed-source.ts';
+import type { IndexedSource } from '../../model/indexed-source.ts';
 import type { NgffVersion } from '../../model/ngff.ts';
 import { SourceImageZarr } from '../ngff/source-image.ts';
+import { itemVersion } from './item-versions.ts';
 
 /**
  * Permanent numbers of the files that are made of sources. A file keeps its number as long as it is there and its
- * source has not changed; what is new gets new numbers. Plain data.
+ * source has not changed; what is new gets new numbers. Pixels of a store keep theirs while chunks are written: a read
+ * that meets one which changed is refused by itself. Plain data.
  */
 export interface ItemNumbers {
   /** Numbers given so far: every number is below. */
   readonly next: number;
-  /** First number by version of the source and path in the mount; a family has one per member. */
+  /** First number by {@link itemKey}; a family has one per member. */
   readonly first: ReadonlyMap<string, number>;
 }
 
-export const itemKey = (source: IndexedSource, path: string): string =>
-  `${fullVersion(source)}\0${source.name}\0${path}`;
+/** Names a file of a source, at a path in the mount and in one version of what it is made of. */
+export const itemKey = (source: IndexedSource, { path, item }: { path: string; item: number }): string =>
+  `${itemVersion(source, item)}\0${source.name}\0${path}`;
 
 /** An image of a source as OME-Zarr. */
 export function sourceZarr(
@@ -41,12 +44,12 @@ export function numberItems(
     if (known === undefined) next += count;
   };
   for (const source of sources) {
-    for (const { path } of source.files) give(itemKey(source, path), 1);
-    for (const { path, item } of source.zarrs) {
-      const zarr = sourceZarr(source, item, version);
-      if (zarr) give(itemKey(source, path), zarr.entryCount);
+    for (const file of source.files) give(itemKey(source, file), 1);
+    for (const shown of source.zarrs) {
+      const zarr = sourceZarr(source, shown.item, version);
+      if (zarr) give(itemKey(source, shown), zarr.entryCount);
     }
-    for (const { path, members } of source.families) give(itemKey(source, path), members.length);
+    for (const family of source.families) give(itemKey(source, family), family.members.length);
   }
   return { next, first };
 }

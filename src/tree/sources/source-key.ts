@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto';
 import { type Dirent, readdirSync, statSync } from 'node:fs';
 import type { Region } from '../../core/region.ts';
-import { fullVersion, type IndexedSource } from '../../model/indexed-source.ts';
+import type { IndexedSource } from '../../model/indexed-source.ts';
 import { isUrl } from '../../model/source-url.ts';
 import type { OpenSource } from '../../sources.ts';
 import { identityOf } from '../render-key.ts';
 import type { CatalogEncoders } from './catalog-encoders.ts';
 import { inWhole, itemOfShown } from './image-part.ts';
 import { itemLayout } from './item-layout.ts';
+import { itemVersion } from './item-versions.ts';
 import { remoteEpoch } from './remote-identities.ts';
 import type { ItemNode } from './source-node.ts';
 
@@ -48,7 +49,7 @@ export function sourceRenderKey(
   const hash = createHash('sha256').update(`platefs render source ${RENDER_VERSION}\0`);
   const item = source.catalog.items[file.item];
   const made = [
-    fullVersion(source),
+    itemVersion(source, file.item),
     source.path,
     item?.path,
     file.encoder,

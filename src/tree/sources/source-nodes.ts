@@ -84,7 +84,7 @@ export class SourceNodes {
       const names = file.path.split('/');
       const name = names.pop() ?? '';
       const folder = this.#folderAt(base, names, source);
-      const first = numbers.first.get(itemKey(source, file.path)) ?? 0;
+      const first = numbers.first.get(itemKey(source, file)) ?? 0;
       const path = `${folder.path}/${name}`;
       const item: ItemNode = {
         node: ITEMS + first,
@@ -103,7 +103,7 @@ export class SourceNodes {
       const name = names.pop() ?? '';
       const folder = this.#folderAt(base, names, source);
       const zarr = sourceZarr(source, item, version);
-      const first = numbers.first.get(itemKey(source, zarrPath));
+      const first = numbers.first.get(itemKey(source, { path: zarrPath, item }));
       if (!zarr || first === undefined) continue;
       const path = `${folder.path}/${name}`;
       const file = { item, encoder: 'ome-zarr', sizeBytes: 0 };
@@ -118,7 +118,7 @@ export class SourceNodes {
       const names = family.path.split('/');
       const name = names.pop() ?? '';
       const above = this.#folderAt(base, names, source);
-      const first = numbers.first.get(itemKey(source, family.path)) ?? 0;
+      const first = numbers.first.get(itemKey(source, family)) ?? 0;
       const path = `${above.path}/${name}`;
       const folder = this.#folder(path, name, above, source, { family, firstNode: ITEMS + first });
       this.#items.push({ first, count: family.members.length, folder });

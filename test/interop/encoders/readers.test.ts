@@ -124,7 +124,7 @@ function complaints(files: readonly (Rendered & { readonly readers?: readonly Re
   const { stdout, stderr } = spawnSync(PYTHON, [join(import.meta.dirname, 'read-files.py')], {
     input: JSON.stringify(list),
     encoding: 'utf8',
-    timeout: 120_000,
+    timeout: 200_000,
   });
   if (stdout === '') throw new Error(stderr);
   return JSON.parse(stdout) as string[];
@@ -206,7 +206,7 @@ print("LAST", w, h, c, z, t, getPixel(w - 1, h - 1));`,
         );
         const { stdout } = spawnSync('xvfb-run', ['-a', 'imagej', '-b', macro, path], {
           encoding: 'utf8',
-          timeout: 60_000,
+          timeout: 200_000,
         });
         expect(stdout).toContain('LAST 2048 2048 2 55 5 12345');
       } finally {
@@ -230,7 +230,7 @@ describe.skipIf(!has('imagej') || !has('xvfb-run'))('ImageJ (needs imagej and xv
     const { stdout } = spawnSync(
       'xvfb-run',
       ['-a', 'imagej', '-b', join(import.meta.dirname, 'read-stacks.ijm'), list],
-      { encoding: 'utf8', timeout: 110_000 },
+      { encoding: 'utf8', timeout: 200_000 },
     );
     lines = stdout.split('\n').map((line) => line.trimEnd());
   });

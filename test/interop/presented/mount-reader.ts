@@ -16,7 +16,7 @@ export interface Report {
   readonly problems: readonly string[];
 }
 
-const DEADLINE_MS = 110_000;
+const DEADLINE_MS = 200_000;
 
 /** A Python that has its readers imported, and reads one folder of the mount after the other. */
 export class MountReader implements Disposable {

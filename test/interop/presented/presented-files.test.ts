@@ -10,7 +10,7 @@ const problem = mountProblem();
 const why = problem ?? (existsSync(SHARED_DATA) ? undefined : '../shared/data is absent');
 const whyNoImageJ = ['imagej', 'xvfb-run'].find((program) => !hasProgram(program));
 
-const IMAGEJ_SECONDS = 150;
+const IMAGEJ_SECONDS = 220;
 
 /** A file of the mount, and a checksum of what must stand in it. */
 type Expected = readonly [path: string, sum: string];
@@ -88,7 +88,7 @@ describe.skipIf(why)(
       }));
       writeFileSync(definition, JSON.stringify({ sources }));
       const words = mount.mountWords().map((word) => (word === 'unset' ? definition : word));
-      await mount.succeed(PLATEFS, words, { timeoutMs: 110_000 });
+      await mount.succeed(PLATEFS, words, { timeoutMs: 200_000 });
       reader = new MountReader(mount.folder);
     });
 

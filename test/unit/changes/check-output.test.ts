@@ -32,7 +32,7 @@ it.each(NGFF_VERSIONS)('a check looks at images and labels of a store, not at ch
     const namespace = { inodes: new Map(inodes as []), pathOf: () => undefined } as unknown as Namespace;
     const check = async (): Promise<string[]> => {
       const options = { isServed: false, takeLock: lockExclusively, signal, onProgress: () => {} };
-      const findings = await checkOutput(folder, namespace, options);
+      const findings = await checkOutput({ state: folder, output: folder }, namespace, options);
       return findings.map(({ kind, path }) => `${kind} ${path.replace(`${folder}/`, '')}`);
     };
     expect(await check()).toEqual([]);

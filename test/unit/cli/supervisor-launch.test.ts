@@ -104,6 +104,6 @@ describe('starting the supervisor', () => {
       () => stop.abort(),
     );
     await expect(launched).rejects.toThrow(CancelledError);
-    await expect.poll(() => readFileSync(logPath(folder), 'utf8'), { timeout: 10_000 }).toBe('stopped\n');
+    await expect.poll(() => readFileSync(logPath(folder), 'utf8')).toBe('stopped\n');
   });
 });

@@ -201,7 +201,7 @@ names: openhcs
     ['source: /p\nnames: 3', 'x.yaml:2: names must be text, not 3'],
     [
       'source: /p\nxyzzy: 1',
-      "x.yaml:2: unknown key 'xyzzy'; known: source, sources, mountpoint, as, names, layout, output, state, budget, read-only, options, hooks",
+      "x.yaml:2: unknown key 'xyzzy'; known: source, sources, mountpoint, as, names, layout, output, state, branch, budget, read-only, options, hooks",
     ],
     ['source: 5', 'x.yaml:1: source must be text, not 5; write for example  source: ./plate1'],
     ['source: /p\nread-only: "yes"', "x.yaml:2: read-only must be true or false, not 'yes'"],

@@ -59,7 +59,7 @@ describe('threads of the CPU device', () => {
     expect(id).toBe('cpu');
     expect(elapsedMs).toBeGreaterThan(0);
     expect(device.threadCount).toBe(1);
-    await expect.poll(() => device.threadCount, { timeout: 10_000 }).toBe(0);
+    await expect.poll(() => device.threadCount).toBe(0);
   });
 
   it('move the input away instead of copying it', async () => {

@@ -7,6 +7,7 @@ import bdPathway from '../../../src/formats/bd-pathway.ts';
 import { parseBdName, parseWellFolder } from '../../../src/formats/shared/bd-pathway-name.ts';
 import { parseIni } from '../../../src/formats/shared/ini-file.ts';
 import { formatConformance, planesOf } from '../../conformance/formats.ts';
+import { cpuNowMs } from '../../fixtures/cpu-time.ts';
 import { bdExperiment, type PlateFiles, writeBdPathway, writeFiles } from '../../fixtures/vendor-plates.ts';
 
 const signal = new AbortController().signal;
@@ -108,7 +109,7 @@ describe('BD Pathway names', () => {
   });
 
   it('and INI files survive any text, in no time', () => {
-    const startedMs = performance.now();
+    const startedMs = cpuNowMs();
     fc.assert(
       fc.property(fc.string({ maxLength: 300 }), (text) => void parseBdName(`${text} - n${text}.tif`)),
     );
@@ -117,7 +118,7 @@ describe('BD Pathway names', () => {
       parseBdName(`${part.repeat(100_000)}.tif`);
       parseWellFolder(part.repeat(100_000));
     }
-    expect(performance.now() - startedMs).toBeLessThan(2000);
+    expect(cpuNowMs() - startedMs).toBeLessThan(2000);
   });
 
   it('keep the first of two equal keys, and read windows-1252', () => {

@@ -7,6 +7,7 @@ import cellomics from '../../../src/formats/cellomics.ts';
 import { parseCellomicsName } from '../../../src/formats/shared/cellomics-name.ts';
 import { wellName } from '../../../src/model/well.ts';
 import { formatConformance, planesOf } from '../../conformance/formats.ts';
+import { cpuNowMs } from '../../fixtures/cpu-time.ts';
 import { writeCellomics, writeFiles } from '../../fixtures/vendor-plates.ts';
 
 const signal = new AbortController().signal;
@@ -96,7 +97,7 @@ describe('Cellomics names', () => {
   ])('%s is none', (name) => expect(parseCellomicsName(name)).toBeUndefined());
 
   it('survive any text, in no time', () => {
-    const startedMs = performance.now();
+    const startedMs = cpuNowMs();
     fc.assert(
       fc.property(
         fc.string({ maxLength: 300 }),
@@ -105,6 +106,6 @@ describe('Cellomics names', () => {
     );
     for (const part of ['_A01', '_A01f00', 'f0d0', '_z0', '\n'])
       parseCellomicsName(`${part.repeat(100_000)}.tif`);
-    expect(performance.now() - startedMs).toBeLessThan(2000);
+    expect(cpuNowMs() - startedMs).toBeLessThan(2000);
   });
 });

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import generic from '../../../src/formats/generic.ts';
 import type { LayoutProposal } from '../../../src/formats.ts';
+import { cpuNowMs } from '../../fixtures/cpu-time.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'platefs-proposal-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -197,10 +198,10 @@ describe('what names might say', () => {
       '١٢.tif',
       'e\u0301 \u{1F9EC}.tif',
     ];
-    const startedMs = performance.now();
+    const startedMs = cpuNowMs();
     const { confidence, reason } = await generic.detect(folderWith(paths), signal);
     expect(confidence).toBe('no');
     expect(reason.length).toBeLessThan(2000);
-    expect(performance.now() - startedMs).toBeLessThan(2000);
+    expect(cpuNowMs() - startedMs).toBeLessThan(2000);
   });
 });

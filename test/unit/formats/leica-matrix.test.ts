@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import leicaMatrix from '../../../src/formats/leica-matrix.ts';
 import { folderLetters, parseLeicaMatrix } from '../../../src/formats/shared/leica-matrix-name.ts';
 import { formatConformance, planesOf } from '../../conformance/formats.ts';
+import { cpuNowMs } from '../../fixtures/cpu-time.ts';
 import { leicaPath, writeFiles, writeLeicaMatrix } from '../../fixtures/vendor-plates.ts';
 
 const signal = new AbortController().signal;
@@ -135,7 +136,7 @@ describe('Leica Matrix Screener names', () => {
   ])('%j is none', (name) => expect(parseLeicaMatrix(name)).toBeUndefined());
 
   it('survive any text, in no time', () => {
-    const startedMs = performance.now();
+    const startedMs = cpuNowMs();
     fc.assert(
       fc.property(fc.string({ maxLength: 300 }), (text) => {
         parseLeicaMatrix(`${text}/image--U00--V00--${text}.tif`);
@@ -146,6 +147,6 @@ describe('Leica Matrix Screener names', () => {
       parseLeicaMatrix(`${part.repeat(50_000)}/image--U00--V00.tif`);
       folderLetters(part.repeat(50_000));
     }
-    expect(performance.now() - startedMs).toBeLessThan(2000);
+    expect(cpuNowMs() - startedMs).toBeLessThan(2000);
   });
 });

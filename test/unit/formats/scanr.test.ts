@@ -7,6 +7,7 @@ import scanr from '../../../src/formats/scanr.ts';
 import { parseScanRName } from '../../../src/formats/shared/scanr-name.ts';
 import { wellName } from '../../../src/model/well.ts';
 import { excludedOf, formatConformance, planesOf } from '../../conformance/formats.ts';
+import { cpuNowMs } from '../../fixtures/cpu-time.ts';
 import {
   type PlateFiles,
   scanrDescriptor,
@@ -168,7 +169,7 @@ describe('ScanR names', () => {
   });
 
   it('survive any text, in no time', () => {
-    const startedMs = performance.now();
+    const startedMs = cpuNowMs();
     fc.assert(
       fc.property(
         fc.string({ maxLength: 300 }),
@@ -177,6 +178,6 @@ describe('ScanR names', () => {
     );
     for (const part of ['--W1', '--', 'W1--P1--Z0--T0--', '\n'])
       parseScanRName(`${part.repeat(100_000)}.tif`);
-    expect(performance.now() - startedMs).toBeLessThan(2000);
+    expect(cpuNowMs() - startedMs).toBeLessThan(2000);
   });
 });

@@ -17,7 +17,7 @@ it('what work took is given back to the system', () => {
   const { stdout, stderr } = spawnSync(
     process.execPath,
     ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', SCRIPT],
-    { encoding: 'utf8', timeout: 60_000 },
+    { encoding: 'utf8', timeout: 200_000 },
   );
   expect(stderr).toBe('');
   const { full, rest, spent, gc } = JSON.parse(stdout);
@@ -39,7 +39,7 @@ console.log(JSON.stringify({ before, rest, after: sum() }));`;
   const { stdout, stderr } = spawnSync(
     process.execPath,
     ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', script],
-    { encoding: 'utf8', timeout: 60_000 },
+    { encoding: 'utf8', timeout: 200_000 },
   );
   expect(stderr).toBe('');
   const { before, rest, after } = JSON.parse(stdout) as {

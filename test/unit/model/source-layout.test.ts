@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { BadParameterError } from '../../../src/core/errors.ts';
 import { compileSourceLayout } from '../../../src/model/source-layout.ts';
 import { parseWellName } from '../../../src/model/well.ts';
+import { cpuNowMs } from '../../fixtures/cpu-time.ts';
 
 const layoutOf = (template: string) => compileSourceLayout({ parameter: '--layout', template });
 const read = (template: string, name: string) => layoutOf(template).image(name, {});
@@ -102,12 +103,12 @@ describe('layouts of source names', () => {
   it('takes no more than a moment for any name', () => {
     const template = `${'*a'.repeat(120)}{site}`;
     const layout = layoutOf(template);
-    const startedMs = performance.now();
+    const startedMs = cpuNowMs();
     for (const name of ['a'.repeat(251), 'ab'.repeat(125), `${'a'.repeat(250)}1`, '1'.repeat(251)])
       layout.image(`${name}.tif`, {});
     const many = layoutOf(`${'*_'.repeat(100)}{well}_{site}`);
     many.image(`${'_'.repeat(240)}A1_x.tif`, {});
-    expect(performance.now() - startedMs).toBeLessThan(3000);
+    expect(cpuNowMs() - startedMs).toBeLessThan(3000);
   });
 });
 

@@ -333,7 +333,7 @@ describe('AnnData matrices and families', () => {
     using source = new AnnDataSource(opener, catalog, 20);
     source.readRows('genes', 0, 3, 1);
     expect(source.isOpen).toBe(true);
-    await expect.poll(() => source.isOpen, { timeout: 5000, interval: 5 }).toBe(false);
+    await expect.poll(() => source.isOpen, { interval: 5 }).toBe(false);
     expect(opened[1]?.isDisposed).toBe(true);
     expect(source.readRows('genes', 0, 3, 1).columns[1]).toEqual([2, 4, 6]);
     expect(opened.length).toBe(3);

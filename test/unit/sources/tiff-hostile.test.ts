@@ -18,6 +18,7 @@ import { elementCount, itemSizeBytes } from '../../../src/core/nd-array.ts';
 import { wholeRegion } from '../../../src/core/region.ts';
 import tiff from '../../../src/sources/tiff.ts';
 import type { SourceCatalog } from '../../../src/sources.ts';
+import { cpuNowMs } from '../../fixtures/cpu-time.ts';
 import { writeTiff } from '../../fixtures/tiff.ts';
 
 const never = new AbortController().signal;
@@ -121,12 +122,12 @@ describe('TIFF sources that are damaged', () => {
     const path = join(folder, 'described.tif');
     const page = { width: 4, height: 4, bits: 8, pixels: new Uint8Array(16), description };
     writeFileSync(path, writeTiff({ pages: [page, page] }));
-    const startedMs = performance.now();
+    const startedMs = cpuNowMs();
     const catalog = await look(path);
     expect(catalog?.items.filter(({ kind }) => kind === 'image')).toHaveLength(1);
     await using array = await tiff.openArray(path, never);
     expect(array.info.shape).toEqual([2, 4, 4]);
-    expect(performance.now() - startedMs).toBeLessThan(5000);
+    expect(cpuNowMs() - startedMs).toBeLessThan(5000);
   });
 
   it('ImageJ texts and OME-XML of absurd sizes take no memory', async () => {

@@ -116,16 +116,16 @@ describe('two mounts that land in one output folder', () => {
       new Map([
         [plane, smallTiff(12, 10, 2)],
         [next, smallTiff(12, 10, 3)],
-        ['notes.csv', Buffer.from('b')],
+        ['notes.txt', Buffer.from('b')],
       ]),
     );
-    await one.write(new Map([['notes.csv', Buffer.from('a')]]));
+    await one.write(new Map([['notes.txt', Buffer.from('a')]]));
     const noteOf = (mount: LandingMount, name: string) => mount.files.get(name)?.landing?.note;
     expect(noteOf(two, plane)).toBe(
       'the mount of /plate at /mnt/a has its place on the plate; to keep the names apart, give one of the two another --output',
     );
-    expect(noteOf(one, 'notes.csv')).toBe(
-      'notes.csv was taken in the output folder by the mount of /plate at /mnt/b; to keep the names apart, give one of the two another --output',
+    expect(noteOf(one, 'notes.txt')).toBe(
+      'notes.txt was taken in the output folder by the mount of /plate at /mnt/b; to keep the names apart, give one of the two another --output',
     );
     expect(noteOf(two, next)).toBeUndefined();
     for (const mount of [one, two]) mount.check();

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import type { Worker } from 'node:worker_threads';
+import { DEFAULT_REVISION_QUOTA_BYTES } from '../changes/revision-quota.ts';
 import type { DaemonSpec } from '../config/daemon-spec.ts';
 import { FrontWake } from '../fuse/front-wake.ts';
 import { budgetOf } from '../memory/budget.ts';
@@ -208,6 +209,9 @@ function composePlates(
   const revisions = new LiveRevisions({
     stateFolder: definition.state,
     outputFolder: definition.output,
+    quotaBytes: definition.options.revisionQuotaBytes ?? DEFAULT_REVISION_QUOTA_BYTES,
+    log: logEvent,
+    warn: (message) => warnings.warn('revisions', message),
     front,
     fuseFd: start.fuseFd,
     parts: opened.map(({ number }) => number),

@@ -1,6 +1,10 @@
 import { weightOf } from '../../changes/findings.ts';
 import { collectGarbage } from '../../changes/repair-state.ts';
+import { RevisionStore } from '../../changes/revision-store.ts';
+import { formatByteSize } from '../../core/byte-size.ts';
 import { StateCorruptError } from '../../core/errors.ts';
+import { dropRevisions } from '../../daemon/drop-revision.ts';
+import { OVER_QUOTA_ADVICE, quotaPlan } from '../../daemon/quota-keeper.ts';
 import { changedPlate, type PlateArgs, placeOptions } from '../changed-plate.ts';
 import { checkPlate, demandHeld, findingLines, findingsOf, holdState } from '../checked-plate.ts';
 import type { Command, CommandContext } from '../command.ts';
@@ -8,6 +12,25 @@ import { exitCode } from '../exit-codes.ts';
 
 interface GcArgs extends Omit<PlateArgs, 'path'> {
   readonly dryRun: boolean;
+}
+
+/** What becomes of revisions, of which only so much may be kept. */
+function quotaLines(
+  drop: readonly number[],
+  leftBytes: number,
+  quotaBytes: number,
+  isDryRun: boolean,
+): string[] {
+  const quota = formatByteSize(quotaBytes);
+  const going = isDryRun ? 'could go' : 'dropped';
+  return [
+    ...(drop.length === 0
+      ? []
+      : [`revisions ${drop.join(', ')} ${going}: more than ${quota} was kept for revisions alone`]),
+    ...(leftBytes > quotaBytes
+      ? [`${formatByteSize(leftBytes)} are kept for revisions, more than ${quota}; ${OVER_QUOTA_ADVICE}`]
+      : []),
+  ];
 }
 
 async function run(args: GcArgs, context: CommandContext): Promise<number> {
@@ -23,19 +46,32 @@ async function run(args: GcArgs, context: CommandContext): Promise<number> {
   const found = findingsOf(checked).filter((finding) => weightOf(finding) === 'garbage');
   const removed = args.dryRun ? found : collectGarbage(found);
   const { name } = plate;
-  const text =
+  const store = new RevisionStore(plate.state);
+  const { quotaBytes } = store;
+  const { drop, leftBytes } = quotaPlan(store, plate, quotaBytes);
+  if (!args.dryRun && drop.length > 0) await dropRevisions(plate, drop);
+  const revisions = quotaLines(drop, leftBytes, quotaBytes, args.dryRun);
+  const garbage =
     found.length === 0
       ? `${name}: there is no garbage`
       : [`${name}: ${found.length} ${args.dryRun ? 'could go' : 'removed'}`, ...findingLines(found)].join(
           '\n',
         );
-  context.terminal.result({ name, removed: args.dryRun ? [] : removed, found }, text);
+  const document = {
+    name,
+    removed: args.dryRun ? [] : removed,
+    found,
+    dropped: args.dryRun ? [] : drop,
+    keptBytes: leftBytes,
+    quotaBytes,
+  };
+  context.terminal.result(document, [garbage, ...revisions].join('\n'));
   return exitCode('ok');
 }
 
 export const gc: Command<GcArgs> = {
   usage: 'gc <mount>',
-  summary: 'Remove what nothing refers to: leftovers of crashes, damaged caches',
+  summary: 'Remove what nothing refers to: leftovers of crashes, damaged caches, revisions past their quota',
   examples: ['gc /data/plate1 --dry-run', 'gc /data/plate1'],
   options: (yargs) =>
     placeOptions(yargs).option('dry-run', {

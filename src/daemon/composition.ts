@@ -22,6 +22,7 @@ import { logEvent } from './log.ts';
 import type { MessageRoutes } from './message-routes.ts';
 import { MountMemory } from './mount-memory.ts';
 import { loadPlaneTools, type PlaneTools } from './plane-tools.ts';
+import { plateOrigin } from './plate-origin.ts';
 import { Readers } from './readers.ts';
 import { RenderKeeper } from './render-keeper.ts';
 import type { RuntimeWarnings } from './runtime-warnings.ts';
@@ -166,6 +167,7 @@ function composeLanding(
     front,
     isHeld: (inode) => parts.hooks?.isHeld(inode) ?? false,
     keep: async (landing) => await parts.revisions?.keep(landing),
+    plateOf: (mountPath) => parts.plateOf?.(mountPath),
     warn: (message) => warnings.warn('landing', message),
     signal,
   });
@@ -206,6 +208,7 @@ function composePlates(
     signal,
   });
   parts.plates = plates;
+  parts.plateOf = (mountPath) => plateOrigin(plates.mount, tools.probe, mountPath);
   const revisions = new LiveRevisions({
     stateFolder: definition.state,
     outputFolder: definition.output,

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import type { Worker } from 'node:worker_threads';
+import { DEFAULT_REVISION_QUOTA_BYTES } from '../changes/revision-quota.ts';
 import type { DaemonSpec } from '../config/daemon-spec.ts';
 import { FrontWake } from '../fuse/front-wake.ts';
 import { budgetOf } from '../memory/budget.ts';
@@ -22,6 +23,7 @@ import { logEvent } from './log.ts';
 import type { MessageRoutes } from './message-routes.ts';
 import { MountMemory } from './mount-memory.ts';
 import { loadPlaneTools, type PlaneTools } from './plane-tools.ts';
+import { plateOrigin } from './plate-origin.ts';
 import { Readers } from './readers.ts';
 import { RenderKeeper } from './render-keeper.ts';
 import type { RuntimeWarnings } from './runtime-warnings.ts';
@@ -167,6 +169,7 @@ function composeLanding(
     front,
     isHeld: (inode) => parts.hooks?.isHeld(inode) ?? false,
     keep: async (landing) => await parts.revisions?.keep(landing),
+    plateOf: (mountPath) => parts.plateOf?.(mountPath),
     warn: (message) => warnings.warn('landing', message),
     signal,
   });
@@ -207,9 +210,13 @@ function composePlates(
     signal,
   });
   parts.plates = plates;
+  parts.plateOf = (mountPath) => plateOrigin(plates.mount, tools.probe, mountPath);
   const revisions = new LiveRevisions({
     stateFolder: definition.state,
     outputFolder: definition.output,
+    quotaBytes: definition.options.revisionQuotaBytes ?? DEFAULT_REVISION_QUOTA_BYTES,
+    log: logEvent,
+    warn: (message) => warnings.warn('revisions', message),
     front,
     fuseFd: start.fuseFd,
     parts: opened.map(({ number }) => number),

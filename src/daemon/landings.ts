@@ -5,6 +5,7 @@ import { lockExclusively } from '../fuse/syscalls.ts';
 import type { Landing } from '../materializer/landing.ts';
 import type { Materializer } from '../materializer/materializer.ts';
 import type { LandingOwner } from '../materializer/output-owners.ts';
+import type { PlateOrigin } from '../model/file-origin.ts';
 import type { LandingFormat } from '../model/landing-format.ts';
 import type { Abandoned } from '../overlay/inode.ts';
 import type { FrontLink } from './front-link.ts';
@@ -22,6 +23,8 @@ export interface LandingsParts {
   readonly isHeld: (inode: number) => boolean;
   /** Keeps bytes that a revision needs before the output folder loses them. */
   readonly keep: (landing: Landing) => Promise<void>;
+  /** What the plate's metadata says of the plane that a path is named after. */
+  readonly plateOf: (mountPath: string) => PlateOrigin | undefined;
   readonly warn: (message: string) => void;
   /** Aborts when the daemon ends. */
   readonly signal: AbortSignal;
@@ -88,6 +91,7 @@ export class Landings {
         await this.#keeping;
         if (landing) await this.#parts.keep(landing);
       },
+      plateOf: this.#parts.plateOf,
       log: this.#parts.warn,
     });
   }

@@ -21,6 +21,7 @@ import {
 import type { ResultImage } from './result-image.ts';
 import type { MetadataFile } from './store-documents.ts';
 import { WholeImages } from './whole-images.ts';
+import { planeKey, withPlane, writtenFile } from './written-planes.ts';
 
 /** A file whose bytes are staged. */
 export type StagedFile =
@@ -246,8 +247,10 @@ function metadataOf(
       if (decision.table && tableFilesOf(report).length > 0) tables.push(decision.table.path);
     } else if (decision.placement === 'multiscales') images.push(decision.image);
     else {
-      const known = fields.get(decision.image.path);
-      fields.set(decision.image.path, known ? union(known, decision.image) : decision.image);
+      const { image, job, file } = decision;
+      const known = fields.get(image.path);
+      const written = withPlane(known?.written ?? image.written, planeKey(job.base), writtenFile(file));
+      fields.set(image.path, { ...(known ? union(known, image) : image), written });
     }
   }
   const isEmpty = fields.size === 0 && images.length === 0 && tables.length === 0;

@@ -17,6 +17,7 @@ import type { ResultStore } from './result-store.ts';
 import type { SealedFile } from './sealed-file.ts';
 import type { TableJob } from './stage-table.ts';
 import { isTableName } from './table-text.ts';
+import { factsOf, WHOLE_IMAGE, writtenFile } from './written-planes.ts';
 
 type ImageInspection = Extract<Inspection, { kind: 'image' }>;
 
@@ -133,15 +134,15 @@ export class LandingPlan {
   }
 
   private table(
-    { mountPath }: SealedFile,
+    file: SealedFile,
     stagedPath: string,
     former: string | undefined,
   ): NonNullable<PlainDecision['table']> {
     const { store, format } = this.context;
-    const path = former ?? store.freeTablePath(tableName(mountPath), this.claimed);
+    const path = former ?? store.freeTablePath(tableName(file.mountPath), this.claimed);
     this.claimed.add(path);
     const { codec = { name: 'blosc-lz4' } } = format;
-    const own = { version: 1, file: mountPath };
+    const own = { version: 1, written: { [WHOLE_IMAGE]: writtenFile(file) } };
     const job = { stagedFolder: `${stagedPath}.table`, format: { version: store.version, codec }, own };
     return { path, job };
   }
@@ -190,12 +191,15 @@ export class LandingPlan {
         site: placement.site,
         ...(labelled ? { isLabel: true } : {}),
         channelNames: {},
+        channelColors: {},
         // Its pixels are those of the image.
         facts: labelled?.facts ?? {},
         ...(store.plate === undefined ? {} : { plate: store.plate }),
+        written: {},
       },
       placement.index,
-      inspection.facts,
+      factsOf(inspection.facts, file.origin, [height, width]),
+      writtenFile(file),
     );
     if (stagedImage !== undefined) this.newFields.set(key, { image, stagedImage });
     const kind = isInImage ? 'label' : 'plate';
@@ -234,15 +238,20 @@ export class LandingPlan {
       const record = `images/${path}/image`;
       const isTaken = nameExists(join(store.path, path)) && !this.hasRecord(record);
       if (isTaken || !this.mayLand(record, file)) continue;
-      const { channelName, ...facts } = inspection.facts;
+      const known = factsOf(inspection.facts, file.origin, [inspection.shape[3], inspection.shape[4]]);
+      const { channelName, channelColor, channels = [], ...facts } = known;
+      const own =
+        c === 1 ? [{ name: channelName, color: channelColor }] : channels.length === c ? channels : [];
       const image: ResultImage = {
         path,
         dtype: inspection.dtype,
         format: this.newFormat([t, c, z], inspection),
         levels: this.newLevels(file, inspection),
         shape: inspection.shape,
-        channelNames: channelName === undefined || inspection.shape[1] !== 1 ? {} : { 0: channelName },
+        channelNames: byIndex(own.map(({ name }) => name)),
+        channelColors: byIndex(own.map(({ color }) => color)),
         facts,
+        written: { [WHOLE_IMAGE]: writtenFile(file) },
       };
       const stagedImage = join(stagingDir, `image${this.count++}`);
       return this.imageDecision(file, 'multiscales', image, stagedImage, record, [0, 0, 0], inspection, why);
@@ -334,6 +343,12 @@ export class LandingPlan {
 
 /** What to do about another mount's results. */
 const APART = '; to keep the names apart, give one of the two another --output';
+
+/** What is known, by index. */
+const byIndex = (values: readonly (string | undefined)[]): Record<string, string> =>
+  Object.fromEntries(
+    [...values.entries()].flatMap(([index, value]) => (value === undefined ? [] : [[index, value]])),
+  );
 
 const fieldKey = ({ well, group, site }: PlatePlacement): string =>
   JSON.stringify([wellPath(well), group, site]);

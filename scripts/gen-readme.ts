@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { getSystemErrorMap } from 'node:util';
-import { COMMANDS } from '../src/cli/command-line.ts';
+import { allCommands } from '../src/cli/commands.ts';
 import { EXIT_CODES } from '../src/cli/exit-codes.ts';
 import { MOUNT_OPTIONS } from '../src/config/mount-options.ts';
 import { errnoTable } from '../src/core/errno.ts';
@@ -72,10 +72,10 @@ async function formats(): Promise<string> {
 }
 
 const SECTIONS: Readonly<Record<string, () => string | Promise<string>>> = {
-  commands: () =>
+  commands: async () =>
     table(
       ['command', ''],
-      COMMANDS.map(({ usage, summary }) => [`\`platefs ${usage}\``, summary]),
+      (await allCommands()).map(({ usage, summary }) => [`\`platefs ${usage}\``, summary]),
     ),
   'mount-options': () =>
     table(

@@ -6,6 +6,8 @@ export const FINDING_KINDS = {
   'journal-damaged': 'damage',
   'journal-torn': 'note',
   'file-lost': 'damage',
+  'bytes-damaged': 'damage',
+  'revision-damaged': 'damage',
   'synced-damaged': 'damage',
   'name-lost': 'damage',
   'landing-unreadable': 'damage',

@@ -1,18 +1,34 @@
-import { closeSync, existsSync, fsyncSync, linkSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
-import { StateCorruptError } from '../core/errors.ts';
+import { LRUCache } from 'lru-cache';
+import { DamagedBytesError, StateCorruptError } from '../core/errors.ts';
 import type { FileCalls } from '../core/file-calls.ts';
 import { readFully, writeFully } from '../core/io.ts';
 import { systemCode } from '../core/system-code.ts';
+import { damagedUnit, UNIT_BYTES, unitSum } from '../core/unit-sums.ts';
 import { LandedReader } from '../materializer/landed-reader.ts';
 import type { Landing } from '../materializer/landing.ts';
 import { isRecordedFile, readPlainRecord } from '../materializer/plain-placement.ts';
 import type { ByteCache } from '../memory/byte-cache.ts';
 import { type BranchPlace, BranchStore, MAIN_NUMBER } from './branch-store.ts';
+import { damagedKept, encodeSums, readSums, stagedPathOf, sumsPathOf } from './kept-sums.ts';
 import { RevisionStore } from './revision-store.ts';
 
-const COPY_BYTES = 4 << 20;
+/** A multiple of what has a checksum of its own. */
+const COPY_BYTES = 64 * UNIT_BYTES;
+/** Kept copies of which a thread has the checksums in memory. */
+const MAX_SUMS = 64;
 
 /** Whether a plain file of the output folder is still what landed there. */
 function isInPlace(outputFolder: string, landing: Landing): boolean {
@@ -53,6 +69,7 @@ export class KeptLandings {
   readonly #decoded: ByteCache;
   readonly #calls: Pick<FileCalls, 'setTimes'> | undefined;
   #shared: SharedLandings | undefined;
+  readonly #sums = new LRUCache<string, Uint32Array>({ max: MAX_SUMS });
 
   /**
    * @param calls sets times of copies, where any are made.
@@ -88,9 +105,7 @@ export class KeptLandings {
     let count: number | undefined;
     let failure: unknown;
     try {
-      if (!isInPlace(this.#place.output, landing))
-        throw new StateCorruptError(landing.mountPath, 'its landed bytes were changed by something else');
-      count = this.#landed.readSync(landing, offsetBytes, target.length, target);
+      count = this.#readPlace(landing, offsetBytes, target);
     } catch (error) {
       failure = error;
     }
@@ -100,28 +115,87 @@ export class KeptLandings {
     return late;
   }
 
+  #readPlace(landing: Landing, offsetBytes: number, target: Uint8Array): number {
+    if (!isInPlace(this.#place.output, landing))
+      throw new StateCorruptError(landing.mountPath, 'its landed bytes were changed by something else');
+    return this.#landed.readSync(landing, offsetBytes, target.length, target);
+  }
+
   #readKept(landing: Landing, offsetBytes: number, target: Uint8Array): number | undefined {
     const path = this.#store.keptPath(landing.id);
     if (!existsSync(path)) return undefined;
     const fd = openSync(path, 'r');
     try {
-      return readFully(fd, target, offsetBytes);
+      const wanted = Math.max(0, Math.min(target.length, landing.sizeBytes - offsetBytes));
+      const bytes = target.subarray(0, wanted);
+      const readAt = (at: number, into: Uint8Array): number => readFully(fd, into, at);
+      if (readAt(offsetBytes, bytes) < wanted)
+        throw new StateCorruptError(path, `ends before byte ${offsetBytes + wanted} of ${landing.mountPath}`);
+      const sums = this.#sumsOf(path);
+      const unit = sums && damagedUnit({ firstUnit: 0, sums }, bytes, offsetBytes, landing.sizeBytes, readAt);
+      if (unit === undefined) return wanted;
+      const from = unit * UNIT_BYTES;
+      throw new DamagedBytesError(landing.mountPath, from, Math.min(landing.sizeBytes, from + UNIT_BYTES));
     } finally {
       closeSync(fd);
     }
   }
 
+  #sumsOf(path: string): Uint32Array | undefined {
+    const known = this.#sums.get(path);
+    if (known) return known;
+    const sums = readSums(path);
+    if (sums) this.#sums.set(path, sums);
+    return sums;
+  }
+
   /**
    * Keeps a landing's bytes before the output folder loses them: by a second name where it lies as a file, else by a
-   * copy. Safe from power loss when it returns. @throws when the bytes can't be read or the disk is full.
+   * copy. Safe from power loss when it returns. @returns whether they were not kept before. @throws when the bytes can't be read or the disk is full.
    */
-  async keep(landing: Landing): Promise<void> {
+  async keep(landing: Landing): Promise<boolean> {
     const path = this.#store.keptPath(landing.id);
-    if (existsSync(path)) return;
+    if (existsSync(path)) return false;
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    const staged = `${path}.part`;
-    rmSync(staged, { force: true });
-    if (!this.#link(landing, staged)) await this.copy(landing, staged);
+    await this.#stage(landing, path);
+    this.#publish(path);
+    return true;
+  }
+
+  /**
+   * Keeps a landing's bytes anew, where those that are kept are damaged and it still lies in the output folder as it
+   * landed.
+   * @param putAside gives the damaged file a second name. @returns that name; undefined where there is nothing better.
+   * @throws what reading the output folder throws.
+   */
+  async keepAnew(landing: Landing, putAside: (path: string) => string): Promise<string | undefined> {
+    const path = this.#store.keptPath(landing.id);
+    try {
+      await this.#stage(landing, path);
+      if (damagedKept(stagedPathOf(path), landing).length > 0) return undefined;
+      const aside = putAside(path);
+      this.#publish(path);
+      return aside;
+    } finally {
+      for (const left of [stagedPathOf(path), sumsPathOf(stagedPathOf(path))]) rmSync(left, { force: true });
+    }
+  }
+
+  /** Lays what is to be kept ready beside its place: out of the output folder alone. */
+  async #stage(landing: Landing, path: string): Promise<void> {
+    const staged = stagedPathOf(path);
+    for (const left of [staged, sumsPathOf(staged)]) rmSync(left, { force: true });
+    if (this.#link(landing, staged)) return;
+    const sums = await this.#copy(landing, staged, (at, into) => this.#readPlace(landing, at, into));
+    writeFileSync(sumsPathOf(staged), encodeSums(sums), { mode: 0o600, flush: true });
+  }
+
+  /** Gives what was laid ready its name, after its checksums theirs. */
+  #publish(path: string): void {
+    const staged = stagedPathOf(path);
+    if (existsSync(sumsPathOf(staged))) renameSync(sumsPathOf(staged), sumsPathOf(path));
+    else rmSync(sumsPathOf(path), { force: true });
+    this.#sums.delete(path);
     renameSync(staged, path);
     const folder = openSync(dirname(path), 'r');
     fsyncSync(folder);
@@ -141,21 +215,37 @@ export class KeptLandings {
     }
   }
 
-  /** Writes a landing's bytes into a file, safe from power loss when it returns. @throws as {@link keep}. */
+  /**
+   * Writes a landing's bytes into a file, safe from power loss when it returns.
+   * @throws as {@link keep}.
+   */
   async copy(landing: Landing, path: string, mtimeNs?: bigint): Promise<void> {
+    await this.#copy(landing, path, (at, into) => this.read(landing, at, into), mtimeNs);
+  }
+
+  async #copy(
+    landing: Landing,
+    path: string,
+    read: (offsetBytes: number, target: Uint8Array) => number,
+    mtimeNs?: bigint,
+  ): Promise<number[]> {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     const fd = openSync(path, 'w', 0o600);
     const buffer = Buffer.allocUnsafe(Math.min(COPY_BYTES, Math.max(1, landing.sizeBytes)));
+    const sums: number[] = [];
     try {
       for (let at = 0; at < landing.sizeBytes; at += buffer.length) {
         const part = buffer.subarray(0, Math.min(buffer.length, landing.sizeBytes - at));
-        if (this.read(landing, at, part) < part.length)
+        if (read(at, part) < part.length)
           throw new StateCorruptError(landing.mountPath, `ends before byte ${landing.sizeBytes}`);
         writeFully(fd, part, at);
+        for (let from = 0; from < part.length; from += UNIT_BYTES)
+          sums.push(unitSum(part.subarray(from, from + UNIT_BYTES)));
         await turn();
       }
       if (mtimeNs !== undefined) this.#calls?.setTimes(fd, mtimeNs, mtimeNs);
       fsyncSync(fd);
+      return sums;
     } catch (error) {
       rmSync(path, { force: true });
       throw error;

@@ -13,6 +13,14 @@ function freeName(path: string): string {
   }
 }
 
+/** Gives a file a second name in a folder of the same file system. @returns that name. */
+export function linkAside(path: string, folder: string): string {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const aside = freeName(join(folder, `${basename(dirname(path))}-${basename(path)}`));
+  linkSync(path, aside);
+  return aside;
+}
+
 /** Moves a file to another file system where it must. */
 function putAside(path: string, folder: string): string {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -29,6 +37,9 @@ function putAside(path: string, folder: string): string {
   return aside;
 }
 
+/** What was damaged, or lost its name, and is kept for people to look at. */
+export const rescuedFolder = ({ state }: OverlayFolders): string => join(state, 'rescued');
+
 /**
  * Mends what can be: a damaged journal is put aside and its whole records go on without what is missing; bytes that
  * lost their names with it are put aside, since the next mount would take them away. The state must be locked.
@@ -38,7 +49,7 @@ export function repairState(folders: OverlayFolders, { findings, journal }: Chec
   if (journal.damaged.length === 0) return [...findings];
   const path = journalPath(folders);
   const mended = `${path}.mended`;
-  const rescued = join(folders.state, 'rescued');
+  const rescued = rescuedFolder(folders);
   const aside = freeName(`${path}.damaged`);
   // Both are whole before the first name changes; a link keeps the damaged one though the other takes its name.
   rmSync(mended, { force: true });

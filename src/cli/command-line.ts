@@ -2,50 +2,9 @@ import yargs from 'yargs';
 import { didYouMean } from '../config/did-you-mean.ts';
 import { BadParameterError } from '../core/errors.ts';
 import type { Command } from './command.ts';
-import { branch } from './commands/branch.ts';
-import { commit } from './commands/commit.ts';
-import { diff } from './commands/diff.ts';
-import { discard } from './commands/discard.ts';
-import { doctor } from './commands/doctor.ts';
-import { drop } from './commands/drop.ts';
-import { exportMapping } from './commands/export-mapping.ts';
-import { flush } from './commands/flush.ts';
-import { fsck } from './commands/fsck.ts';
-import { gc } from './commands/gc.ts';
-import { history } from './commands/history.ts';
-import { inspect } from './commands/inspect.ts';
-import { mount } from './commands/mount.ts';
-import { pin } from './commands/pin.ts';
-import { restore } from './commands/restore.ts';
-import { snapshot } from './commands/snapshot.ts';
-import { status } from './commands/status.ts';
-import { umount } from './commands/umount.ts';
-import { warm } from './commands/warm.ts';
+import { allCommands, COMMAND_NAMES, commandOf } from './commands.ts';
 import { exitCode, exitCodeOf } from './exit-codes.ts';
 import { Terminal, type TextSink } from './terminal.ts';
-
-/** Every command, in the order of the help text. */
-export const COMMANDS: readonly Command<never>[] = [
-  mount,
-  umount,
-  status,
-  inspect,
-  flush,
-  diff,
-  commit,
-  discard,
-  snapshot,
-  history,
-  restore,
-  branch,
-  pin,
-  warm,
-  drop,
-  exportMapping,
-  fsck,
-  gc,
-  doctor,
-];
 
 const nameOf = ({ usage }: Command<never>): string => usage.split(' ')[0] ?? usage;
 
@@ -57,7 +16,13 @@ export interface RunOptions {
   readonly signal: AbortSignal;
 }
 
-function build(argv: readonly string[], version: string) {
+/** The one that is named where that is certain before anything is parsed: loading all takes most of a short command's time. */
+async function commandsFor(argv: readonly string[]): Promise<readonly Command<never>[]> {
+  const named = await commandOf(argv.find((word) => word !== '--json') ?? '');
+  return named ? [named] : await allCommands();
+}
+
+function build(argv: readonly string[], version: string, commands: readonly Command<never>[]) {
   const parser = yargs([...argv])
     .scriptName('platefs')
     .usage('Mount a microscope plate as ordinary files, and write back to it.\n\nplatefs COMMAND')
@@ -70,7 +35,7 @@ function build(argv: readonly string[], version: string) {
     .parserConfiguration({ 'duplicate-arguments-array': false, 'camel-case-expansion': true })
     .wrap(Math.min(110, process.stdout.columns ?? 100))
     .exitProcess(false);
-  for (const command of COMMANDS) {
+  for (const command of commands) {
     parser.command(
       command.usage,
       command.summary,
@@ -116,7 +81,8 @@ export async function runCommandLine(argv: readonly string[], options: RunOption
   try {
     let printed = '';
     let complaint: string | undefined;
-    const args = (await build(argv, version).parse(
+    const commands = await commandsFor(argv);
+    const args = (await build(argv, version, commands).parse(
       [...argv],
       (error: Error | undefined, _: unknown, text: string) => {
         printed = text;
@@ -124,13 +90,13 @@ export async function runCommandLine(argv: readonly string[], options: RunOption
       },
     )) as Record<string, unknown> & { _: (string | number)[] };
     const name = String(args._[0] ?? '');
-    const command = COMMANDS.find((one) => nameOf(one) === name);
+    const command = commands.find((one) => nameOf(one) === name);
     if (complaint === undefined && printed !== '') {
       out.write(`${printed}\n`);
       return exitCode('ok');
     }
     if (!command && name !== '')
-      throw new BadParameterError(name, `unknown command${didYouMean(name, COMMANDS.map(nameOf))}`);
+      throw new BadParameterError(name, `unknown command${didYouMean(name, COMMAND_NAMES)}`);
     if (complaint !== undefined || !command) throw usageError(complaint ?? 'name a command', command, argv);
     return await command.run(args as never, { terminal, signal });
   } catch (error) {

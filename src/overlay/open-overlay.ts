@@ -27,6 +27,7 @@ export const dataFolder = (folders: OverlayFolders): string => join(folders.memo
 export const stagingFolder = (folders: OverlayFolders): string => join(folders.memory, 'staging');
 export const spillFolder = (folders: OverlayFolders): string => join(folders.state, 'spill');
 export const durableFolder = (folders: OverlayFolders): string => join(folders.state, 'durable');
+export const sumsPath = (folders: OverlayFolders): string => join(folders.memory, 'sums');
 export const journalPath = (folders: OverlayFolders): string => join(folders.state, 'journal');
 
 /** Whether the machine went down since the folders were last in use. */
@@ -76,7 +77,7 @@ export function openOverlay(
       memory: dataFolder(folders),
       spill: spillFolder(folders),
       durable: durableFolder(folders),
-      sums: join(folders.memory, 'sums'),
+      sums: sumsPath(folders),
     },
     budgetBytes,
     calls,

@@ -1,7 +1,13 @@
 import { type Finding, weightOf } from '../../changes/findings.ts';
-import { repairState } from '../../changes/repair-state.ts';
 import { changedPlate, type PlateArgs, placeOptions } from '../changed-plate.ts';
-import { checkPlate, demandHeld, findingLines, holdState } from '../checked-plate.ts';
+import {
+  checkPlate,
+  demandHeld,
+  findingLines,
+  findingsOf,
+  holdState,
+  repairPlate,
+} from '../checked-plate.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { exitCode } from '../exit-codes.ts';
 
@@ -23,9 +29,9 @@ async function run(args: FsckArgs, context: CommandContext): Promise<number> {
   const plate = await changedPlate({ ...args, path: undefined });
   using held = holdState(plate);
   if (args.repair) demandHeld(held, plate, 'repair');
-  const { state, others } = await checkPlate(plate, held, context);
-  const mended = args.repair ? repairState(held.folders, state) : state.findings;
-  const findings = [...mended, ...others];
+  const checked = await checkPlate(plate, held, context);
+  const { state } = checked;
+  const findings = args.repair ? await repairPlate(plate, held, checked) : findingsOf(checked);
   const left = findings.filter((finding) => weightOf(finding) === 'damage' && finding.done === undefined);
   const { name, output } = plate;
   const document = {

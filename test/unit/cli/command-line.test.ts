@@ -2,7 +2,8 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { COMMANDS, runCommandLine } from '../../../src/cli/command-line.ts';
+import { runCommandLine } from '../../../src/cli/command-line.ts';
+import { allCommands, COMMAND_NAMES } from '../../../src/cli/commands.ts';
 import { ControlServer } from '../../../src/control/control-server.ts';
 import type { StatusDocument } from '../../../src/control/documents.ts';
 import { MountRegistry } from '../../../src/control/mount-registry.ts';
@@ -45,13 +46,14 @@ const make = (...parts: string[]): string => {
 };
 
 describe('usage', () => {
+  it('of every command begins with the name it is found by', async () => {
+    expect((await allCommands()).map(({ usage }) => usage.split(' ')[0])).toEqual(COMMAND_NAMES);
+  });
+
   it.each([
     [[], 'command line: name a command; see  platefs --help'],
     [['mont'], "mont: unknown command; did you mean 'mount'?"],
-    [
-      ['frobnicate'],
-      `frobnicate: unknown command; known: ${COMMANDS.map(({ usage }) => usage.split(' ')[0]).join(', ')}`,
-    ],
+    [['frobnicate'], `frobnicate: unknown command; known: ${COMMAND_NAMES.join(', ')}`],
     [['umount'], 'command line: something is missing; write  platefs umount <mountpoint>'],
     [['umount', 'a', 'b'], 'b: is one word too many; see  platefs umount --help'],
     [['status', '--josn'], '--josn: unknown option; see  platefs status --help'],

@@ -15,6 +15,7 @@ import {
 import { constants } from 'node:os';
 import { dirname } from 'node:path';
 import { syncFileSystem } from './sync-file-system.ts';
+import { writeOut } from './write-out.ts';
 
 /**
  * The calls by which state and results are changed and made safe: all that the journal, written bytes, synced copies and
@@ -29,6 +30,8 @@ export interface Storage {
   truncate(fd: number, sizeBytes: number): void;
   /** fdatasync(2): the bytes and the length. */
   syncData(fd: number): void;
+  /** Has the disk take the bytes, which may still be lost with the power, and waits for it. */
+  writeOut(fd: number): void;
   /** fsync(2): names, of a folder. */
   sync(fd: number): void;
   /**
@@ -52,6 +55,7 @@ const disk: Storage = {
   write: (fd, data, offsetBytes) => writeSync(fd, data, 0, data.length, offsetBytes),
   truncate: (fd, sizeBytes) => ftruncateSync(fd, sizeBytes),
   syncData: (fd) => fdatasyncSync(fd),
+  writeOut,
   sync: (fd) => fsyncSync(fd),
   syncFileSystem,
   makeFolder: (path) => void mkdirSync(path),
@@ -122,6 +126,10 @@ export function failingStorage(
     syncData: (fd) => {
       check('syncData', pathOf(fd));
       inner.syncData(fd);
+    },
+    writeOut: (fd) => {
+      check('writeOut', pathOf(fd));
+      inner.writeOut(fd);
     },
     sync: (fd) => {
       check('sync', pathOf(fd));

@@ -74,6 +74,16 @@ export function changedSum(
   return (sum ^ shifted(old ^ next, UNIT_BYTES - atBytes - sizeBytes)) >>> 0;
 }
 
+/** The CRC-32 of whole units, one after another, from their sums. */
+export function crcOfUnits(sums: Uint32Array): number {
+  let crc = 0;
+  for (const [index, sum] of sums.entries()) {
+    const own = sum ^ crcOfZeros(UNIT_BYTES);
+    crc = index === 0 ? own : shifted(crc, UNIT_BYTES) ^ own;
+  }
+  return crc >>> 0;
+}
+
 /** The sums of a stretch of a file, from a unit on. */
 export interface SumsOfUnits {
   readonly firstUnit: number;

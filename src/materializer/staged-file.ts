@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { writeFully } from '../core/io.ts';
 import { storage } from '../core/storage.ts';
 import { systemCode } from '../core/system-code.ts';
-import { startWriteback } from './durable-sync.ts';
+import { beginWriteOut } from '../core/write-out.ts';
 
 const hasCode = (error: unknown, code: string): boolean => systemCode(error) === code;
 
@@ -77,7 +77,7 @@ export function writeStaged(path: string, bytes: Uint8Array): void {
   const descriptor = createStaged(path);
   try {
     writeFully(descriptor, bytes, 0);
-    if (bytes.length >= WRITEBACK_BYTES) startWriteback(descriptor);
+    if (bytes.length >= WRITEBACK_BYTES) beginWriteOut(descriptor);
   } finally {
     storage.close(descriptor);
   }

@@ -21,6 +21,8 @@ const EXTENT_BYTES = 1 << 20;
 const ALL_ZEROS = -1;
 const CUT_OFF = -2;
 const zeros = Buffer.alloc(EXTENT_BYTES);
+/** Of this thread: every frame is written before the next is made. */
+const frameBuffer = Buffer.allocUnsafeSlow(FRAME_BYTES + EXTENT_BYTES);
 
 /** A stretch of bytes, `from` included, `to` not. */
 export interface ByteRange {
@@ -75,8 +77,6 @@ const plain = { mtimeNs: 0n, atimeNs: 0n, payloadCrc: 0 };
 export class DurableLogWriter {
   readonly #fd: number;
   #sizeBytes: number;
-  readonly #buffer = Buffer.allocUnsafe(FRAME_BYTES + EXTENT_BYTES);
-
   constructor(fd: number, sizeBytes: number) {
     this.#fd = fd;
     this.#sizeBytes = sizeBytes;
@@ -91,28 +91,28 @@ export class DurableLogWriter {
     this.#sizeBytes += bytes.length;
   }
 
-  /** @param read fills a view with the file's bytes from an offset on. */
-  extents(range: ByteRange, read: (offsetBytes: number, target: Uint8Array) => void): void {
+  /** @param read fills a view with the file's bytes from an offset on. @returns their CRC-32, where that is known. */
+  extents(range: ByteRange, read: (offsetBytes: number, target: Uint8Array) => number | undefined): void {
     for (let at = range.from; at < range.to; at += EXTENT_BYTES) {
       const sizeBytes = Math.min(EXTENT_BYTES, range.to - at);
-      const payload = this.#buffer.subarray(FRAME_BYTES, FRAME_BYTES + sizeBytes);
-      read(at, payload);
+      const payload = frameBuffer.subarray(FRAME_BYTES, FRAME_BYTES + sizeBytes);
+      const knownCrc = read(at, payload);
       const isZero = payload.equals(zeros.subarray(0, sizeBytes));
-      const payloadCrc = isZero ? 0 : crc32(payload);
-      encode(this.#buffer, { ...plain, kind: isZero ? ZEROS : EXTENT, a: at, b: sizeBytes, payloadCrc });
-      this.#write(this.#buffer.subarray(0, FRAME_BYTES + (isZero ? 0 : sizeBytes)));
+      const payloadCrc = isZero ? 0 : (knownCrc ?? crc32(payload));
+      encode(frameBuffer, { ...plain, kind: isZero ? ZEROS : EXTENT, a: at, b: sizeBytes, payloadCrc });
+      this.#write(frameBuffer.subarray(0, FRAME_BYTES + (isZero ? 0 : sizeBytes)));
     }
   }
 
   commit({ sizeBytes, splitAt, mtimeNs, atimeNs }: SyncedState): void {
-    encode(this.#buffer, { kind: COMMIT, a: sizeBytes, b: splitAt, mtimeNs, atimeNs, payloadCrc: 0 });
-    this.#write(this.#buffer.subarray(0, FRAME_BYTES));
+    encode(frameBuffer, { kind: COMMIT, a: sizeBytes, b: splitAt, mtimeNs, atimeNs, payloadCrc: 0 });
+    this.#write(frameBuffer.subarray(0, FRAME_BYTES));
   }
 
   /** Notes that everything so far was synced. The note itself may be lost. */
   safe(): void {
-    encode(this.#buffer, { ...plain, kind: SAFE, a: this.#sizeBytes, b: 0 });
-    this.#write(this.#buffer.subarray(0, FRAME_BYTES));
+    encode(frameBuffer, { ...plain, kind: SAFE, a: this.#sizeBytes, b: 0 });
+    this.#write(frameBuffer.subarray(0, FRAME_BYTES));
   }
 }
 

@@ -14,6 +14,8 @@ export interface SyncPlan {
   /** Where the log goes on; 0: a new log, which takes the place of `replacedPaths` once it is safe. */
   readonly logBytes: number;
   readonly replacedPaths: readonly string[];
+  /** Whether the log's name survives power loss. */
+  readonly isNameSafe: boolean;
   /** What changed since the sync before; undefined: all of it. */
   readonly ranges: readonly ByteRange[] | undefined;
 }
@@ -23,6 +25,8 @@ interface Synced {
   generations: number[];
   /** 0: what the log holds is not known, or not to be trusted. */
   logBytes: number;
+  /** A sync of the latest log has ended well that was not only ahead of another. */
+  isNameSafe: boolean;
   ranges: ByteRange[];
   hasChanged: boolean;
   isUnderWay: boolean;
@@ -61,6 +65,7 @@ export class SyncedFiles {
       this.#files.set(number, {
         generations,
         logBytes: 0,
+        isNameSafe: false,
         ranges: [],
         hasChanged: true,
         isUnderWay: false,
@@ -105,12 +110,22 @@ export class SyncedFiles {
   begin(number: number, sizeBytes: number, isAhead = false): SyncPlan {
     let file = this.#files.get(number);
     if (!file) {
-      file = { generations: [], logBytes: 0, ranges: [], hasChanged: false, isUnderWay: false };
+      file = {
+        generations: [],
+        logBytes: 0,
+        isNameSafe: false,
+        ranges: [],
+        hasChanged: false,
+        isUnderWay: false,
+      };
       this.#files.set(number, file);
     }
     const isLong = file.logBytes > 2 * sizeBytes + SPARE_LOG_BYTES;
     const isNew = file.logBytes === 0 || isLong;
-    if (isNew) file.generations.push((file.generations.at(-1) ?? -1) + 1);
+    if (isNew) {
+      file.generations.push((file.generations.at(-1) ?? -1) + 1);
+      file.isNameSafe = false;
+    }
     const { ranges } = file;
     file.ranges = isAhead
       ? ranges.flatMap(({ from, to }) => (to > sizeBytes ? [{ from: Math.max(from, sizeBytes), to }] : []))
@@ -121,7 +136,8 @@ export class SyncedFiles {
     file.logBytes = 0;
     file.isUnderWay = true;
     const [logPath = '', ...replacedPaths] = this.pathsOf(number);
-    return { logPath, logBytes, replacedPaths, ranges: isNew ? undefined : ranges };
+    const { isNameSafe } = file;
+    return { logPath, logBytes, replacedPaths, isNameSafe, ranges: isNew ? undefined : ranges };
   }
 
   /**
@@ -134,7 +150,10 @@ export class SyncedFiles {
     if (!file) return;
     if (logBytes === undefined || isAhead) file.hasChanged = true;
     if (logBytes !== undefined) {
-      if (!isAhead) file.generations = file.generations.slice(-1);
+      if (!isAhead) {
+        file.generations = file.generations.slice(-1);
+        file.isNameSafe = true;
+      }
       // Else more stretches than are kept apart have changed meanwhile.
       if (file.isUnderWay) file.logBytes = logBytes;
     }

@@ -2,7 +2,7 @@ import { errnoOf } from '../core/errno.ts';
 import { DamagedBytesError, explain } from '../core/errors.ts';
 import { passFaultPoint } from '../core/fault-points.ts';
 import { storage, syncFile, syncFolderOf } from '../core/storage.ts';
-import { damagedUnit, UNIT_BYTES } from '../core/unit-sums.ts';
+import { crcOfUnits, damagedUnit, UNIT_BYTES } from '../core/unit-sums.ts';
 import { DurableLogWriter } from '../overlay/durable-log.ts';
 import type { SyncItem } from '../overlay/sync-plans.ts';
 import type { SyncJob, SyncReport } from './jobs.ts';
@@ -31,13 +31,16 @@ export function runSync(job: SyncJob): SyncReport {
   try {
     for (const item of job.items) attempt(item.inode, fail, () => addToLog(item, logs));
     passFaultPoint('sync.before-sync');
-    for (const { item, fd } of logs) attempt(item.inode, fail, () => storage.syncData(fd));
-    const [begun] = logs.filter(({ item }) => item.plan.logBytes === 0);
-    if (begun) {
+    // A sync ahead of another only has the disk take the bytes: that they are safe, the other one sees to.
+    for (const { item, fd } of logs)
+      attempt(item.inode, fail, () => (item.isAhead ? storage.writeOut(fd) : storage.syncData(fd)));
+    const begun = logs.map(({ item }) => item).filter(({ isAhead, plan }) => !isAhead && !plan.isNameSafe);
+    const [first] = begun;
+    if (first) {
       try {
-        syncFolderOf(begun.item.plan.logPath);
+        syncFolderOf(first.plan.logPath);
       } catch (error) {
-        for (const { item } of logs) if (item.plan.logBytes === 0) fail(item.inode, error);
+        for (const item of begun) fail(item.inode, error);
       }
     }
     for (const { item, writer } of logs)
@@ -69,7 +72,7 @@ function addToLog(item: SyncItem, logs: OpenLog[]): void {
   const { pieces, state, plan } = item;
   // What lies in the spill file is part of the file from there.
   for (const { path, offsetBytes } of pieces) {
-    if (offsetBytes < state.splitAt) continue;
+    if (offsetBytes < state.splitAt || item.isAhead) continue;
     syncFile(path);
     syncFolderOf(path);
   }
@@ -80,7 +83,7 @@ function addToLog(item: SyncItem, logs: OpenLog[]): void {
     for (const { from, to } of plan.ranges ?? [{ from: 0, to: end }])
       writer.extents({ from, to: Math.min(to, end) }, (at, target) => {
         readPieces(pieces, at, target);
-        checkUnits(item, at, target);
+        return checkUnits(item, at, target);
       });
     if (!item.isAhead) writer.commit(state);
     logs.push({ item, fd, writer });
@@ -90,14 +93,21 @@ function addToLog(item: SyncItem, logs: OpenLog[]): void {
   }
 }
 
-/** @throws DamagedBytesError */
-function checkUnits({ inode, pieces, state, sums }: SyncItem, offsetBytes: number, bytes: Uint8Array): void {
-  if (!sums) return;
+/** @returns the CRC-32 of the bytes where their sums say it. @throws DamagedBytesError */
+function checkUnits(
+  { inode, pieces, state, sums }: SyncItem,
+  offsetBytes: number,
+  bytes: Uint8Array,
+): number | undefined {
+  if (!sums) return undefined;
   const unit = damagedUnit(sums, bytes, offsetBytes, state.sizeBytes, (at, into) =>
     readPieces(pieces, at, into),
   );
   if (unit !== undefined)
     throw new DamagedBytesError(`inode ${inode}`, unit * UNIT_BYTES, (unit + 1) * UNIT_BYTES);
+  if (offsetBytes % UNIT_BYTES !== 0 || bytes.length % UNIT_BYTES !== 0) return undefined;
+  const first = offsetBytes / UNIT_BYTES - sums.firstUnit;
+  return crcOfUnits(sums.sums.subarray(first, first + bytes.length / UNIT_BYTES));
 }
 
 function finish(item: SyncItem, writer: DurableLogWriter, reports: Map<number, ItemReport>): void {

@@ -1,6 +1,7 @@
+import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { changedSum, damagedUnit, UNIT_BYTES, unitSum } from '../../../src/core/unit-sums.ts';
+import { changedSum, crcOfUnits, damagedUnit, UNIT_BYTES, unitSum } from '../../../src/core/unit-sums.ts';
 
 const noise = (size: number, seed: number): Uint8Array =>
   Uint8Array.from({ length: size }, (_, i) => Math.imul(i + seed, 2_654_435_761) >>> 23);
@@ -27,6 +28,16 @@ describe('the checksum of a stretch of 64 KiB', () => {
         },
       ),
     );
+  });
+
+  it('tells the CRC-32 of units one after another', () => {
+    for (const count of [0, 1, 2, 16, 17]) {
+      const bytes = noise(count * UNIT_BYTES, count);
+      const sums = Uint32Array.from({ length: count }, (_, i) =>
+        unitSum(bytes.subarray(i * UNIT_BYTES, (i + 1) * UNIT_BYTES)),
+      );
+      expect(crcOfUnits(sums)).toBe(crc32(bytes));
+    }
   });
 
   it('finds the unit of a file that is not what was written, wherever the read begins and ends', () => {

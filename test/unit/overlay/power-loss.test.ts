@@ -1,7 +1,8 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { failingStorage, storage, useStorage } from '../../../src/core/storage.ts';
 import { kernelFileCalls } from '../../../src/daemon/file-calls.ts';
 import type { Abandoned, OverlayInode } from '../../../src/overlay/inode.ts';
 import {
@@ -33,17 +34,18 @@ const file = { parent: 1, name: 'a.bin', mode: 0o100644, uid: 0, gid: 0 };
 const losePower = () => rmSync(folders().memory, { recursive: true });
 
 /** Does what fsync of a file does. */
-function sync(overlay: Overlay, inode: OverlayInode): SyncReport {
+function sync(overlay: Overlay, inode: OverlayInode, isAhead = false): SyncReport {
   const names = overlay.syncs.beginNames();
-  const item = overlay.syncs.beginFile(inode.number);
+  const item = overlay.syncs.beginFile(inode.number, true, isAhead);
   const report = runSync({
     kind: 'sync',
     items: item ? [item] : [],
-    journalPath: journalPath(folders()),
+    journalPath: isAhead ? '' : journalPath(folders()),
     tickets: [],
   });
   overlay.syncs.endNames(names.journalBytes, names.unwanted, report.namesFailure === undefined);
-  for (const { inode: number, logBytes } of report.items) overlay.store.synced.ended(number, logBytes);
+  for (const { inode: number, logBytes } of report.items)
+    overlay.store.synced.ended(number, logBytes, isAhead);
   return report;
 }
 
@@ -103,6 +105,38 @@ describe('what a machine that lost power brings back', () => {
     const again = open();
     expect([again.lost, again.damaged]).toEqual([[], []]);
     expect(bytesOf(again.overlay, 'a.bin').equals(expected)).toBe(true);
+  });
+
+  it('what the disk was given ahead counts once the sync behind it has ended, and its name is made safe then', () => {
+    const { overlay } = open();
+    const inode = overlay.make(file);
+    const bytes = Buffer.from(Array.from({ length: 5 * 2 ** 20 }, (_, at) => (at * 7 + (at >> 9)) & 255));
+    overlay.write(inode, bytes.subarray(0, 2 ** 21), 0);
+    const calls: string[] = [];
+    const heard = (call: string, path: () => string): undefined => {
+      if (call.startsWith('sync') || call === 'writeOut') calls.push(`${call} ${basename(path())}`);
+      return undefined;
+    };
+    useStorage(failingStorage(storage, heard));
+    try {
+      sync(overlay, inode, true);
+      overlay.write(inode, bytes.subarray(2 ** 21), 2 ** 21);
+      sync(overlay, inode, true);
+      const [log = ''] = logs();
+      expect(calls).toEqual([`writeOut ${log}`, `writeOut ${log}`]);
+      sync(overlay, inode);
+      expect(calls.slice(2)).toEqual([`syncData ${log}`, 'sync durable', 'syncData journal']);
+      overlay.write(inode, bytes.subarray(0, 10), 0);
+      calls.length = 0;
+      sync(overlay, inode);
+      expect(calls).toEqual([`syncData ${log}`, 'syncData journal']);
+    } finally {
+      useStorage(undefined);
+    }
+    losePower();
+    const again = open();
+    expect([again.lost, again.damaged]).toEqual([[], []]);
+    expect(bytesOf(again.overlay, 'a.bin').equals(bytes)).toBe(true);
   });
 
   it('a second sync writes what changed, and nothing else', () => {

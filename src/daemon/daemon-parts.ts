@@ -1,4 +1,5 @@
 import type { ControlServer } from '../control/control-server.ts';
+import type { PlateOrigin } from '../model/file-origin.ts';
 import type { Documents } from './documents.ts';
 import type { FrontLink } from './front-link.ts';
 import type { HookPump } from './hook-pump.ts';
@@ -24,6 +25,8 @@ export interface DaemonParts {
   /** Absent where the mount has no rules. */
   hooks?: HookPump | undefined;
   plates?: LiveMount;
+  /** What the plate's metadata says of the plane that a path is named after. */
+  plateOf?: (mountPath: string) => PlateOrigin | undefined;
   control?: ControlServer;
   memory?: MountMemory;
   renders?: RenderKeeper;

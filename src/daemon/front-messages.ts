@@ -2,6 +2,7 @@ import type { Change } from '../changes/change-list.ts';
 import type { WrittenState } from '../changes/written-state.ts';
 import type { ErrorDocument } from '../control/protocol.ts';
 import type { Negotiated } from '../fuse/negotiation.ts';
+import type { HookOrigin } from '../model/file-origin.ts';
 import type { LandingRecord } from '../overlay/inode.ts';
 import type { SealedFile } from '../overlay/sealed-files.ts';
 import type { SharedTree } from '../tree/shared-tree.ts';
@@ -86,6 +87,7 @@ export type ToFront =
       readonly token: number;
       readonly source: HookSource;
       readonly outputs: readonly StagedOutput[];
+      readonly hook: HookOrigin;
     }
   | { readonly type: 'list-moved'; readonly token: number }
   | {

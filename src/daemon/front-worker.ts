@@ -184,9 +184,9 @@ function receive(rooms: Rooms, message: ToFront): void {
       overlay.landings.cleared(message.id);
       return;
     case 'publish': {
-      const { token, source, outputs } = message;
+      const { token, source, outputs, hook } = message;
       try {
-        tell({ type: 'published', token, ...publishOutputs(overlay, source, outputs, data.owner) });
+        tell({ type: 'published', token, ...publishOutputs(overlay, source, outputs, data.owner, hook) });
       } catch (error) {
         tell({ type: 'published', token, accepted: false, changed: [], failure: explain(error) });
       }

@@ -123,10 +123,13 @@ export class HookPump {
     const { mountPath, sizeBytes, pieces, version } = held.file;
     const rule = this.#runner.rulesFor(mountPath).find((bound) => bound.rule.name === job.rule);
     if (!rule) throw new HookFailedError(`there is no rule ${job.rule}`);
-    const { outputs } = await this.#runner.run(rule, { mountPath, sizeBytes, pieces }, signal);
+    const run = await this.#runner.run(rule, { mountPath, sizeBytes, pieces }, signal);
+    const { outputs, provenance } = run;
+    const { steps } = provenance;
+    const hook = { rule: job.rule, input: { path: mountPath, sizeBytes }, steps };
     const source = { inode, version, mountPath, rule: job.rule };
     passFaultPoint('hook.before-publish');
-    const answer = await this.#parts.front.ask('publish', { source, outputs });
+    const answer = await this.#parts.front.ask('publish', { source, outputs, hook });
     passFaultPoint('hook.after-publish');
     if (answer.failure !== undefined) throw new HookFailedError(`${mountPath}: ${answer.failure}`);
     if (!answer.accepted) {

@@ -3,6 +3,7 @@ import { explain } from '../core/errors.ts';
 import { passFaultPoint } from '../core/fault-points.ts';
 import type { Landing } from '../materializer/landing.ts';
 import type { Materializer } from '../materializer/materializer.ts';
+import type { FileOrigin, PlateOrigin } from '../model/file-origin.ts';
 import type { LandingRecord } from '../overlay/inode.ts';
 import type { SealedFile } from '../overlay/sealed-files.ts';
 import type { FrontLink } from './front-link.ts';
@@ -29,6 +30,8 @@ export interface LandingLoopParts {
   readonly removed: () => Promise<unknown>;
   /** Keeps bytes that a revision needs before a file's next version takes their place. */
   readonly keep: (landing: Landing | undefined) => Promise<void>;
+  /** What the plate's metadata says of the plane that a path is named after. */
+  readonly plateOf: (mountPath: string) => PlateOrigin | undefined;
   readonly log: (message: string) => void;
 }
 
@@ -172,6 +175,12 @@ export class LandingLoop {
     return safe;
   }
 
+  /** What the plate says is asked for when it lands: it may have grown since. */
+  #originOf({ mountPath, origin }: SealedFile): { readonly origin?: FileOrigin } {
+    const plate = this.#parts.plateOf(mountPath);
+    return plate === undefined ? {} : { origin: { ...origin, plate } };
+  }
+
   async #land(
     batch: readonly SealedFile[],
     landed: { files: number; sizeBytes: number },
@@ -179,7 +188,8 @@ export class LandingLoop {
   ): Promise<number> {
     const materializer = await this.#parts.materializer();
     const safe = await this.#keptBefore(batch);
-    const results = await materializer.land(safe, signal, () => {});
+    const known = safe.map((file) => ({ ...file, ...this.#originOf(file) }));
+    const results = await materializer.land(known, signal, () => {});
     const byInode = new Map(batch.map((file) => [file.inode, file]));
     const items: { inode: number; version: number; record: LandingRecord }[] = [];
     for (const result of results) {

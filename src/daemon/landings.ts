@@ -1,8 +1,11 @@
 import { availableParallelism } from 'node:os';
 import type { LandingProgress, LandingResult } from '../control/documents.ts';
 import { explain } from '../core/errors.ts';
+import { lockExclusively } from '../fuse/syscalls.ts';
 import type { Landing } from '../materializer/landing.ts';
 import type { Materializer } from '../materializer/materializer.ts';
+import type { LandingOwner } from '../materializer/output-owners.ts';
+import type { PlateOrigin } from '../model/file-origin.ts';
 import type { LandingFormat } from '../model/landing-format.ts';
 import type { Abandoned } from '../overlay/inode.ts';
 import type { FrontLink } from './front-link.ts';
@@ -11,6 +14,8 @@ import { LandingLoop } from './landing-loop.ts';
 
 export interface LandingsParts {
   readonly outputFolder: string;
+  /** Who lands there, where others may too. */
+  readonly owner: () => LandingOwner;
   /** How the store is written that results land in. */
   readonly format: LandingFormat | undefined;
   readonly front: FrontLink;
@@ -18,6 +23,8 @@ export interface LandingsParts {
   readonly isHeld: (inode: number) => boolean;
   /** Keeps bytes that a revision needs before the output folder loses them. */
   readonly keep: (landing: Landing) => Promise<void>;
+  /** What the plate's metadata says of the plane that a path is named after. */
+  readonly plateOf: (mountPath: string) => PlateOrigin | undefined;
   readonly warn: (message: string) => void;
   /** Aborts when the daemon ends. */
   readonly signal: AbortSignal;
@@ -84,6 +91,7 @@ export class Landings {
         await this.#keeping;
         if (landing) await this.#parts.keep(landing);
       },
+      plateOf: this.#parts.plateOf,
       log: this.#parts.warn,
     });
   }
@@ -97,6 +105,7 @@ export class Landings {
           workers: Math.max(1, availableParallelism()),
           ...(this.#parts.format === undefined ? {} : { format: this.#parts.format }),
           isLive: (inode) => this.#isLive(inode),
+          sharing: { owner: this.#parts.owner(), takeLock: lockExclusively },
           onNote: this.#parts.warn,
         },
         this.#parts.signal,

@@ -2,9 +2,15 @@ import type { ArrayShape } from '../model/ngff.ts';
 import type { PlaneIndex } from './array-format.ts';
 import type { ResultImage } from './result-image.ts';
 import type { TiffFacts } from './tiff-facts.ts';
+import { planeKey, type WrittenFile, withPlane } from './written-planes.ts';
 
-/** The image once it holds a plane at `index` with what the plane's tags say; earlier facts stay. */
-export function grown(image: ResultImage, index: PlaneIndex, tags: TiffFacts): ResultImage {
+/** The image once it holds the plane of a file at `index`, of which this is known; earlier facts stay. */
+export function grown(
+  image: ResultImage,
+  index: PlaneIndex,
+  known: TiffFacts,
+  file: WrittenFile,
+): ResultImage {
   const [t, c, z, y, x] = image.shape;
   const shape: ArrayShape = [
     Math.max(t, index[0] + 1),
@@ -13,7 +19,7 @@ export function grown(image: ResultImage, index: PlaneIndex, tags: TiffFacts): R
     y,
     x,
   ];
-  const { channelName, ...facts } = tags;
+  const { channelName, channelColor, channels: _, ...facts } = known;
   return {
     ...image,
     shape,
@@ -22,6 +28,11 @@ export function grown(image: ResultImage, index: PlaneIndex, tags: TiffFacts): R
       ...(channelName === undefined ? {} : { [index[1]]: channelName }),
       ...image.channelNames,
     },
+    channelColors: {
+      ...(channelColor === undefined ? {} : { [index[1]]: channelColor }),
+      ...image.channelColors,
+    },
+    written: withPlane(image.written, planeKey(index), file),
   };
 }
 
@@ -34,5 +45,7 @@ export function union(a: ResultImage, b: ResultImage): ResultImage {
     shape: [t, c, z, y, x],
     facts: { ...b.facts, ...a.facts },
     channelNames: { ...b.channelNames, ...a.channelNames },
+    channelColors: { ...b.channelColors, ...a.channelColors },
+    written: { ...a.written, ...b.written },
   };
 }

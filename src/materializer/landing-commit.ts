@@ -21,6 +21,7 @@ import {
 import type { ResultImage } from './result-image.ts';
 import type { MetadataFile } from './store-documents.ts';
 import { WholeImages } from './whole-images.ts';
+import { planeKey, withPlane, writtenFile } from './written-planes.ts';
 
 /** A file whose bytes are staged. */
 export type StagedFile =
@@ -186,12 +187,14 @@ function placeFile(
   const { decision, report } = file;
   if (decision.kind === 'plain') {
     if (!('diskInode' in report)) return;
-    const id = landingId(decision.file.inode, decision.file.sizeBytes, report.crc32);
+    const id = landingId(decision.file, report.crc32);
     const { path, stagedPath } = decision;
+    const { inode, owner } = decision.file;
     const table = tableFilesOf(report).length > 0 ? decision.table?.path : undefined;
     const record = {
       id,
-      inode: decision.file.inode,
+      inode,
+      ...(owner === undefined ? {} : { owner }),
       path,
       diskInode: report.diskInode,
       ...(table === undefined ? {} : { table }),
@@ -244,8 +247,10 @@ function metadataOf(
       if (decision.table && tableFilesOf(report).length > 0) tables.push(decision.table.path);
     } else if (decision.placement === 'multiscales') images.push(decision.image);
     else {
-      const known = fields.get(decision.image.path);
-      fields.set(decision.image.path, known ? union(known, decision.image) : decision.image);
+      const { image, job, file } = decision;
+      const known = fields.get(image.path);
+      const written = withPlane(known?.written ?? image.written, planeKey(job.base), writtenFile(file));
+      fields.set(image.path, { ...(known ? union(known, image) : image), written });
     }
   }
   const isEmpty = fields.size === 0 && images.length === 0 && tables.length === 0;
@@ -260,7 +265,7 @@ function landingOf(file: StagedFile): Landing {
   const notes = [decision.note, tableNote].filter((one) => one !== undefined).join('; ');
   const note = notes === '' ? {} : { note: notes };
   if (decision.kind === 'plain') {
-    const id = landingId(inode, sizeBytes, 'crc32' in report ? report.crc32 : 0);
+    const id = landingId(decision.file, 'crc32' in report ? report.crc32 : 0);
     return { kind: 'plain', id, inode, mountPath, sizeBytes, mtimeMs, path: decision.path, ...note };
   }
   const {

@@ -17,6 +17,7 @@ import type { ResultStore } from './result-store.ts';
 import type { SealedFile } from './sealed-file.ts';
 import type { TableJob } from './stage-table.ts';
 import { isTableName } from './table-text.ts';
+import { factsOf, WHOLE_IMAGE, writtenFile } from './written-planes.ts';
 
 type ImageInspection = Extract<Inspection, { kind: 'image' }>;
 
@@ -59,8 +60,16 @@ export interface PlanContext {
   readonly store: ResultStore;
   /** Of images that are not there yet. */
   readonly format: LandingFormat;
-  /** Whether the mount still has a file with this inode number. */
-  readonly isLive: (inode: number) => boolean;
+  /** Whether what landed there may be replaced by what a file lands. */
+  readonly isFree: (record: LandedOwner, file: LandedOwner) => boolean;
+  /** A mount, for people, by its id. */
+  readonly describe: (owner: string) => string;
+}
+
+/** Who landed something. */
+export interface LandedOwner {
+  readonly inode: number;
+  readonly owner?: string;
 }
 
 /** Decides for the files of one batch, in their order, so that no two get the same place. */
@@ -101,10 +110,15 @@ export class LandingPlan {
     const path = choosePlainPath(outputDir, file.mountPath, (candidate) => {
       if (this.claimed.has(candidate)) return false;
       const record = readPlainRecord(outputDir, candidate);
-      return record !== undefined && isRecordedFile(outputDir, record) && this.isFree(record.inode, file);
+      return record !== undefined && isRecordedFile(outputDir, record) && this.context.isFree(record, file);
     });
     this.claimed.add(path);
-    const renamed = path === file.mountPath ? undefined : `${file.mountPath} was taken in the output folder`;
+    const holder = path === file.mountPath ? undefined : readPlainRecord(outputDir, file.mountPath);
+    const by = holder && this.foreign(holder, file);
+    const renamed =
+      path === file.mountPath
+        ? undefined
+        : `${file.mountPath} was taken in the output folder${by === undefined ? '' : ` by ${by}${APART}`}`;
     const why = [note, renamed].filter((part) => part !== undefined).join('; ');
     const stagedPath = this.staged();
     const former = readPlainRecord(outputDir, path)?.table;
@@ -120,15 +134,15 @@ export class LandingPlan {
   }
 
   private table(
-    { mountPath }: SealedFile,
+    file: SealedFile,
     stagedPath: string,
     former: string | undefined,
   ): NonNullable<PlainDecision['table']> {
     const { store, format } = this.context;
-    const path = former ?? store.freeTablePath(tableName(mountPath), this.claimed);
+    const path = former ?? store.freeTablePath(tableName(file.mountPath), this.claimed);
     this.claimed.add(path);
     const { codec = { name: 'blosc-lz4' } } = format;
-    const own = { version: 1, file: mountPath };
+    const own = { version: 1, written: { [WHOLE_IMAGE]: writtenFile(file) } };
     const job = { stagedFolder: `${stagedPath}.table`, format: { version: store.version, codec }, own };
     return { path, job };
   }
@@ -158,8 +172,11 @@ export class LandingPlan {
     const isInImage = known?.isLabel ?? labelled !== undefined;
     // Apart from the records of the image that they lie below.
     const record = `${isInImage ? 'labels' : 'images'}/${path}/${placement.index.join('.')}`;
-    if (!this.mayLand(record, file))
-      return this.multiscales(file, inspection, 'another file has its place on the plate');
+    if (!this.mayLand(record, file)) {
+      const by = this.foreign(this.ownerOf(record) ?? file, file);
+      const why = `${by ?? 'another file'} has its place on the plate${by === undefined ? '' : APART}`;
+      return this.multiscales(file, inspection, why);
+    }
     const stagedImage = known ? fresh?.stagedImage : join(stagingDir, `image${this.count++}`);
     const image = grown(
       known ?? {
@@ -174,11 +191,15 @@ export class LandingPlan {
         site: placement.site,
         ...(labelled ? { isLabel: true } : {}),
         channelNames: {},
+        channelColors: {},
         // Its pixels are those of the image.
         facts: labelled?.facts ?? {},
+        ...(store.plate === undefined ? {} : { plate: store.plate }),
+        written: {},
       },
       placement.index,
-      inspection.facts,
+      factsOf(inspection.facts, file.origin, [height, width]),
+      writtenFile(file),
     );
     if (stagedImage !== undefined) this.newFields.set(key, { image, stagedImage });
     const kind = isInImage ? 'label' : 'plate';
@@ -217,15 +238,20 @@ export class LandingPlan {
       const record = `images/${path}/image`;
       const isTaken = nameExists(join(store.path, path)) && !this.hasRecord(record);
       if (isTaken || !this.mayLand(record, file)) continue;
-      const { channelName, ...facts } = inspection.facts;
+      const known = factsOf(inspection.facts, file.origin, [inspection.shape[3], inspection.shape[4]]);
+      const { channelName, channelColor, channels = [], ...facts } = known;
+      const own =
+        c === 1 ? [{ name: channelName, color: channelColor }] : channels.length === c ? channels : [];
       const image: ResultImage = {
         path,
         dtype: inspection.dtype,
         format: this.newFormat([t, c, z], inspection),
         levels: this.newLevels(file, inspection),
         shape: inspection.shape,
-        channelNames: channelName === undefined || inspection.shape[1] !== 1 ? {} : { 0: channelName },
+        channelNames: byIndex(own.map(({ name }) => name)),
+        channelColors: byIndex(own.map(({ color }) => color)),
         facts,
+        written: { [WHOLE_IMAGE]: writtenFile(file) },
       };
       const stagedImage = join(stagingDir, `image${this.count++}`);
       return this.imageDecision(file, 'multiscales', image, stagedImage, record, [0, 0, 0], inspection, why);
@@ -297,18 +323,32 @@ export class LandingPlan {
   /** Claims a place in the store unless another file of the batch, or a living file of the mount, has it. */
   private mayLand(record: string, file: SealedFile): boolean {
     if (this.claimed.has(record)) return false;
-    if (this.hasRecord(record)) {
-      const path = join(this.context.outputDir, LANDED_PATH, `${record}.landed`);
-      if (!this.isFree(loadSidecar(path).sidecar.inode, file)) return false;
-    }
+    const holder = this.ownerOf(record);
+    if (holder && !this.context.isFree(holder, file)) return false;
     this.claimed.add(record);
     return true;
   }
 
-  private isFree(ownerInode: number, file: SealedFile): boolean {
-    return ownerInode === file.inode || !this.context.isLive(ownerInode);
+  private ownerOf(record: string): LandedOwner | undefined {
+    const path = join(this.context.outputDir, LANDED_PATH, `${record}.landed`);
+    return nameExists(path) ? loadSidecar(path).sidecar : undefined;
+  }
+
+  /** Another mount that landed something, for people; undefined where it was this one. */
+  private foreign(holder: LandedOwner, file: SealedFile): string | undefined {
+    if (holder.owner === undefined || holder.owner === file.owner) return undefined;
+    return this.context.describe(holder.owner);
   }
 }
+
+/** What to do about another mount's results. */
+const APART = '; to keep the names apart, give one of the two another --output';
+
+/** What is known, by index. */
+const byIndex = (values: readonly (string | undefined)[]): Record<string, string> =>
+  Object.fromEntries(
+    [...values.entries()].flatMap(([index, value]) => (value === undefined ? [] : [[index, value]])),
+  );
 
 const fieldKey = ({ well, group, site }: PlatePlacement): string =>
   JSON.stringify([wellPath(well), group, site]);

@@ -13,6 +13,7 @@ import { isRecordedFile, plainRecordPath, readPlainRecord } from './plain-placem
 import { demandSync, publishMetadata } from './publish-metadata.ts';
 import { type ResultImage, readResultImage } from './result-image.ts';
 import type { Sidecar } from './sidecar.ts';
+import { planeKey, withoutPlanes } from './written-planes.ts';
 
 /** A landed image that is to go, and whose record is still there. */
 interface Departure {
@@ -94,7 +95,10 @@ async function removePlanes(
   // An image without a plane stays as long as labels lie below it.
   if (isLast && (isLabel || !store.hasLabels(imagePath)))
     await removeImage(context, imagePath, first.landing.placement);
-  else if (image) await dropPlanes(context, image, departures);
+  else if (image) {
+    await dropPlanes(context, image, departures);
+    await publishMetadata(context, store.admit([withoutDepartures(image, departures)], []));
+  }
   const labelled = labelledImage(imagePath);
   if (isLast && isLabel && !store.hasLabels(labelled) && !hasRecords(outputDir, labelled))
     await removeImage(context, labelled, 'plate');
@@ -102,6 +106,12 @@ async function removePlanes(
     if (landing.verbatim !== undefined) storage.remove(join(outputDir, landing.verbatim));
     storage.remove(sidecarPath);
   }
+}
+
+/** The image, in which nothing is said any more of planes that are gone. */
+function withoutDepartures(image: ResultImage, departures: readonly Departure[]): ResultImage {
+  const keys = departures.flatMap(({ sidecar }) => sidecar.planes.map(([t, c, z]) => planeKey([t, c, z])));
+  return { ...image, written: withoutPlanes(image.written, new Set(keys)) };
 }
 
 /** Whether a plane of the image is still a file's. */

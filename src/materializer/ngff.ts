@@ -15,13 +15,15 @@ export interface ImageFacts {
   readonly timeIntervalS?: number;
   /** Names by index on the c axis; absent where unknown. */
   readonly channelNames: Readonly<Record<string, string>>;
+  /** Hexadecimal RGB by index on the c axis; absent where unknown. */
+  readonly channelColors: Readonly<Record<string, string>>;
   readonly channelCount: number;
   readonly levels: ImageLevels;
 }
 
-/** Attributes of an image. `omero` only where a channel's name is known. */
+/** Attributes of an image. `omero` only where a channel's name or colour is known. */
 export function imageAttributes(facts: ImageFacts, version: NgffVersion): object {
-  const { channelNames, channelCount, dtype, levels } = facts;
+  const { channelNames, channelColors, channelCount, dtype, levels } = facts;
   const { count, downsampling } = levels;
   const paths = Array.from({ length: count }, (_, level) => ({
     path: String(level),
@@ -31,9 +33,10 @@ export function imageAttributes(facts: ImageFacts, version: NgffVersion): object
   const multiscales = multiscalesOf(facts, paths, version, how);
   const channels = Array.from({ length: channelCount }, (_, index) => ({
     label: channelNames[index] ?? `w${index + 1}`,
+    color: channelColors[index],
   }));
-  const isNamed = Object.keys(channelNames).length > 0;
-  const omero = isNamed ? omeroOf(channels, dtype, version) : undefined;
+  const isKnown = Object.keys({ ...channelNames, ...channelColors }).length > 0;
+  const omero = isKnown ? omeroOf(channels, dtype, version) : undefined;
   return { multiscales, ...(omero ? { omero } : {}) };
 }
 

@@ -8,6 +8,7 @@ import { type ImageLevels, levelArray } from './image-levels.ts';
 import { labelAttributes } from './label-images.ts';
 import { imageAttributes } from './ngff.ts';
 import type { TiffFacts } from './tiff-facts.ts';
+import { readWritten, type WrittenPlanes } from './written-planes.ts';
 
 /** An image of the store: what its metadata says, and what is known of its planes. */
 export interface ResultImage {
@@ -21,11 +22,17 @@ export interface ResultImage {
   /** Of a field: acquisition and site. */
   readonly group?: string;
   readonly site?: number;
+  /** Of a field: its source, where that is another one than the store was begun with. */
+  readonly plate?: string;
   /** Whether it lies below the image that it labels the pixels of. */
   readonly isLabel?: boolean;
   /** Names of channels by index on the c axis. */
   readonly channelNames: Readonly<Record<string, string>>;
+  /** Their colours, hexadecimal RGB. */
+  readonly channelColors: Readonly<Record<string, string>>;
   readonly facts: TiffFacts;
+  /** The files that its planes are from. */
+  readonly written: WrittenPlanes;
 }
 
 /** Layout of the `platefs` attribute. */
@@ -33,22 +40,36 @@ const ATTRIBUTE_VERSION = 1;
 
 /** The documents of an image below its group, those of its arrays first; `name` is what people call it. */
 export function imageDocuments(image: ResultImage, name: string): GroupDocument[] {
-  const { group, site, channelNames, facts, dtype, shape, format, levels } = image;
-  const { channelName: _, ...known } = facts;
+  const {
+    group,
+    site,
+    plate,
+    channelNames,
+    channelColors,
+    facts: known,
+    dtype,
+    shape,
+    format,
+    levels,
+    written,
+  } = image;
   const channelCount = shape[1];
   // A label has no channels to show: viewers would take them for an image's.
-  const shown = image.isLabel ? {} : channelNames;
+  const shown = image.isLabel ? { channelNames: {}, channelColors: {} } : { channelNames, channelColors };
   const ngff = {
     ...(image.isLabel ? labelAttributes(format.version) : {}),
-    ...imageAttributes({ name, dtype, ...known, channelNames: shown, channelCount, levels }, format.version),
+    ...imageAttributes({ name, dtype, ...known, ...shown, channelCount, levels }, format.version),
   };
   const own = {
     version: ATTRIBUTE_VERSION,
     ...(group === undefined ? {} : { group }),
     ...(site === undefined ? {} : { site }),
+    ...(plate === undefined ? {} : { plate }),
     channelNumbers: Array.from({ length: channelCount }, (_entry, index) => index + 1),
     channelNames,
+    channelColors,
     facts: known,
+    written,
   };
   // The full resolution last: it never has a plane that a lower one lacks.
   const arrays = Array.from({ length: levels.count }, (_, level) => ({
@@ -71,16 +92,19 @@ export function readResultImage(
   if (!document || !platefs) return undefined;
   const array = readArrayDocument(document);
   if (!array) throw new BadZarrError(file, 'not as PlateFS wrote it');
-  const { group, site, facts } = platefs;
+  const { group, site, plate, facts } = platefs;
   return {
     path,
     ...array,
     levels: levelsOf(attributes.ngff),
     ...(typeof group === 'string' ? { group } : {}),
     ...(typeof site === 'number' ? { site } : {}),
+    ...(typeof plate === 'string' ? { plate } : {}),
     ...(isObject(attributes.ngff['image-label']) ? { isLabel: true } : {}),
     channelNames: textFields(platefs['channelNames']),
+    channelColors: textFields(platefs['channelColors']),
     facts: (isObject(facts) ? facts : {}) as TiffFacts,
+    written: readWritten(platefs['written']),
   };
 }
 

@@ -2,6 +2,7 @@ import { closeSync, openSync } from 'node:fs';
 import { DamagedBytesError, UnreadableSourceError } from '../core/errors.ts';
 import { readFully } from '../core/io.ts';
 import { damagedUnit, type SumsOfUnits, UNIT_BYTES } from '../core/unit-sums.ts';
+import type { FileOrigin } from '../model/file-origin.ts';
 
 /**
  * A file that nobody writes to any more. Its bytes `[offsetBytes, offsetBytes + sizeBytes)` lie at the same offset
@@ -10,6 +11,8 @@ import { damagedUnit, type SumsOfUnits, UNIT_BYTES } from '../core/unit-sums.ts'
 export interface SealedFile {
   /** The mount's inode number: who owns what was landed. */
   readonly inode: number;
+  /** Of the mount, where others may land in the same folder: inode numbers are each mount's own. */
+  readonly owner?: string;
   /** Path in the mount, without a leading slash: `images/A01_s001_w1_z001_t001.tif`. */
   readonly mountPath: string;
   readonly sizeBytes: number;
@@ -17,6 +20,8 @@ export interface SealedFile {
   readonly pieces: readonly SealedPiece[];
   /** Checksums of all of it, where it has any: what is read is compared with them. */
   readonly sums?: SumsOfUnits;
+  /** Where it comes from, as far as that is known. */
+  readonly origin?: FileOrigin;
   /** Where pages of it were staged while it was written: stretches that were changed since they were last asked for. */
   readonly rewritten?: readonly { readonly from: number; readonly to: number }[];
 }

@@ -7,6 +7,10 @@ export interface TiffFacts {
   readonly timeIntervalS?: number;
   /** Of the single channel of a plane. */
   readonly channelName?: string;
+  /** Its colour: hexadecimal RGB. */
+  readonly channelColor?: string;
+  /** Of the channels of a stack, in their order. */
+  readonly channels?: readonly { readonly name?: string; readonly color?: string }[];
 }
 
 /** Micrometres per unit, by the names ImageJ and OME write. */
@@ -98,12 +102,28 @@ function omeFacts(description: string): TiffFacts {
   const y = sizeUm('Y');
   const z = sizeUm('Z');
   const channels = description.match(/<(?:\w+:)?Channel\b[^>]*>/g) ?? [];
-  const name = channels.length === 1 ? attribute(channels[0] ?? '', 'Name') : undefined;
+  const known = channels.map((channel) => {
+    const name = attribute(channel, 'Name');
+    const color = omeColor(attribute(channel, 'Color'));
+    return { ...(name ? { name: decodeXml(name) } : {}), ...(color === undefined ? {} : { color }) };
+  });
+  const [only] = known.length === 1 ? known : [];
+  const hasChannels =
+    known.length > 1 && known.some(({ name, color }) => name !== undefined || color !== undefined);
   return {
     ...(isSize(x) && isSize(y) ? { pixelSizeUm: { x, y } } : {}),
     ...(isSize(z) ? { zSpacingUm: z } : {}),
-    ...(name ? { channelName: decodeXml(name) } : {}),
+    ...(only?.name === undefined ? {} : { channelName: only.name }),
+    ...(only?.color === undefined ? {} : { channelColor: only.color }),
+    ...(hasChannels ? { channels: known } : {}),
   };
+}
+
+/** `Color` of OME-XML (schema 2016-06): red, green, blue and alpha as the bytes of a signed 32-bit number. */
+function omeColor(text: string | undefined): string | undefined {
+  const value = Number(text ?? Number.NaN);
+  if (!Number.isInteger(value) || value < -(2 ** 31) || value >= 2 ** 32) return undefined;
+  return (value >>> 8).toString(16).padStart(6, '0').toUpperCase();
 }
 
 /** MetaMorph's `<prop id="…" type="…" value="…"/>`; `spatial-calibration-x` is µm where the units say so. */

@@ -175,7 +175,7 @@ export class Overlay {
       ...(tree === undefined ? {} : { tree }),
       ...(otherTree === undefined ? {} : { otherTree }),
       at: Date.now(),
-      unique,
+      ...(unique === undefined ? {} : { unique }),
     });
   }
 
@@ -223,14 +223,14 @@ export class Overlay {
     if (mtimeNs !== undefined && isFile(inode)) this.store.setTimes(inode, atimeNs, mtimeNs);
   }
 
-  setXattr(inode: number, name: string, value: Uint8Array | null, unique: string): void {
+  setXattr(inode: number, name: string, value: Uint8Array | null, unique?: string): void {
     this.#commit({
       op: 'xattr',
       inode,
       name,
       value: value === null ? null : Buffer.from(value).toString('base64'),
       at: Date.now(),
-      unique,
+      ...(unique === undefined ? {} : { unique }),
     });
   }
 

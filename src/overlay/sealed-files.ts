@@ -1,7 +1,9 @@
 import type { SumsOfUnits } from '../core/unit-sums.ts';
+import type { FileOrigin } from '../model/file-origin.ts';
 import type { DataPiece, DataStore } from './data-store.ts';
 import type { ByteRange } from './durable-log.ts';
 import { isFile, type LandingRecord, type OverlayInode } from './inode.ts';
+import { originOf } from './made-by.ts';
 import type { Namespace } from './namespace.ts';
 
 /** A closed file, as the daemon's other rooms get to know it. */
@@ -18,6 +20,8 @@ export interface SealedFile {
   readonly sums?: SumsOfUnits;
   /** Where somebody works on it ahead: what was changed since it was last shown to them. */
   readonly rewritten?: readonly ByteRange[];
+  /** Where it comes from, as far as that is known. */
+  readonly origin?: FileOrigin;
   /** Rules that need not run again for this version. */
   readonly hooksDone: readonly string[];
 }
@@ -106,6 +110,7 @@ export class SealedFiles {
     const rewritten = this.#store.growing.rewritten(number);
     const { sizeBytes, mtimeNs } = this.#store.stat(inode);
     const sums = this.#store.sums.of(number, 0, sizeBytes);
+    const origin = originOf(inode);
     return {
       inode: number,
       version: inode.version,
@@ -115,6 +120,7 @@ export class SealedFiles {
       pieces: this.#store.pieces(inode),
       ...(inode.previous ? { previous: inode.previous.record } : {}),
       ...(sums === undefined ? {} : { sums }),
+      ...(origin === undefined ? {} : { origin }),
       ...(sums === undefined || rewritten === undefined ? {} : { rewritten }),
       hooksDone: [...(inode.hooksDone ?? [])],
     };

@@ -1,5 +1,6 @@
 import { residencyInMemory, residencyOfLanding } from '../model/residency.ts';
 import { isFile } from '../overlay/inode.ts';
+import { originOf } from '../overlay/made-by.ts';
 import type { Overlay } from '../overlay/overlay.ts';
 import type { Tree } from '../tree/tree.ts';
 import { EXISTING_ATTRIBUTE, INVALID, NO_ATTRIBUTE, NOT_SUPPORTED, READ_ONLY } from './refusals.ts';
@@ -30,7 +31,11 @@ export class Xattrs {
     const residency = inode.landed
       ? residencyOfLanding(inode.landed.record)
       : residencyInMemory(inode.splitAt);
-    return new Map([['residency', residency]]);
+    const hook = originOf(inode)?.hook;
+    return new Map([
+      ['residency', residency],
+      ...(hook === undefined ? [] : [['made-by', JSON.stringify(hook)] as const]),
+    ]);
   }
 
   get(node: number, name: string): Uint8Array {
@@ -48,7 +53,8 @@ export class Xattrs {
 
   list(node: number): string[] {
     const own = [...this.#own(node).keys()].map((name) => OWN_PREFIX + name);
-    return [...own, ...(this.#overlay.inode(node)?.xattrs?.keys() ?? [])];
+    const set = [...(this.#overlay.inode(node)?.xattrs?.keys() ?? [])];
+    return [...own, ...set.filter((name) => !name.startsWith(OWN_PREFIX))];
   }
 
   /** `inode` is the overlay's; a tree file must have been copied up before. */

@@ -102,7 +102,7 @@ describe('tables of the store', () => {
     const again = await land('a/t.csv', 'k\n5\n', first.inode);
     await materializer.remove(first, again);
     expect(json('tables/a_t/X/.zarray').shape).toEqual([1, 1]);
-    expect(json('tables/a_t/.zattrs').platefs.file).toBe('a/t.csv');
+    expect(json('tables/a_t/.zattrs').platefs.written.all.file).toBe('a/t.csv');
     const prose = await land('a/t.csv', 'dear,reader\nhello\n', first.inode);
     await materializer.remove(again, prose);
     expect(prose.note).toMatch(/no table .* row 1 has 1 cells where its header has 2/);

@@ -15,6 +15,7 @@ import type { FrontLink } from './front-link.ts';
 import { startFront } from './front-start.ts';
 import { HotRenders } from './hot-renders.ts';
 import { hotStore, type KeptFolders, keptFolders } from './kept-stores.ts';
+import { landingOwner } from './landing-owner.ts';
 import { Landings } from './landings.ts';
 import { LiveMount } from './live-mount.ts';
 import { LiveRevisions } from './live-revisions.ts';
@@ -163,6 +164,7 @@ function composeLanding(
 ): Pick<Composed, 'landings' | 'memory'> {
   const landings = new Landings({
     outputFolder: spec.definition.output,
+    owner: () => landingOwner(spec.definition),
     format: spec.definition.options.landing,
     front,
     isHeld: (inode) => parts.hooks?.isHeld(inode) ?? false,

@@ -22,6 +22,8 @@ export interface ResultImage {
   /** Of a field: acquisition and site. */
   readonly group?: string;
   readonly site?: number;
+  /** Of a field: its source, where that is another one than the store was begun with. */
+  readonly plate?: string;
   /** Whether it lies below the image that it labels the pixels of. */
   readonly isLabel?: boolean;
   /** Names of channels by index on the c axis. */
@@ -41,6 +43,7 @@ export function imageDocuments(image: ResultImage, name: string): GroupDocument[
   const {
     group,
     site,
+    plate,
     channelNames,
     channelColors,
     facts: known,
@@ -61,6 +64,7 @@ export function imageDocuments(image: ResultImage, name: string): GroupDocument[
     version: ATTRIBUTE_VERSION,
     ...(group === undefined ? {} : { group }),
     ...(site === undefined ? {} : { site }),
+    ...(plate === undefined ? {} : { plate }),
     channelNumbers: Array.from({ length: channelCount }, (_entry, index) => index + 1),
     channelNames,
     channelColors,
@@ -88,13 +92,14 @@ export function readResultImage(
   if (!document || !platefs) return undefined;
   const array = readArrayDocument(document);
   if (!array) throw new BadZarrError(file, 'not as PlateFS wrote it');
-  const { group, site, facts } = platefs;
+  const { group, site, plate, facts } = platefs;
   return {
     path,
     ...array,
     levels: levelsOf(attributes.ngff),
     ...(typeof group === 'string' ? { group } : {}),
     ...(typeof site === 'number' ? { site } : {}),
+    ...(typeof plate === 'string' ? { plate } : {}),
     ...(isObject(attributes.ngff['image-label']) ? { isLabel: true } : {}),
     channelNames: textFields(platefs['channelNames']),
     channelColors: textFields(platefs['channelColors']),

@@ -21,14 +21,20 @@ interface Refusal {
   readonly error: { readonly tag: string; readonly message: string; readonly advice?: string };
 }
 
-/** The one sentence a refused command prints, for people and for programs. */
+/** Commands and the kinds of refusal that were seen as people see them. */
+const seen = new Set<string>();
+
+/** The one sentence a refused command prints, for programs, and once of each kind for people. */
 async function refusal(mount: PlateMount, words: readonly string[], code = 1): Promise<Refusal['error']> {
+  const { error } = await mount.json<Refusal>(words, code);
+  const kind = `${words[0]} ${error.tag}`;
+  if (seen.has(kind)) return error;
+  seen.add(kind);
   const told = await mount.platefs(...words);
   expect(told.code, told.stdout + told.stderr).toBe(code);
   expect(told.stdout).toBe('');
   expect(told.stderr).toMatch(/^platefs: (.+\n)+$/);
   expect(told.stderr).not.toMatch(/ at .*\.ts:|Error:/);
-  const { error } = await mount.json<Refusal>(words, code);
   expect(told.stderr).toContain(error.message);
   return error;
 }

@@ -1,3 +1,4 @@
+import { holdOutput } from '../../changes/check-output.ts';
 import { weightOf } from '../../changes/findings.ts';
 import { collectGarbage } from '../../changes/repair-state.ts';
 import { RevisionStore } from '../../changes/revision-store.ts';
@@ -5,8 +6,16 @@ import { formatByteSize } from '../../core/byte-size.ts';
 import { StateCorruptError } from '../../core/errors.ts';
 import { dropRevisions } from '../../daemon/drop-revision.ts';
 import { OVER_QUOTA_ADVICE, quotaPlan } from '../../daemon/quota-keeper.ts';
-import { changedPlate, type PlateArgs, placeOptions } from '../changed-plate.ts';
-import { checkPlate, demandHeld, findingLines, findingsOf, holdState } from '../checked-plate.ts';
+import { lockExclusively } from '../../fuse/syscalls.ts';
+import { type ChangedPlate, changedPlate, type PlateArgs, placeOptions } from '../changed-plate.ts';
+import {
+  checkPlate,
+  demandHeld,
+  findingLines,
+  findingsOf,
+  type HeldState,
+  holdState,
+} from '../checked-plate.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { exitCode } from '../exit-codes.ts';
 
@@ -37,6 +46,21 @@ async function run(args: GcArgs, context: CommandContext): Promise<number> {
   const plate = await changedPlate({ ...args, path: undefined });
   using held = holdState(plate);
   demandHeld(held, plate, 'collect garbage');
+  const { terminal, signal } = context;
+  const release = await holdOutput(plate.output, lockExclusively, (note) => terminal.progress(note), signal);
+  try {
+    return await collect(plate, held, args.dryRun, context);
+  } finally {
+    release();
+  }
+}
+
+async function collect(
+  plate: ChangedPlate,
+  held: HeldState,
+  isDry: boolean,
+  context: CommandContext,
+): Promise<number> {
   const checked = await checkPlate(plate, held, context);
   const damaged = checked.state.findings.find(({ kind }) => kind === 'journal-damaged');
   if (damaged)
@@ -44,24 +68,22 @@ async function run(args: GcArgs, context: CommandContext): Promise<number> {
       advice: `mend it first:  platefs fsck ${plate.name} --repair`,
     });
   const found = findingsOf(checked).filter((finding) => weightOf(finding) === 'garbage');
-  const removed = args.dryRun ? found : collectGarbage(found);
+  const removed = isDry ? found : collectGarbage(found);
   const { name } = plate;
   const store = new RevisionStore(plate.state);
   const { quotaBytes } = store;
   const { drop, leftBytes } = quotaPlan(store, plate, quotaBytes);
-  if (!args.dryRun && drop.length > 0) await dropRevisions(plate, drop);
-  const revisions = quotaLines(drop, leftBytes, quotaBytes, args.dryRun);
+  if (!isDry && drop.length > 0) await dropRevisions(plate, drop);
+  const revisions = quotaLines(drop, leftBytes, quotaBytes, isDry);
   const garbage =
     found.length === 0
       ? `${name}: there is no garbage`
-      : [`${name}: ${found.length} ${args.dryRun ? 'could go' : 'removed'}`, ...findingLines(found)].join(
-          '\n',
-        );
+      : [`${name}: ${found.length} ${isDry ? 'could go' : 'removed'}`, ...findingLines(found)].join('\n');
   const document = {
     name,
-    removed: args.dryRun ? [] : removed,
+    removed: isDry ? [] : removed,
     found,
-    dropped: args.dryRun ? [] : drop,
+    dropped: isDry ? [] : drop,
     keptBytes: leftBytes,
     quotaBytes,
   };

@@ -9,6 +9,7 @@
  *   file-client.ts files COUNT FOLDER SIZE fsync|close
  *                                          one pass: creates files of SIZE bytes, writes each at once, syncs it or not, closes it
  *   file-client.ts first PASSES FILE …     each pass opens a file and reads its first page past the page cache, file by file
+ *   file-client.ts ends PASSES FILE        each pass opens the file and reads its first and its last page past the page cache
  *   file-client.ts window PASSES FILE WIDTH HEIGHT PLANES
  *                                          each pass reads 256 × 256 pixels of 16 bits anywhere in a stack, row by row
  *   file-client.ts link LIST               one pass: makes the symlinks a JSON file lists as [path, target]
@@ -62,6 +63,18 @@ function first(paths: readonly string[], passes: number, buffer: Uint8Array): nu
     timed(() => {
       const fd = openSync(paths[pass % paths.length] ?? '', constants.O_RDONLY | constants.O_DIRECT);
       if (readSync(fd, buffer, 0, PAGE_BYTES, 0) === 0) throw new Error('an empty file');
+      closeSync(fd);
+    }),
+  );
+}
+
+function ends(path: string, passes: number, buffer: Uint8Array): number[] {
+  return Array.from({ length: passes }, () =>
+    timed(() => {
+      const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECT);
+      const last = Math.floor((fstatSync(fd).size - 1) / PAGE_BYTES) * PAGE_BYTES;
+      for (const at of [0, last])
+        if (readSync(fd, buffer, 0, PAGE_BYTES, at) === 0) throw new Error(`${path} ends at ${at}`);
       closeSync(fd);
     }),
   );
@@ -123,13 +136,15 @@ const seconds =
     ? Array.from({ length: Number(second) }, () => timed(() => readAll(paths, buffer)))
     : operation === 'first'
       ? first(paths, Number(second), buffer)
-      : operation === 'window'
-        ? windows(path, Number(second), Number(paths[1]), Number(paths[2]), Number(paths[3]))
-        : operation === 'random'
-          ? random(path, Number(second))
-          : operation === 'files'
-            ? [files(path, Number(second), Number(paths[1]), paths[2] === 'fsync')]
-            : operation === 'write'
-              ? [write(path, Number(second), Number(paths[1]))]
-              : [link(second)];
+      : operation === 'ends'
+        ? ends(path, Number(second), buffer)
+        : operation === 'window'
+          ? windows(path, Number(second), Number(paths[1]), Number(paths[2]), Number(paths[3]))
+          : operation === 'random'
+            ? random(path, Number(second))
+            : operation === 'files'
+              ? [files(path, Number(second), Number(paths[1]), paths[2] === 'fsync')]
+              : operation === 'write'
+                ? [write(path, Number(second), Number(paths[1]))]
+                : [link(second)];
 console.log(JSON.stringify(seconds));

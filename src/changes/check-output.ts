@@ -4,7 +4,9 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
 import { CancelledError, explain } from '../core/errors.ts';
 import { loadSidecar } from '../materializer/landed-image.ts';
-import { LANDED_PATH, type Landing, STAGING_PATH, STORE_NAME } from '../materializer/landing.ts';
+import { LANDED_PATH, type Landing, STATE_NAME, STORE_NAME } from '../materializer/landing.ts';
+import { OutputLock, type TakeLock } from '../materializer/output-lock.ts';
+import { strayStaging } from '../materializer/output-owners.ts';
 import { ByteCache } from '../memory/byte-cache.ts';
 import type { LandedBytes } from '../overlay/inode.ts';
 import type { Namespace } from '../overlay/namespace.ts';
@@ -22,8 +24,27 @@ export interface CheckProgress {
 
 interface CheckOptions {
   readonly isServed: boolean;
+  /** Tells which mounts land in the folder now. */
+  readonly takeLock: TakeLock;
   readonly signal: AbortSignal;
   readonly onProgress: (progress: CheckProgress) => void;
+}
+
+/**
+ * Keeps every mount from landing in an output folder, so that what is garbage there stays garbage.
+ * @param onNote - Told of a long wait.
+ * @returns lets them land again.
+ * @throws CancelledError
+ */
+export async function holdOutput(
+  outputFolder: string,
+  takeLock: TakeLock,
+  onNote: (note: string) => void,
+  signal: AbortSignal,
+): Promise<() => void> {
+  if (!existsSync(join(outputFolder, STATE_NAME))) return () => {};
+  const turn = await new OutputLock(outputFolder, 'platefs gc', takeLock, onNote).acquire(signal);
+  return turn.release;
 }
 
 /** Everything of a mount that is said to be safe in the output folder. */
@@ -42,7 +63,7 @@ function landedOf(names: Namespace): { path: string; landed: LandedBytes }[] {
 export async function checkOutput(
   place: BranchPlace,
   names: Namespace,
-  { isServed, signal, onProgress }: CheckOptions,
+  { isServed, takeLock, signal, onProgress }: CheckOptions,
 ): Promise<Finding[]> {
   const { output: outputFolder } = place;
   const files = landedOf(names);
@@ -60,7 +81,7 @@ export async function checkOutput(
   findings.push(
     ...checkStore(join(outputFolder, STORE_NAME), (path) => claimed.has(`${STORE_NAME}/${path}`)),
   );
-  if (!isServed) findings.push(...leftBehind(outputFolder, new Set(own.map(idOf))));
+  if (!isServed) findings.push(...leftBehind(outputFolder, new Set(own.map(idOf)), takeLock));
   return findings;
 }
 
@@ -187,13 +208,15 @@ const tablesOf = (document: JsonObject | undefined): unknown =>
 const ome = (document: JsonObject | undefined): JsonObject | undefined =>
   (document?.['attributes'] as JsonObject | undefined)?.['ome'] as JsonObject | undefined;
 
+const isEmptyFolder = (path: string): boolean =>
+  statSync(path).isDirectory() && readdirSync(path).length === 0;
+
 /** What a crash left in an output folder. */
-function leftBehind(outputFolder: string, claimed: ReadonlySet<string>): Finding[] {
+function leftBehind(outputFolder: string, claimed: ReadonlySet<string>, takeLock: TakeLock): Finding[] {
   const found: Finding[] = [];
-  const staging = join(outputFolder, STAGING_PATH);
-  if (existsSync(staging))
-    for (const name of readdirSync(staging))
-      found.push({ kind: 'staging-left', path: join(staging, name), detail: 'a landing that did not end' });
+  for (const path of strayStaging(outputFolder, takeLock))
+    if (!isEmptyFolder(path))
+      found.push({ kind: 'staging-left', path, detail: 'a landing that did not end' });
   const records = join(outputFolder, LANDED_PATH);
   if (!existsSync(records)) return found;
   for (const name of readdirSync(records, { recursive: true, encoding: 'utf8' })) {

@@ -22,15 +22,13 @@ import type { Landing } from '../materializer/landing.ts';
 import { isRecordedFile, readPlainRecord } from '../materializer/plain-placement.ts';
 import type { ByteCache } from '../memory/byte-cache.ts';
 import { type BranchPlace, BranchStore, MAIN_NUMBER } from './branch-store.ts';
-import { damagedKept, encodeSums, readSums, sumsPathOf } from './kept-sums.ts';
+import { damagedKept, encodeSums, readSums, stagedPathOf, sumsPathOf } from './kept-sums.ts';
 import { RevisionStore } from './revision-store.ts';
 
 /** A multiple of what has a checksum of its own. */
 const COPY_BYTES = 64 * UNIT_BYTES;
 /** Kept copies of which a thread has the checksums in memory. */
 const MAX_SUMS = 64;
-
-const stagedPathOf = (path: string): string => `${path}.part`;
 
 /** Whether a plain file of the output folder is still what landed there. */
 function isInPlace(outputFolder: string, landing: Landing): boolean {
@@ -153,14 +151,15 @@ export class KeptLandings {
 
   /**
    * Keeps a landing's bytes before the output folder loses them: by a second name where it lies as a file, else by a
-   * copy. Safe from power loss when it returns. @throws when the bytes can't be read or the disk is full.
+   * copy. Safe from power loss when it returns. @returns whether they were not kept before. @throws when the bytes can't be read or the disk is full.
    */
-  async keep(landing: Landing): Promise<void> {
+  async keep(landing: Landing): Promise<boolean> {
     const path = this.#store.keptPath(landing.id);
-    if (existsSync(path)) return;
+    if (existsSync(path)) return false;
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     await this.#stage(landing, path);
     this.#publish(path);
+    return true;
   }
 
   /**

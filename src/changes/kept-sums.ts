@@ -16,6 +16,14 @@ export const sumsPathOf = (keptPath: string): string => keptPath + SUMS_END;
 export const keptNameOf = (name: string): string =>
   name.endsWith(SUMS_END) ? name.slice(0, -SUMS_END.length) : name;
 
+const STAGED_END = '.part';
+
+/** Where what is to be kept is laid ready. */
+export const stagedPathOf = (keptPath: string): string => keptPath + STAGED_END;
+
+/** Whether a file is being laid ready, or its sums are. */
+export const isStaged = (name: string): boolean => keptNameOf(name).endsWith(STAGED_END);
+
 export function encodeSums(sums: readonly number[]): Buffer {
   const bytes = Buffer.alloc(4 + 4 * sums.length);
   for (const [i, sum] of sums.entries()) bytes.writeUInt32LE(sum, 4 + 4 * i);

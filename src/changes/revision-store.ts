@@ -13,7 +13,8 @@ import { StateCorruptError } from '../core/errors.ts';
 import { syncFolderOf } from '../core/storage.ts';
 import { Journal, peekJournal } from '../journal/journal.ts';
 import type { OverlayRecord } from '../overlay/records.ts';
-import { keptNameOf } from './kept-sums.ts';
+import { isStaged, keptNameOf } from './kept-sums.ts';
+import { DEFAULT_REVISION_QUOTA_BYTES } from './revision-quota.ts';
 
 /** What a revision was made for. */
 export type RevisionReason = 'commit' | 'snapshot' | 'unmount' | 'branch';
@@ -37,6 +38,7 @@ export interface Revision {
 }
 
 const NUMBER = /^[1-9]\d*$/;
+const QUOTA_FILE = 'quota';
 
 /** A file of landed bytes that the output folder has no more is named after its landing. */
 const keptName = (landing: string): string => encodeURIComponent(landing);
@@ -125,14 +127,18 @@ export class RevisionStore {
     return true;
   }
 
-  /** Removes what no revision needs: left by a crash, or by a dropped revision. */
-  sweep(): void {
+  /**
+   * Removes what no revision needs: left by a crash, or by a dropped revision.
+   * @param isIdle nobody is keeping anything at the moment.
+   */
+  sweep(isIdle = false): void {
     if (!existsSync(this.folder)) return;
     for (const name of readdirSync(this.folder))
       if (name.startsWith('.')) rmSync(join(this.folder, name), { recursive: true, force: true });
     const needed = new Set([...this.needed()].map(keptName));
     for (const name of this.#keptNames())
-      if (!needed.has(keptNameOf(name))) rmSync(join(this.folder, 'kept', name), { force: true });
+      if (!needed.has(keptNameOf(name)) && (isIdle || !isStaged(name)))
+        rmSync(join(this.folder, 'kept', name), { force: true });
   }
 
   /** Landings that some revision needs. */
@@ -150,8 +156,35 @@ export class RevisionStore {
     return join(this.folder, 'kept', keptName(landing));
   }
 
-  /** Bytes on disk that are kept for revisions alone. */
+  /** Bytes on disk that are kept for revisions alone, by landing. */
+  keptByLanding(): Map<string, number> {
+    const found = new Map<string, number>();
+    const landings = new Map([...this.needed()].map((landing) => [keptName(landing), landing]));
+    for (const name of this.#keptNames()) {
+      const landing = landings.get(keptNameOf(name));
+      if (landing === undefined) continue;
+      const stat = statSync(join(this.folder, 'kept', name), { throwIfNoEntry: false });
+      if (stat) found.set(landing, (found.get(landing) ?? 0) + stat.size);
+    }
+    return found;
+  }
+
+  /** The sum of {@link keptByLanding}. */
   keptBytes(): number {
-    return this.#keptNames().reduce((sum, name) => sum + statSync(join(this.folder, 'kept', name)).size, 0);
+    return [...this.keptByLanding().values()].reduce((sum, sizeBytes) => sum + sizeBytes, 0);
+  }
+
+  /** What may be kept for revisions alone, as the last mount was told. */
+  get quotaBytes(): number {
+    const path = join(this.folder, QUOTA_FILE);
+    return existsSync(path) ? Number(readFileSync(path, 'utf8')) : DEFAULT_REVISION_QUOTA_BYTES;
+  }
+
+  noteQuota(quotaBytes: number): void {
+    if (this.quotaBytes === quotaBytes) return;
+    mkdirSync(this.folder, { recursive: true, mode: 0o700 });
+    const path = join(this.folder, QUOTA_FILE);
+    writeFileSync(`${path}.new`, String(quotaBytes), { mode: 0o600 });
+    renameSync(`${path}.new`, path);
   }
 }

@@ -11,6 +11,7 @@ import { kernelFileCalls } from '../daemon/file-calls.ts';
 import { memoryFolderPath } from '../daemon/memory-folder.ts';
 import { savedMount } from '../daemon/saved-mount.ts';
 import { lockState } from '../daemon/state-lock.ts';
+import { lockExclusively } from '../fuse/syscalls.ts';
 import { checkCaches } from './cache-check.ts';
 import { printable } from './change-text.ts';
 import type { ChangedPlate } from './changed-plate.ts';
@@ -62,6 +63,7 @@ export async function checkPlate(
   const state = checkState(folders, tree, isServed);
   const told = (what: string) => ({
     isServed,
+    takeLock: lockExclusively,
     signal,
     onProgress: ({ filesDone, filesTotal }: CheckProgress) =>
       terminal.progress(`${what}: ${filesDone} of ${filesTotal} files`),

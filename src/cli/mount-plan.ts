@@ -103,6 +103,7 @@ export function resolveDefinition(request: MountRequest, stateBase: string): Res
   const hotCacheBytes = overrides.hotCacheBytes ?? definition.options.hotCacheBytes;
   const smallFileBytes = overrides.smallFileBytes ?? definition.options.smallFileBytes;
   const largeFileBytes = overrides.largeFileBytes ?? definition.options.largeFileBytes;
+  const revisionQuotaBytes = overrides.revisionQuotaBytes ?? definition.options.revisionQuotaBytes;
   const names = overrides.names ?? definition.names;
   const layout = overrides.layout ?? definition.layout;
   const as = overrides.as ?? definition.as;
@@ -136,6 +137,7 @@ export function resolveDefinition(request: MountRequest, stateBase: string): Res
       ...(hotCacheBytes === undefined ? {} : { hotCacheBytes }),
       ...(smallFileBytes === undefined ? {} : { smallFileBytes }),
       ...(largeFileBytes === undefined ? {} : { largeFileBytes }),
+      ...(revisionQuotaBytes === undefined ? {} : { revisionQuotaBytes }),
     },
   };
 }

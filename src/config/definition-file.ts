@@ -70,6 +70,7 @@ interface DefinitionForm extends ReadingForm {
     'hot-cache'?: string | number;
     'small-files'?: string | number;
     'large-files'?: string | number;
+    'revision-quota'?: string | number;
   };
   readonly hooks?: readonly {
     readonly name: string;
@@ -171,7 +172,7 @@ function optionsOf(source: YamlSource, form: DefinitionForm): MountOptions {
   const ngff = NGFF_VERSIONS.find((version) => version === String(options.ngff));
   const landing = landingOf(source, options);
   const sizeOf = (
-    name: 'cold-cache' | 'hot-cache' | 'small-files' | 'large-files',
+    name: 'cold-cache' | 'hot-cache' | 'small-files' | 'large-files' | 'revision-quota',
     parse: (value: string | number, parameter: string) => number,
   ): number | undefined => {
     const value = options[name];
@@ -183,6 +184,7 @@ function optionsOf(source: YamlSource, form: DefinitionForm): MountOptions {
   const hotCacheBytes = sizeOf('hot-cache', parseCacheLimit);
   const smallFileBytes = sizeOf('small-files', parseByteSize);
   const largeFileBytes = sizeOf('large-files', parseByteSize);
+  const revisionQuotaBytes = sizeOf('revision-quota', parseByteSize);
   return {
     allowOther: options['allow-other'] ?? false,
     noPassthrough: !(options.passthrough ?? true),
@@ -200,6 +202,7 @@ function optionsOf(source: YamlSource, form: DefinitionForm): MountOptions {
     ...(hotCacheBytes === undefined ? {} : { hotCacheBytes }),
     ...(smallFileBytes === undefined ? {} : { smallFileBytes }),
     ...(largeFileBytes === undefined ? {} : { largeFileBytes }),
+    ...(revisionQuotaBytes === undefined ? {} : { revisionQuotaBytes }),
   };
 }
 

@@ -130,6 +130,13 @@ const OPTIONS: Readonly<Record<string, Schema>> = {
     description:
       'Files that grow beyond this go to disk while they are written; an eighth of the budget, and 64 MiB at least, unless set.',
   },
+  'revision-quota': {
+    type: ['string', 'integer'],
+    minimum: 1,
+    default: '10GiB',
+    description:
+      'Most that may be kept on disk for revisions alone; the oldest that nobody named (snapshot) go first.',
+  },
   'output-ngff': {
     enum: [...NGFF_VERSIONS, ...NGFF_VERSIONS.map(Number)],
     default: '0.4',

@@ -44,6 +44,7 @@ export interface OptionOverrides {
   hotCacheBytes?: number;
   smallFileBytes?: number;
   largeFileBytes?: number;
+  revisionQuotaBytes?: number;
   budgetBytes?: number;
   output?: string;
   state?: string;
@@ -206,6 +207,13 @@ export const MOUNT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
     description:
       'files that grow beyond this go to disk while they are written; an eighth of the budget unless set',
     apply: (overrides, value) => void (overrides.largeFileBytes = parseByteSize(value, '-o large-files')),
+  },
+  'revision-quota': {
+    value: 'SIZE',
+    description:
+      'most that may be kept on disk for revisions alone, 10 GiB unless set; the oldest that nobody named go first',
+    apply: (overrides, value) =>
+      void (overrides.revisionQuotaBytes = parseByteSize(value, '-o revision-quota')),
   },
   names: {
     value: 'NAMES',

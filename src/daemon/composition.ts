@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import type { Worker } from 'node:worker_threads';
+import { DEFAULT_REVISION_QUOTA_BYTES } from '../changes/revision-quota.ts';
 import type { DaemonSpec } from '../config/daemon-spec.ts';
 import { FrontWake } from '../fuse/front-wake.ts';
 import { budgetOf } from '../memory/budget.ts';
@@ -14,6 +15,7 @@ import type { FrontLink } from './front-link.ts';
 import { startFront } from './front-start.ts';
 import { HotRenders } from './hot-renders.ts';
 import { hotStore, type KeptFolders, keptFolders } from './kept-stores.ts';
+import { landingOwner } from './landing-owner.ts';
 import { Landings } from './landings.ts';
 import { LiveMount } from './live-mount.ts';
 import { LiveRevisions } from './live-revisions.ts';
@@ -162,6 +164,7 @@ function composeLanding(
 ): Pick<Composed, 'landings' | 'memory'> {
   const landings = new Landings({
     outputFolder: spec.definition.output,
+    owner: () => landingOwner(spec.definition),
     format: spec.definition.options.landing,
     front,
     isHeld: (inode) => parts.hooks?.isHeld(inode) ?? false,
@@ -211,6 +214,9 @@ function composePlates(
   const revisions = new LiveRevisions({
     stateFolder: definition.state,
     outputFolder: definition.output,
+    quotaBytes: definition.options.revisionQuotaBytes ?? DEFAULT_REVISION_QUOTA_BYTES,
+    log: logEvent,
+    warn: (message) => warnings.warn('revisions', message),
     front,
     fuseFd: start.fuseFd,
     parts: opened.map(({ number }) => number),

@@ -1,8 +1,10 @@
 import { availableParallelism } from 'node:os';
 import type { LandingProgress, LandingResult } from '../control/documents.ts';
 import { explain } from '../core/errors.ts';
+import { lockExclusively } from '../fuse/syscalls.ts';
 import type { Landing } from '../materializer/landing.ts';
 import type { Materializer } from '../materializer/materializer.ts';
+import type { LandingOwner } from '../materializer/output-owners.ts';
 import type { PlateOrigin } from '../model/file-origin.ts';
 import type { LandingFormat } from '../model/landing-format.ts';
 import type { Abandoned } from '../overlay/inode.ts';
@@ -12,6 +14,8 @@ import { LandingLoop } from './landing-loop.ts';
 
 export interface LandingsParts {
   readonly outputFolder: string;
+  /** Who lands there, where others may too. */
+  readonly owner: () => LandingOwner;
   /** How the store is written that results land in. */
   readonly format: LandingFormat | undefined;
   readonly front: FrontLink;
@@ -101,6 +105,7 @@ export class Landings {
           workers: Math.max(1, availableParallelism()),
           ...(this.#parts.format === undefined ? {} : { format: this.#parts.format }),
           isLive: (inode) => this.#isLive(inode),
+          sharing: { owner: this.#parts.owner(), takeLock: lockExclusively },
           onNote: this.#parts.warn,
         },
         this.#parts.signal,

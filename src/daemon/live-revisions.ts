@@ -17,6 +17,7 @@ import { kernelFileCalls } from './file-calls.ts';
 import { restoringPath } from './front-changes.ts';
 import type { FrontLink } from './front-link.ts';
 import type { RestoreAnswer } from './front-messages.ts';
+import { QuotaKeeper } from './quota-keeper.ts';
 import { invalidateNames } from './tree-invalidation.ts';
 
 /** Revisions that unmounting made: as many are kept. Those that somebody asked for are kept until they are dropped. */
@@ -25,6 +26,10 @@ const KEPT_UNMOUNTS = 10;
 export interface LiveRevisionsParts {
   readonly stateFolder: string;
   readonly outputFolder: string;
+  /** What may be kept for revisions alone. */
+  readonly quotaBytes: number;
+  readonly log: (message: string) => void;
+  readonly warn: (message: string) => void;
   readonly front: FrontLink;
   readonly fuseFd: number;
   /** Numbers of the mount's parts. */
@@ -46,19 +51,29 @@ export class LiveRevisions {
   readonly #store: RevisionStore;
   readonly #nodes: VersionNodes;
   readonly #kept: KeptLandings;
+  readonly #quota: QuotaKeeper;
   #needed: Set<string>;
   /** A revision is being made of what is there now: anything may be needed. */
   #isMaking = false;
 
   constructor(parts: LiveRevisionsParts) {
     this.#parts = parts;
-    const { stateFolder, outputFolder } = parts;
+    const { stateFolder, outputFolder, quotaBytes } = parts;
     this.#store = new RevisionStore(stateFolder);
     this.#nodes = new VersionNodes(stateFolder);
     this.#kept = new KeptLandings({ state: stateFolder, output: outputFolder }, new ByteCache(0), {
       calls: kernelFileCalls,
     });
     this.#needed = this.#store.needed();
+    this.#store.noteQuota(quotaBytes);
+    this.#quota = new QuotaKeeper({
+      store: this.#store,
+      place: this.#place,
+      quotaBytes,
+      drop: (numbers) => this.drop(numbers),
+      log: parts.log,
+      warn: parts.warn,
+    });
   }
 
   /**
@@ -68,7 +83,7 @@ export class LiveRevisions {
    */
   static prepare(stateFolder: string, parts: readonly number[], isNew: boolean): void {
     const store = new RevisionStore(stateFolder);
-    if (isNew) store.sweep();
+    if (isNew) store.sweep(true);
     const numbers = store.list().map(({ number }) => number);
     if (numbers.length > 0) new VersionNodes(stateFolder).assign(numbers, parts, isNew);
   }
@@ -83,7 +98,7 @@ export class LiveRevisions {
   /** Keeps a landing's bytes, before its place in the output folder is given up. @throws when they can't be kept. */
   async keep(landing: Landing): Promise<void> {
     if (!this.needs(landing)) return;
-    await this.#kept.keep(landing);
+    if (await this.#kept.keep(landing)) this.#quota.grew(landing.sizeBytes);
     passFaultPoint('revision.kept');
   }
 
@@ -119,6 +134,7 @@ export class LiveRevisions {
         const revision = this.#store.add({ at, reason, ...told, ...facts }, records);
         this.#changed([revision.number]);
         if (reason === 'unmount') await this.#dropOldUnmounts();
+        await this.#quota.hold();
         return revision;
       } finally {
         this.#isMaking = false;

@@ -16,7 +16,8 @@ export function lockState(stateFolder: string): () => void {
     throw new AlreadyRunningError(
       `another PlateFS (pid ${readFileSync(path, 'utf8').trim()}) already serves ${stateFolder}`,
       {
-        advice: "see 'platefs status'; unmount that one, or give this one another --output",
+        advice:
+          "see 'platefs status'; unmount that one, or give this one another --output or a --state of its own",
       },
     );
   }

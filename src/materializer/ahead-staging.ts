@@ -21,8 +21,8 @@ export interface AheadStagingParts {
   readonly stagingDir: string;
   readonly pool: JobRunner;
   readonly format: LandingFormat;
-  /** Of the store. */
-  readonly version: NgffVersion;
+  /** Of the store, as it is now. */
+  readonly version: () => NgffVersion;
   /** Told what could not be removed; it is swept at the next start. */
   readonly note: (message: string) => void;
 }
@@ -109,7 +109,8 @@ export class AheadStaging {
   }
 
   async #stageSteps(growing: Growing, file: SealedFile, signal: AbortSignal): Promise<void> {
-    const { pool, format, version } = this.#parts;
+    const { pool, format } = this.#parts;
+    const version = this.#parts.version();
     const { codec = { name: 'blosc-lz4' }, levels = 1 } = format;
     for (let hasMore = true; hasMore && !growing.isOver && !signal.aborted; ) {
       if (!this.#hasRoom()) {
@@ -165,7 +166,7 @@ export class AheadStaging {
   #isFor({ levels }: Growing, job: ImageJob): boolean {
     const { codec = { name: 'blosc-lz4' }, chunks } = this.#parts.format;
     const { format } = job;
-    const isSharded = chunks === 'sharded' && this.#parts.version !== '0.4';
+    const isSharded = chunks === 'sharded' && this.#parts.version() !== '0.4';
     return (
       isDeepStrictEqual(levels, job.levels) &&
       isDeepStrictEqual(codec, format.codec) &&

@@ -187,12 +187,14 @@ function placeFile(
   const { decision, report } = file;
   if (decision.kind === 'plain') {
     if (!('diskInode' in report)) return;
-    const id = landingId(decision.file.inode, decision.file.sizeBytes, report.crc32);
+    const id = landingId(decision.file, report.crc32);
     const { path, stagedPath } = decision;
+    const { inode, owner } = decision.file;
     const table = tableFilesOf(report).length > 0 ? decision.table?.path : undefined;
     const record = {
       id,
-      inode: decision.file.inode,
+      inode,
+      ...(owner === undefined ? {} : { owner }),
       path,
       diskInode: report.diskInode,
       ...(table === undefined ? {} : { table }),
@@ -264,7 +266,7 @@ function landingOf(file: StagedFile): Landing {
   const notes = [decision.note, tableNote].filter((one) => one !== undefined).join('; ');
   const note = notes === '' ? {} : { note: notes };
   if (decision.kind === 'plain') {
-    const id = landingId(inode, sizeBytes, 'crc32' in report ? report.crc32 : 0);
+    const id = landingId(decision.file, 'crc32' in report ? report.crc32 : 0);
     return { kind: 'plain', id, inode, mountPath, sizeBytes, mtimeMs, path: decision.path, ...note };
   }
   const {

@@ -60,8 +60,16 @@ export interface PlanContext {
   readonly store: ResultStore;
   /** Of images that are not there yet. */
   readonly format: LandingFormat;
-  /** Whether the mount still has a file with this inode number. */
-  readonly isLive: (inode: number) => boolean;
+  /** Whether what landed there may be replaced by what a file lands. */
+  readonly isFree: (record: LandedOwner, file: LandedOwner) => boolean;
+  /** A mount, for people, by its id. */
+  readonly describe: (owner: string) => string;
+}
+
+/** Who landed something. */
+export interface LandedOwner {
+  readonly inode: number;
+  readonly owner?: string;
 }
 
 /** Decides for the files of one batch, in their order, so that no two get the same place. */
@@ -102,10 +110,15 @@ export class LandingPlan {
     const path = choosePlainPath(outputDir, file.mountPath, (candidate) => {
       if (this.claimed.has(candidate)) return false;
       const record = readPlainRecord(outputDir, candidate);
-      return record !== undefined && isRecordedFile(outputDir, record) && this.isFree(record.inode, file);
+      return record !== undefined && isRecordedFile(outputDir, record) && this.context.isFree(record, file);
     });
     this.claimed.add(path);
-    const renamed = path === file.mountPath ? undefined : `${file.mountPath} was taken in the output folder`;
+    const holder = path === file.mountPath ? undefined : readPlainRecord(outputDir, file.mountPath);
+    const by = holder && this.foreign(holder, file);
+    const renamed =
+      path === file.mountPath
+        ? undefined
+        : `${file.mountPath} was taken in the output folder${by === undefined ? '' : ` by ${by}${APART}`}`;
     const why = [note, renamed].filter((part) => part !== undefined).join('; ');
     const stagedPath = this.staged();
     const former = readPlainRecord(outputDir, path)?.table;
@@ -159,8 +172,11 @@ export class LandingPlan {
     const isInImage = known?.isLabel ?? labelled !== undefined;
     // Apart from the records of the image that they lie below.
     const record = `${isInImage ? 'labels' : 'images'}/${path}/${placement.index.join('.')}`;
-    if (!this.mayLand(record, file))
-      return this.multiscales(file, inspection, 'another file has its place on the plate');
+    if (!this.mayLand(record, file)) {
+      const by = this.foreign(this.ownerOf(record) ?? file, file);
+      const why = `${by ?? 'another file'} has its place on the plate${by === undefined ? '' : APART}`;
+      return this.multiscales(file, inspection, why);
+    }
     const stagedImage = known ? fresh?.stagedImage : join(stagingDir, `image${this.count++}`);
     const image = grown(
       known ?? {
@@ -178,6 +194,7 @@ export class LandingPlan {
         channelColors: {},
         // Its pixels are those of the image.
         facts: labelled?.facts ?? {},
+        ...(store.plate === undefined ? {} : { plate: store.plate }),
         written: {},
       },
       placement.index,
@@ -316,18 +333,26 @@ export class LandingPlan {
   /** Claims a place in the store unless another file of the batch, or a living file of the mount, has it. */
   private mayLand(record: string, file: SealedFile): boolean {
     if (this.claimed.has(record)) return false;
-    if (this.hasRecord(record)) {
-      const path = join(this.context.outputDir, LANDED_PATH, `${record}.landed`);
-      if (!this.isFree(loadSidecar(path).sidecar.inode, file)) return false;
-    }
+    const holder = this.ownerOf(record);
+    if (holder && !this.context.isFree(holder, file)) return false;
     this.claimed.add(record);
     return true;
   }
 
-  private isFree(ownerInode: number, file: SealedFile): boolean {
-    return ownerInode === file.inode || !this.context.isLive(ownerInode);
+  private ownerOf(record: string): LandedOwner | undefined {
+    const path = join(this.context.outputDir, LANDED_PATH, `${record}.landed`);
+    return nameExists(path) ? loadSidecar(path).sidecar : undefined;
+  }
+
+  /** Another mount that landed something, for people; undefined where it was this one. */
+  private foreign(holder: LandedOwner, file: SealedFile): string | undefined {
+    if (holder.owner === undefined || holder.owner === file.owner) return undefined;
+    return this.context.describe(holder.owner);
   }
 }
+
+/** What to do about another mount's results. */
+const APART = '; to keep the names apart, give one of the two another --output';
 
 /** What is known, by index. */
 const byIndex = (values: readonly (string | undefined)[]): Record<string, string> =>

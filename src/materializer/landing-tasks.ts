@@ -116,6 +116,7 @@ export async function stageImage(job: ImageJob): Promise<ImageReport> {
     const describe = (id: string, runs: readonly PixelRun[]): Sidecar => ({
       id,
       inode: job.file.inode,
+      ...(job.file.owner === undefined ? {} : { owner: job.file.owner }),
       mountPath: job.file.mountPath,
       sizeBytes: job.file.sizeBytes,
       mtimeMs: job.file.mtimeMs,
@@ -140,7 +141,7 @@ export async function stageImage(job: ImageJob): Promise<ImageReport> {
       if (id !== undefined) return report(id, undefined);
     }
     wholeCrc ??= copyWhole(reader, job.verbatimPath).crc32;
-    const id = landingId(job.file.inode, job.file.sizeBytes, wholeCrc);
+    const id = landingId(job.file, wholeCrc);
     writeStaged(job.sidecarPath, encodeSidecar(describe(id, [])));
     return report(id, reasonOf(plan, runs.length > 0));
   } catch (error) {
@@ -210,7 +211,7 @@ function stageReassembled(
     sum = crc32(bytes, sum);
     gaps.push(bytes);
   }
-  const id = landingId(job.file.inode, sizeBytes, sum);
+  const id = landingId(job.file, sum);
   writeStaged(job.sidecarPath, Buffer.concat([encodeSidecar(describe(id, runs)), ...gaps]));
   return id;
 }

@@ -2,6 +2,8 @@
 export const STORE_NAME = 'results.ome.zarr';
 export const STATE_NAME = '.platefs';
 export const STAGING_PATH = `${STATE_NAME}/staging`;
+/** Who lands here. */
+export const OWNERS_PATH = `${STATE_NAME}/mounts`;
 export const LANDED_PATH = `${STATE_NAME}/landed`;
 /** Results of the plate's branches, a folder each; laid out as the output folder itself. */
 export const BRANCHES_FOLDER = 'branches';
@@ -45,7 +47,15 @@ export interface ImageLanding extends LandingBase {
   readonly reason?: string;
 }
 
-/** Names what landed: owner, size and checksum. */
-export function landingId(inode: number, sizeBytes: number, crc32: number): string {
-  return `${inode}-${sizeBytes}-${crc32.toString(16).padStart(8, '0')}`;
+/** Names what landed: mount and file that it is of, size and checksum. */
+export function landingId(
+  {
+    owner,
+    inode,
+    sizeBytes,
+  }: { readonly owner?: string; readonly inode: number; readonly sizeBytes: number },
+  crc32: number,
+): string {
+  const file = owner === undefined ? String(inode) : `${owner}-${inode}`;
+  return `${file}-${sizeBytes}-${crc32.toString(16).padStart(8, '0')}`;
 }

@@ -1,16 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { CancelledError, explain } from '../core/errors.ts';
-import { writeFully } from '../core/io.ts';
 import { storage } from '../core/storage.ts';
-import { ByteCache } from '../memory/byte-cache.ts';
-import { checkLandingFormat, type LandingFormat, wantedVersion } from '../model/landing-format.ts';
 import { AheadStaging } from './ahead-staging.ts';
-import { place, writeJson } from './atomic-json.ts';
 import { isNamedLabel } from './label-images.ts';
-import { LandedReader } from './landed-reader.ts';
-import { type Landing, type PlainLanding, STAGING_PATH, STORE_NAME } from './landing.ts';
+import type { Landing, PlainLanding } from './landing.ts';
 import {
   asLandingError,
   type CommitContext,
@@ -18,34 +12,29 @@ import {
   type LandResult,
   type StagedFile,
 } from './landing-commit.ts';
-import { type Decision, LandingPlan } from './landing-plan.ts';
-import { type JobRunner, LandingPool, landingError } from './landing-pool.ts';
+import { type Decision, type LandedOwner, LandingPlan } from './landing-plan.ts';
+import { type JobRunner, LandingPool } from './landing-pool.ts';
+import { copyLanded, linkPlain } from './landing-relocation.ts';
 import { removeLandings } from './landing-removal.ts';
+import { type OpenedOutput, type OutputOptions, openOutput } from './open-output.ts';
+import { describeOwner } from './output-owners.ts';
 import { isTiffName } from './placement.ts';
-import { choosePlainPath, isRecordedFile, plainRecordPath, readPlainRecord } from './plain-placement.ts';
-import { ResultStore } from './result-store.ts';
+import { isRecordedFile, readPlainRecord } from './plain-placement.ts';
+import type { ResultStore } from './result-store.ts';
 import type { SealedFile } from './sealed-file.ts';
-import { spreadFolders } from './spread-folder.ts';
 import { stageFile } from './stage-file.ts';
-import { createStaged, makeFolders } from './staged-file.ts';
 import { isTableName } from './table-text.ts';
 
-export interface MaterializerOptions {
-  /** Folder that takes the results; made when missing. Must outlive the landings. */
-  readonly outputDir: string;
+export interface MaterializerOptions extends OutputOptions {
   /** Threads that decode, encode and write. */
   readonly workers: number;
   /** Does what the workers would, for tests. */
   readonly jobs?: JobRunner;
-  /** Of a new store, and of new images of a store that is there; what is there stays as it is. */
-  readonly format?: LandingFormat;
   /**
    * Whether the mount still has a file with this inode number. What a living file landed is never replaced by
    * another file; without this answer every owner counts as living.
    */
   readonly isLive?: (inode: number) => boolean;
-  /** Told, in a sentence, what of `format` the store that is there does not allow. */
-  readonly onNote?: (note: string) => void;
 }
 
 export interface LandProgress {
@@ -65,9 +54,6 @@ interface Removal {
 const BATCH_FILES = 512;
 const BATCH_BYTES = 512 * 1024 * 1024;
 const INSPECT_FILES = 32;
-const COPY_BYTES = 4 << 20;
-/** What link(2) says on file systems without hard links, and at their limit. */
-const NO_LINK_CODES: ReadonlySet<string> = new Set(['EPERM', 'EOPNOTSUPP', 'ENOSYS', 'EXDEV', 'EMLINK']);
 
 /**
  * Moves sealed files from memory to the output folder: images become chunks of `results.ome.zarr`, everything else
@@ -79,55 +65,43 @@ export class Materializer {
   private readonly store: ResultStore;
   private readonly pool: JobRunner;
   private readonly stagingDir: string;
+  /** Waits until nobody else changes the output folder. */
+  private readonly acquire: OpenedOutput['acquire'];
+  private readonly leave: () => void;
   private readonly ahead: AheadStaging;
-  /** The output folder, open while something is done to it. */
+  /** The output folder, or its lock, open while something is done to it. */
   private outputFd = -1;
   private readonly removals: Removal[] = [];
   private turn: Promise<unknown> = Promise.resolve();
 
-  private constructor(options: MaterializerOptions, store: ResultStore) {
+  private constructor(options: MaterializerOptions, { store, stagingDir, acquire, leave }: OpenedOutput) {
     this.options = options;
     this.store = store;
     this.pool = options.jobs ?? new LandingPool(options.workers);
-    this.stagingDir = join(options.outputDir, STAGING_PATH);
+    this.stagingDir = stagingDir;
+    this.acquire = acquire;
+    this.leave = leave;
     this.ahead = new AheadStaging({
       outputDir: options.outputDir,
-      stagingDir: this.stagingDir,
+      stagingDir,
       pool: this.pool,
       format: options.format ?? {},
-      version: store.version,
+      version: () => store.version,
       note: (message) => options.onNote?.(message),
     });
   }
 
   /**
    * Sweeps what a crash left half-written and reads the store.
+   * @param signal - Ends waits for other mounts, also later.
    * @throws BadZarrError when `results.ome.zarr` is not ours; NoSpaceError, FsRefusal when the folder can't be used.
    */
-  static open(options: MaterializerOptions, signal: AbortSignal): Promise<Materializer> {
-    if (signal.aborted) return Promise.reject(new CancelledError('landing was cancelled'));
+  static async open(options: MaterializerOptions, signal: AbortSignal): Promise<Materializer> {
+    if (signal.aborted) throw new CancelledError('landing was cancelled');
     try {
-      const stagingDir = join(options.outputDir, STAGING_PATH);
-      storage.removeTree(stagingDir);
-      makeFolders(stagingDir);
-      spreadFolders(stagingDir);
-      const { format = {} } = options;
-      checkLandingFormat(format);
-      const store = new ResultStore(
-        join(options.outputDir, STORE_NAME),
-        wantedVersion(format),
-        format.layout,
-      );
-      const { ngff, chunks } = format;
-      if (store.version !== wantedVersion(format) && (ngff !== undefined || chunks === 'sharded')) {
-        const instead = chunks === 'sharded' && store.version === '0.4' ? ', with a file for each plane' : '';
-        options.onNote?.(
-          `${store.path} is OME-NGFF ${store.version}: results go on in that version${instead}; name another --output for ${wantedVersion(format)}`,
-        );
-      }
-      return Promise.resolve(new Materializer(options, store));
+      return new Materializer(options, await openOutput(options, signal));
     } catch (error) {
-      return Promise.reject(asLandingError(error));
+      throw asLandingError(error);
     }
   }
 
@@ -209,13 +183,13 @@ export class Materializer {
    */
   async relocate(landing: Landing, newMountPath: string, signal: AbortSignal): Promise<Landing> {
     if (landing.kind === 'plain' && !isTiffName(newMountPath) && !isTableName(newMountPath)) {
-      const linked = await this.exclusively(() => this.linkPlain(landing, newMountPath));
+      const linked = await this.exclusively(() => this.link(landing, newMountPath));
       if (linked) return linked;
     }
     const copyPath = join(this.stagingDir, `relocate-${landing.inode}`);
     const { inode, sizeBytes, mtimeMs } = landing;
     try {
-      this.copyLanded(landing, copyPath);
+      this.copy(landing, copyPath);
       const file: SealedFile = {
         inode,
         sizeBytes,
@@ -237,6 +211,7 @@ export class Materializer {
     await this.turn.catch(() => undefined);
     await this.pool.close();
     this.clear(this.stagingDir);
+    this.leave();
   }
 
   /** Removes something staged; what can't be removed is swept at the next start. */
@@ -248,15 +223,51 @@ export class Materializer {
     }
   }
 
+  /** What a file of this mount landed may go when the same file lands there, or when it is no more. */
+  private isFree(record: LandedOwner, file: LandedOwner): boolean {
+    const { isLive = () => true } = this.options;
+    if (record.owner !== undefined && record.owner !== file.owner) return false;
+    return record.inode === file.inode || !isLive(record.inode);
+  }
+
+  private async link(landing: PlainLanding, newMountPath: string): Promise<Landing | undefined> {
+    const { outputDir, sharing } = this.options;
+    const owner = sharing?.owner.id;
+    const file = { inode: landing.inode, ...(owner === undefined ? {} : { owner }) };
+    const mayReplace = (path: string): boolean => {
+      const record = readPlainRecord(outputDir, path);
+      return record !== undefined && isRecordedFile(outputDir, record) && this.isFree(record, file);
+    };
+    const staged = join(this.stagingDir, `link-${randomUUID()}`);
+    try {
+      const linked = linkPlain(outputDir, landing, { newMountPath, mayReplace, owner, staged });
+      if (linked) await this.sync([]);
+      return linked;
+    } catch (error) {
+      throw asLandingError(error);
+    } finally {
+      this.clear(staged);
+    }
+  }
+
+  private copy(landing: Landing, path: string): void {
+    try {
+      copyLanded(this.options.outputDir, landing, path);
+    } catch (error) {
+      throw asLandingError(error);
+    }
+  }
+
   /** Runs work on the output folder while nothing else is done to it. */
   private exclusively<T>(work: () => Promise<T>): Promise<T> {
     const result = this.turn.then(async () => {
-      // Before anything is written: a write that fails on its way to the disk is told to who was there.
-      this.outputFd = storage.open(this.options.outputDir, 'r');
+      const turn = await this.acquire();
+      this.outputFd = turn.descriptor;
       try {
+        if (turn.isNews) this.store.reload();
         return await work();
       } finally {
-        storage.close(this.outputFd);
+        turn.release();
       }
     });
     this.turn = result.catch(() => undefined);
@@ -280,7 +291,9 @@ export class Materializer {
     return new Map(report.failed.map(({ path, code }) => [path, code]));
   }
 
-  private async landBatch(files: readonly SealedFile[], signal: AbortSignal): Promise<LandResult[]> {
+  private async landBatch(given: readonly SealedFile[], signal: AbortSignal): Promise<LandResult[]> {
+    const { sharing } = this.options;
+    const files = sharing ? given.map((file) => ({ ...file, owner: sharing.owner.id })) : given;
     // By its name ext4 chooses where a spread folder goes: a new one each time.
     const stagingDir = join(this.stagingDir, `batch-${randomUUID()}`);
     const results: LandResult[] = [];
@@ -293,7 +306,8 @@ export class Materializer {
       stagingDir,
       store: this.store,
       format,
-      isLive: this.options.isLive ?? (() => true),
+      isFree: (record, file) => this.isFree(record, file),
+      describe: (owner) => describeOwner(this.options.outputDir, owner),
     });
     const staged: StagedFile[] = [];
     const stage = async (file: SealedFile, decide: () => Decision): Promise<void> => {
@@ -336,55 +350,6 @@ export class Materializer {
     for (const { inode } of files) this.ahead.drop(inode);
     this.clear(stagingDir);
     return results;
-  }
-
-  /** Gives a plain file a second name; undefined where the output's file system has no links. */
-  private async linkPlain(landing: PlainLanding, newMountPath: string): Promise<Landing | undefined> {
-    const { outputDir, isLive = () => true } = this.options;
-    const path = choosePlainPath(outputDir, newMountPath, (candidate) => {
-      const record = readPlainRecord(outputDir, candidate);
-      if (!record || !isRecordedFile(outputDir, record)) return false;
-      return record.inode === landing.inode || !isLive(record.inode);
-    });
-    const moved = { ...landing, path, mountPath: newMountPath };
-    if (path === landing.path) return moved;
-    const staged = join(this.stagingDir, `link-${landing.inode}`);
-    try {
-      storage.link(join(outputDir, landing.path), staged);
-      const record = { id: landing.id, inode: landing.inode, path, diskInode: lstatSync(staged).ino };
-      writeJson(`${staged}.json`, record);
-      place(`${staged}.json`, join(outputDir, plainRecordPath(path)));
-      place(staged, join(outputDir, path));
-      await this.sync([]);
-      return moved;
-    } catch (error) {
-      if (error instanceof Error && 'code' in error && NO_LINK_CODES.has(String(error.code)))
-        return undefined;
-      throw asLandingError(error);
-    } finally {
-      this.clear(staged);
-    }
-  }
-
-  /** Writes the bytes of a landed file into a new one. */
-  private copyLanded(landing: Landing, path: string): void {
-    const reader = new LandedReader(this.options.outputDir, new ByteCache(0));
-    const buffer = Buffer.allocUnsafe(Math.min(COPY_BYTES, Math.max(1, landing.sizeBytes)));
-    try {
-      const descriptor = createStaged(path);
-      try {
-        for (let at = 0; at < landing.sizeBytes; at += buffer.length) {
-          const count = reader.readSync(landing, at, buffer.length, buffer);
-          writeFully(descriptor, buffer.subarray(0, count), at);
-        }
-      } finally {
-        storage.close(descriptor);
-      }
-    } catch (error) {
-      throw error instanceof Error && 'code' in error
-        ? landingError(String(error.code), error.message)
-        : error;
-    }
   }
 }
 

@@ -75,8 +75,15 @@ interface Subdirectory {
   readonly mapping: Record<string, object>;
 }
 
-/** Of a subdirectory that PlateFS wrote; others are left as they are. */
-const OURS = { version: 1 };
+/** Whose a subdirectory is, in its `platefs`: of results of which plate, where the store was begun with another. */
+interface Owner {
+  /** The folder whose planes arrays name. */
+  readonly folder: string | undefined;
+  readonly plate: string | undefined;
+}
+
+const isOf = (entry: unknown, plate: string | undefined): boolean =>
+  isObject(entry) && isObject(entry['platefs']) && entry['platefs']['plate'] === plate;
 
 /** The subdirectory's part of the document; what is not known of it is left out. */
 function described({ planes, images }: Subdirectory): object {
@@ -121,11 +128,11 @@ export function namedFolder(document: JsonObject | undefined): string | undefine
 /**
  * `openhcs_metadata.json`: the store itself as the main subdirectory, with the planes that its arrays name; each other
  * folder as a virtual workspace, whose names are mapped to planes of arrays (PolyStore, from 2026 on). What others wrote
- * into the document stays.
+ * into the document stays, and so do the results of other plates.
  */
 export function openhcsDocument(
   images: readonly ResultImage[],
-  folder: string | undefined,
+  { folder, plate }: Owner,
   present: JsonObject | undefined,
 ): object {
   const named: Subdirectory = { planes: [], images: [], mapping: {} };
@@ -146,18 +153,17 @@ export function openhcsDocument(
       };
     }
   const before = isObject(present?.['subdirectories']) ? present['subdirectories'] : {};
-  const others = Object.fromEntries(
-    Object.entries(before).filter(([, entry]) => !(isObject(entry) && isObject(entry['platefs']))),
-  );
+  const others = Object.fromEntries(Object.entries(before).filter(([, entry]) => !isOf(entry, plate)));
   const hasMain = Object.values(others).some((entry) => isObject(entry) && entry['main'] === true);
   const ours: Record<string, object> = {};
+  const platefs = { version: 1, ...(plate === undefined ? {} : { plate }) };
   if (named.planes.length > 0)
     ours[STORE_NAME] = {
       ...described(named),
       image_files: named.planes.map(({ name }) => `${STORE_NAME}/${name}`),
       available_backends: { zarr: true },
       ...(hasMain ? {} : { main: true }),
-      platefs: { ...OURS, folder },
+      platefs: { ...platefs, folder },
     };
   const hasNamed = named.planes.length > 0;
   for (const [name, subdirectory] of [...folders].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
@@ -168,7 +174,7 @@ export function openhcsDocument(
       workspace_mapping: subdirectory.mapping,
       available_backends: { virtual_workspace: true },
       ...(isMain ? { main: true } : {}),
-      platefs: OURS,
+      platefs,
     };
   }
   return { ...present, subdirectories: { ...others, ...ours } };

@@ -8,6 +8,8 @@ import { BRANCHES_FOLDER, LANDED_PATH, STATE_NAME, STORE_NAME } from './landing.
 export interface PlainRecord {
   readonly id: string;
   readonly inode: number;
+  /** As in the file's landing. */
+  readonly owner?: string;
   readonly path: string;
   /** Inode on the output's file system: tells our file from one that somebody put in its place. */
   readonly diskInode: number;
@@ -25,9 +27,16 @@ export function plainRecordPath(path: string): string {
 export function readPlainRecord(outputDir: string, path: string): PlainRecord | undefined {
   const record = readJson(join(outputDir, plainRecordPath(path)));
   if (!record || !isObject(record)) return undefined;
-  const { id, inode, diskInode, table } = record;
+  const { id, inode, owner, diskInode, table } = record;
   if (typeof id !== 'string' || typeof inode !== 'number' || typeof diskInode !== 'number') return undefined;
-  return { id, inode, path, diskInode, ...(typeof table === 'string' ? { table } : {}) };
+  return {
+    id,
+    inode,
+    ...(typeof owner === 'string' ? { owner } : {}),
+    path,
+    diskInode,
+    ...(typeof table === 'string' ? { table } : {}),
+  };
 }
 
 /** `name~2.csv`: attempt 1 is the name itself. */

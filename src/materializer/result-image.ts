@@ -25,6 +25,8 @@ export interface ResultImage {
   readonly site?: number;
   /** Its array says what its planes are called. */
   readonly layout?: 'openhcs';
+  /** Of a field: its source, where that is another one than the store was begun with. */
+  readonly plate?: string;
   /** Whether it lies below the image that it labels the pixels of. */
   readonly isLabel?: boolean;
   /** Names of channels by index on the c axis. */
@@ -44,6 +46,7 @@ export function imageDocuments(image: ResultImage, name: string): GroupDocument[
   const {
     group,
     site,
+    plate,
     channelNames,
     channelColors,
     facts: known,
@@ -65,6 +68,7 @@ export function imageDocuments(image: ResultImage, name: string): GroupDocument[
     ...(group === undefined ? {} : { group }),
     ...(site === undefined ? {} : { site }),
     ...(image.layout === undefined ? {} : { layout: image.layout }),
+    ...(plate === undefined ? {} : { plate }),
     channelNumbers: Array.from({ length: channelCount }, (_entry, index) => index + 1),
     channelNames,
     channelColors,
@@ -96,13 +100,14 @@ export function readResultImage(
   if (!document || !platefs) return undefined;
   const array = readArrayDocument(document);
   if (!array) throw new BadZarrError(file, 'not as PlateFS wrote it');
-  const { group, site, facts } = platefs;
+  const { group, site, plate, facts } = platefs;
   return {
     path,
     ...array,
     levels: levelsOf(attributes.ngff),
     ...(typeof group === 'string' ? { group } : {}),
     ...(typeof site === 'number' ? { site } : {}),
+    ...(typeof plate === 'string' ? { plate } : {}),
     ...(isObject(attributes.ngff['image-label']) ? { isLabel: true } : {}),
     ...(platefs['layout'] === 'openhcs' ? { layout: 'openhcs' as const } : {}),
     channelNames: textFields(platefs['channelNames']),

@@ -29,6 +29,9 @@ export class ResultStore {
   private readonly layout: OutputLayout;
   /** The folder of the mount whose planes arrays name, in the layout for OpenHCS. */
   private folder: string | undefined;
+  private readonly source: string | undefined;
+  /** The source that the store was begun with; undefined for one of which nobody said it. */
+  private founder: string | undefined;
   private current: NgffVersion;
   private readonly wells = new Map<string, Well>();
   private readonly labels: StoreLabels;
@@ -39,12 +42,14 @@ export class ResultStore {
 
   /**
    * @param wanted - the version of a store that is yet to be made.
+   * @param source - what results are of: those of different sources are different fields.
    * @param layout - what stands beside it.
    * @throws BadZarrError when the folder holds a store that PlateFS did not write.
    */
-  constructor(path: string, wanted: NgffVersion = '0.4', layout: OutputLayout = 'plate') {
+  constructor(path: string, wanted: NgffVersion = '0.4', source?: string, layout: OutputLayout = 'plate') {
     this.path = path;
     this.wanted = wanted;
+    this.source = source;
     this.layout = layout;
     this.current = wanted;
     this.labels = new StoreLabels(path);
@@ -65,6 +70,7 @@ export class ResultStore {
     this.tables.reload();
     const found = NGFF_VERSIONS.find((version) => nameExists(`${this.path}/${attributesName(version)}`));
     this.current = found ?? this.wanted;
+    this.founder = this.source;
     if (found === undefined) {
       // A crash before the first metadata leaves folders of images; anything else is not ours.
       if (nameExists(`${this.path}/.zarray`)) throw foreignStore(this.path);
@@ -72,7 +78,8 @@ export class ResultStore {
     }
     const attributes = readGroup(found, this.path);
     if (!attributes?.platefs) throw foreignStore(this.path);
-    const { ngff } = attributes;
+    const { ngff, platefs } = attributes;
+    this.founder = typeof platefs['source'] === 'string' ? platefs['source'] : undefined;
     const plate = isObject(ngff['plate']) ? ngff['plate'] : {};
     const list = (name: string): unknown[] => (Array.isArray(plate[name]) ? plate[name] : []);
     for (const well of list('wells'))
@@ -86,15 +93,21 @@ export class ResultStore {
     }
   }
 
+  /** What tells new fields from those that the store was begun with; undefined where they are of the same source. */
+  get plate(): string | undefined {
+    return this.founder === undefined || this.founder === this.source ? undefined : this.source;
+  }
+
   /** The image of a field, named by the well or left by a crash; undefined when there is none. */
   field(wellPath: string, group: string, site: number): ResultImage | undefined {
     return this.fields(wellPath).find((image) => image.group === group && image.site === site);
   }
 
-  /** All fields of a well, labels that are images of their own among them. */
+  /** All fields of a well that are of our source, labels that are images of their own among them. */
   fields(wellPath: string): ResultImage[] {
     const well = this.well(wellPath);
-    return [...[...well.listed.values()].map((entry) => entry.image), ...well.unlisted.values()];
+    const all = [...[...well.listed.values()].map((entry) => entry.image), ...well.unlisted.values()];
+    return all.filter((image) => image.plate === this.plate);
   }
 
   /** The labels of a group and site that lie below an image of the well; undefined when there are none. */
@@ -125,6 +138,8 @@ export class ResultStore {
 
   /** Whether the planes of a folder are the ones that arrays name: those of the first that asks. */
   claimNamedFolder(folder: string): boolean {
+    // Planes of other sources may have the same names.
+    if (this.plate !== undefined) return false;
     this.folder ??= folder;
     return this.folder === folder;
   }
@@ -134,7 +149,11 @@ export class ResultStore {
     if (this.layout !== 'openhcs') return [];
     const fields = [...this.listedWells].flatMap((wellPath) => this.fields(wellPath));
     const labels = fields.flatMap(({ path }) => this.labels.of(this.current, path));
-    const content = openhcsDocument([...fields, ...labels], this.folder, this.openhcs());
+    const content = openhcsDocument(
+      [...fields, ...labels],
+      { folder: this.folder, plate: this.plate },
+      this.openhcs(),
+    );
     return [{ path: `../${OPENHCS_METADATA}`, content, level: 'plate' }];
   }
 
@@ -172,7 +191,7 @@ export class ResultStore {
       }
       const wellPath = dirname(image.path);
       const well = this.well(wellPath);
-      const acquisition = this.acquisition(image.group ?? '.');
+      const acquisition = this.acquisition(image);
       well.unlisted.delete(image.path);
       well.listed.set(image.path, { image, acquisition });
       touched.add(wellPath);
@@ -248,12 +267,14 @@ export class ResultStore {
     };
     const attributes = plateAttributes(plate, this.current);
     const ngff = attributes === undefined ? {} : { plate: attributes };
-    return metadataFiles('', groupDocuments(this.current, ngff, { version: 1 }), (name) =>
+    const own = { version: 1, ...(this.founder === undefined ? {} : { source: this.founder }) };
+    return metadataFiles('', groupDocuments(this.current, ngff, own), (name) =>
       name === attributesName(this.current) ? 'plate' : 'array',
     );
   }
 
-  private acquisition(group: string): number {
+  private acquisition({ group: folder = '.', plate }: ResultImage): number {
+    const group = plate === undefined ? folder : `${folder} of ${plate}`;
     const known = this.acquisitions.get(group);
     if (known !== undefined) return known;
     const id = Math.max(-1, ...this.acquisitions.values()) + 1;

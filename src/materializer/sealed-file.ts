@@ -11,6 +11,8 @@ import type { FileOrigin } from '../model/file-origin.ts';
 export interface SealedFile {
   /** The mount's inode number: who owns what was landed. */
   readonly inode: number;
+  /** Of the mount, where others may land in the same folder: inode numbers are each mount's own. */
+  readonly owner?: string;
   /** Path in the mount, without a leading slash: `images/A01_s001_w1_z001_t001.tif`. */
   readonly mountPath: string;
   readonly sizeBytes: number;

@@ -11,6 +11,7 @@ export interface Sidecar {
   /** Equal to the landing's; differs once another file has landed in the same place. */
   readonly id: string;
   readonly inode: number;
+  readonly owner?: string;
   readonly mountPath: string;
   readonly sizeBytes: number;
   readonly mtimeMs: number;

@@ -123,4 +123,6 @@ export interface MountOptions {
   readonly smallFileBytes?: number;
   /** Written files that grow beyond this go to disk while they are written; by the budget unless set. */
   readonly largeFileBytes?: number;
+  /** What may be kept on disk for revisions alone; 10 GiB unless set. */
+  readonly revisionQuotaBytes?: number;
 }

@@ -8,7 +8,7 @@ import { smallTiff, tiffStack } from '../interop/landing/small-tiff.ts';
 import { LandingMount } from './landing-mount.ts';
 
 /** Every how many calls one fails, and the first: 1 and 0 try them all (npm run soak:landing-faults). */
-const STRIDE = Number(process.env['PLATEFS_FAULT_STRIDE'] ?? 41);
+const STRIDE = Number(process.env['PLATEFS_FAULT_STRIDE'] ?? 61);
 
 const FORMATS: readonly LandingFormat[] = [
   {},
@@ -33,6 +33,7 @@ const STEPS: readonly ((mount: LandingMount) => Promise<void>)[] = [
         [plane('B02', 1, 1), image(3)],
         ['stack.tif', tiffStack(6, 5, 3)],
         ['tables/notes.csv', Buffer.from('a,b\n1,2\n')],
+        ['log.txt', Buffer.from('begun')],
       ]),
     ),
   (mount) =>
@@ -46,6 +47,7 @@ const STEPS: readonly ((mount: LandingMount) => Promise<void>)[] = [
     ),
   (mount) => mount.rename(plane('A01', 1, 1), plane('B02', 2, 1)),
   (mount) => mount.rename('tables/notes.csv', 'kept/notes.csv'),
+  (mount) => mount.rename('log.txt', 'kept/log.txt'),
   (mount) => mount.delete(plane('A01', 1, 2), 'stack.tif'),
 ];
 

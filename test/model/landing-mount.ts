@@ -1,12 +1,14 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
+import { lockExclusively } from '../../src/fuse/syscalls.ts';
 import { loadSidecar } from '../../src/materializer/landed-image.ts';
 import { LandedReader } from '../../src/materializer/landed-reader.ts';
 import { LANDED_PATH, type Landing, STORE_NAME } from '../../src/materializer/landing.ts';
 import type { JobReport, LandingJob } from '../../src/materializer/landing-job.ts';
 import { failedJob, type JobRunner } from '../../src/materializer/landing-pool.ts';
 import { Materializer } from '../../src/materializer/materializer.ts';
+import type { LandingOwner } from '../../src/materializer/output-owners.ts';
 import { answerJob } from '../../src/materializer/perform-job.ts';
 import { ByteCache } from '../../src/memory/byte-cache.ts';
 import type { LandingFormat } from '../../src/model/landing-format.ts';
@@ -15,10 +17,10 @@ import { sealedBytes } from '../interop/landing/small-tiff.ts';
 
 const never = new AbortController().signal;
 
-/** Does jobs in this thread, where a test can let its disk fail. */
+/** Does jobs in this thread, where a test can let its disk fail: one at a time, for they share its buffers. */
 export class JobsHere implements JobRunner {
   readonly size = 1;
-  #turn: Promise<unknown> = Promise.resolve();
+  static #turn: Promise<unknown> = Promise.resolve();
 
   run<J extends LandingJob>(job: J): Promise<JobReport<J>> {
     const work = async (): Promise<JobReport<J>> => {
@@ -26,8 +28,8 @@ export class JobsHere implements JobRunner {
       if ('failure' in answer) throw failedJob(answer.failure);
       return answer.report as JobReport<J>;
     };
-    const result = this.#turn.then(work);
-    this.#turn = result.catch(() => undefined);
+    const result = JobsHere.#turn.then(work);
+    JobsHere.#turn = result.catch(() => undefined);
     return result;
   }
 
@@ -53,13 +55,16 @@ export class LandingMount {
   readonly files = new Map<string, File>();
   readonly output: string;
   readonly #input: string;
+  readonly #owner: LandingOwner | undefined;
   readonly #given: { readonly landing: Landing; readonly successor?: Landing }[] = [];
   #room: Materializer | undefined;
   #lastInode = 0;
   #versions = 0;
 
-  constructor(folder: string) {
-    this.output = join(folder, 'out');
+  /** @param shared - An output folder that is not only this mount's, and who this one is. */
+  constructor(folder: string, shared?: { readonly output: string; readonly owner: LandingOwner }) {
+    this.output = shared?.output ?? join(folder, 'out');
+    this.#owner = shared?.owner;
     this.#input = join(folder, 'in');
     mkdirSync(this.#input);
   }
@@ -68,10 +73,11 @@ export class LandingMount {
   async open(format: LandingFormat): Promise<void> {
     this.#room = undefined;
     const isLive = (inode: number): boolean => [...this.files.values()].some((file) => file.inode === inode);
-    this.#room = await Materializer.open(
-      { outputDir: this.output, workers: 1, jobs: new JobsHere(), format, isLive },
-      never,
-    ).catch(() => undefined);
+    const options = { outputDir: this.output, workers: 1, jobs: new JobsHere(), format, isLive };
+    const sharing = this.#owner && { owner: this.#owner, takeLock: lockExclusively };
+    this.#room = await Materializer.open({ ...options, ...(sharing ? { sharing } : {}) }, never).catch(
+      () => undefined,
+    );
   }
 
   async close(): Promise<void> {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { changePlane } from './changed-plane.ts';
 import { eventually, mountProblem } from './harness.ts';
+import { servedBytes } from './metrics.ts';
 import { PlateMount, SMALL_PLATE } from './plate-mount.ts';
 
 const problem = mountProblem();
@@ -21,13 +22,6 @@ const hotFiles = async (mount: PlateMount): Promise<number> => (await mount.stat
 
 const untilKept = (mount: PlateMount, files: number): Promise<void> =>
   eventually(`${files} files are kept`, async () => (await hotFiles(mount)) === files);
-
-/** Bytes that programs asked readers for. */
-async function servedBytes(mount: PlateMount): Promise<number> {
-  // Metrics are told as they were when first asked for within a second.
-  const text = await mount.shell('sleep 1.1; cat .platefs/metrics');
-  return Number(/^platefs_served_bytes_total (\d+)$/m.exec(text)?.[1]);
-}
 
 async function keptBytes(mount: PlateMount): Promise<number> {
   const folder = await mount.rendersInMemory('hot');

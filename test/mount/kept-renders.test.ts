@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { DropResult, KeepResult } from '../../src/control/documents.ts';
 import { changePlane } from './changed-plane.ts';
-import { decodedBytes } from './decoded-bytes.ts';
 import { eventually, mountProblem } from './harness.ts';
+import { decodedBytes } from './metrics.ts';
 import { PlateMount, SMALL_PLATE } from './plate-mount.ts';
 
 const problem = mountProblem();

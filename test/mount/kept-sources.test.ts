@@ -6,8 +6,8 @@ import { afterAll, describe, expect, it } from 'vitest';
 import type { KeepResult } from '../../src/control/documents.ts';
 import { StoreServer } from '../fixtures/serve-store.ts';
 import { put } from '../fixtures/zarr.ts';
-import { decodedBytes } from './decoded-bytes.ts';
 import { eventually, mountProblem } from './harness.ts';
+import { decodedBytes } from './metrics.ts';
 import { PlateMount, PYTHON, SHARED_DATA } from './plate-mount.ts';
 import { directSum } from './read-sums.ts';
 

@@ -31,6 +31,9 @@ export interface PlateMountOptions {
   readonly hooks?: readonly HookRule[];
   readonly env?: Readonly<Record<string, string>>;
   readonly durability?: Durability;
+  /** Another plate than its own, and an output folder that others use too. */
+  readonly plate?: string;
+  readonly output?: string;
 }
 
 /** What a client printed, and how it ended. */
@@ -98,9 +101,9 @@ export class PlateGround {
       env: { PLATEFS_MEMORY_ROOT: machine, ...options.env },
       daemonSpec: {
         definition: {
-          source: this.plate,
+          source: options.plate ?? this.plate,
           mountpoint: this.mountpoint,
-          output: this.output,
+          output: options.output ?? this.output,
           state: this.state,
           budgetBytes: options.budgetBytes ?? 64 * 2 ** 20,
           hooks: options.hooks ?? [],

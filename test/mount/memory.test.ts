@@ -121,6 +121,7 @@ describe.skipIf(problem)(`the memory of a mount${why}`, () => {
     while (!isOver) {
       const { memory } = await mount.status();
       most = Math.max(most, memory.openFilesBytes + memory.closedFilesBytes);
+      await new Promise((done) => setTimeout(done, 20));
     }
     expect(await writing).toMatchObject({ code: 0, stderr: '' });
     expect(most).toBeLessThanOrEqual(24 * MIB);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Revision } from '../../src/changes/revision-store.ts';
+import { type Revision, RevisionStore } from '../../src/changes/revision-store.ts';
 import { eventually, mountProblem } from './harness.ts';
 import { PlateMount } from './plate-mount.ts';
 
@@ -17,7 +17,8 @@ describe.skipIf(problem)(`what was written is kept as revisions${why}`, () => {
       plate: { wells: ['A01'], sites: 1, zSteps: 1, timePoints: 1, width: 32, height: 32 },
     });
     const versions = mount.path('.platefs/versions');
-    const history = (): Promise<History> => mount.json<History>(['history', mount.mountpoint]);
+    const history = (place = mount.mountpoint): Promise<History> =>
+      mount.json<History>(['history', place, '--output', mount.output, '--state', mount.state]);
     // A plane of a plate's own, an image beside, a table, a link; one deleted, one renamed.
     await mount.shell(
       `
@@ -80,5 +81,20 @@ describe.skipIf(problem)(`what was written is kept as revisions${why}`, () => {
     expect(left.keptBytes).toBeLessThan(keptBytes);
     expect(await mount.shell('ls "$1" | head -2; cat "$1/3/table.csv"', versions)).toBe('2\n3\nfour\n');
     expect((await mount.platefs('history', mount.mountpoint, '--drop', '1')).code).toBe(1);
+
+    // More than may be kept: the oldest that nobody named go, and what was asked for stays.
+    expect((await mount.umount()).code).toBe(0);
+    const before = await history(mount.plate);
+    new RevisionStore(mount.state).noteQuota(1);
+    const collected = await mount.json<{ dropped: number[]; keptBytes: number }>([
+      ...['gc', mount.plate, '--output', mount.output, '--state', mount.state],
+    ]);
+    expect(collected.dropped.length).toBeGreaterThan(0);
+    const after = await history(mount.plate);
+    const kept = before.revisions.filter(({ number }) => !collected.dropped.includes(number));
+    expect(after.revisions).toEqual(kept);
+    expect(after.keptBytes).toBe(collected.keptBytes);
+    const named = (all: History) => all.revisions.filter(({ reason }) => reason === 'snapshot');
+    expect(named(after)).toEqual(named(before));
   });
 });

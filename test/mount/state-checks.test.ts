@@ -55,7 +55,7 @@ describe.skipIf(problem)(`a mount's state and output are checked, mended and cle
     flip(document, 0);
     // Garbage: what crashes leave.
     writeFileSync(join(mount.state, 'spill', '200000000abc'), 'nobody');
-    mkdirSync(join(mount.output, '.platefs/staging/batch-x'), { recursive: true });
+    mkdirSync(join(mount.output, '.platefs/staging/batch-x/0'), { recursive: true });
     const indexes = join(mount.env['XDG_CACHE_HOME'] ?? '', 'platefs/index');
     const [index = ''] = readdirSync(indexes);
     flip(join(indexes, index));
@@ -70,11 +70,17 @@ describe.skipIf(problem)(`a mount's state and output are checked, mended and cle
     ]);
     const unreadable = found.findings.filter(({ kind }) => kind === 'landing-unreadable');
     expect(unreadable.map(({ path }) => path).sort()).toEqual(['B02_s001_w1_z001_t001.tif', 'one.csv']);
-    const output = readTree(mount.output);
+    const results = (): Map<string, Buffer> => {
+      const tree = readTree(mount.output);
+      // It says who had the folder last.
+      tree.delete('.platefs/lock');
+      return tree;
+    };
+    const output = results();
     const dry = await mount.json<{ removed: unknown[]; found: unknown[] }>(['gc', ...words, '--dry-run']);
     expect([dry.removed.length, dry.found.length]).toEqual([0, 3]);
     expect((await mount.json<{ removed: unknown[] }>(['gc', ...words])).removed.length).toBe(3);
-    expect(readTree(mount.output)).toEqual(output);
+    expect(results()).toEqual(output);
     expect(existsSync(join(mount.state, 'spill', '200000000abc'))).toBe(false);
     for (const path of [chunk, document, join(mount.output, 'one.csv')])
       flip(path, path === document ? 0 : undefined);

@@ -4,6 +4,7 @@ import { callControl } from '../../control/control-client.ts';
 import { formatByteSize } from '../../core/byte-size.ts';
 import { BadParameterError } from '../../core/errors.ts';
 import { dropRevisions } from '../../daemon/drop-revision.ts';
+import { OVER_QUOTA_ADVICE } from '../../daemon/quota-keeper.ts';
 import { changedPlate, type PlateArgs, placeOptions } from '../changed-plate.ts';
 import { demandHeld, holdState } from '../checked-plate.ts';
 import type { Command, CommandContext } from '../command.ts';
@@ -33,15 +34,18 @@ async function run(args: HistoryArgs, { terminal, signal }: CommandContext): Pro
   const revisions = store.list();
   const pinned = branches.pinned(number);
   const keptBytes = store.keptBytes();
+  const { quotaBytes } = store;
   const where = plate.mount ? `\nread them in ${plate.mount.mountpoint}/.platefs/versions/NUMBER` : '';
+  const over = keptBytes > quotaBytes ? `\nthat is more: ${OVER_QUOTA_ADVICE}` : '';
   const text =
     revisions.length === 0
       ? `${plate.name} has no revisions; make one with  platefs snapshot`
-      : `${plate.name}: ${revisions.length} revisions, ${formatByteSize(keptBytes)} kept for them alone\n${revisions.map((one) => revisionLine(one, pinned.get(one.number))).join('\n')}${where}`;
+      : `${plate.name}: ${revisions.length} revisions, ${formatByteSize(keptBytes)} of at most ${formatByteSize(quotaBytes)} kept for them alone\n${revisions.map((one) => revisionLine(one, pinned.get(one.number))).join('\n')}${over}${where}`;
   terminal.result(
     {
       name: plate.name,
       keptBytes,
+      quotaBytes,
       revisions: revisions.map((one) => revisionDocument(one, pinned.get(one.number))),
     },
     text,

@@ -151,7 +151,8 @@ async function run(args: MountArgs, context: CommandContext): Promise<number> {
       : registry.list().find((one) => one.isAlive && one.state === definition.state);
   if (running && running.mountpoint !== definition.mountpoint)
     throw new AlreadyRunningError(`${written.source} is already mounted at ${running.mountpoint}`, {
-      advice: 'use that mount, unmount it, or name another --branch or --output',
+      advice:
+        'use that mount, unmount it, or name another --branch or --output; with a --state of its own, two mounts share one output',
     });
   await checkMountpoint(definition.mountpoint);
   checkFolders(definition);

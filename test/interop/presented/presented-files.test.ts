@@ -78,7 +78,8 @@ describe.skipIf(why)(
     const kinds: Kind[] = [];
 
     beforeAll(async () => {
-      mount = await PlateMount.make({ plate: 'unset' });
+      // Keeping what was read whole would have most of it made twice; whether that is right, hot-renders.test.ts says.
+      mount = await PlateMount.make({ plate: 'unset', args: ['-o', 'hot-cache=off'] });
       const definition = join(mount.folder, 'all.yaml');
       const sources = [...PLATES, ...OTHERS].map((set) => ({
         name: folderOf(set),

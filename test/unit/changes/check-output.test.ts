@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { checkOutput } from '../../../src/changes/check-output.ts';
+import { lockExclusively } from '../../../src/fuse/syscalls.ts';
 import { Materializer } from '../../../src/materializer/materializer.ts';
 import { NGFF_VERSIONS } from '../../../src/model/ngff.ts';
 import type { Namespace } from '../../../src/overlay/namespace.ts';
@@ -30,7 +31,7 @@ it.each(NGFF_VERSIONS)('a check looks at images and labels of a store, not at ch
     ]);
     const namespace = { inodes: new Map(inodes as []), pathOf: () => undefined } as unknown as Namespace;
     const check = async (): Promise<string[]> => {
-      const options = { isServed: false, signal, onProgress: () => {} };
+      const options = { isServed: false, takeLock: lockExclusively, signal, onProgress: () => {} };
       const findings = await checkOutput({ state: folder, output: folder }, namespace, options);
       return findings.map(({ kind, path }) => `${kind} ${path.replace(`${folder}/`, '')}`);
     };

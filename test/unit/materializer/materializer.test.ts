@@ -436,7 +436,7 @@ describe('a full disk', () => {
       const landed = results.filter((result) => 'landing' in result);
       expect(landed).toHaveLength(3);
       expect(problems()).toEqual([]);
-      expect(readdirSync(join(output, '.platefs/staging'))).toEqual([]);
+      expect(readdirSync(join(output, '.platefs/staging/anybody'))).toEqual([]);
       await materializer.close();
     } finally {
       spawnSync('umount', ['-l', output]);
@@ -470,7 +470,7 @@ describe('a full disk', () => {
         check(first, [1, 3]);
         rmSync(filler);
         check([...first, ...(await land(plane(2)))], [1, 3, 2]);
-        expect(readdirSync(join(output, '.platefs/staging'))).toEqual([]);
+        expect(readdirSync(join(output, '.platefs/staging/anybody'))).toEqual([]);
         await materializer.close();
       } finally {
         spawnSync('umount', ['-l', output]);
@@ -482,5 +482,5 @@ describe('a full disk', () => {
 it('says that it was cancelled, and leaves nothing staged', async () => {
   const results = await materializer.land([written('a.txt', Buffer.from('a'))], AbortSignal.abort());
   expect(results).toMatchObject([{ error: { tag: 'cancelled' } }]);
-  expect(readdirSync(join(output, '.platefs/staging'))).toEqual([]);
+  expect(readdirSync(join(output, '.platefs/staging/anybody'))).toEqual([]);
 });

@@ -1,9 +1,9 @@
 /**
  * `npm run soak:crash -- [--kills 1000] [--seed N] [--histories N]`: kills daemons, supervisors and both under writing
- * programs, at named points and at random, in every durability mode, on disks that fail, until so many have died. After
- * each kill the store is validated; after each round everything acknowledged is compared, through a mount without the
- * flags it had, and zarr-python reads every array. With `--histories`, also plays so many random histories against the
- * models. Stops at the first thing that is wrong.
+ * programs, at named points, at random and for want of memory, in every durability mode, on disks that fail, while the
+ * clock of the daemons jumps, until so many have died. After each kill the store is validated; after each round
+ * everything acknowledged is compared, through a mount without the flags it had, and zarr-python reads every array. With
+ * `--histories`, also plays so many random histories against the models. Stops at the first thing that is wrong.
  */
 import { spawnSync } from 'node:child_process';
 import { join, resolve } from 'node:path';
@@ -30,6 +30,7 @@ if (problem !== undefined) {
 const wanted = Number(values.kills);
 const startMs = performance.now();
 let kills = 0;
+let oomKills = 0;
 let operations = 0;
 for (let round = 0; kills < wanted; round++) {
   const mode = DURABILITIES[round % DURABILITIES.length] ?? 'fsync';
@@ -42,10 +43,11 @@ for (let round = 0; kills < wanted; round++) {
     kills: Math.min(KILLS_A_ROUND, Math.max(2, wanted - kills)),
   });
   kills += ended.kills;
+  oomKills += ended.oomKills;
   operations += ended.operations;
   const seconds = ((performance.now() - startMs) / 1000).toFixed(0);
   console.log(
-    `${kills} kills, ${operations} operations, nothing lost (${mode}, ${end}, seed ${seed}; ${seconds} s)`,
+    `${kills} kills (${oomKills} for want of memory), ${operations} operations, nothing lost (${mode}, ${end}, seed ${seed}; ${seconds} s)`,
   );
 }
 if (Number(values.histories) > 0) {

@@ -61,6 +61,8 @@ export interface StatusDocument {
   readonly hooks: { readonly running: number; readonly waiting: number; readonly failed: number };
   readonly output: string;
   readonly state: string;
+  /** The folder of the list of mounts that has this one. */
+  readonly registry: string;
   /** The branch that is mounted; absent for `main`. */
   readonly branch?: string;
   /** How often a new daemon took over from one that died. */

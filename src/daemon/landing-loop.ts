@@ -8,8 +8,13 @@ import type { LandingRecord } from '../overlay/inode.ts';
 import type { SealedFile } from '../overlay/sealed-files.ts';
 import type { FrontLink } from './front-link.ts';
 
-/** A batch is done at once: large enough to share its syncs, small enough to free memory soon. */
+/**
+ * A batch is done at once: large enough to share its syncs, small enough to free memory soon. Of small files, whose
+ * syncs cost most, more go into one.
+ */
 const BATCH_FILES = 64;
+const BATCH_SMALL_FILES = 256;
+const BATCH_SMALL_BYTES = 64 * 1024 * 1024;
 const BATCH_BYTES = 256 * 1024 * 1024;
 /** After a failure (a full disk, mostly) a file is left alone for this long unless somebody asks. */
 const RETRY_AFTER_MS = 30_000;
@@ -232,7 +237,8 @@ const isInPlace = (landing: Landing): boolean =>
 
 function takeBatch(queue: SealedFile[]): SealedFile[] {
   const batch: SealedFile[] = [];
-  for (let sizeBytes = 0; batch.length < BATCH_FILES && sizeBytes < BATCH_BYTES; ) {
+  for (let sizeBytes = 0; sizeBytes < BATCH_BYTES; ) {
+    if (batch.length >= (sizeBytes < BATCH_SMALL_BYTES ? BATCH_SMALL_FILES : BATCH_FILES)) break;
     const file = queue.shift();
     if (!file) break;
     batch.push(file);

@@ -127,6 +127,7 @@ export class Status {
       hookFailures: hooks?.failures() ?? [],
       output,
       state,
+      registry: spec.registryFolder,
       ...(branch === undefined ? {} : { branch }),
       resumedCount: resumes,
       startedAt: spec.startedAt,

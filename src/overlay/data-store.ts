@@ -96,7 +96,7 @@ export class DataStore {
   /** Begins an empty file. */
   create(place: DataPlace): void {
     // What a file of this number had before, synced copies included, is no part of this one.
-    this.remove(place.number);
+    if (this.#reserved.has(place.number) || this.synced.has(place.number)) this.remove(place.number);
     this.files.openEmpty(place);
     this.sums.begin(place.number);
     this.#reserve(place.number, PAGE_BYTES);

@@ -41,13 +41,15 @@ export class SyncPlans {
     if (!inode || !isFile(inode) || inode.landed || this.#store.synced.isClean(node)) return undefined;
     const { sizeBytes, mtimeNs, atimeNs } = this.#store.stat(inode);
     const sums = this.#store.sums.of(node, 0, sizeBytes);
+    const { synced } = this.#store;
+    const splitAt = synced.isSpillDoubted(node) ? Number.POSITIVE_INFINITY : inode.splitAt;
     return {
       inode: node,
       pieces: this.#store.pieces(inode),
-      state: { sizeBytes, splitAt: inode.splitAt, mtimeNs, atimeNs },
+      state: { sizeBytes, splitAt, mtimeNs, atimeNs },
       ...(sums === undefined || !isChecked ? {} : { sums }),
       isAhead,
-      plan: this.#store.synced.begin(node, sizeBytes, isAhead),
+      plan: synced.begin(node, sizeBytes, isAhead),
     };
   }
 

@@ -30,6 +30,8 @@ interface Synced {
   ranges: ByteRange[];
   hasChanged: boolean;
   isUnderWay: boolean;
+  /** The disk refused bytes of its spill file: the kernel tells of that once, and takes them for written from then on. */
+  isSpillDoubted: boolean;
 }
 
 /** Pure: ranges with one more, overlapping and touching ones joined, in order. */
@@ -69,6 +71,7 @@ export class SyncedFiles {
         ranges: [],
         hasChanged: true,
         isUnderWay: false,
+        isSpillDoubted: false,
       });
   }
 
@@ -117,6 +120,7 @@ export class SyncedFiles {
         ranges: [],
         hasChanged: false,
         isUnderWay: false,
+        isSpillDoubted: false,
       };
       this.#files.set(number, file);
     }
@@ -138,6 +142,17 @@ export class SyncedFiles {
     const [logPath = '', ...replacedPaths] = this.pathsOf(number);
     const { isNameSafe } = file;
     return { logPath, logBytes, replacedPaths, isNameSafe, ranges: isNew ? undefined : ranges };
+  }
+
+  /** The disk refused bytes of a file's spill file: from here on its log has to hold all of it. */
+  doubtSpill(number: number): void {
+    const file = this.#files.get(number);
+    if (file) file.isSpillDoubted = true;
+  }
+
+  /** Whether what lies in a file's spill file may be lost with the power, whatever a sync of it says. */
+  isSpillDoubted(number: number): boolean {
+    return this.#files.get(number)?.isSpillDoubted === true;
   }
 
   /**

@@ -29,7 +29,14 @@ export function runSync(job: SyncJob): SyncReport {
     reports.set(inode, { inode, failure: failureOf(error) });
   };
   try {
-    for (const item of job.items) attempt(item.inode, fail, () => addToLog(item, logs));
+    for (const item of job.items)
+      attempt(
+        item.inode,
+        (inode, error) => reports.set(inode, { inode, failure: failureOf(error), isSpillRefused: true }),
+        () => syncSpill(item),
+      );
+    for (const item of job.items)
+      if (!reports.has(item.inode)) attempt(item.inode, fail, () => addToLog(item, logs));
     passFaultPoint('sync.before-sync');
     // A sync ahead of another only has the disk take the bytes: that they are safe, the other one sees to.
     for (const { item, fd } of logs)
@@ -68,14 +75,17 @@ function attempt(inode: number, fail: (inode: number, error: unknown) => void, w
   }
 }
 
-function addToLog(item: SyncItem, logs: OpenLog[]): void {
-  const { pieces, state, plan } = item;
-  // What lies in the spill file is part of the file from there.
+/** What lies in the spill file is part of the file from there. */
+function syncSpill({ pieces, state, isAhead }: SyncItem): void {
   for (const { path, offsetBytes } of pieces) {
-    if (offsetBytes < state.splitAt || item.isAhead) continue;
+    if (offsetBytes < state.splitAt || isAhead) continue;
     syncFile(path);
     syncFolderOf(path);
   }
+}
+
+function addToLog(item: SyncItem, logs: OpenLog[]): void {
+  const { pieces, state, plan } = item;
   const fd = storage.open(plan.logPath, plan.logBytes === 0 ? 'w' : 'r+', 0o600);
   try {
     const writer = new DurableLogWriter(fd, plan.logBytes);

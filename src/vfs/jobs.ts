@@ -79,6 +79,8 @@ export interface SyncReport {
     /** How long its log is now; undefined when it failed, and why. */
     readonly logBytes?: number;
     readonly failure?: { readonly errno: number; readonly message: string };
+    /** The disk refused bytes of its spill file, and won't tell of them again. */
+    readonly isSpillRefused?: boolean;
   }[];
   /** Why names are not safe, where they aren't. */
   readonly namesFailure?: { readonly errno: number; readonly message: string };

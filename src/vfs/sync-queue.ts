@@ -92,9 +92,11 @@ export class SyncQueue {
     if (!isAhead) overlay.syncs.endNames(running.journalBytes, running.unwanted, namesFailure === undefined);
     if (namesFailure) this.#parts.report(0, namesFailure.message);
     const failures = new Map<number, { errno: number; message: string }>();
-    for (const { inode, logBytes, failure } of report.items) {
+    for (const { inode, logBytes, failure, isSpillRefused } of report.items) {
       const item = running.items.find((one) => one.inode === inode);
-      overlay.store.synced.ended(inode, logBytes, isAhead);
+      const { synced } = overlay.store;
+      synced.ended(inode, logBytes, isAhead);
+      if (isSpillRefused) synced.doubtSpill(inode);
       // What failed ahead fails again when somebody waits for it.
       if (!failure || !item || isAhead) continue;
       if (overlay.syncs.hasMoved(item)) failures.set(inode, { errno: 0, message: '' });

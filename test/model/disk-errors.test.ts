@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Failure, withFailures } from '../fixtures/failing-storage.ts';
+import { LosingStorage } from '../fixtures/losing-storage.ts';
 import { pattern } from './duel.ts';
 import { type DoubleHandle, KernelDouble, Refused } from './kernel-double.ts';
 import { MemoryTree } from './memory-tree.ts';
@@ -36,9 +37,44 @@ function losePower(): void {
 }
 const read = (name: string): Uint8Array => kernel.read(kernel.open([name], 0), 0, 1 << 20);
 
+const later = pattern(3000, 2);
+
+describe('a disk that refuses what the kernel writes to it by itself', () => {
+  it.each([
+    ['of a log that was begun ahead of a close', 'close', 30_000, 'durable/'],
+    ['of a file that has gone to disk', 'fsync', 3 * BUDGET_BYTES, 'spill/'],
+  ] as const)(
+    'is told at the next fsync, and what is safe after the one after that is: %s',
+    (_, mode, size, part) => {
+      kernel.durability = mode;
+      kernel.remount();
+      const disk = new LosingStorage(kernel.folders.state);
+      try {
+        const handle = kernel.create(['a'], 0o644, O_RDWR);
+        const bytes = pattern(size, 3);
+        kernel.write(handle, 0, bytes);
+        // Somebody waits for the disk, which has begun with the file before.
+        const other = kernel.create(['b'], 0o644, O_RDWR);
+        kernel.write(other, 0, later);
+        fsync(other);
+        expect(disk.refuseWriteOut(part)).toBeGreaterThan(0);
+        expect(errnoOf(() => fsync(handle))).toBe(5);
+        expect(errnoOf(() => fsync(handle))).toBe(0);
+        disk.lose(() => 1);
+        disk.end();
+        rmSync(kernel.folders.memory, { recursive: true });
+        kernel.remount();
+        expect(Buffer.compare(read('a'), bytes)).toBe(0);
+        expect(kernel.damaged).toEqual([]);
+      } finally {
+        disk.end();
+      }
+    },
+  );
+});
+
 describe('an error from the disk', () => {
   const file = pattern(20_000, 1);
-  const later = pattern(3000, 2);
 
   it.each<[string, Failure, number]>([
     ['a log that can’t be begun', { call: 'open', part: 'durable/', code: 'ENOSPC' }, 28],

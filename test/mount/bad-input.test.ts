@@ -402,6 +402,20 @@ print(json.dumps(out))`),
     expect(mount.isMounted).toBe(false);
   });
 
+  it('umount finds a mount that was made with other folders, and takes it for no leftover', async () => {
+    await using mount = await PlateMount.start();
+    await mount.shell('echo text > f');
+    const elsewhere = { env: { XDG_RUNTIME_DIR: join(mount.folder, 'elsewhere') } };
+    mkdirSync(elsewhere.env.XDG_RUNTIME_DIR, { mode: 0o700 });
+    const words = ['umount', mount.mountpoint, '--json', '--timeout', '25'];
+    const { code, stdout, stderr } = await mount.run(PLATEFS, words, elsewhere);
+    expect(code, stdout + stderr).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ mountpoint: mount.mountpoint, files: 1, kept: [] });
+    expect(mount.isMounted).toBe(false);
+    expect(readFileSync(join(mount.output, 'f'), 'utf8')).toBe('text\n');
+    expect((await mount.json<{ mounts: unknown[] }>(['status'])).mounts).toEqual([]);
+  });
+
   it('a mount whose processes were all killed is noticed and mended, nothing is lost', async () => {
     await using mount = await PlateMount.start();
     await mount.shell('seq 1 1000 > numbers');

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { callControl } from '../../src/control/control-client.ts';
 import type { FaultPoint } from '../../src/core/fault-points.ts';
@@ -6,6 +6,7 @@ import type { Durability } from '../../src/model/mount-definition.ts';
 import { ngffProblems } from '../interop/landing/ngff-problems.ts';
 import { client, eventually, type TestMount } from './harness.ts';
 import { type Client, PlateGround } from './killable-mount.ts';
+import { oomKill } from './oom-kill.ts';
 
 /** Where a daemon can be made to die while files are written, synced and landed. */
 export const CRASH_POINTS: readonly FaultPoint[] = [
@@ -33,6 +34,10 @@ const DISK_FAULTS = [
   'syncFileSystem:EIO:',
 ] as const;
 
+/** By how much the clock of daemons is off, in seconds: hours, days, and before 1970 is never reached. */
+const CLOCK_OFFSETS = [0, 1, -1, 3600, -3600, 40 * 86_400, -40 * 86_400, 20 * 365 * 86_400];
+const JUMPING_CLOCK = new URL('./fixture/jumping-clock.mjs', import.meta.url);
+
 export interface CrashRound {
   readonly seed: number;
   readonly kills: number;
@@ -41,9 +46,19 @@ export interface CrashRound {
   readonly end: 'both' | 'supervisor' | 'umount';
 }
 
+/** What a round came to. */
+export interface EndedRound {
+  readonly kills: number;
+  /** Of these, by the kernel, for want of memory. */
+  readonly oomKills: number;
+  /** Calls of the programs. */
+  readonly operations: number;
+}
+
 const SERVED_TIMEOUT_MS = 60_000;
 /** A point that nothing comes to by then is not on the way of this round. */
 const POINT_TIMEOUT_MS = 1500;
+const OOM_TIMEOUT_MS = 3000;
 const lengthOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
 /** Arrays of the store are opened and read whole by zarr-python, whatever there is. */
@@ -58,7 +73,7 @@ print(count)
 `;
 
 /** A daemon is killed again and again under writing programs; throws at the first thing that is not as it was acknowledged. */
-export async function crashRound(round: CrashRound): Promise<{ kills: number; operations: number }> {
+export async function crashRound(round: CrashRound): Promise<EndedRound> {
   const ground = await PlateGround.make();
   try {
     return await new Round(ground, round).run();
@@ -72,6 +87,8 @@ class Round {
   readonly #round: CrashRound;
   readonly #armed: string;
   readonly #failing: string;
+  readonly #clock: string;
+  #oomKills = 0;
   #state: number;
   #kills = 0;
 
@@ -81,6 +98,7 @@ class Round {
     this.#state = round.seed >>> 0;
     this.#armed = join(ground.folder, 'armed');
     this.#failing = join(ground.folder, 'failing');
+    this.#clock = join(ground.folder, 'clock');
   }
 
   #roll(below: number): number {
@@ -92,11 +110,13 @@ class Round {
     return items[this.#roll(items.length)] as T;
   }
 
-  async run(): Promise<{ kills: number; operations: number }> {
+  async run(): Promise<EndedRound> {
     const { seed, kills, mode, end } = this.#round;
     const ground = this.#ground;
     const env = {
       PLATEFS_FAULT: `${this.#pick(CRASH_POINTS)}:${1 + this.#roll(20)}:${this.#armed}`,
+      PLATEFS_CLOCK_OFFSET: this.#clock,
+      NODE_OPTIONS: `--import=${JUMPING_CLOCK.href}`,
       PLATEFS_DISK_FAULT: `${this.#pick(DISK_FAULTS)}:1:${this.#failing}`,
     };
     // A disk that fails is told to whoever syncs, so then programs must bear with it; in 'write' all calls would.
@@ -111,6 +131,7 @@ class Round {
     while (this.#kills < kills - 1) {
       await this.#landSomething(images++);
       if (isFailing && this.#roll(3) === 0) writeFileSync(this.#failing, '');
+      if (this.#roll(4) === 0) this.#setClock(this.#pick(CLOCK_OFFSETS));
       await pause(this.#roll(150));
       const lengths = writers.map(([, { list }]) => lengthOf(list));
       await this.#kill(mount);
@@ -157,7 +178,7 @@ class Round {
       (sum, ended) => sum + (JSON.parse(ended?.stdout ?? '{}') as { operations: number }).operations,
       0,
     );
-    return { kills: this.#kills, operations };
+    return { kills: this.#kills, oomKills: this.#oomKills, operations };
   }
 
   async #served(mount: TestMount, isServed: () => boolean): Promise<void> {
@@ -195,8 +216,15 @@ class Round {
         rmSync(this.#armed, { force: true });
       }
     }
-    await mount.shootDaemon();
+    if (this.#roll(4) === 0 && (await oomKill(await mount.daemonPid(), OOM_TIMEOUT_MS))) this.#oomKills++;
+    else await mount.shootDaemon();
     this.#kills++;
+  }
+
+  /** Sets the clock of daemons that run, and of those to come. */
+  #setClock(offsetSeconds: number): void {
+    writeFileSync(`${this.#clock}.new`, String(offsetSeconds));
+    renameSync(`${this.#clock}.new`, this.#clock);
   }
 
   #checkStore(): void {

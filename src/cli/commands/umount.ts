@@ -7,9 +7,10 @@ import { mountAt } from '../../fuse/mount-table.ts';
 import { unmountFuse } from '../../fuse/unmount.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { exitCode } from '../exit-codes.ts';
-import { isPlateMount, mountpointPath } from '../mount-table.ts';
+import { isPlateMount, mountpointPath, probeMount } from '../mount-table.ts';
 import { mountUsers } from '../mount-users.ts';
 import { landingText, ownRegistry } from '../running-mount.ts';
+import { servingRegistry } from '../serving-registry.ts';
 
 interface UmountArgs {
   readonly mountpoint: string;
@@ -55,8 +56,16 @@ function refuseBusy(mountpoint: string): void {
   });
 }
 
-/** Tidies up after a mount whose processes are gone. */
-function mend(mountpoint: string, registry: MountRegistry, context: CommandContext): number {
+/**
+ * Tidies up after a mount whose processes are gone.
+ * @throws BadMountpointError for one that somebody serves, unless it is to go lazily.
+ */
+async function mend(
+  mountpoint: string,
+  registry: MountRegistry,
+  lazy: boolean,
+  context: CommandContext,
+): Promise<number> {
   const mounted = mountAt(mountpoint);
   const entry = registry.find(mountpoint);
   if (mounted && !isPlateMount(mounted))
@@ -69,8 +78,21 @@ function mend(mountpoint: string, registry: MountRegistry, context: CommandConte
     );
   if (!mounted && !entry)
     throw new NotRunningError(`nothing is mounted at ${mountpoint}`, { advice: "see 'platefs status'" });
+  const isServed = mounted !== undefined && (await probeMount(mountpoint)) !== 'dead';
+  if (isServed && !lazy)
+    throw new BadMountpointError(mountpoint, 'is served by a PlateFS that is on no list of your mounts', {
+      advice:
+        'unmount it as the user, and with the XDG_RUNTIME_DIR, that mounted it; --lazy takes it out of the folder tree',
+    });
   if (mounted) unmountFuse(mountpoint, { lazy: true });
   registry.remove(mountpoint);
+  if (isServed) {
+    context.terminal.result(
+      { mountpoint, mended: false },
+      `${mountpoint} is gone from the folder tree; the PlateFS that served it writes out by itself`,
+    );
+    return exitCode('ok');
+  }
   const text = `${mountpoint} was left behind by a PlateFS that is gone, and is tidied up`;
   const kept = entry ? `; written files are kept in ${entry.state} for the next mount` : '';
   context.terminal.result({ mountpoint, mended: true, state: entry?.state }, text + kept);
@@ -84,10 +106,13 @@ async function run(
   if (timeout !== undefined && !(timeout > 0))
     throw new BadParameterError('--timeout', 'must be a number of seconds above 0');
   const { terminal } = context;
-  const registry = ownRegistry();
   const mountpoint = mountpointPath(path);
+  const own = ownRegistry();
+  const mounted = own.find(mountpoint)?.isAlive ? undefined : mountAt(mountpoint);
+  const other = mounted && isPlateMount(mounted) ? await servingRegistry(mountpoint) : undefined;
+  const registry = other ?? own;
   const entry = registry.find(mountpoint);
-  if (!entry?.isAlive) return mend(mountpoint, registry, context);
+  if (!entry?.isAlive) return await mend(mountpoint, own, lazy, context);
   if (!lazy) refuseBusy(mountpoint);
   const limits = timeout === undefined ? [] : [AbortSignal.timeout(timeout * 1000)];
   const signal = AbortSignal.any([context.signal, ...limits]);

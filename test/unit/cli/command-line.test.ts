@@ -233,6 +233,7 @@ function statusOf(mountpoint: string): StatusDocument {
     coldCache: null,
     waiting: { files: 4, sizeBytes: 5 * 1024 ** 2 },
     hooks: { running: 1, waiting: 2, failed: 3 },
+    registry: '/run/user/1000/platefs',
     output: '/data/out',
     state: '/s',
     resumedCount: 1,

@@ -213,7 +213,11 @@ export class PlateMount {
 
   /** Where the written bytes lie in memory while mounted. */
   get memoryFolder(): string {
-    const digest = createHash('sha256').update(this.state).digest('hex').slice(0, 16);
+    return this.#memoryFolderOf(this.state);
+  }
+
+  #memoryFolderOf(state: string): string {
+    const digest = createHash('sha256').update(state).digest('hex').slice(0, 16);
     const uid = this.#options.asPlainUser ? PLAIN_USER.uid : (process.getuid?.() ?? 0);
     return `/dev/shm/platefs-${uid}-${digest}`;
   }
@@ -381,7 +385,10 @@ export class PlateMount {
       log = this.log.slice(-3000);
       await this.kill();
       this.#namespace?.kill('SIGKILL');
-      rmSync(this.memoryFolder, { recursive: true, force: true });
+      const branches = join(this.state, 'branches');
+      const states = existsSync(branches) ? readdirSync(branches).map((name) => join(branches, name)) : [];
+      for (const state of [this.state, ...states])
+        rmSync(this.#memoryFolderOf(state), { recursive: true, force: true });
       await this.#removeFolder();
     }
     if (problem !== '') throw new Error(`${problem}\n${log}`);

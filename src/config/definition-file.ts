@@ -10,6 +10,7 @@ import type { Hook } from '../hooks.ts';
 import {
   type ChunkStrategy,
   type LandingFormat,
+  type OutputLayout,
   parseChunkCodec,
   parseLevels,
 } from '../model/landing-format.ts';
@@ -64,6 +65,7 @@ interface DefinitionForm extends ReadingForm {
     'output-chunks'?: ChunkStrategy;
     'output-codec'?: string;
     'output-levels'?: string | number;
+    'output-layout'?: OutputLayout;
     'cold-cache'?: string | number;
     'hot-cache'?: string | number;
     'small-files'?: string | number;
@@ -145,11 +147,17 @@ function landingOf(
   options: NonNullable<DefinitionForm['options']>,
 ): LandingFormat | undefined {
   const ngff = NGFF_VERSIONS.find((version) => version === String(options['output-ngff']));
-  const { 'output-chunks': chunks, 'output-codec': codec, 'output-levels': levels } = options;
-  if ([ngff, chunks, codec, levels].every((value) => value === undefined)) return undefined;
+  const {
+    'output-chunks': chunks,
+    'output-codec': codec,
+    'output-levels': levels,
+    'output-layout': layout,
+  } = options;
+  if ([ngff, chunks, codec, levels, layout].every((value) => value === undefined)) return undefined;
   return {
     ...(ngff === undefined ? {} : { ngff }),
     ...(chunks === undefined ? {} : { chunks }),
+    ...(layout === undefined ? {} : { layout }),
     ...(codec === undefined
       ? {}
       : { codec: checked(source, 'options', () => parseChunkCodec(codec, 'options: output-codec')) }),

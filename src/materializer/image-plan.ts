@@ -41,6 +41,8 @@ const COMPRESSIONS: ReadonlySet<number> = new Set([1, 5, 8, 32_773, 32_946, 50_0
 /** BlackIsZero, and WhiteIsZero whose stored values are kept as they are. */
 const GREY: ReadonlySet<number> = new Set([0, 1]);
 const RGB = 2;
+/** Planes that one page may stand for. */
+const MAX_IMAGES = 1_000_000;
 /** What one plane may take in a worker's memory. */
 const MAX_PLANE_BYTES = Math.min(MAX_CHUNK_BYTES, 2 ** 30);
 
@@ -60,7 +62,7 @@ export function planImage(tiff: TiffStructure): ImagePlan | string {
     const short = tiff.pages.findIndex((page) => !hasAllBytes(page, itemSizeBytes(dtype)));
     if (short >= 0) return `the strips of page ${short + 1} are shorter than its pixels`;
   }
-  const pages = withContiguousPages(tiff.pages, planeBytes);
+  const pages = withContiguousPages(tiff, planeBytes);
   if (typeof pages === 'string') return pages;
   const order = pageOrder(first, pages.length, first.samplesPerPixel);
   if (typeof order === 'string') return order;
@@ -158,15 +160,42 @@ function hasAllBytes(page: TiffPage, itemBytes: number): boolean {
 
 /**
  * ImageJ and tifffile write stacks whose only page describes many planes lying one after another (ImageJ above
- * 4 GiB, tifffile with `"truncated"`). ImageJ's form is understood; tifffile's stays a plain file.
+ * 4 GiB, tifffile with `truncate`). ImageJ's form is understood where all planes are there; tifffile's stays a plain file.
  */
-function withContiguousPages(pages: readonly TiffPage[], planeBytes: number): readonly TiffPage[] | string {
+function withContiguousPages(
+  { pages, sizeBytes }: TiffStructure,
+  planeBytes: number,
+): readonly TiffPage[] | string {
   const [first] = pages;
   if (!first || pages.length !== 1) return pages;
   if (/"truncated":\s*true/.test(first.description ?? '')) return "the TIFF's one page stands for several";
   const images = Number(imageJFields(first.description)?.get('images') ?? 1);
-  if (images <= 1) return pages;
-  return `the TIFF's one page stands for ${images} (${planeBytes} bytes each)`;
+  if (!(images > 1)) return pages;
+  const plane = onePiece(first, planeBytes);
+  const [start = 0] = first.offsets;
+  if (
+    !plane ||
+    !Number.isSafeInteger(images) ||
+    images > MAX_IMAGES ||
+    start + images * planeBytes > sizeBytes
+  )
+    return `the TIFF's one page stands for ${images} (${planeBytes} bytes each)`;
+  return Array.from({ length: images }, (_, index) => ({
+    ...plane,
+    offsets: plane.offsets.map((offset) => offset + index * planeBytes),
+  }));
+}
+
+/** A page whose strips are one uncompressed plane without gaps; the one strip of ImageJ may claim to be all planes. */
+function onePiece(page: TiffPage, planeBytes: number): TiffPage | undefined {
+  if (page.tile || page.compression !== 1) return undefined;
+  if (page.offsets.length === 1) return { ...page, byteCounts: [planeBytes] };
+  let end = page.offsets[0] ?? 0;
+  for (const [index, offset] of page.offsets.entries()) {
+    if (offset !== end) return undefined;
+    end += page.byteCounts[index] ?? 0;
+  }
+  return end - (page.offsets[0] ?? 0) === planeBytes ? page : undefined;
 }
 
 type PageOrder = Pick<ImagePlan, 'frames' | 'channels' | 'slices' | 'positions'>;

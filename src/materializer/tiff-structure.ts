@@ -37,6 +37,8 @@ export interface TiffPage {
 export interface TiffStructure {
   readonly littleEndian: boolean;
   readonly pages: readonly TiffPage[];
+  /** Of the whole file. */
+  readonly sizeBytes: number;
 }
 
 const WANTED: ReadonlySet<number> = new Set(Object.values(TAG));
@@ -117,7 +119,7 @@ export function readTiffStructure(source: ByteReader): TiffStructure {
     next = directory.next;
   }
   if (pages.length === 0) throw new BadTiffError(source.path, 'no page');
-  return { littleEndian: file.littleEndian, pages };
+  return { littleEndian: file.littleEndian, pages, sizeBytes: source.sizeBytes };
 }
 
 function readHeader(file: TiffBytes): { isBig: boolean; first: number } {

@@ -72,7 +72,7 @@ describe.skipIf(!hasPython)('TIFFs that programs write (needs python3-tifffile, 
         ? 'rgb'
         : name === 'separate.tif'
           ? 'separate'
-          : name === 'imagej.tif'
+          : name.startsWith('imagej')
             ? 'tzcyx'
             : 'pages';
       return [join(output, 'results.ome.zarr/inbox', name, '0'), join(input, `${name}.npy`), layout].join(

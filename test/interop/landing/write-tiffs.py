@@ -36,6 +36,8 @@ write('pages.tif', image((5, 60, 50), 'u2'), 'reassembled', photometric='minisbl
 write('separate.tif', image((3, 60, 50), 'u1'), 'reassembled', photometric='rgb', planarconfig='separate')
 write('imagej.tif', image((2, 3, 4, 30, 40), 'u2'), 'reassembled', imagej=True, resolution=(2.0, 2.0),
       metadata={'axes': 'TZCYX', 'unit': 'um', 'spacing': 1.5, 'finterval': 3.0})
+write('imagej_one_page.tif', image((2, 3, 4, 30, 40), 'u2'), 'reassembled', imagej=True, truncate=True,
+      metadata={'axes': 'TZCYX'})
 write('rgb.tif', image((30, 40, 3), 'u1'), 'verbatim', photometric='rgb')
 write('deflate.tif', image((60, 50), 'u2'), 'verbatim', compression='zlib')
 write('deflate_predictor.tif', image((60, 50), 'u2'), 'verbatim', compression='zlib', predictor=True)

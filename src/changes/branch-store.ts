@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { FsRefusal, StateCorruptError } from '../core/errors.ts';
-import { syncFolderOf } from '../core/storage.ts';
+import { storage, syncFolderOf } from '../core/storage.ts';
 import { BRANCHES_FOLDER } from '../materializer/landing.ts';
 import { foldedName, MAIN_BRANCH } from './branch-name.ts';
 
@@ -52,6 +52,15 @@ function writeWhole(path: string, value: unknown): void {
   writeFileSync(`${path}.new`, JSON.stringify(value), { mode: 0o600, flush: true });
   renameSync(`${path}.new`, path);
   syncFolderOf(path);
+}
+
+function syncFile(path: string): void {
+  const fd = storage.open(path, 'r');
+  try {
+    storage.sync(fd);
+  } finally {
+    storage.close(fd);
+  }
 }
 
 /** Whether a state folder is that of a branch other than `main`. */
@@ -192,6 +201,7 @@ export class BranchStore {
     mkdirSync(staged, { mode: 0o700 });
     const whole: Branch = { number, ...branch };
     fill(staged, number);
+    for (const name of readdirSync(staged)) syncFile(join(staged, name));
     writeWhole(join(staged, FILE), whole);
     renameSync(staged, this.stateOf(number));
     syncFolderOf(this.stateOf(number));

@@ -96,6 +96,12 @@ describe.skipIf(problem)(`branches of one plate${why}`, () => {
         'added stack.tif',
         'changed table.csv',
       ]);
+      // Its revisions have what it shares, and bring it back.
+      await mount.json(['snapshot', side]);
+      const shared = 'B02_s001_w1_z001_t001.tif';
+      await inSide(`cmp "$1"/${shared} .platefs/versions/1/${shared}; rm ${shared}`);
+      await mount.json(['restore', side, '1', shared]);
+      await inSide(`cmp "$1"/${shared} ${shared}`);
       // What a branch refers to stays.
       expect(await refusal('history', mount.mountpoint, '--drop', '1')).toContain('otsu');
       expect(await refusal('branch', 'delete', mount.plate, 'otsu', ...places, '-y')).toContain('is mounted');

@@ -10,6 +10,7 @@ import type { Hook } from '../hooks.ts';
 import {
   type ChunkStrategy,
   type LandingFormat,
+  type OutputLayout,
   parseChunkCodec,
   parseLevels,
 } from '../model/landing-format.ts';
@@ -25,7 +26,7 @@ import type {
 } from '../model/mount-definition.ts';
 import { NGFF_VERSIONS } from '../model/ngff.ts';
 import type { Profile } from '../model/profile.ts';
-import { isUrl } from '../model/source-url.ts';
+import { isUrl, localFolder } from '../model/source-url.ts';
 import { HOOKS } from '../registry.generated.ts';
 import { parseCacheLimit } from '../renders/render-folder.ts';
 import { mountSchema } from './definition-schema.ts';
@@ -64,6 +65,7 @@ interface DefinitionForm extends ReadingForm {
     'output-chunks'?: ChunkStrategy;
     'output-codec'?: string;
     'output-levels'?: string | number;
+    'output-layout'?: OutputLayout;
     'cold-cache'?: string | number;
     'hot-cache'?: string | number;
     'small-files'?: string | number;
@@ -145,11 +147,17 @@ function landingOf(
   options: NonNullable<DefinitionForm['options']>,
 ): LandingFormat | undefined {
   const ngff = NGFF_VERSIONS.find((version) => version === String(options['output-ngff']));
-  const { 'output-chunks': chunks, 'output-codec': codec, 'output-levels': levels } = options;
-  if ([ngff, chunks, codec, levels].every((value) => value === undefined)) return undefined;
+  const {
+    'output-chunks': chunks,
+    'output-codec': codec,
+    'output-levels': levels,
+    'output-layout': layout,
+  } = options;
+  if ([ngff, chunks, codec, levels, layout].every((value) => value === undefined)) return undefined;
   return {
     ...(ngff === undefined ? {} : { ngff }),
     ...(chunks === undefined ? {} : { chunks }),
+    ...(layout === undefined ? {} : { layout }),
     ...(codec === undefined
       ? {}
       : { codec: checked(source, 'options', () => parseChunkCodec(codec, 'options: output-codec')) }),
@@ -258,6 +266,8 @@ export async function readMountDefinition(file: string, hooks?: readonly Hook[])
   const { budget, names, layout, as } = form;
   const folder = dirname(resolve(file));
   const path = (value: string): string => expandPath(value, folder);
+  const local = (key: 'output' | 'state', value: string): string =>
+    checked(source, key, () => path(localFolder(key, value)));
   const place = (value: string): string => (isUrl(value) ? value : path(value));
   const several = form.sources && readSourceList(source, form.sources, place);
   const faults = [...sourceFaults(source, form), ...(several?.faults ?? [])];
@@ -275,8 +285,8 @@ export async function readMountDefinition(file: string, hooks?: readonly Hook[])
     ...(names === undefined ? {} : { names }),
     ...(layout === undefined ? {} : { layout }),
     ...(as === undefined ? {} : { as }),
-    ...(form.output === undefined ? {} : { output: path(form.output) }),
-    ...(form.state === undefined ? {} : { state: path(form.state) }),
+    ...(form.output === undefined ? {} : { output: local('output', form.output) }),
+    ...(form.state === undefined ? {} : { state: local('state', form.state) }),
     ...(form.branch === undefined ? {} : { branch: form.branch }),
     ...(budgetBytes === undefined ? {} : { budgetBytes }),
     hooks: rules,

@@ -1,5 +1,5 @@
 import type { Hook, ParameterSpec } from '../hooks.ts';
-import { CHUNK_STRATEGIES } from '../model/landing-format.ts';
+import { CHUNK_STRATEGIES, OUTPUT_LAYOUTS } from '../model/landing-format.ts';
 import {
   DURABILITIES,
   FLOAT64_MODES,
@@ -161,6 +161,12 @@ const OPTIONS: Readonly<Record<string, Schema>> = {
     default: 1,
     description:
       'Resolutions of an image of the results, each half the one before; auto: until it has 256 pixels or less.',
+  },
+  'output-layout': {
+    enum: OUTPUT_LAYOUTS,
+    default: 'plate',
+    description:
+      'What results are laid out for: plate, readers of OME-NGFF; openhcs, OpenHCS too, by openhcs_metadata.json and names of planes in their arrays.',
   },
   'hot-cache': {
     type: ['string', 'integer'],

@@ -3,6 +3,7 @@ import { BadParameterError } from '../core/errors.ts';
 import {
   CHUNK_STRATEGIES,
   type LandingFormat,
+  OUTPUT_LAYOUTS,
   parseChunkCodec,
   parseLevels,
 } from '../model/landing-format.ts';
@@ -94,6 +95,8 @@ export const CHUNKS_HELP =
 export const CODEC_HELP =
   'how results are compressed: blosc-lz4 (the default), lz4, zstd, gzip, none; with a level: zstd:9';
 
+export const OUTPUT_LAYOUT_HELP =
+  'what the results are laid out for: plate (the default), openhcs (OpenHCS too, beside OME-NGFF)';
 export const LEVELS_HELP =
   'resolutions of an image of the results, each half the one before: 1 (the default) to 8, or auto: until 256 pixels or less';
 
@@ -176,6 +179,12 @@ export const MOUNT_OPTIONS: Readonly<Record<string, OptionSpec>> = {
     value: 'N',
     description: LEVELS_HELP,
     apply: (overrides, value) => setLanding(overrides, { levels: parseLevels(value, '-o output-levels') }),
+  },
+  'output-layout': {
+    value: 'LAYOUT',
+    description: OUTPUT_LAYOUT_HELP,
+    apply: (overrides, value) =>
+      setLanding(overrides, { layout: oneOf(OUTPUT_LAYOUTS, '-o output-layout', value) }),
   },
   'cold-cache': {
     value: 'SIZE',

@@ -31,7 +31,7 @@ export function plateOrigin(mount: SharedMount, probe: Probe, mountPath: string)
     // Whoever opens the plane is told; of a result nothing is said then but what its own tags say.
     return undefined;
   }
-  const { pixelSizeUm, zSpacingUm, timeIntervalS, channels } = index.facts;
+  const { pixelSizeUm, zSpacingUm, timeIntervalS, grid, channels } = index.facts;
   const facts = channels.find(({ number }) => number === channel);
   const channelColor = facts?.color ?? colorOfLight(facts?.emissionNm);
   return {
@@ -40,6 +40,7 @@ export function plateOrigin(mount: SharedMount, probe: Probe, mountPath: string)
     ...(pixelSizeUm === undefined ? {} : { pixelSizeUm }),
     ...(zSpacingUm === undefined || z === 0 ? {} : { zSpacingUm }),
     ...(timeIntervalS === undefined ? {} : { timeIntervalS }),
+    ...(grid === undefined ? {} : { grid }),
     ...(facts?.name === undefined ? {} : { channelName: facts.name }),
     ...(channelColor === undefined ? {} : { channelColor }),
   };

@@ -32,7 +32,7 @@ export function grown(
       ...(channelColor === undefined ? {} : { [index[1]]: channelColor }),
       ...image.channelColors,
     },
-    written: withPlane(image.written, planeKey(index), file),
+    written: withPlane(image, planeKey(index), file),
   };
 }
 

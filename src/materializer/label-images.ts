@@ -19,13 +19,15 @@ const isLabelField = ({ group = '', dtype, isLabel: isKnown }: ResultImage): boo
   isKnown === true || isLabel(group, dtype);
 
 /**
- * The image among the fields of a well and site that a label is of, with pixels on the same grid: the one from the same
- * folder without a suffix, else the only one. Undefined where there is none, or no telling which.
+ * The image among the fields of a well and site that a label is of, with pixels on the same grid: where it is known which
+ * group it was made of, that group's; else the one from the same folder without a suffix, else the only one. Undefined
+ * where there is none, or no telling which.
  */
 export function sourceOfLabel(
   { folder, isProjection, site }: PlatePlacement,
   [height, width]: readonly [height: number, width: number],
   fields: readonly ResultImage[],
+  madeOf: string | undefined,
 ): ResultImage | undefined {
   const possible = fields.filter(
     (field) =>
@@ -35,6 +37,7 @@ export function sourceOfLabel(
       !isLabelField(field) &&
       / projection$/.test(field.group ?? '') === isProjection,
   );
+  if (madeOf !== undefined) return possible.find(({ group }) => group === madeOf);
   const beside = isProjection ? `${folder} projection` : folder;
   return possible.find(({ group }) => group === beside) ?? (possible.length === 1 ? possible[0] : undefined);
 }

@@ -249,12 +249,13 @@ function metadataOf(
     else {
       const { image, job, file } = decision;
       const known = fields.get(image.path);
-      const written = withPlane(known?.written ?? image.written, planeKey(job.base), writtenFile(file));
+      const written = withPlane(known ?? image, planeKey(job.base), writtenFile(file));
       fields.set(image.path, { ...(known ? union(known, image) : image), written });
     }
   }
   const isEmpty = fields.size === 0 && images.length === 0 && tables.length === 0;
-  return isEmpty ? [] : whole.without(store.admit([...fields.values()], images, tables));
+  if (isEmpty) return [];
+  return whole.without([...store.admit([...fields.values()], images, tables), ...store.layoutFiles()]);
 }
 
 function landingOf(file: StagedFile): Landing {

@@ -189,7 +189,7 @@ export class LandingPlan {
         shape: [0, 0, 0, height, width],
         group: placement.group,
         site: placement.site,
-        ...(labelled ? { isLabel: true } : {}),
+        ...(labelled ? { isLabel: true } : this.newLayout(placement)),
         channelNames: {},
         channelColors: {},
         // Its pixels are those of the image.
@@ -204,6 +204,13 @@ export class LandingPlan {
     if (stagedImage !== undefined) this.newFields.set(key, { image, stagedImage });
     const kind = isInImage ? 'label' : 'plate';
     return this.imageDecision(file, kind, image, stagedImage, record, placement.index, inspection, undefined);
+  }
+
+  /** The planes of one folder are named in their arrays, which Zarr v2 only is read for. */
+  private newLayout({ folder, suffix }: PlatePlacement): { readonly layout?: 'openhcs' } {
+    const { store, format } = this.context;
+    const isWanted = format.layout === 'openhcs' && store.version === '0.4' && suffix === '';
+    return isWanted && store.claimNamedFolder(folder) ? { layout: 'openhcs' } : {};
   }
 
   /** The field that goes on with a plane: labels go on where their first plane lies. */
@@ -227,7 +234,10 @@ export class LandingPlan {
     const fresh = [...this.newFields.values()]
       .map(({ image }) => image)
       .filter(({ path }) => dirname(path) === well);
-    return sourceOfLabel(placement, [shape[3], shape[4]], [...this.context.store.fields(well), ...fresh]);
+    const input = file.origin?.hook?.input.path;
+    const madeOf = input === undefined ? undefined : (platePlacement(input)?.group ?? input);
+    const fields = [...this.context.store.fields(well), ...fresh];
+    return sourceOfLabel(placement, [shape[3], shape[4]], fields, madeOf);
   }
 
   private multiscales(file: SealedFile, inspection: ImageInspection, why: string | undefined): ImageDecision {

@@ -43,6 +43,8 @@ export async function removeLandings(context: CommitContext, landings: readonly 
     else images.set(landing.path, [departure]);
   }
   for (const [path, departures] of images) await removePlanes(context, path, departures);
+  const layout = images.size > 0 ? context.store.layoutFiles() : [];
+  if (layout.length > 0) await publishMetadata(context, layout);
   await context.sync([]);
 }
 

@@ -54,7 +54,7 @@ export async function openOutput(
       makeFolders(stagingDir);
       spreadFolders(stagingDir);
       const path = join(outputDir, STORE_NAME);
-      const store = new ResultStore(path, wantedVersion(format), sharing?.owner.source);
+      const store = new ResultStore(path, wantedVersion(format), sharing?.owner.source, format.layout);
       noteVersion(store, format, onNote);
       return { store, stagingDir, acquire, leave };
     } finally {

@@ -7,6 +7,7 @@ import { type GroupDocument, groupDocuments, readGroup } from './group-documents
 import { type ImageLevels, levelArray } from './image-levels.ts';
 import { labelAttributes } from './label-images.ts';
 import { imageAttributes } from './ngff.ts';
+import { openhcsArrayAttributes } from './openhcs-layout.ts';
 import type { TiffFacts } from './tiff-facts.ts';
 import { readWritten, type WrittenPlanes } from './written-planes.ts';
 
@@ -22,6 +23,8 @@ export interface ResultImage {
   /** Of a field: acquisition and site. */
   readonly group?: string;
   readonly site?: number;
+  /** Its array says what its planes are called. */
+  readonly layout?: 'openhcs';
   /** Of a field: its source, where that is another one than the store was begun with. */
   readonly plate?: string;
   /** Whether it lies below the image that it labels the pixels of. */
@@ -64,6 +67,7 @@ export function imageDocuments(image: ResultImage, name: string): GroupDocument[
     version: ATTRIBUTE_VERSION,
     ...(group === undefined ? {} : { group }),
     ...(site === undefined ? {} : { site }),
+    ...(image.layout === undefined ? {} : { layout: image.layout }),
     ...(plate === undefined ? {} : { plate }),
     channelNumbers: Array.from({ length: channelCount }, (_entry, index) => index + 1),
     channelNames,
@@ -76,7 +80,11 @@ export function imageDocuments(image: ResultImage, name: string): GroupDocument[
     name: `${level}/${arrayDocumentName(format.version)}`,
     content: arrayDocument(levelArray(image, level)),
   })).toReversed();
-  return [...arrays, ...groupDocuments(format.version, ngff, own)];
+  const names =
+    image.layout === 'openhcs' && format.version === '0.4'
+      ? [{ name: '0/.zattrs', content: openhcsArrayAttributes(image) }]
+      : [];
+  return [...arrays, ...names, ...groupDocuments(format.version, ngff, own)];
 }
 
 /** Reads an image that PlateFS wrote; undefined when the folder is none. @throws BadZarrError when it is damaged. */
@@ -101,6 +109,7 @@ export function readResultImage(
     ...(typeof site === 'number' ? { site } : {}),
     ...(typeof plate === 'string' ? { plate } : {}),
     ...(isObject(attributes.ngff['image-label']) ? { isLabel: true } : {}),
+    ...(platefs['layout'] === 'openhcs' ? { layout: 'openhcs' as const } : {}),
     channelNames: textFields(platefs['channelNames']),
     channelColors: textFields(platefs['channelColors']),
     facts: (isObject(facts) ? facts : {}) as TiffFacts,

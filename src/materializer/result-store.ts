@@ -1,10 +1,12 @@
 import { readdirSync } from 'node:fs';
-import { basename, dirname } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { BadZarrError } from '../core/errors.ts';
+import type { OutputLayout } from '../model/landing-format.ts';
 import { NGFF_VERSIONS, type NgffVersion } from '../model/ngff.ts';
-import { isObject, nameExists } from './atomic-json.ts';
+import { isObject, type JsonObject, nameExists, readJson } from './atomic-json.ts';
 import { attributesName, groupDocuments, readGroup } from './group-documents.ts';
 import { type PlateContent, plateAttributes, wellAttributes } from './ngff.ts';
+import { namedFolder, OPENHCS_METADATA, openhcsDocument } from './openhcs-layout.ts';
 import { type ResultImage, readResultImage } from './result-image.ts';
 import { imageFiles, type MetadataFile, metadataFiles } from './store-documents.ts';
 import { StoreLabels } from './store-labels.ts';
@@ -24,6 +26,9 @@ interface Well {
 export class ResultStore {
   readonly path: string;
   private readonly wanted: NgffVersion;
+  private readonly layout: OutputLayout;
+  /** The folder of the mount whose planes arrays name, in the layout for OpenHCS. */
+  private folder: string | undefined;
   private readonly source: string | undefined;
   /** The source that the store was begun with; undefined for one of which nobody said it. */
   private founder: string | undefined;
@@ -38,12 +43,14 @@ export class ResultStore {
   /**
    * @param wanted - the version of a store that is yet to be made.
    * @param source - what results are of: those of different sources are different fields.
+   * @param layout - what stands beside it.
    * @throws BadZarrError when the folder holds a store that PlateFS did not write.
    */
-  constructor(path: string, wanted: NgffVersion = '0.4', source?: string) {
+  constructor(path: string, wanted: NgffVersion = '0.4', source?: string, layout: OutputLayout = 'plate') {
     this.path = path;
     this.wanted = wanted;
     this.source = source;
+    this.layout = layout;
     this.current = wanted;
     this.labels = new StoreLabels(path);
     this.tables = new StoreTables(path);
@@ -59,6 +66,7 @@ export class ResultStore {
   reload(): void {
     for (const known of [this.wells, this.listedWells, this.acquisitions, this.maximumFields]) known.clear();
     this.labels.reload();
+    this.folder = this.layout === 'openhcs' ? namedFolder(this.openhcs()) : undefined;
     this.tables.reload();
     const found = NGFF_VERSIONS.find((version) => nameExists(`${this.path}/${attributesName(version)}`));
     this.current = found ?? this.wanted;
@@ -126,6 +134,38 @@ export class ResultStore {
       const path = `${wellPath}/${number}`;
       if (!well.listed.has(path) && !taken.has(path) && !nameExists(`${this.path}/${path}`)) return path;
     }
+  }
+
+  /** Whether the planes of a folder are the ones that arrays name: those of the first that asks. */
+  claimNamedFolder(folder: string): boolean {
+    // Planes of other sources may have the same names.
+    if (this.plate !== undefined) return false;
+    this.folder ??= folder;
+    return this.folder === folder;
+  }
+
+  /** What stands beside the store for other readers, as it is to be now; nothing where nothing was asked for. */
+  layoutFiles(): MetadataFile[] {
+    if (this.layout !== 'openhcs') return [];
+    const fields = [...this.listedWells].flatMap((wellPath) => this.fields(wellPath));
+    const labels = fields.flatMap(({ path }) => this.labels.of(this.current, path));
+    const content = openhcsDocument(
+      [...fields, ...labels],
+      { folder: this.folder, plate: this.plate },
+      this.openhcs(),
+    );
+    return [{ path: `../${OPENHCS_METADATA}`, content, level: 'plate' }];
+  }
+
+  /** @throws BadZarrError when the document is damaged, or an old one that has no subdirectories. */
+  private openhcs(): JsonObject | undefined {
+    const path = join(dirname(this.path), OPENHCS_METADATA);
+    const document = readJson(path);
+    if (document && !isObject(document['subdirectories']))
+      throw new BadZarrError(path, "has no 'subdirectories'", {
+        advice: 'move it away, or name another folder with --output',
+      });
+    return document;
   }
 
   /** A free path for a new table; `taken` are paths promised to others. */

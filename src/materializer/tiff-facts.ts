@@ -5,6 +5,8 @@ export interface TiffFacts {
   readonly pixelSizeUm?: { readonly x: number; readonly y: number };
   readonly zSpacingUm?: number;
   readonly timeIntervalS?: number;
+  /** Fields per well; no tag has it, but the plate may. */
+  readonly grid?: { readonly rows: number; readonly columns: number };
   /** Of the single channel of a plane. */
   readonly channelName?: string;
   /** Its colour: hexadecimal RGB. */

@@ -35,9 +35,14 @@ export function writtenFile({ mountPath, sizeBytes, mtimeMs, origin }: SealedFil
   };
 }
 
-/** With what is said of one more plane, or of one that was written again. */
-export function withPlane(planes: WrittenPlanes, key: string, file: WrittenFile): WrittenPlanes {
-  return key in planes || Object.keys(planes).length < MAX_PLANES ? { ...planes, [key]: file } : planes;
+/** With what is said of one more plane, or of one that was written again; a layout for OpenHCS needs all names. */
+export function withPlane(
+  { written: planes, layout }: { readonly written: WrittenPlanes; readonly layout?: 'openhcs' },
+  key: string,
+  file: WrittenFile,
+): WrittenPlanes {
+  const isFull = layout === undefined && Object.keys(planes).length >= MAX_PLANES;
+  return key in planes || !isFull ? { ...planes, [key]: file } : planes;
 }
 
 export const withoutPlanes = (planes: WrittenPlanes, keys: ReadonlySet<string>): WrittenPlanes =>
@@ -59,12 +64,13 @@ export function factsOf(
 ): TiffFacts {
   const plate = origin?.plate;
   if (!plate) return tags;
-  const { pixelSizeUm, zSpacingUm, timeIntervalS, channelName, channelColor } = plate;
+  const { pixelSizeUm, zSpacingUm, timeIntervalS, grid, channelName, channelColor } = plate;
   const isSameGrid = plate.width === width && plate.height === height;
   return {
     ...(pixelSizeUm === undefined || !isSameGrid ? {} : { pixelSizeUm }),
     ...(zSpacingUm === undefined ? {} : { zSpacingUm }),
     ...(timeIntervalS === undefined ? {} : { timeIntervalS }),
+    ...(grid === undefined ? {} : { grid }),
     ...(channelName === undefined ? {} : { channelName }),
     ...(channelColor === undefined ? {} : { channelColor }),
     ...tags,

@@ -21,6 +21,8 @@ export interface PlateOrigin {
   /** Not of a projection. */
   readonly zSpacingUm?: number;
   readonly timeIntervalS?: number;
+  /** Fields per well as laid out by the instrument. */
+  readonly grid?: { readonly rows: number; readonly columns: number };
   readonly channelName?: string;
   /** Hexadecimal RGB. */
   readonly channelColor?: string;

@@ -9,6 +9,10 @@ import { MAX_LEVELS } from './ngff-levels.ts';
 export const CHUNK_STRATEGIES = ['file', 'well', 'sharded'] as const;
 export type ChunkStrategy = (typeof CHUNK_STRATEGIES)[number];
 
+/** What the store is laid out for besides OME-NGFF. `openhcs`: OpenHCS finds its planes by their file names. */
+export const OUTPUT_LAYOUTS = ['plate', 'openhcs'] as const;
+export type OutputLayout = (typeof OUTPUT_LAYOUTS)[number];
+
 export const CODEC_NAMES = ['blosc-lz4', 'lz4', 'zstd', 'gzip', 'none'] as const;
 export type CodecName = (typeof CODEC_NAMES)[number];
 
@@ -28,6 +32,8 @@ export interface LandingFormat {
   readonly codec?: ChunkCodec;
   /** Resolutions of an image, each half the one before it; `auto`: until the last is small. 1 unless set. */
   readonly levels?: number | 'auto';
+  /** `plate` unless set. */
+  readonly layout?: OutputLayout;
 }
 
 /** Levels of zstd (`ZSTD_maxCLevel`) and of gzip; the preset is that of the programs. */

@@ -5,6 +5,7 @@ import { eventually, mountProblem } from './harness.ts';
 import { OpenedFile, STALE } from './opened-file.ts';
 import { PlateMount } from './plate-mount.ts';
 import { writeChunk, writeStore } from './store-of-planes.ts';
+import { untilLogged } from './told.ts';
 
 const problem = mountProblem();
 const why = problem === undefined ? '' : ` (skipped: ${problem})`;
@@ -70,7 +71,7 @@ print(*(plane.min() if plane.min() == plane.max() else 'mixed' for channel in a 
       expect(await handle.read(at(1, 1))).toBe(STALE);
       expect(await handle.read(at(0, 1))).toBe(steady[1]);
     }
-    expect(mount.log).toContain('changed after it was opened');
+    await untilLogged(mount, 'changed after it was opened');
     await eventually(
       'who opens it sees all chunks',
       async () => (await values()) === '1 2 3 4',

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { mountProblem } from './harness.ts';
 import { PlateMount, PROGRESS, PYTHON, SMALL_PLATE } from './plate-mount.ts';
+import { untilLogged } from './told.ts';
 
 const problem =
   mountProblem() ??
@@ -105,7 +106,7 @@ assert open(os.path.join(inbox, 'junk.tif'), 'rb').read() == junk and not [n for
 assert 'junk.tif' in open(os.path.join(mnt, '.platefs', 'warnings.json')).read()
 # Mended, it works.
 tifffile.imwrite(os.path.join(inbox, 'junk.tif'), x); check('junk', x)`);
-    expect(mount.log).toContain('inbox/junk.tif');
+    await untilLogged(mount, 'inbox/junk.tif');
   });
 
   it('a file written anew or patched is done anew', async () => {

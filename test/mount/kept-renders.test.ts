@@ -89,7 +89,9 @@ describe.skipIf(problem)(`files that are kept as they are${why}`, () => {
     await mount.mount();
     expect(await sum(mount, STACK)).toBe(right);
     expect(existsSync(join(renders, name))).toBe(false);
-    expect(await mount.shell('cat .platefs/warnings.json')).toContain('damaged');
+    await eventually('that is told', async () =>
+      (await mount.shell('cat .platefs/warnings.json')).includes('damaged'),
+    );
   });
 
   it('pins survive the daemon, and give way when memory is tight', async () => {

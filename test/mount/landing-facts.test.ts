@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ngffProblems } from '../interop/landing/ngff-problems.ts';
 import { mountProblem } from './harness.ts';
 import { PlateMount, PYTHON } from './plate-mount.ts';
@@ -25,12 +25,31 @@ const RULES = `
       label: results/{stem}_labels.tif
       measure: results/{stem}.csv`;
 
+const FILES = `
+import tifffile
+def plane(seed): return np.random.default_rng(seed).integers(0, 4000, (40, 48), dtype=np.uint16)
+names = ['A01_s001_w1_z001_t001.tif', 'A01_s001_w2_z001_t001.tif', 'A01_s001_w1_z002_t002.tif', 'A01_s002_w1_z001_t001.tif', 'B03_s001_w1_z001_t001.tif']
+`;
+
 describe.skipIf(problem)(`what is known of results${why}`, () => {
-  it('stands in their store: which file and rule made them, and what the plate says of their planes', async () => {
-    await using mount = await PlateMount.start({
-      plate: { wells: ['A01'], sites: 1, width: 48, height: 40, channels: ['DAPI', 'FITC'] },
+  let mount: PlateMount;
+  beforeAll(async () => {
+    mount = await PlateMount.start({
+      plate: { wells: ['A01', 'B03'], sites: 2, width: 48, height: 40, channels: ['DAPI', 'FITC'] },
       hooks: RULES,
+      args: ['-o', 'output-layout=openhcs'],
     });
+    await mount.python(`${FILES}
+os.mkdir(os.path.join(mnt, 'corrected'))
+for i, name in enumerate(names): tifffile.imwrite(os.path.join(mnt, 'corrected', name), plane(10 + i))
+tifffile.imwrite(os.path.join(mnt, 'corrected', 'A01_s001_w1_z009_t001.tif'), plane(9))`);
+    expect((await mount.flush()).kept).toEqual([]);
+  });
+  afterAll(async () => {
+    await mount?.remove();
+  });
+
+  it('stands in their store: which file and rule made them, and what the plate says of their planes', async () => {
     await mount.python(`
 import tifffile, time
 os.mkdir(os.path.join(mnt, 'inbox'))
@@ -92,5 +111,54 @@ open(path, 'w').write('a\\n1\\n')
 assert 'user.platefs.made-by' not in os.listxattr(path)`);
     expect((await mount.flush()).kept).toEqual([]);
     expect(json('tables/results_A01_s001_w1_z001_t001').platefs.written.all.hook).toBeUndefined();
+  }, 120_000);
+
+  it('lie there for OpenHCS: folders are its subdirectories, names those that were written', async () => {
+    await mount.python(`${FILES}
+for at, folder in ((20, 'deep/other'), (30, 'masks')):
+    os.makedirs(os.path.join(mnt, folder))
+    for i, name in enumerate(names): tifffile.imwrite(os.path.join(mnt, folder, name), plane(at + i))
+tifffile.imwrite(os.path.join(mnt, 'corrected', 'A01_s001_w1_z001_t001_filtered.tif'), plane(1))
+os.remove(os.path.join(mnt, 'corrected', 'A01_s001_w1_z009_t001.tif'))`);
+    expect((await mount.flush()).kept).toEqual([]);
+    await mount.python(`${FILES}
+import io
+for at, folder in ((10, 'corrected'), (20, 'deep/other'), (30, 'masks')):
+    for i, name in enumerate(names):
+        written = io.BytesIO(); tifffile.imwrite(written, plane(at + i))
+        assert written.getvalue() == open(os.path.join(mnt, folder, name), 'rb').read(), (folder, name)`);
+    expect(ngffProblems(join(mount.output, 'results.ome.zarr'))).toEqual([]);
+    expect((await mount.umount()).code).toBe(0);
+    const document = JSON.parse(readFileSync(join(mount.output, 'openhcs_metadata.json'), 'utf8'));
+    const { subdirectories } = document;
+    expect(Object.keys(subdirectories).toSorted()).toEqual([
+      'deep/other',
+      'inbox',
+      'masks',
+      'results.ome.zarr',
+    ]);
+    expect(subdirectories['results.ome.zarr']).toMatchObject({
+      main: true,
+      available_backends: { zarr: true },
+      pixel_size: 0.6842,
+      channels: { 1: 'DAPI', 2: 'FITC' },
+      wells: { A01: null, B03: null },
+      z_indexes: { 1: null, 2: null },
+    });
+    const { workspace_mapping: mapping } = subdirectories['deep/other'];
+    expect(mapping['deep/other/A01_s001_w1_z002_t002.tif'].source_axis_indices).toEqual([1, 0, 1]);
+    // Its planes as a plate of their own: those of the store itself, and then those of a virtual workspace.
+    for (const seed of [10, 20]) {
+      if (seed === 20) {
+        delete subdirectories['results.ome.zarr'];
+        subdirectories['deep/other'].main = true;
+        writeFileSync(join(mount.output, 'openhcs_metadata.json'), JSON.stringify(document));
+      }
+      await using plate = await PlateMount.start({ plate: mount.output });
+      await plate.python(`${FILES}
+images = os.path.join(mnt, 'images')
+assert sorted(os.listdir(images)) == sorted(names), os.listdir(images)
+for i, name in enumerate(names): assert np.array_equal(tifffile.imread(os.path.join(images, name)), plane(${seed} + i)), name`);
+    }
   }, 120_000);
 });

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { writeBzip2 } from '../fixtures/damaged-hdf5.ts';
 import { mountProblem } from './harness.ts';
 import { PlateMount } from './plate-mount.ts';
+import { untilLogged } from './told.ts';
 
 const why = mountProblem();
 
@@ -32,7 +33,7 @@ print(json.dumps(failed))
 `),
     ) as (string | null)[];
     expect(failed).toEqual(Array.from({ length: 12 }, () => 'EIO'));
-    expect(mount.log).toMatch(/bad0\.h5.*can't decode it/);
+    await untilLogged(mount, /bad0\.h5.*can't decode it/);
     expect(mount.log).not.toMatch(/is being loaded/);
   });
 });

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { client, eventually, mountProblem } from './harness.ts';
 import { PlateMount, PYTHON } from './plate-mount.ts';
+import { untilLogged } from './told.ts';
 
 const problem = mountProblem();
 const why = problem === undefined ? '' : ` (skipped: ${problem})`;
@@ -98,7 +99,7 @@ describe.skipIf(problem)(`the memory of a mount${why}`, () => {
       expect(memory.lastReclaim?.reasons).toEqual(memory.reasons);
       // One plane of a reader may be larger than its bound, while it is being read.
       expect(memory.decodedBytes).toBeLessThanOrEqual(memory.decodedBoundBytes + 4 * 2 * MIB);
-      expect(mount.log).toMatch(/memory is tight: only 64 MiB of memory are available/);
+      await untilLogged(mount, /memory is tight: only 64 MiB of memory are available/);
       expect(await mount.shell('cat .platefs/metrics')).toMatch(/^platefs_memory_tight 1$/m);
     } finally {
       writeFileSync(stop, '');

@@ -7,6 +7,7 @@ import { type ImageToWrite, writePlate } from '../fixtures/ome-zarr.ts';
 import { put } from '../fixtures/zarr.ts';
 import { eventually } from './harness.ts';
 import { PlateMount, readTree, SHARED_DATA } from './plate-mount.ts';
+import { untilLogged } from './told.ts';
 
 const DATA = SHARED_DATA;
 
@@ -192,7 +193,7 @@ except OSError as error: print(errno.errorcode[error.errno])
 print(int(read(2).max()), int(read(3).max()) > 0)
 `);
       expect(result).toBe('EIO\n0 True\n');
-      expect(plate.log).toContain(chunk);
+      await untilLogged(plate, chunk);
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   chmodSync,
@@ -30,6 +30,7 @@ import {
 } from './harness.ts';
 import { sayMemory } from './machine-memory.ts';
 import { MountControl, type Status } from './mount-control.ts';
+import { makeNamespace } from './mount-namespace.ts';
 import { connectionsBelow, daemonsOf } from './mount-processes.ts';
 
 /**
@@ -171,22 +172,9 @@ export class PlateMount {
       await prepare?.(this.#plate, this.#truth);
       agePlate(this.#plate);
     }
-    if (namespace !== undefined) await this.#enterNamespace(namespace);
-  }
-
-  async #enterNamespace(script: string): Promise<void> {
-    const marker = join(this.folder, 'namespace-ready');
-    const child = spawn(
-      'unshare',
-      ['-m', 'sh', '-ec', `${script}\n: > "$T/namespace-ready"; exec sleep 600`],
-      { stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, T: this.folder } },
-    );
-    this.#namespace = child;
-    await eventually('the namespace is there', () => {
-      if (child.exitCode !== null) throw new Error('the namespace could not be made');
-      return existsSync(marker);
-    });
-    this.#prefix = ['nsenter', '-t', String(child.pid), '-m', '--'];
+    if (namespace === undefined) return;
+    this.#namespace = await makeNamespace(this.folder, namespace);
+    this.#prefix = ['nsenter', '-t', String(this.#namespace.pid), '-m', '--'];
   }
 
   get plate(): string {

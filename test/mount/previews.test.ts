@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { client, mountProblem } from './harness.ts';
 import { agePlate, hasProgram, PlateMount, PYTHON } from './plate-mount.ts';
+import { untilLogged } from './told.ts';
 
 const problem = mountProblem() ?? (existsSync(PYTHON) ? undefined : 'Debian python3 is missing');
 const why = problem === undefined ? '' : ` (skipped: ${problem})`;
@@ -141,7 +142,7 @@ assert name in os.listdir(mnt + '/previews')
 try: os.stat(mnt + '/previews/' + name); raise SystemExit('colours have a preview')
 except OSError as error: assert error.errno == errno.ENOTSUP, error`,
       );
-      expect(mount.log).toContain('has colours');
+      await untilLogged(mount, 'has colours');
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { mountProblem } from './harness.ts';
 import { OpenedFile, STALE } from './opened-file.ts';
 import { PlateMount, SMALL_PLATE } from './plate-mount.ts';
+import { untilLogged } from './told.ts';
 
 const problem = mountProblem();
 const why = problem === undefined ? '' : ` (skipped: ${problem})`;
@@ -136,7 +137,7 @@ print(shape)`);
       expect(await after.read(unread)).not.toMatch(/errno/);
       // The first goes on being refused, whatever others read.
       expect(await before.read(read)).toBe(STALE);
-      expect(mount.log).toContain(`${planeAt(2)} changed after it was opened`);
+      await untilLogged(mount, `${planeAt(2)} changed after it was opened`);
     },
   );
 

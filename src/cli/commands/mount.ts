@@ -8,6 +8,7 @@ import {
   LEVELS_HELP,
   MOUNT_OPTIONS,
   type OptionOverrides,
+  OUTPUT_LAYOUT_HELP,
   parseMountOptions,
 } from '../../config/mount-options.ts';
 import { cacheFolder, stateFolder } from '../../config/xdg.ts';
@@ -18,6 +19,8 @@ import { AlreadyRunningError, BadParameterError } from '../../core/errors.ts';
 import {
   CHUNK_STRATEGIES,
   type ChunkStrategy,
+  OUTPUT_LAYOUTS,
+  type OutputLayout,
   parseChunkCodec,
   parseLevels,
 } from '../../model/landing-format.ts';
@@ -74,17 +77,25 @@ interface MountArgs {
   readonly outputChunks: ChunkStrategy | undefined;
   readonly outputCodec: string | undefined;
   readonly outputLevels: string | undefined;
+  readonly outputLayout: OutputLayout | undefined;
 }
 
 function overridesOf(args: MountArgs): OptionOverrides {
   const options = parseMountOptions(args.option);
-  const { outputNgff: ngff, outputChunks: chunks, outputCodec: codec, outputLevels: levels } = args;
+  const {
+    outputNgff: ngff,
+    outputChunks: chunks,
+    outputCodec: codec,
+    outputLevels: levels,
+    outputLayout: layout,
+  } = args;
   return {
     ...options,
     landing: {
       ...options.landing,
       ...(ngff === undefined ? {} : { ngff }),
       ...(chunks === undefined ? {} : { chunks }),
+      ...(layout === undefined ? {} : { layout }),
       ...(codec === undefined ? {} : { codec: parseChunkCodec(codec, '--output-codec') }),
       ...(levels === undefined ? {} : { levels: parseLevels(levels, '--output-levels') }),
     },
@@ -286,6 +297,7 @@ export const mount: Command<MountArgs> = {
       })
       .option('output-chunks', { choices: CHUNK_STRATEGIES, describe: CHUNKS_HELP })
       .option('output-codec', { type: 'string', describe: CODEC_HELP })
-      .option('output-levels', { type: 'string', describe: LEVELS_HELP }),
+      .option('output-levels', { type: 'string', describe: LEVELS_HELP })
+      .option('output-layout', { choices: OUTPUT_LAYOUTS, describe: OUTPUT_LAYOUT_HELP }),
   run,
 };

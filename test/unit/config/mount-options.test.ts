@@ -24,7 +24,7 @@ describe('-o options', () => {
     ['alow_other', "-o alow_other: unknown option; did you mean 'allow_other'?"],
     [
       'xyzzy',
-      '-o xyzzy: unknown option; known: allow_other, ro, rw, nopassthrough, budget, readers, follow_links, watch, missing, durability, profile, float64, ngff, output-ngff, output-chunks, output-codec, output-levels, cold-cache, hot-cache, small-files, large-files, revision-quota, names, layout, as, output, state',
+      '-o xyzzy: unknown option; known: allow_other, ro, rw, nopassthrough, budget, readers, follow_links, watch, missing, durability, profile, float64, ngff, output-ngff, output-chunks, output-codec, output-levels, output-layout, cold-cache, hot-cache, small-files, large-files, revision-quota, names, layout, as, output, state',
     ],
     ['budget', '-o budget: needs a value; write budget=SIZE'],
     ['ro=1', '-o ro: takes no value; write just ro'],

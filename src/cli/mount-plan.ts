@@ -18,7 +18,7 @@ import { systemCode } from '../core/system-code.ts';
 import { mountAt } from '../fuse/mount-table.ts';
 import { checkLandingFormat } from '../model/landing-format.ts';
 import type { HookRule, MountDefinition, ShownAs } from '../model/mount-definition.ts';
-import { isUrl } from '../model/source-url.ts';
+import { isUrl, localFolder } from '../model/source-url.ts';
 import { isPlateMount, mountpointPath, probeMount } from './mount-table.ts';
 
 /** What the command line says on top of a definition. */
@@ -86,7 +86,8 @@ export function resolveDefinition(request: MountRequest, stateBase: string): Res
   const { source, sources } = definition;
   if (sources) refuseForSeveral(source, overrides);
   const given = overrides.output ?? definition.output;
-  const output = given === undefined ? defaultOutput(definition, stateBase) : resolve(given);
+  const output =
+    given === undefined ? defaultOutput(definition, stateBase) : resolve(localFolder('output', given));
   const givenState = overrides.state ?? definition.state;
   const budgetBytes = overrides.budgetBytes ?? definition.budgetBytes;
   const readers = overrides.readers ?? definition.options.readers;
@@ -115,7 +116,10 @@ export function resolveDefinition(request: MountRequest, stateBase: string): Res
     ...(as === undefined ? {} : { as }),
     mountpoint: mountpointPath(mountpoint),
     output,
-    state: givenState === undefined ? join(stateBase, stateName(source, output)) : resolve(givenState),
+    state:
+      givenState === undefined
+        ? join(stateBase, stateName(source, output))
+        : resolve(localFolder('state', givenState)),
     ...(names === undefined ? {} : { names }),
     ...(layout === undefined ? {} : { layout }),
     ...(budgetBytes === undefined ? {} : { budgetBytes }),

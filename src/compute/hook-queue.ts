@@ -13,6 +13,9 @@ import { type HookJob, type LedgerOptions, QueueLedger } from './queue-ledger.ts
 /** Does a job's work and publishes its outputs; gives their paths below the mount. */
 export type HookWork = (job: HookJob, signal: AbortSignal) => Promise<readonly string[]>;
 
+/** A clock that was set back must not make one wait longer than a timer can. */
+const LONGEST_SLEEP_MS = 60_000;
+
 export interface HookQueueOptions extends Partial<LedgerOptions> {
   readonly work: HookWork;
   /** Jobs that run at once. */
@@ -110,7 +113,11 @@ export class HookQueue extends EventEmitter<{ change: [HookJob] }> implements As
     while (!this.#closed && this.#running.size < this.#options.concurrency) {
       const { job, atMs } = this.#ledger.next(Date.now());
       if (job === undefined) {
-        if (atMs !== undefined) this.#timer = setTimeout(() => this.#pump(), Math.max(0, atMs - Date.now()));
+        if (atMs !== undefined)
+          this.#timer = setTimeout(
+            () => this.#pump(),
+            Math.min(LONGEST_SLEEP_MS, Math.max(0, atMs - Date.now())),
+          );
         break;
       }
       const started = this.#ledger.start(job.id);

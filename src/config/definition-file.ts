@@ -26,7 +26,7 @@ import type {
 } from '../model/mount-definition.ts';
 import { NGFF_VERSIONS } from '../model/ngff.ts';
 import type { Profile } from '../model/profile.ts';
-import { isUrl } from '../model/source-url.ts';
+import { isUrl, localFolder } from '../model/source-url.ts';
 import { HOOKS } from '../registry.generated.ts';
 import { parseCacheLimit } from '../renders/render-folder.ts';
 import { mountSchema } from './definition-schema.ts';
@@ -266,6 +266,8 @@ export async function readMountDefinition(file: string, hooks?: readonly Hook[])
   const { budget, names, layout, as } = form;
   const folder = dirname(resolve(file));
   const path = (value: string): string => expandPath(value, folder);
+  const local = (key: 'output' | 'state', value: string): string =>
+    checked(source, key, () => path(localFolder(key, value)));
   const place = (value: string): string => (isUrl(value) ? value : path(value));
   const several = form.sources && readSourceList(source, form.sources, place);
   const faults = [...sourceFaults(source, form), ...(several?.faults ?? [])];
@@ -283,8 +285,8 @@ export async function readMountDefinition(file: string, hooks?: readonly Hook[])
     ...(names === undefined ? {} : { names }),
     ...(layout === undefined ? {} : { layout }),
     ...(as === undefined ? {} : { as }),
-    ...(form.output === undefined ? {} : { output: path(form.output) }),
-    ...(form.state === undefined ? {} : { state: path(form.state) }),
+    ...(form.output === undefined ? {} : { output: local('output', form.output) }),
+    ...(form.state === undefined ? {} : { state: local('state', form.state) }),
     ...(form.branch === undefined ? {} : { branch: form.branch }),
     ...(budgetBytes === undefined ? {} : { budgetBytes }),
     hooks: rules,

@@ -36,11 +36,11 @@ export class Documents {
 
   async #render(node: number): Promise<Buffer> {
     const recent = this.#recent.get(node);
-    if (recent && recent.untilMs > Date.now()) return recent.bytes;
+    if (recent && recent.untilMs > performance.now()) return recent.bytes;
     const text = this.#texts.get(node);
     if (!text) throw new FsRefusal('no-such-entry');
     const bytes = Buffer.from(await text());
-    this.#recent.set(node, { bytes, untilMs: Date.now() + KEEP_MS });
+    this.#recent.set(node, { bytes, untilMs: performance.now() + KEEP_MS });
     return bytes;
   }
 

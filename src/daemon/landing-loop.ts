@@ -77,7 +77,7 @@ export class LandingLoop {
 
   #isDue(file: SealedFile, retry: boolean): boolean {
     const failure = this.#failed.get(file.inode);
-    return retry || !failure || failure.version !== file.version || failure.untilMs < Date.now();
+    return retry || !failure || failure.version !== file.version || failure.untilMs < performance.now();
   }
 
   async #run(
@@ -145,7 +145,7 @@ export class LandingLoop {
   }
 
   #fail(file: SealedFile, reason: string): void {
-    const untilMs = Date.now() + RETRY_AFTER_MS;
+    const untilMs = performance.now() + RETRY_AFTER_MS;
     this.#failed.set(file.inode, { version: file.version, untilMs, path: file.mountPath, reason });
     this.#parts.log(`${file.mountPath} could not land: ${reason}`);
   }

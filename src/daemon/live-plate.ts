@@ -21,6 +21,8 @@ const MAX_LOOK_SHARE = 0.5;
 const WAITING_MS = 250;
 /** Longer than the pauses of a microscope between two images of a series. */
 const REST_MS = 60_000;
+/** A folder of times to come, of another clock or from before ours was set back, is looked into so often. */
+const LONGEST_SETTLING_MS = 60_000;
 const LOCAL_POLL_MS = 5000;
 const NETWORK_POLL_MS = 1000;
 
@@ -148,7 +150,8 @@ export class LivePlate {
     this.#watch?.follow(directories, growingFiles(index));
     // What came within the same tick of the clock has left no newer mtime behind.
     clearTimeout(this.#settling);
-    if (unsettledMs > 0) this.#settling = setTimeout(() => this.#hint(), unsettledMs).unref();
+    if (unsettledMs > 0)
+      this.#settling = setTimeout(() => this.#hint(), Math.min(unsettledMs, LONGEST_SETTLING_MS)).unref();
   }
 
   /** Somebody saw that a source is not as it was looked into: it is looked into again. */

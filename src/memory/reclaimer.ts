@@ -251,7 +251,7 @@ export class Reclaimer {
   async #use(): Promise<MemoryUse> {
     const { reservedBytes, sealedBytes } = await this.#holders.written();
     this.#isAboveLowMark = reservedBytes > budgetOf(this.#writtenBoundBytes).lowMarkBytes;
-    const stuckBytes = Date.now() < this.#stuck.untilMs ? Math.min(sealedBytes, this.#stuck.bytes) : 0;
+    const stuckBytes = performance.now() < this.#stuck.untilMs ? Math.min(sealedBytes, this.#stuck.bytes) : 0;
     return {
       decodedLimitBytes: this.#holders.decoded().grantBytes,
       landableBytes: sealedBytes - stuckBytes,
@@ -297,7 +297,7 @@ export class Reclaimer {
         const freedBytes = await land(step.keepBytes);
         const { reservedBytes, sealedBytes } = await written();
         if (reservedBytes > step.keepBytes)
-          this.#stuck = { bytes: sealedBytes, untilMs: Date.now() + STUCK_MS };
+          this.#stuck = { bytes: sealedBytes, untilMs: performance.now() + STUCK_MS };
         return { freedBytes, hasHelped: freedBytes > 0 };
       }
       case 'spill-open': {

@@ -46,6 +46,15 @@ describe('mount definitions', () => {
     expect((await read(`source: p\noptions: { ngff: ${ngff} }`)).options).toMatchObject({ ngff: '0.5' });
   });
 
+  it.each(['output', 'state'])(
+    'refuses a server as %s, which would become a folder of that name',
+    async (key) => {
+      expect(await complaint(`source: p\n${key}: s3://bucket/results`)).toBe(
+        `x.yaml:2: ${key}: s3://bucket/results is on a server; name a folder of this machine`,
+      );
+    },
+  );
+
   it('reads a whole one, with paths from its folder', async () => {
     const definition = await read(`${RULE}mountpoint: ~/mnt
 names: '{well}/{field:03}{ext}'

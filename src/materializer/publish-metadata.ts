@@ -4,7 +4,7 @@ import { jsonBytes, place } from './atomic-json.ts';
 import { landingError } from './landing-pool.ts';
 import type { ResultStore } from './result-store.ts';
 import { writeStaged } from './staged-file.ts';
-import type { MetadataFile } from './store-documents.ts';
+import { METADATA_LEVELS, type MetadataFile } from './store-documents.ts';
 
 /** What writing metadata needs. */
 export interface PublishContext {
@@ -25,7 +25,7 @@ let lastDocument = 0;
 
 /** Writes documents beside the store, but for those that are there already as they should be. */
 export function stageDocuments(context: PublishContext, files: readonly MetadataFile[]): StagedDocument[] {
-  const unique = [...new Map(files.map((file) => [file.path, file])).values()];
+  const unique = [...new Map(files.map((file) => [`${file.path} ${file.level}`, file])).values()];
   return unique.flatMap(({ path, level, content }): StagedDocument[] => {
     const bytes = jsonBytes(content);
     if (isThere(join(context.store.path, path), bytes)) return [];
@@ -50,7 +50,7 @@ export async function placeDocuments(
   documents: readonly StagedDocument[],
 ): Promise<void> {
   if (documents.length === 0) await demandSync(context, []);
-  for (const level of ['array', 'well', 'plate'] as const) {
+  for (const level of METADATA_LEVELS) {
     const ofLevel = documents.filter((document) => document.level === level);
     for (const { stagedPath, path } of ofLevel) place(stagedPath, join(context.store.path, path));
     if (ofLevel.length > 0) await demandSync(context, []);

@@ -184,6 +184,7 @@ export class ResultStore {
   ): MetadataFile[] {
     const files = tables.length > 0 ? this.tables.admit(this.current, tables) : [];
     const touched = new Set<string>();
+    const before = new Set(this.listedWells);
     for (const image of fields) {
       if (image.isLabel) {
         files.push(...imageFiles(image), ...this.labels.admit(this.current, image));
@@ -204,7 +205,10 @@ export class ResultStore {
       files.push(...imageFiles(image));
     }
     for (const wellPath of touched) files.push(...this.wellFiles(wellPath));
-    return [...files, ...this.plateFiles()];
+    // Wells that the plate names already may not name an acquisition before it does.
+    if (touched.isDisjointFrom(before)) return [...files, ...this.plateFiles()];
+    const plate = this.plateFiles(before, 'acquisitions');
+    return [...files, ...plate, ...(before.size < this.listedWells.size ? this.plateFiles() : [])];
   }
 
   /** Takes tables out and returns the metadata to write before their folders are removed. */
@@ -254,10 +258,13 @@ export class ResultStore {
     return metadataFiles(path, groupDocuments(this.current), () => 'array');
   }
 
-  private plateFiles(): MetadataFile[] {
+  private plateFiles(
+    wells: ReadonlySet<string> = this.listedWells,
+    level: 'acquisitions' | 'plate' = 'plate',
+  ): MetadataFile[] {
     const plate: PlateContent = {
       name: 'results',
-      wells: [...this.listedWells],
+      wells: [...wells],
       fieldCount: Math.max(0, ...this.maximumFields.values()),
       acquisitions: [...this.acquisitions].map(([name, id]) => ({
         id,
@@ -269,7 +276,7 @@ export class ResultStore {
     const ngff = attributes === undefined ? {} : { plate: attributes };
     const own = { version: 1, ...(this.founder === undefined ? {} : { source: this.founder }) };
     return metadataFiles('', groupDocuments(this.current, ngff, own), (name) =>
-      name === attributesName(this.current) ? 'plate' : 'array',
+      name === attributesName(this.current) ? level : 'array',
     );
   }
 

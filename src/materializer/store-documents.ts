@@ -2,12 +2,18 @@ import { basename, dirname, join } from 'node:path';
 import type { GroupDocument } from './group-documents.ts';
 import { imageDocuments, type ResultImage } from './result-image.ts';
 
-/** A metadata file to be written. They become visible level by level: what names others last. */
+/**
+ * In which order metadata becomes visible: what names others after them. A well names its images and, by their numbers,
+ * acquisitions of the plate: those come before.
+ */
+export const METADATA_LEVELS = ['array', 'acquisitions', 'well', 'plate'] as const;
+
+/** A metadata file to be written. One may have a content at each of several levels. */
 export interface MetadataFile {
   /** Below the store. */
   readonly path: string;
   readonly content: object;
-  readonly level: 'array' | 'well' | 'plate';
+  readonly level: (typeof METADATA_LEVELS)[number];
 }
 
 /** Documents of a group as files below the store. */

@@ -149,12 +149,13 @@ export class CommitTarget {
     const { replace, signal, onBytes } = options;
     this.makeFolder(dirname(path));
     const absolute = join(this.folder, path);
+    const temporary = join(dirname(absolute), temporaryName(path));
+    // Of a run that was killed, also just after the file was in place.
+    rmSync(temporary, { force: true });
     if (await this.#isSame(path, bytes, signal)) {
       onBytes?.(bytes.sizeBytes);
       return 'present';
     }
-    const temporary = join(dirname(absolute), temporaryName(path));
-    rmSync(temporary, { force: true });
     try {
       const fd = openSync(temporary, 'wx', 0o600);
       try {
@@ -187,9 +188,9 @@ export class CommitTarget {
   writeLink(path: string, target: string, replace: boolean): 'written' | 'present' {
     this.makeFolder(dirname(path));
     const absolute = join(this.folder, path);
-    if (this.#stat(path)?.isSymbolicLink() && readlinkSync(absolute) === target) return 'present';
     const temporary = join(dirname(absolute), temporaryName(path));
     rmSync(temporary, { force: true });
+    if (this.#stat(path)?.isSymbolicLink() && readlinkSync(absolute) === target) return 'present';
     symlinkSync(target, temporary);
     try {
       this.#putInPlace(temporary, absolute, replace);

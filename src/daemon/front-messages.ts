@@ -4,6 +4,7 @@ import type { ErrorDocument } from '../control/protocol.ts';
 import type { Negotiated } from '../fuse/negotiation.ts';
 import type { HookOrigin } from '../model/file-origin.ts';
 import type { LandingRecord } from '../overlay/inode.ts';
+import type { MovedFile } from '../overlay/landing-book.ts';
 import type { SealedFile } from '../overlay/sealed-files.ts';
 import type { SharedTree } from '../tree/shared-tree.ts';
 import type { FrontNotice, MovableJob, SyncReport, Ticket } from '../vfs/jobs.ts';
@@ -180,12 +181,7 @@ export type FrontAnswer =
   | {
       readonly type: 'moved-files';
       readonly token: number;
-      readonly files: readonly {
-        readonly inode: number;
-        readonly version: number;
-        readonly mountPath: string;
-        readonly record: LandingRecord;
-      }[];
+      readonly files: readonly MovedFile[];
     }
   | {
       readonly type: 'relanded';

@@ -5,6 +5,7 @@ import type { Landing } from '../materializer/landing.ts';
 import type { Materializer } from '../materializer/materializer.ts';
 import type { FileOrigin, PlateOrigin } from '../model/file-origin.ts';
 import type { LandingRecord } from '../overlay/inode.ts';
+import type { MovedFile } from '../overlay/landing-book.ts';
 import type { SealedFile } from '../overlay/sealed-files.ts';
 import type { FrontLink } from './front-link.ts';
 
@@ -33,13 +34,6 @@ export interface LandingLoopParts {
   /** What the plate's metadata says of the plane that a path is named after. */
   readonly plateOf: (mountPath: string) => PlateOrigin | undefined;
   readonly log: (message: string) => void;
-}
-
-interface MovedFile {
-  readonly inode: number;
-  readonly version: number;
-  readonly mountPath: string;
-  readonly record: LandingRecord;
 }
 
 /**
@@ -135,7 +129,8 @@ export class LandingLoop {
     const { inode, version, mountPath, record } = file;
     try {
       const materializer = await this.#parts.materializer();
-      const landing = await materializer.relocate(record as unknown as Landing, mountPath, signal);
+      const { origin } = { ...file, ...this.#originOf(file) };
+      const landing = await materializer.relocate(record as unknown as Landing, mountPath, signal, origin);
       passFaultPoint('landing.before-note');
       const next = landing as unknown as LandingRecord;
       const answer = await this.#parts.front.ask('relanded', { inode, version, record: next });
@@ -176,7 +171,7 @@ export class LandingLoop {
   }
 
   /** What the plate says is asked for when it lands: it may have grown since. */
-  #originOf({ mountPath, origin }: SealedFile): { readonly origin?: FileOrigin } {
+  #originOf({ mountPath, origin }: SealedFile | MovedFile): { readonly origin?: FileOrigin } {
     const plate = this.#parts.plateOf(mountPath);
     return plate === undefined ? {} : { origin: { ...origin, plate } };
   }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { CancelledError, explain } from '../core/errors.ts';
 import { storage } from '../core/storage.ts';
+import type { FileOrigin } from '../model/file-origin.ts';
 import { AheadStaging } from './ahead-staging.ts';
 import { isNamedLabel } from './label-images.ts';
 import type { Landing, PlainLanding } from './landing.ts';
@@ -181,7 +182,12 @@ export class Materializer {
    * Lands a landed file where its new name puts it. The old landing stays valid: journal the new one, then
    * `remove(old, new)`. After a crash in between, calling it again gives the same result.
    */
-  async relocate(landing: Landing, newMountPath: string, signal: AbortSignal): Promise<Landing> {
+  async relocate(
+    landing: Landing,
+    newMountPath: string,
+    signal: AbortSignal,
+    origin?: FileOrigin,
+  ): Promise<Landing> {
     if (landing.kind === 'plain' && !isTiffName(newMountPath) && !isTableName(newMountPath)) {
       const linked = await this.exclusively(() => this.link(landing, newMountPath));
       if (linked) return linked;
@@ -196,6 +202,7 @@ export class Materializer {
         mtimeMs,
         mountPath: newMountPath,
         pieces: [{ path: copyPath, offsetBytes: 0, sizeBytes }],
+        ...(origin === undefined ? {} : { origin }),
       };
       const [result] = await this.land([file], signal);
       if (!result) throw new CancelledError('landing was cancelled');

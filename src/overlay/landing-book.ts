@@ -1,7 +1,9 @@
 import { passFaultPoint } from '../core/fault-points.ts';
+import type { FileOrigin } from '../model/file-origin.ts';
 import type { DataStore } from './data-store.ts';
 import type { HandleLog } from './handle-log.ts';
 import type { Abandoned, LandingRecord, OverlayInode } from './inode.ts';
+import { originOf } from './made-by.ts';
 import type { Namespace } from './namespace.ts';
 import type { OverlayRecord } from './records.ts';
 
@@ -22,6 +24,16 @@ export interface LandingBookParts {
   readonly sync: () => void;
   /** Called when a landing is no longer needed; told again after a restart until {@link LandingBook.cleared}. */
   readonly onAbandoned: (abandoned: Abandoned) => void;
+}
+
+/** A landed file that has another name than the one it landed under. */
+export interface MovedFile {
+  readonly inode: number;
+  readonly version: number;
+  readonly mountPath: string;
+  readonly record: LandingRecord;
+  /** Where it comes from, as far as that is known. */
+  readonly origin?: FileOrigin;
 }
 
 /** Which versions of files are safe in the output folder, and which landings there nobody needs any more. */
@@ -123,11 +135,19 @@ export class LandingBook {
   }
 
   /** Landed files that have another name than the one they landed under. */
-  *moved(): Generator<{ inode: number; version: number; mountPath: string; record: LandingRecord }> {
-    for (const { number, version, landed } of this.#parts.names.inodes.values()) {
+  *moved(): Generator<MovedFile> {
+    for (const inode of this.#parts.names.inodes.values()) {
+      const { number, version, landed } = inode;
       const mountPath = landed && this.#parts.names.pathOf(number);
-      if (mountPath !== undefined && landed && landed.record['mountPath'] !== mountPath)
-        yield { inode: number, version, mountPath, record: landed.record };
+      if (mountPath === undefined || !landed || landed.record['mountPath'] === mountPath) continue;
+      const origin = originOf(inode);
+      yield {
+        inode: number,
+        version,
+        mountPath,
+        record: landed.record,
+        ...(origin === undefined ? {} : { origin }),
+      };
     }
   }
 }

@@ -104,6 +104,12 @@ except OSError: pass`);
     expect(label.multiscales[0].datasets).toEqual(image.multiscales[0].datasets);
     const table = json('tables/results_A01_s001_w1_z001_t001');
     expect(table.platefs.written.all).toMatchObject({ file: 'results/A01_s001_w1_z001_t001.csv', hook });
+    // It comes along with a name.
+    await mount.python(`
+os.rename(label := os.path.join(mnt, 'results', 'A01_s001_w1_z001_t001_labels.tif'), label.replace('_labels', '_masks'))`);
+    expect((await mount.flush()).kept).toEqual([]);
+    expect(json(`A/01/${at}/labels/masks`).platefs.written['0.0.0']).toMatchObject({ hook });
+    expect(json(`A/01/${at}/labels/masks`).multiscales[0].datasets).toEqual(image.multiscales[0].datasets);
     // What a program writes over it is no longer the rule's.
     await mount.python(`
 path = os.path.join(mnt, 'results', 'A01_s001_w1_z001_t001.csv')

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   chmodSync,
@@ -30,6 +30,7 @@ import {
 } from './harness.ts';
 import { sayMemory } from './machine-memory.ts';
 import { MountControl, type Status } from './mount-control.ts';
+import { makeNamespace } from './mount-namespace.ts';
 import { connectionsBelow, daemonsOf } from './mount-processes.ts';
 
 /**
@@ -171,22 +172,9 @@ export class PlateMount {
       await prepare?.(this.#plate, this.#truth);
       agePlate(this.#plate);
     }
-    if (namespace !== undefined) await this.#enterNamespace(namespace);
-  }
-
-  async #enterNamespace(script: string): Promise<void> {
-    const marker = join(this.folder, 'namespace-ready');
-    const child = spawn(
-      'unshare',
-      ['-m', 'sh', '-ec', `${script}\n: > "$T/namespace-ready"; exec sleep 600`],
-      { stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, T: this.folder } },
-    );
-    this.#namespace = child;
-    await eventually('the namespace is there', () => {
-      if (child.exitCode !== null) throw new Error('the namespace could not be made');
-      return existsSync(marker);
-    });
-    this.#prefix = ['nsenter', '-t', String(child.pid), '-m', '--'];
+    if (namespace === undefined) return;
+    this.#namespace = await makeNamespace(this.folder, namespace);
+    this.#prefix = ['nsenter', '-t', String(this.#namespace.pid), '-m', '--'];
   }
 
   get plate(): string {
@@ -213,7 +201,11 @@ export class PlateMount {
 
   /** Where the written bytes lie in memory while mounted. */
   get memoryFolder(): string {
-    const digest = createHash('sha256').update(this.state).digest('hex').slice(0, 16);
+    return this.#memoryFolderOf(this.state);
+  }
+
+  #memoryFolderOf(state: string): string {
+    const digest = createHash('sha256').update(state).digest('hex').slice(0, 16);
     const uid = this.#options.asPlainUser ? PLAIN_USER.uid : (process.getuid?.() ?? 0);
     return `/dev/shm/platefs-${uid}-${digest}`;
   }
@@ -381,7 +373,10 @@ export class PlateMount {
       log = this.log.slice(-3000);
       await this.kill();
       this.#namespace?.kill('SIGKILL');
-      rmSync(this.memoryFolder, { recursive: true, force: true });
+      const branches = join(this.state, 'branches');
+      const states = existsSync(branches) ? readdirSync(branches).map((name) => join(branches, name)) : [];
+      for (const state of [this.state, ...states])
+        rmSync(this.#memoryFolderOf(state), { recursive: true, force: true });
       await this.#removeFolder();
     }
     if (problem !== '') throw new Error(`${problem}\n${log}`);

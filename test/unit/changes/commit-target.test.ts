@@ -1,5 +1,6 @@
 import {
   existsSync,
+  linkSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -63,6 +64,27 @@ describe('a folder that changes are written to', () => {
     await expect(target().writeFile('x', failing, marks, { replace: false, signal })).rejects.toThrow();
     expect(readdirSync(folder)).toEqual([]);
     await target().writeFile('x', bytesOf('1'), marks, { replace: false, signal });
+    expect(readdirSync(folder)).toEqual(['x']);
+  });
+
+  it('takes away what a run left that was killed when the file was in place already', async () => {
+    let aside = '';
+    const hello = bytesOf('hello');
+    const seen = {
+      ...hello,
+      read: (at: number, into: Uint8Array) => {
+        aside = readdirSync(folder).find((name) => name.endsWith('.part')) ?? '';
+        hello.read(at, into);
+      },
+    };
+    await target().writeFile('x', seen, marks, { replace: false, signal });
+    linkSync(join(folder, 'x'), join(folder, aside));
+    expect(await target().writeFile('x', hello, marks, { replace: false, signal })).toBe('present');
+    expect(readdirSync(folder)).toEqual(['x']);
+    rmSync(join(folder, 'x'));
+    target().writeLink('x', 'away', false);
+    writeFileSync(join(folder, aside), '');
+    expect(target().writeLink('x', 'away', false)).toBe('present');
     expect(readdirSync(folder)).toEqual(['x']);
   });
 

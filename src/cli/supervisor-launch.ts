@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { DaemonSpec } from '../config/daemon-spec.ts';
 import { RemoteError } from '../control/protocol.ts';
 import { CancelledError, FuseUnavailableError } from '../core/errors.ts';
+import { DAEMON_FLAGS } from '../daemon/daemon-flags.ts';
 import type { SupervisorSpec } from '../daemon/supervisor-messages.ts';
 import type { WaitingSupervisor } from '../daemon/supervisor-process.ts';
 
@@ -51,7 +52,7 @@ function supervisorSpec({ spec, attached }: LaunchOptions): SupervisorSpec {
     allowOther: definition.options.allowOther,
     sourceLabel: definition.source,
     daemonEntry: fileURLToPath(DAEMON_ENTRY),
-    daemonArguments: ['--max-semi-space-size=1', '--disable-warning=ExperimentalWarning'],
+    daemonArguments: DAEMON_FLAGS,
     daemonSpec: spec,
     ...(attached ? {} : { detachedLog: logPath(definition.state) }),
   };

@@ -13,6 +13,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { DAEMON_FLAGS } from '../../src/daemon/daemon-flags.ts';
 import type { FromSupervisor, SupervisorSpec } from '../../src/daemon/supervisor-messages.ts';
 import { SUPERVISOR_FLAGS, supervisorEnvironment } from '../../src/daemon/supervisor-process.ts';
 import { abortConnection } from '../../src/fuse/connection.ts';
@@ -205,6 +206,7 @@ export class TestMount {
       allowOther: options.allowOther === true,
       sourceLabel: 'test, of commas',
       daemonEntry: options.daemonEntry ?? FIXTURE_DAEMON,
+      daemonArguments: DAEMON_FLAGS,
       daemonSpec: { ...options.daemonSpec, stateFolder: this.stateFolder },
       ...(options.deathsMax === undefined ? {} : { deathsMax: options.deathsMax }),
     };

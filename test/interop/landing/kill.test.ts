@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { NO_WRAPPER_TIER_UP } from '../../../src/daemon/daemon-flags.ts';
 import { LandedReader } from '../../../src/materializer/landed-reader.ts';
 import type { LandResult } from '../../../src/materializer/landing-commit.ts';
 import { ByteCache } from '../../../src/memory/byte-cache.ts';
@@ -35,9 +36,13 @@ function landInChild(
   killAfterMs: number | undefined,
 ): Promise<Run> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [CHILD, input, output, JSON.stringify(format)], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    const child = spawn(
+      process.execPath,
+      [NO_WRAPPER_TIER_UP, CHILD, input, output, JSON.stringify(format)],
+      {
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
+    );
     let text = '';
     let errors = '';
     let beganMs = 0;

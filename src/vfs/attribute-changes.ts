@@ -53,7 +53,7 @@ export class AttributeChanges {
     }
     if (change.sizeBytes !== undefined) {
       if (!isFile(inode)) throw INVALID;
-      if (inode.landed && change.sizeBytes !== 0) return this.#rooms.copies.recall(context, inode);
+      if (inode.landed && change.sizeBytes !== 0) return this.#recall(context, inode, change);
       this.#rooms.data.truncate(context, inode, change.sizeBytes);
       if (!this.#overlay.handles.isWriting(node)) this.#overlay.seal(inode);
     }
@@ -65,6 +65,12 @@ export class AttributeChanges {
     const attributes = this.#rooms.attributes.of(node);
     if (!attributes) throw STALE;
     return { attrTimeoutMs: DAY_MS, attributes };
+  }
+
+  /** Takes a landed file's bytes back, and changes it then. */
+  #recall(context: RequestContext, inode: OverlayInode, change: AttributeChange): Deferred {
+    const asked = { ...context };
+    return this.#rooms.copies.recall(context, inode, () => this.setattr(asked, inode.number, change));
   }
 
   #changeOwnership(context: RequestContext, inode: OverlayInode, change: AttributeChange): void {
@@ -83,7 +89,7 @@ export class AttributeChanges {
   }
 
   #setTimes(context: RequestContext, inode: OverlayInode, change: AttributeChange): Deferred | undefined {
-    if (inode.landed && change.mtimeNs !== undefined) return this.#rooms.copies.recall(context, inode);
+    if (inode.landed && change.mtimeNs !== undefined) return this.#recall(context, inode, change);
     const nowNs = BigInt(Date.now()) * 1_000_000n;
     const pick = (wanted: bigint | 'now' | undefined): bigint | undefined =>
       wanted === 'now' ? nowNs : wanted;

@@ -6,12 +6,18 @@ import type { Overlay } from '../overlay/overlay.ts';
 import { ROOT_NODE, type Tree } from '../tree/tree.ts';
 import type { Attributes } from './attributes.ts';
 import type { DocumentRequests } from './document-requests.ts';
-import { DEFERRED, type Deferred, type RequestContext } from './file-system.ts';
+import { type AttributesReply, DEFERRED, type Deferred, type RequestContext } from './file-system.ts';
 import type { FrontNotice, ReaderJob, StageJob, Ticket } from './jobs.ts';
+import type { LateReply } from './measures.ts';
 import { STALE } from './refusals.ts';
 
+interface Waiting extends Ticket {
+  /** Carries the request out once the copy is in place. */
+  readonly goOn?: () => AttributesReply | Deferred;
+}
+
 interface Staging {
-  readonly waiting: Ticket[];
+  readonly waiting: Waiting[];
   readonly job: StageJob;
 }
 
@@ -23,6 +29,8 @@ export interface StagedCopyParts {
   /** Hands a job to a reader thread. */
   readonly submit: (job: ReaderJob) => void;
   readonly notify: (notice: FrontNotice) => void;
+  /** Answers a deferred request. */
+  readonly answerLate: (ticket: Ticket, reply: LateReply) => void;
   /** Answers a deferred request with an errno. */
   readonly refuse: (ticket: Ticket, errno: number) => void;
 }
@@ -33,7 +41,8 @@ export interface StagedCopyParts {
  * A tree file that is about to be written gets a new node: the request is answered ESTALE once the copy is in
  * place, which makes the kernel look the name up again and repeat the request on the new node. Programs never
  * see that, and whoever reads the old node keeps what it had open. A landed file's bytes come back into memory the
- * same way, and it keeps its node.
+ * same way, and it keeps its node. The kernel repeats a request once only, and the file may have landed again by then:
+ * what can be carried out at once when the bytes are there is, and gets its own answer.
  */
 export class StagedCopies {
   readonly #parts: StagedCopyParts;
@@ -77,17 +86,26 @@ export class StagedCopies {
     return this.#stage(context, node, attributes.sizeBytes, from);
   }
 
-  /** Begins to take a landed file's bytes back into memory, to be written. */
-  recall(context: RequestContext, inode: OverlayInode): Deferred {
+  /**
+   * Begins to take a landed file's bytes back into memory, to be written.
+   * @param goOn - Carries the request out when they are there; without it, it is answered ESTALE then.
+   */
+  recall(context: RequestContext, inode: OverlayInode, goOn?: () => AttributesReply | Deferred): Deferred {
     const { landed, number, version } = inode;
     if (!landed) throw STALE;
     const from = { kind: 'landed' as const, inode: number, version, record: landed.record };
-    return this.#stage(context, number, landed.sizeBytes, from);
+    return this.#stage(context, number, landed.sizeBytes, from, goOn);
   }
 
-  #stage(context: RequestContext, node: number, sizeBytes: number, from: StageJob['from']): Deferred {
+  #stage(
+    context: RequestContext,
+    node: number,
+    sizeBytes: number,
+    from: StageJob['from'],
+    goOn?: () => AttributesReply | Deferred,
+  ): Deferred {
     const { uniqueLow, uniqueHigh } = context;
-    const ticket = { uniqueLow, uniqueHigh };
+    const ticket: Waiting = { uniqueLow, uniqueHigh, ...(goOn === undefined ? {} : { goOn }) };
     const running = this.#staging.get(node);
     if (running) {
       running.waiting.push(ticket);
@@ -124,7 +142,21 @@ export class StagedCopies {
       }
       rmSync(stagedPath, { force: true });
     }
-    for (const ticket of staging.waiting) this.#parts.refuse(ticket, errno);
+    const isThere = errno === errnoOf(STALE) && this.#overlay.inode(node) !== undefined;
+    for (const ticket of staging.waiting) {
+      if (ticket.goOn && isThere) this.#goOn(node, ticket, ticket.goOn);
+      else this.#parts.refuse(ticket, errno);
+    }
+  }
+
+  #goOn(node: number, ticket: Ticket, goOn: () => AttributesReply | Deferred): void {
+    try {
+      const reply = goOn();
+      if (reply !== DEFERRED) this.#parts.answerLate(ticket, { kind: 'attributes', reply });
+    } catch (error) {
+      if (error !== STALE) this.#report(node, error);
+      this.#parts.refuse(ticket, errnoOf(error));
+    }
   }
 
   #finishCopyUp(node: number, stagedPath: string | undefined): void {

@@ -28,7 +28,13 @@ import {
 import type { Overlay } from '../../src/overlay/overlay.ts';
 import { ROOT_NODE } from '../../src/tree/tree.ts';
 import { runSync } from '../../src/vfs/file-syncs.ts';
-import { DEFERRED, type Deferred, type OpenReply, type RequestContext } from '../../src/vfs/file-system.ts';
+import {
+  type AttributesReply,
+  DEFERRED,
+  type Deferred,
+  type OpenReply,
+  type RequestContext,
+} from '../../src/vfs/file-system.ts';
 import { Front } from '../../src/vfs/front.ts';
 import type { ReaderJob, SyncJob } from '../../src/vfs/jobs.ts';
 import { KeptRenders } from '../../src/vfs/kept-renders.ts';
@@ -98,7 +104,7 @@ export class KernelDouble {
   readonly #openPassed = new Map<number, { backingId: number; count: number }>();
   readonly #openCached = new Map<number, number>();
   #jobs: ReaderJob[] = [];
-  #answers = new Map<number, { errno: number } | number | Uint8Array | undefined>();
+  #answers = new Map<number, { errno: number } | AttributesReply | number | Uint8Array | undefined>();
   /** Passes of fault points until the daemon dies; Infinity: it lives. */
   #passesLeft = Number.POSITIVE_INFINITY;
   deaths = 0;
@@ -177,8 +183,9 @@ export class KernelDouble {
         this.reports.push(`${notice.path}: ${notice.message}`);
       },
       answer: ({ uniqueLow }, bytes) => this.#answers.set(uniqueLow, Uint8Array.from(bytes)),
-      answerLate: () => {
-        throw new Error('nothing here is measured late');
+      answerLate: ({ uniqueLow }, late) => {
+        if (late.kind !== 'attributes') throw new Error('nothing here is measured late');
+        this.#answers.set(uniqueLow, late.reply);
       },
       refuse: ({ uniqueLow }, errno) => this.#answers.set(uniqueLow, { errno }),
       drain: () => {},

@@ -1,8 +1,10 @@
 import { availableParallelism } from 'node:os';
 import type { Worker } from 'node:worker_threads';
 import { DEFAULT_REVISION_QUOTA_BYTES } from '../changes/revision-quota.ts';
-import type { DaemonSpec } from '../config/daemon-spec.ts';
+import type { DaemonSpec, ResolvedDefinition } from '../config/daemon-spec.ts';
+import { explain } from '../core/errors.ts';
 import { FrontWake } from '../fuse/front-wake.ts';
+import type { LandingOwner } from '../materializer/output-owners.ts';
 import { budgetOf } from '../memory/budget.ts';
 import type { OverlayFolders } from '../overlay/open-overlay.ts';
 import { indexFolder } from '../tree/index-cache.ts';
@@ -157,6 +159,20 @@ function composeThreads(ground: Ground, parts: DaemonParts, mount: SharedMount, 
   return { readers, front, kept, budgetBytes, hotBytes };
 }
 
+/**
+ * Who lands, found at once: when files are to land because the disk of the state is full, there is no room to note it.
+ * Where it can't be noted now, the landing tries again, and says why not.
+ */
+function ownerOf(definition: ResolvedDefinition): () => LandingOwner {
+  let owner: LandingOwner | undefined;
+  try {
+    owner = landingOwner(definition);
+  } catch (error) {
+    logEvent(`who lands could not be noted: ${explain(error)}`);
+  }
+  return () => (owner ??= landingOwner(definition));
+}
+
 function composeLanding(
   { spec, warnings, signal }: Ground,
   parts: DaemonParts,
@@ -164,7 +180,7 @@ function composeLanding(
 ): Pick<Composed, 'landings' | 'memory'> {
   const landings = new Landings({
     outputFolder: spec.definition.output,
-    owner: () => landingOwner(spec.definition),
+    owner: ownerOf(spec.definition),
     format: spec.definition.options.landing,
     front,
     isHeld: (inode) => parts.hooks?.isHeld(inode) ?? false,

@@ -76,7 +76,9 @@ export class Dispatcher {
       this.handle(opcode);
     } catch (error) {
       const errno = this.errnoOf(error);
-      if (errno === E.EIO) this.report(error, opcode);
+      // A file that is there and can't be shown: its error says why.
+      const isUnshown = errno === E.EOPNOTSUPP && (opcode === OP.LOOKUP || opcode === OP.GETATTR);
+      if (errno === E.EIO || isUnshown) this.report(error, opcode);
       this.fail(errno);
     }
   }

@@ -15,6 +15,19 @@ export function daemonsOf(home: string): number[] {
     .map(Number);
 }
 
+/**
+ * Whether a process has let go of all its files. One that is ending loses its environment before them, and its first
+ * thread may be a zombie while others still run.
+ */
+export function hasEnded(pid: number): boolean {
+  try {
+    const state = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.[0];
+    return (state === 'Z' || state === 'X') && readdirSync(`/proc/${pid}/task`).length <= 1;
+  } catch {
+    return true;
+  }
+}
+
 /** FUSE connections mounted below a folder, as a mount table in the form of `/proc/self/mountinfo` has them. */
 export function connectionsBelow(folder: string, mountinfo: string): { minor: number; path: string }[] {
   if (!existsSync(mountinfo)) return [];

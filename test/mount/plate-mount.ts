@@ -31,7 +31,7 @@ import {
 import { sayMemory } from './machine-memory.ts';
 import { MountControl, type Status } from './mount-control.ts';
 import { makeNamespace } from './mount-namespace.ts';
-import { connectionsBelow, daemonsOf } from './mount-processes.ts';
+import { connectionsBelow, daemonsOf, hasEnded } from './mount-processes.ts';
 
 /**
  * A plate mounted by the real command line, for tests with real programs. The test process itself never touches
@@ -356,8 +356,11 @@ export class PlateMount {
       const { code, stderr, stdout } = await this.umount();
       return code === 0 || code === 3 ? '' : `umount ended with ${code}: ${stdout}${stderr}`;
     }
+    const pids = this.processes();
     await this.#control.drain();
     await eventually('it is unmounted', () => !this.isMounted);
+    // They may have a mount open that lies below this one's plate.
+    await eventually('its processes have ended', () => pids.every(hasEnded));
     return '';
   }
 
@@ -365,6 +368,7 @@ export class PlateMount {
   async remove(): Promise<void> {
     let problem = '';
     let log = '';
+    const pids = this.processes();
     try {
       if (this.isMounted) problem = await this.#unmount();
     } catch (error) {
@@ -377,14 +381,14 @@ export class PlateMount {
       const states = existsSync(branches) ? readdirSync(branches).map((name) => join(branches, name)) : [];
       for (const state of [this.state, ...states])
         rmSync(this.#memoryFolderOf(state), { recursive: true, force: true });
-      await this.#removeFolder();
+      await this.#removeFolder(pids);
     }
     if (problem !== '') throw new Error(`${problem}\n${log}`);
   }
 
   /** Waits for what was killed to let go of its files. */
-  async #removeFolder(): Promise<void> {
-    await eventually('nothing of the mount runs', () => this.processes().length === 0);
+  async #removeFolder(pids: readonly number[]): Promise<void> {
+    await eventually('nothing of the mount runs', () => [...pids, ...this.processes()].every(hasEnded));
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }
 

@@ -96,7 +96,8 @@ export class LandingMount {
 
   async rename(from: string, to: string): Promise<void> {
     const file = this.files.get(from);
-    if (!file) return;
+    // A name that becomes itself is no change.
+    if (!file || from === to) return;
     this.#forget(to);
     this.files.delete(from);
     this.files.set(to, file);

@@ -1,16 +1,8 @@
+import type { PlaneFacts } from '../model/file-origin.ts';
 import type { TiffPage } from './tiff-structure.ts';
 
-/** What a TIFF's own tags say about its image; absent means that they don't. */
-export interface TiffFacts {
-  readonly pixelSizeUm?: { readonly x: number; readonly y: number };
-  readonly zSpacingUm?: number;
-  readonly timeIntervalS?: number;
-  /** Fields per well; no tag has it, but the plate may. */
-  readonly grid?: { readonly rows: number; readonly columns: number };
-  /** Of the single channel of a plane. */
-  readonly channelName?: string;
-  /** Its colour: hexadecimal RGB. */
-  readonly channelColor?: string;
+/** What a TIFF's own tags say about its image, or the plate of the plane that it is named after. */
+export interface TiffFacts extends PlaneFacts {
   /** Of the channels of a stack, in their order. */
   readonly channels?: readonly { readonly name?: string; readonly color?: string }[];
 }
